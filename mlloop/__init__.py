@@ -1,0 +1,1 @@
+"""The learning side of Roundtruth: no web framework; runs alone as `python -m mlloop`."""
