@@ -1,0 +1,5 @@
+"""Wiring: settings, URLs, Celery, WSGI; no behaviour."""
+
+from annotation.config.celery import app as celery_app
+
+__all__ = ["celery_app"]

@@ -1,0 +1,13 @@
+"""The Celery application; delivery policy is in annotation/tasks.py, values in settings."""
+
+from __future__ import annotations
+
+import os
+
+from celery import Celery
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "annotation.config.settings")
+
+app = Celery("roundtruth")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.autodiscover_tasks(["annotation"])

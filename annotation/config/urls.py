@@ -1,0 +1,13 @@
+"""Which path leads where; the API and the pages list their own."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+from django.urls import include, path
+
+urlpatterns = [
+    path("accounts/", include("allauth.account.urls")),
+    path("admin/", admin.site.urls),
+    path("api/v1/", include("annotation.api.urls")),
+    path("", include("annotation.web.urls")),
+]

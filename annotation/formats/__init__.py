@@ -1,0 +1,1 @@
+"""One file per outside format; no ORM in here."""

@@ -1,0 +1,1 @@
+"""Commands people script against; each a thin shell over services."""

@@ -1,0 +1,50 @@
+"""All rows of Roundtruth; a model states its constraints and nothing it does."""
+
+from annotation.models.audit import AuditEvent
+from annotation.models.dataset import Image, Intake, Patient, Split, SplitEntry, Study, Truth
+from annotation.models.people import ApiToken, User
+from annotation.models.project import Label, LabelSchema, Membership, Project
+from annotation.models.reading import (
+    Annotation,
+    Assignment,
+    Candidate,
+    Draft,
+    LostDraft,
+    Provenance,
+    Reference,
+    ReferenceSource,
+    Verdict,
+)
+from annotation.models.release import Release, ReleaseItem
+from annotation.models.rounds import EnsembleMember, Proposal, Round
+
+__all__ = [
+    "Annotation",
+    "ApiToken",
+    "Assignment",
+    "AuditEvent",
+    "Candidate",
+    "Draft",
+    "EnsembleMember",
+    "Image",
+    "Intake",
+    "Label",
+    "LabelSchema",
+    "LostDraft",
+    "Membership",
+    "Patient",
+    "Project",
+    "Proposal",
+    "Provenance",
+    "Reference",
+    "ReferenceSource",
+    "Release",
+    "ReleaseItem",
+    "Round",
+    "Split",
+    "SplitEntry",
+    "Study",
+    "Truth",
+    "User",
+    "Verdict",
+]

@@ -1,0 +1,25 @@
+"""Who did what, when, to what. Append-only."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import models
+
+from annotation.models.base import Row
+from annotation.models.project import Project
+
+
+class AuditEvent(Row):
+    """One deed; `verb` is a service's name, `target` the row's id."""
+
+    project = models.ForeignKey(Project, null=True, on_delete=models.PROTECT, related_name="+")
+    actor = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+")
+    verb = models.CharField(max_length=60)
+    target = models.CharField(max_length=80, blank=True)
+    facts = models.JSONField(default=dict)
+
+    class Meta:
+        indexes = [models.Index(fields=["project", "created_at"])]
+
+    def __str__(self) -> str:
+        return f"{self.verb} {self.target}"

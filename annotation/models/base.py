@@ -1,0 +1,31 @@
+"""What every row shares: a UUID primary key and its time of birth in UTC."""
+
+from __future__ import annotations
+
+import uuid
+
+from django.db import models
+from django.utils import timezone
+
+
+class Row(models.Model):
+    """Give a row its UUID key; random, so that an id tells nothing about order or number."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    class Meta:
+        abstract = True
+
+
+class Claimable(models.Model):
+    """Let one worker at a time own a row; the row is the truth, a message only a hint."""
+
+    claim_token = models.UUIDField(null=True, editable=False)
+    claimed_by = models.CharField(max_length=200, blank=True)
+    heartbeat_at = models.DateTimeField(null=True)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    failure = models.TextField(blank=True)
+
+    class Meta:
+        abstract = True

@@ -1,0 +1,81 @@
+"""A project, who works in it, and the labels its masks carry."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+
+from annotation.models.base import Row
+
+
+class Project(Row):
+    """One dataset in the making; its split and fold rules are fixed when its first patient enters."""
+
+    slug = models.SlugField(max_length=60, unique=True)
+    name = models.CharField(max_length=200)
+    time_zone = models.CharField(max_length=60, default="UTC")
+    guideline = models.TextField(blank=True, help_text="What readers are asked to do, one key away while reading.")
+    sealed_fraction = models.FloatField(default=0.2, validators=[MinValueValidator(0.0), MaxValueValidator(0.9)])
+    sealed_cap = models.PositiveIntegerField(null=True, blank=True, help_text="At most so many sealed patients.")
+    folds = models.PositiveSmallIntegerField(default=5, validators=[MinValueValidator(2), MaxValueValidator(20)])
+    split_seed = models.PositiveIntegerField(default=0)
+    shows_file_names = models.BooleanField(default=False, help_text="Readers may see file names.")
+    sealed_looks = models.PositiveIntegerField(default=0, help_text="How often sealed results were looked at.")
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Membership(Row):
+    """One role of one account in one project; several roles are several rows."""
+
+    class Role(models.TextChoices):
+        READER = "reader"
+        ADJUDICATOR = "adjudicator"
+        CURATOR = "curator"
+        ENGINEER = "engineer"
+        VIEWER = "viewer"
+
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="memberships")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="memberships")
+    role = models.CharField(max_length=12, choices=Role.choices)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["project", "user", "role"], name="membership_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user} is {self.role} in {self.project}"
+
+
+class LabelSchema(Row):
+    """A numbered version of a project's labels; a new version is a new row."""
+
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="label_schemas")
+    version = models.PositiveIntegerField(default=1)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["project", "version"], name="label_schema_version_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.project} labels v{self.version}"
+
+
+class Label(Row):
+    """One kind of mask: infection, lung."""
+
+    schema = models.ForeignKey(LabelSchema, on_delete=models.CASCADE, related_name="labels")
+    key = models.SlugField(max_length=40)
+    name = models.CharField(max_length=80)
+    order = models.PositiveSmallIntegerField(default=0)
+
+    class Meta:
+        ordering = ["order", "key"]
+        constraints = [models.UniqueConstraint(fields=["schema", "key"], name="label_key_once")]
+
+    def __str__(self) -> str:
+        return self.name

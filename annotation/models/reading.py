@@ -1,0 +1,221 @@
+"""One case given to one reader, the candidates shown, the draft, and what was submitted.
+
+Annotation, AnnotationSource and Reference are append-only: triggers on both engines refuse changes.
+"""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import models
+
+from annotation.models.base import Row
+from annotation.models.dataset import Image
+from annotation.models.project import Label, Project
+from annotation.models.rounds import Proposal, Round
+
+
+class Assignment(Row):
+    """A lease of one image to one reader for one purpose; open until submitted or released."""
+
+    class Purpose(models.TextChoices):
+        SEED = "seed"
+        PICK = "pick"
+        READ = "read"
+        SEALED = "sealed"
+        SECOND_LOOK = "second_look"
+        DOUBLE = "double"
+        ADJUDICATE = "adjudicate"
+
+    class State(models.TextChoices):
+        OPEN = "open"
+        SUBMITTED = "submitted"
+        RELEASED = "released"
+
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="assignments")
+    image = models.ForeignKey(Image, on_delete=models.PROTECT, related_name="assignments")
+    reader = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="assignments")
+    purpose = models.CharField(max_length=11, choices=Purpose.choices)
+    round = models.ForeignKey(Round, null=True, on_delete=models.PROTECT, related_name="assignments")
+    state = models.CharField(max_length=9, choices=State.choices, default=State.OPEN)
+    is_blind = models.BooleanField(default=False)
+    is_prefetched = models.BooleanField(default=False)
+    has_draft = models.BooleanField(default=False)
+    is_saved_for_later = models.BooleanField(default=False)
+    lease_expires_at = models.DateTimeField()
+    note = models.TextField(blank=True)
+    is_flagged = models.BooleanField(default=False)
+    closed_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            # The race between two readers ends here: one image, one open case of a purpose.
+            models.UniqueConstraint(
+                fields=["image", "purpose"],
+                condition=models.Q(state="open") & ~models.Q(purpose="double"),
+                name="assignment_open_once",
+            ),
+        ]
+        indexes = [models.Index(fields=["project", "reader", "state"])]
+
+    def __str__(self) -> str:
+        return f"{self.purpose} {self.id} {self.state}"
+
+
+class Draft(Row):
+    """The reader's mask so far, whole, one per assignment and label; `etag` guards each save."""
+
+    assignment = models.ForeignKey(Assignment, on_delete=models.CASCADE, related_name="drafts")
+    label = models.ForeignKey(Label, on_delete=models.PROTECT, related_name="+")
+    mask_key = models.CharField(max_length=140)
+    etag = models.CharField(max_length=64)
+    stroke = models.PositiveIntegerField(default=0)
+    updated_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["assignment", "label"], name="draft_once")]
+
+    def __str__(self) -> str:
+        return f"draft of {self.assignment_id} at stroke {self.stroke}"
+
+
+class LostDraft(Row):
+    """A mask whose save lost a race, kept 30 days."""
+
+    assignment = models.ForeignKey(Assignment, on_delete=models.CASCADE, related_name="lost_drafts")
+    label = models.ForeignKey(Label, on_delete=models.PROTECT, related_name="+")
+    mask_key = models.CharField(max_length=140)
+    etag = models.CharField(max_length=64)
+    stroke = models.PositiveIntegerField(default=0)
+
+    def __str__(self) -> str:
+        return f"lost draft of {self.assignment_id}"
+
+
+class Verdict(models.TextChoices):
+    PICKED = "picked"
+    CORRECTED = "corrected"
+    REDRAWN = "redrawn"
+    NO_INFECTION = "no_infection"
+    EXCLUDED = "excluded"
+    CONTROL = "control"
+
+
+class Provenance(models.TextChoices):
+    """DICOM Segment Algorithm Type."""
+
+    AUTOMATIC = "AUTOMATIC"
+    SEMIAUTOMATIC = "SEMIAUTOMATIC"
+    MANUAL = "MANUAL"
+
+
+class Annotation(Row):
+    """One reader's submitted mask with its verdict and what the edit cost. Append-only."""
+
+    class Exclusion(models.TextChoices):
+        NONE = "", "-"
+        POOR_QUALITY = "poor_quality"
+        NOT_FRONTAL = "not_frontal"
+        NOT_CHEST = "not_chest"
+        WRONG_PATIENT = "wrong_patient"
+        DUPLICATE = "duplicate"
+        OTHER = "other"
+
+    project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="annotations")
+    image = models.ForeignKey(Image, on_delete=models.PROTECT, related_name="annotations")
+    label = models.ForeignKey(Label, on_delete=models.PROTECT, related_name="+")
+    assignment = models.ForeignKey(Assignment, null=True, on_delete=models.PROTECT, related_name="annotations")
+    reader = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+")
+    client_id = models.UUIDField(unique=True)
+    purpose = models.CharField(max_length=11, choices=Assignment.Purpose.choices)
+    verdict = models.CharField(max_length=12, choices=Verdict.choices)
+    provenance = models.CharField(max_length=13, choices=Provenance.choices)
+    exclusion_reason = models.CharField(max_length=14, choices=Exclusion.choices, blank=True)
+    mask_key = models.CharField(max_length=140, blank=True, help_text="Empty when the image was excluded.")
+    origin = models.CharField(max_length=255, blank=True, help_text="Where an imported mask came from.")
+    round = models.ForeignKey(Round, null=True, on_delete=models.PROTECT, related_name="annotations")
+    proposal = models.ForeignKey(Proposal, null=True, on_delete=models.PROTECT, related_name="+")
+    threshold = models.PositiveSmallIntegerField(null=True, help_text="t8 in 1..255 of the picked proposal.")
+    agreement = models.FloatField(null=True, help_text="Dice of the mask with the candidate it was made from.")
+    added_pixels = models.PositiveIntegerField(default=0)
+    removed_pixels = models.PositiveIntegerField(default=0)
+    redrawn_contour = models.PositiveIntegerField(default=0, help_text="Contour length drawn, in pixel edges.")
+    active_seconds = models.FloatField(default=0.0)
+    strokes = models.PositiveIntegerField(default=0)
+    note = models.TextField(blank=True)
+    is_flagged = models.BooleanField(default=False)
+
+    def __str__(self) -> str:
+        return f"{self.verdict} {self.id}"
+
+
+class Candidate(Row):
+    """A mask offered to one reader for one assignment, frozen; its id and letter tell nothing."""
+
+    assignment = models.ForeignKey(Assignment, on_delete=models.CASCADE, related_name="candidates")
+    label = models.ForeignKey(Label, on_delete=models.PROTECT, related_name="+")
+    position = models.PositiveSmallIntegerField()
+    proposal = models.ForeignKey(Proposal, null=True, on_delete=models.PROTECT, related_name="+")
+    annotation = models.ForeignKey(Annotation, null=True, on_delete=models.PROTECT, related_name="+")
+    mask_key = models.CharField(max_length=140)
+
+    class Meta:
+        ordering = ["position"]
+        constraints = [
+            models.UniqueConstraint(fields=["assignment", "position"], name="candidate_position_once"),
+            models.CheckConstraint(
+                condition=models.Q(proposal__isnull=False) ^ models.Q(annotation__isnull=False),
+                name="candidate_has_one_origin",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"candidate {self.letter} of {self.assignment_id}"
+
+    @property
+    def letter(self) -> str:
+        """The name a blind reader sees: A, B, C."""
+        return chr(ord("A") + self.position)
+
+
+class Reference(Row):
+    """The mask that counts for an image and label; the newest in its chain. Append-only."""
+
+    class Method(models.TextChoices):
+        SINGLE = "single"
+        PICK = "pick"
+        ADJUDICATED = "adjudicated"
+        CONSENSUS = "consensus"
+
+    project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="references")
+    image = models.ForeignKey(Image, on_delete=models.PROTECT, related_name="references")
+    label = models.ForeignKey(Label, on_delete=models.PROTECT, related_name="+")
+    method = models.CharField(max_length=11, choices=Method.choices)
+    verdict = models.CharField(max_length=12, choices=Verdict.choices)
+    mask_key = models.CharField(max_length=140, blank=True, help_text="Empty when the image was excluded.")
+    annotations = models.ManyToManyField(Annotation, through="ReferenceSource", related_name="references")
+    supersedes = models.OneToOneField(
+        "self", null=True, on_delete=models.PROTECT, related_name="superseded_by"
+    )
+
+    class Meta:
+        constraints = [
+            # Chains never fork: one first reference, and each is superseded at most once.
+            models.UniqueConstraint(
+                fields=["image", "label"],
+                condition=models.Q(supersedes__isnull=True),
+                name="reference_one_first",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"reference of {self.image_id} ({self.method})"
+
+
+class ReferenceSource(Row):
+    """Which annotations a reference was made from. Append-only."""
+
+    reference = models.ForeignKey(Reference, on_delete=models.PROTECT)
+    annotation = models.ForeignKey(Annotation, on_delete=models.PROTECT)
+
+    def __str__(self) -> str:
+        return f"{self.reference_id} from {self.annotation_id}"

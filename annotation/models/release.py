@@ -1,0 +1,61 @@
+"""A frozen, numbered, checksummed dataset and the files in it."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import models
+
+from annotation.models.base import Claimable, Row
+from annotation.models.project import Project
+
+
+class Release(Row, Claimable):
+    """One version; once frozen its items and manifest never change."""
+
+    class State(models.TextChoices):
+        DUE = "due"
+        RUNNING = "running"
+        FROZEN = "frozen"
+        FAILED = "failed"
+
+    project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="releases")
+    version = models.CharField(max_length=40)
+    formats = models.JSONField(default=list)
+    state = models.CharField(max_length=7, choices=State.choices, default=State.DUE)
+    selection_key = models.CharField(max_length=140, help_text="JSON of the references chosen when it was asked for.")
+    done = models.PositiveIntegerField(default=0)
+    total = models.PositiveIntegerField(default=0)
+    n_masks = models.PositiveIntegerField(default=0)
+    manifest_key = models.CharField(max_length=140, blank=True)
+    manifest_sha256 = models.CharField(max_length=64, blank=True)
+    summary = models.JSONField(default=dict)
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    frozen_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["created_at"]
+        constraints = [
+            models.UniqueConstraint(fields=["project", "version"], name="release_version_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.project} {self.version}"
+
+
+class ReleaseItem(Row):
+    """One file of a release: its path in the folder and the key of its bytes."""
+
+    release = models.ForeignKey(Release, on_delete=models.CASCADE, related_name="items")
+    path = models.CharField(max_length=300)
+    key = models.CharField(max_length=140)
+    sha256 = models.CharField(max_length=64)
+    size = models.PositiveBigIntegerField()
+
+    class Meta:
+        ordering = ["path"]
+        constraints = [models.UniqueConstraint(fields=["release", "path"], name="release_path_once")]
+
+    def __str__(self) -> str:
+        return self.path

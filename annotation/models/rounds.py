@@ -1,0 +1,136 @@
+"""A round of learning, its ensemble members, and the proposals they made."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import models
+
+from annotation.models.base import Claimable, Row
+from annotation.models.dataset import Image
+from annotation.models.project import Label, Project
+
+
+class Round(Row, Claimable):
+    """One turn of the loop: snapshot, train, propose, evaluate, decide, serve."""
+
+    class Stage(models.TextChoices):
+        STAGE_1 = "stage_1", "stage I"
+        STAGE_2 = "stage_2", "stage II"
+        LATER = "later"
+
+    class State(models.TextChoices):
+        PLANNED = "planned"
+        TRAINING = "training"
+        PROPOSING = "proposing"
+        EVALUATING = "evaluating"
+        AWAITING_DECISION = "awaiting_decision", "awaiting decision"
+        SERVING = "serving"
+        SUPERSEDED = "superseded"
+        REFUSED = "refused"
+        CANCELLED = "cancelled"
+        FAILED = "failed"
+
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="rounds")
+    number = models.PositiveIntegerField()
+    stage = models.CharField(max_length=7, choices=Stage.choices)
+    state = models.CharField(max_length=17, choices=State.choices, default=State.PLANNED)
+    plan = models.JSONField(help_text="mlloop.manifest.Plan as JSON; versioned.")
+    folds = models.PositiveSmallIntegerField(help_text="k; at most the project's folds.")
+    folds_note = models.TextField(blank=True, help_text="Why k is lower than the plan asked.")
+    snapshot_key = models.CharField(max_length=140, help_text="JSON of the references trained on.")
+    n_train = models.PositiveIntegerField(default=0)
+    n_train_patients = models.PositiveIntegerField(default=0)
+    progress = models.JSONField(default=dict, help_text="phase, done, total, eta_seconds")
+    metrics = models.JSONField(default=dict, help_text="Each with convention, n and interval.")
+    evaluation_key = models.CharField(max_length=140, blank=True, help_text="Per-image sealed counts; not served.")
+    cancel_requested = models.BooleanField(default=False)
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    decided_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    decision_reason = models.TextField(blank=True)
+    decided_at = models.DateTimeField(null=True)
+    started_at = models.DateTimeField(null=True)
+    finished_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["number"]
+        constraints = [
+            models.UniqueConstraint(fields=["project", "number"], name="round_number_once"),
+            models.UniqueConstraint(
+                fields=["project"], condition=models.Q(state="serving"), name="round_serving_once"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"round {self.number} ({self.state})"
+
+
+class EnsembleMember(Row, Claimable):
+    """One network trained with one fold held out, and its card of what it really loaded."""
+
+    class State(models.TextChoices):
+        DUE = "due"
+        RUNNING = "running"
+        DONE = "done"
+        FAILED = "failed"
+        CANCELLED = "cancelled"
+
+    round = models.ForeignKey(Round, on_delete=models.CASCADE, related_name="members")
+    network = models.CharField(max_length=80)
+    fold = models.PositiveSmallIntegerField()
+    state = models.CharField(max_length=9, choices=State.choices, default=State.DUE)
+    epoch = models.PositiveIntegerField(default=0)
+    epochs = models.PositiveIntegerField(default=0)
+    loss = models.FloatField(null=True)
+    inner_dice = models.FloatField(null=True)
+    eta_seconds = models.FloatField(null=True)
+    history = models.JSONField(default=list, help_text="One entry an epoch: epoch, loss, inner_dice.")
+    card = models.JSONField(default=dict, help_text="mlloop's card.json, as written by the child.")
+    weights_key = models.CharField(max_length=140, blank=True)
+    weights_sha256 = models.CharField(max_length=64, blank=True)
+    finished_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["network", "fold"]
+        constraints = [
+            models.UniqueConstraint(fields=["round", "network", "fold"], name="member_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.network} without fold {self.fold}"
+
+
+class Proposal(Row):
+    """A mask made by a network, a mean or the ensemble, for one image in one round."""
+
+    class Kind(models.TextChoices):
+        OUT_OF_FOLD = "out_of_fold", "out of fold"
+        MEAN = "mean"
+        ENSEMBLE = "ensemble"
+
+    round = models.ForeignKey(Round, on_delete=models.PROTECT, related_name="proposals")
+    image = models.ForeignKey(Image, on_delete=models.PROTECT, related_name="proposals")
+    label = models.ForeignKey(Label, on_delete=models.PROTECT, related_name="+")
+    network = models.CharField(max_length=80, help_text="'ensemble' for the ensemble mean.")
+    kind = models.CharField(max_length=11, choices=Kind.choices)
+    members = models.JSONField(help_text="[[network, held-out fold], ...] that made it; joined to cards.")
+    probability_key = models.CharField(max_length=140, help_text="p8 at the network's grid.")
+    disagreement_key = models.CharField(max_length=140, blank=True)
+    disagreement = models.FloatField(null=True, help_text="Mean spread between networks, 0..1.")
+    threshold = models.PositiveSmallIntegerField(help_text="t8 in 1..255.")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["round", "image", "label", "network", "kind"], name="proposal_once"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(threshold__gte=1, threshold__lte=255), name="proposal_threshold_range"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.network} {self.kind} for {self.image_id}"

@@ -1,0 +1,1 @@
+"""Every non-trivial read; bounded queries only."""
