@@ -1,0 +1,175 @@
+"""What the web side hands to a child process: a manifest for each of its three verbs.
+
+Owns their fields, their JSON and their checks. Refuses anything half-valid with the field and the
+reason. It opens no image and imports no torch; paths are checked by those who read them.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, TypeVar
+
+from mlloop.plan import NAME, Augment, Decoder, NetworkPlan, Plan, PlanError, require
+from mlloop.records import FieldError, digest, from_plain, read_json, write_json
+
+__all__ = [
+    "Augment",
+    "Case",
+    "Decoder",
+    "EvaluateManifest",
+    "Group",
+    "ManifestError",
+    "MemberRef",
+    "NetworkPlan",
+    "Plan",
+    "PlanError",
+    "ProposeManifest",
+    "TrainManifest",
+    "read_evaluate",
+    "read_propose",
+    "read_train",
+    "write_manifest",
+]
+
+Group = Literal["covid", "normal", "other"]
+M = TypeVar("M")
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+class ManifestError(FieldError):
+    """A manifest is wrong: which field, and why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One image as the learning side knows it; `patient` is a hash, `fold` the round's fold."""
+
+    image: str
+    patient: str
+    group: Group
+    fold: int
+    image_path: str
+    mask_path: str | None
+    height: int
+    width: int
+
+    def __post_init__(self) -> None:
+        named = bool(NAME.fullmatch(self.image))
+        require(named, "image", "letters, digits, - and _ only.", ManifestError)
+        require(bool(self.patient), "patient", "a patient hash is needed.", ManifestError)
+        require(self.fold >= 0, "fold", "it may not be negative.", ManifestError)
+        require(bool(self.image_path), "image_path", "a path is needed.", ManifestError)
+        sized = self.height >= 1 and self.width >= 1
+        require(sized, "height", "height and width are at least 1.", ManifestError)
+
+
+@dataclass(frozen=True, slots=True)
+class MemberRef:
+    """A trained ensemble member on disk."""
+
+    network: str
+    fold: int
+    weights_path: str
+    card_path: str
+    weights_sha256: str
+
+    def __post_init__(self) -> None:
+        right = bool(_SHA256.fullmatch(self.weights_sha256))
+        require(right, "weights_sha256", "64 hexadecimal digits are needed.", ManifestError)
+
+
+def _check_cases(cases: tuple[Case, ...], k: int) -> None:
+    images = [case.image for case in cases]
+    require(len(set(images)) == len(images), "cases", "an image is listed twice.", ManifestError)
+    for i, case in enumerate(cases):
+        below = case.fold < k
+        require(below, f"cases[{i}].fold", f"folds go from 0 to {k - 1}.", ManifestError)
+
+
+def _check_members(members: tuple[MemberRef, ...], plan: Plan, k: int) -> None:
+    """Require every fold of every network: a mean over fewer is another estimate."""
+    found = sorted((member.network, member.fold) for member in members)
+    wanted = sorted((network.key, fold) for network in plan.networks for fold in range(k))
+    complete = found == wanted
+    require(complete, "members", f"one member per network and fold, {k} folds.", ManifestError)
+
+
+@dataclass(frozen=True, slots=True)
+class TrainManifest:
+    """One network trained without one fold. What is handed over counts as seen."""
+
+    round: int
+    plan: Plan
+    network: NetworkPlan
+    fold: int
+    k: int
+    cases: tuple[Case, ...]
+
+    def __post_init__(self) -> None:
+        known = self.network in self.plan.networks
+        require(known, "network", "it is not in the plan.", ManifestError)
+        require(2 <= self.k, "k", "at least 2 folds are needed.", ManifestError)
+        require(0 <= self.fold < self.k, "fold", f"0 to {self.k - 1}.", ManifestError)
+        require(bool(self.cases), "cases", "there is nothing to train on.", ManifestError)
+        _check_cases(self.cases, self.k)
+
+
+@dataclass(frozen=True, slots=True)
+class ProposeManifest:
+    """Images to propose on. Patients in `trained_patients` get out-of-fold proposals only."""
+
+    round: int
+    plan: Plan
+    k: int
+    members: tuple[MemberRef, ...]
+    cases: tuple[Case, ...]
+    trained_patients: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        _check_cases(self.cases, self.k)
+        _check_members(self.members, self.plan, self.k)
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluateManifest:
+    """Sealed images with their truth (`mask_path` None: empty)."""
+
+    round: int
+    plan: Plan
+    k: int
+    members: tuple[MemberRef, ...]
+    cases: tuple[Case, ...]
+
+    def __post_init__(self) -> None:
+        _check_cases(self.cases, self.k)
+        _check_members(self.members, self.plan, self.k)
+
+
+def write_manifest(path: Path, manifest: TrainManifest | ProposeManifest | EvaluateManifest) -> str:
+    """Write a manifest by atomic rename and return its sha256."""
+    write_json(path, manifest)
+    return digest(manifest)
+
+
+def read_train(path: Path) -> TrainManifest:
+    """Read and check a training manifest, or raise ManifestError."""
+    return _read(TrainManifest, path)
+
+
+def read_propose(path: Path) -> ProposeManifest:
+    """Read and check a proposing manifest, or raise ManifestError."""
+    return _read(ProposeManifest, path)
+
+
+def read_evaluate(path: Path) -> EvaluateManifest:
+    """Read and check an evaluation manifest, or raise ManifestError."""
+    return _read(EvaluateManifest, path)
+
+
+def _read(cls: type[M], path: Path) -> M:
+    try:
+        return from_plain(cls, read_json(path))
+    except FieldError as error:
+        raise ManifestError(error.field, error.reason) from error

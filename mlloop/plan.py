@@ -1,0 +1,150 @@
+"""The plan of a round: its networks, folds, sizes and learning settings, and their checks.
+
+Refuses a half-valid plan with the field and the reason. It imports no torch.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass, field
+from typing import Literal, Self
+
+from mlloop.records import FieldError, canonical_json, digest, from_plain
+
+Decoder = Literal["unet", "unetplusplus", "fpn", "linknet", "manet"]
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+
+
+class PlanError(FieldError):
+    """The round plan is wrong: which field, and why."""
+
+
+def require(ok: bool, where: str, reason: str, error: type[FieldError] = PlanError) -> None:
+    """Raise `error` for the field `where` unless `ok`."""
+    if not ok:
+        raise error(where, reason)
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkPlan:
+    """One network of the ensemble. `encoder_weights` is a safetensors file, never a download."""
+
+    key: str
+    decoder: Decoder
+    encoder: str
+    decoder_channels: tuple[int, ...]
+    encoder_weights: str | None = None
+
+    def __post_init__(self) -> None:
+        require(bool(NAME.fullmatch(self.key)), "key", "letters, digits, - and _ only.")
+        require(bool(self.encoder), "encoder", "an encoder name is needed.")
+        channels = self.decoder_channels
+        require(3 <= len(channels) <= 5, "decoder_channels", "3 to 5 stages are needed.")
+        require(min(channels) >= 1, "decoder_channels", "every stage needs a channel.")
+        require(
+            self.encoder_weights != "imagenet",
+            "encoder_weights",
+            "nothing is downloaded here. Put the encoder's weights into a .safetensors file"
+            " and give its path.",
+        )
+
+    @property
+    def depth(self) -> int:
+        """The number of encoder stages, which the decoder mirrors."""
+        return len(self.decoder_channels)
+
+
+@dataclass(frozen=True, slots=True)
+class Augment:
+    """How far a training image may be moved and re-exposed; every draw is seeded per image."""
+
+    rotate_degrees: float = 10.0
+    shift: float = 0.1
+    zoom: float = 0.1
+    flip: float = 0.0
+    gamma: float = 0.3
+    contrast: float = 0.2
+    noise: float = 0.02
+
+    def __post_init__(self) -> None:
+        for name in ("rotate_degrees", "shift", "zoom", "gamma", "contrast", "noise"):
+            require(getattr(self, name) >= 0, name, "it may not be negative.")
+        require(0 <= self.flip <= 1, "flip", "a probability from 0 to 1 is needed.")
+        require(self.zoom < 1 and self.contrast < 1, "zoom", "zoom and contrast stay below 1.")
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Everything a round's training depends on; same plan, same cases, same bits."""
+
+    preset: str
+    networks: tuple[NetworkPlan, ...]
+    folds: int
+    grid: int
+    steps: int
+    batch_size: int
+    learning_rate: float
+    threads: int
+    seed: int
+    version: int = 1
+    threshold: int = 128
+    epochs: int = 10
+    inner_fraction: float = 0.1
+    positive_share: float = 0.5
+    dice_weight: float = 1.0
+    weight_decay: float = 0.01
+    ema_decay: float = 0.98
+    precision: Literal["float32", "bfloat16"] = "float32"
+    flip_test: bool = False
+    augment: Augment = field(default_factory=Augment)
+
+    def __post_init__(self) -> None:
+        require(self.version == 1, "version", f"only version 1 is known, not {self.version}.")
+        keys = [network.key for network in self.networks]
+        require(bool(keys), "networks", "at least one network is needed.")
+        require(len(set(keys)) == len(keys), "networks", "two networks have the same key.")
+        require(2 <= self.folds <= 20, "folds", "2 to 20 folds are possible.")
+        multiple = 2 ** max(network.depth for network in self.networks)
+        require(
+            self.grid >= multiple and self.grid % multiple == 0 and self.grid <= 2048,
+            "grid",
+            f"a multiple of {multiple} up to 2048 is needed, because the networks halve it"
+            " at every stage.",
+        )
+        for name in ("steps", "batch_size", "threads", "epochs"):
+            require(getattr(self, name) >= 1, name, "at least 1 is needed.")
+        require(self.epochs <= self.steps, "epochs", "an epoch needs at least one step.")
+        require(0 <= self.seed < 2**32, "seed", "0 to 2^32 - 1 is possible.")
+        require(1 <= self.threshold <= 255, "threshold", "t8 goes from 1 to 255.")
+        require(0 < self.learning_rate <= 1, "learning_rate", "it must be above 0, at most 1.")
+        require(0 < self.inner_fraction < 0.5, "inner_fraction", "above 0 and below 0.5.")
+        require(0 < self.positive_share <= 1, "positive_share", "above 0, at most 1.")
+        require(0 <= self.ema_decay < 1, "ema_decay", "0 or more, below 1.")
+        require(self.weight_decay >= 0, "weight_decay", "it may not be negative.")
+        require(self.dice_weight >= 0, "dice_weight", "it may not be negative.")
+
+    @classmethod
+    def from_json(cls, data: object) -> Self:
+        """Check decoded JSON and build the plan, or raise PlanError."""
+        try:
+            return from_plain(cls, data)
+        except FieldError as error:
+            raise PlanError(error.field, error.reason) from error
+
+    def to_json(self) -> dict[str, object]:
+        """Return the plan as plain JSON values, as `from_json` takes them."""
+        plain: dict[str, object] = json.loads(canonical_json(self))
+        return plain
+
+    @property
+    def sha256(self) -> str:
+        """The identity of the plan, stable across processes."""
+        return digest(self)
+
+    def network(self, key: str) -> NetworkPlan:
+        """Return the network with this key."""
+        for network in self.networks:
+            if network.key == key:
+                return network
+        raise PlanError("networks", f"the plan has no network {key}.")
