@@ -19,6 +19,8 @@ class Project(Row):
     sealed_fraction = models.FloatField(default=0.2, validators=[MinValueValidator(0.0), MaxValueValidator(0.9)])
     sealed_cap = models.PositiveIntegerField(null=True, blank=True, help_text="At most so many sealed patients.")
     folds = models.PositiveSmallIntegerField(default=5, validators=[MinValueValidator(2), MaxValueValidator(20)])
+    seed_size = models.PositiveIntegerField(default=500, help_text="Images drawn by hand before stage I.")
+    preset = models.CharField(max_length=40, default="cpu", help_text="The round plan's preset.")
     split_seed = models.PositiveIntegerField(default=0)
     shows_file_names = models.BooleanField(default=False, help_text="Readers may see file names.")
     sealed_looks = models.PositiveIntegerField(default=0, help_text="How often sealed results were looked at.")

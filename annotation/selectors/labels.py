@@ -1,0 +1,23 @@
+"""Find a project's labels; the newest schema version counts."""
+
+from __future__ import annotations
+
+from django.db.models import QuerySet
+
+from annotation.errors import NotFound
+from annotation.models import Label, Project
+
+
+def labels_of(project: Project) -> QuerySet[Label]:
+    """Return the labels of the project's newest schema."""
+    newest = project.label_schemas.order_by("-version").values("id")[:1]
+    return Label.objects.filter(schema_id__in=newest)
+
+
+def label_of(project: Project, key: str) -> Label:
+    """Return one label by key; raise NotFound with the keys there are."""
+    for label in (labels := list(labels_of(project))):
+        if label.key == key:
+            return label
+    known = ", ".join(label.key for label in labels)
+    raise NotFound(f"There is no label {key!r} in this project; it has {known}.")

@@ -1,0 +1,73 @@
+"""Make projects, and let people into them and out again."""
+
+from __future__ import annotations
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+
+from annotation.errors import Invalid
+from annotation.models import Label, LabelSchema, Membership, Project, User
+from annotation.services import audit
+
+LABELS = (("infection", "Infection"), ("lung", "Lung"))
+
+
+@transaction.atomic
+def create_project(
+    *,
+    slug: str,
+    name: str,
+    actor: User | None,
+    folds: int = 5,
+    sealed_fraction: float = 0.2,
+    sealed_cap: int | None = None,
+    seed_size: int = 500,
+    split_seed: int = 0,
+    preset: str = "cpu",
+) -> Project:
+    """Create a project with version 1 of its label schema; raise Invalid with the field."""
+    project = Project(
+        slug=slug,
+        name=name,
+        folds=folds,
+        sealed_fraction=sealed_fraction,
+        sealed_cap=sealed_cap,
+        seed_size=seed_size,
+        split_seed=split_seed,
+        preset=preset,
+    )
+    try:
+        project.full_clean()
+    except ValidationError as error:
+        field, messages = next(iter(error.message_dict.items()))
+        raise Invalid(f"The project's {field} is wrong: {messages[0]}", field=field) from None
+    project.save()
+    schema = LabelSchema.objects.create(project=project, version=1)
+    for order, (key, label_name) in enumerate(LABELS):
+        Label.objects.create(schema=schema, key=key, name=label_name, order=order)
+    audit.record(project=project, actor=actor, verb="create_project", target=project.id)
+    return project
+
+
+@transaction.atomic
+def add_member(*, project: Project, user: User, role: str, actor: User | None) -> Membership:
+    """Give `user` a role in `project`; giving it again changes nothing."""
+    if role not in Membership.Role.values:
+        known = ", ".join(Membership.Role.values)
+        raise Invalid(f"There is no role {role!r}; the roles are {known}.", field="role")
+    membership, made = Membership.objects.get_or_create(project=project, user=user, role=role)
+    if made:
+        audit.record(
+            project=project, actor=actor, verb="add_member", target=user.id, facts={"role": role}
+        )
+    return membership
+
+
+@transaction.atomic
+def remove_member(*, project: Project, user: User, role: str, actor: User | None) -> None:
+    """Take a role away; the person's annotations stay."""
+    removed, _ = Membership.objects.filter(project=project, user=user, role=role).delete()
+    if removed:
+        audit.record(
+            project=project, actor=actor, verb="remove_member", target=user.id, facts={"role": role}
+        )

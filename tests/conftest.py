@@ -1,0 +1,56 @@
+"""Fixtures for every Django test: an empty data root, members of each role, fast passwords."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from django.conf import LazySettings
+
+from annotation.models import Membership, Project, User, triggers
+
+
+@pytest.fixture(autouse=True)
+def data_root(settings: LazySettings, tmp_path: Path) -> Path:
+    """Keep every stored byte of a test in its own folder."""
+    settings.DATA_ROOT = tmp_path / "var"
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    return settings.DATA_ROOT
+
+
+@pytest.fixture
+def project(db: None) -> Project:
+    """An empty project with its label schema."""
+    from annotation.services.projects import create_project
+
+    return create_project(slug="pilot", name="Pilot", actor=None)
+
+
+@pytest.fixture
+def member(project: Project) -> Callable[..., User]:
+    """Make an account with the given roles in the project."""
+
+    def make(*roles: str, name: str = "") -> User:
+        user = User.objects.create_user(name or "-".join(roles) or "outsider", password="pass")
+        for role in roles:
+            Membership.objects.create(project=project, user=user, role=role)
+        return user
+
+    return make
+
+
+@pytest.fixture
+def committed_db(transactional_db: None) -> Iterator[None]:
+    """A database that threads and processes can see; its append-only tables can be flushed.
+
+    Triggers forbid the flush at the end of such a test, so they are lifted before it and put
+    back by the next test that asks (`triggers.install` is safe to repeat).
+    """
+    from django.db import connection
+
+    with connection.schema_editor() as editor:
+        triggers.install(editor)
+    yield
+    with connection.schema_editor() as editor:
+        triggers.remove(editor)
