@@ -1,7 +1,7 @@
 """The one mask codec, and the one raster rule from a probability map to a mask.
 
-Masks are `(H, W) bool` here and 8-bit grey PNG (0/255) at rest. Refuses anything but a plain grey PNG
-of the expected size, and reads that size from the header before it decodes a single pixel.
+Masks are `(H, W) bool` here and 8-bit grey PNG (0/255) at rest. Refuses anything but a plain grey
+PNG of the expected size, and reads that size from the header before it decodes a single pixel.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def read_png_header(data: bytes) -> PngHeader | None:
 
 
 def encode_grey_png(rows: ByteArray, *, width: int, depth: int) -> bytes:
-    """Write packed rows `(H, bytes per row) uint8` as a grey PNG: no filter, no clock, no metadata."""
+    """Write packed rows `(H, bytes per row) uint8` as a grey PNG, always the same bytes."""
     height, stride = rows.shape
     filtered = np.zeros((height, stride + 1), np.uint8)
     filtered[:, 1:] = rows
@@ -113,7 +113,7 @@ def upsample_p8(p8: ByteArray, *, shape: tuple[int, int]) -> ByteArray:
 
 
 def threshold_mask(p8: ByteArray, *, shape: tuple[int, int], t8: int) -> BoolArray:
-    """Return the mask `(H, W) bool` of a p8 map at its grid: the upsampled value is at least `t8`."""
+    """Return the mask `(H, W) bool` of a p8 map: the upsampled value is at least `t8` (1..255)."""
     if not 1 <= t8 <= 255:
         raise MaskError(f"The threshold is {t8}; it must be from 1 to 255.")
     return upsample_p8(p8, shape=shape) >= t8
@@ -124,10 +124,19 @@ def canonical_raster(mask: BoolArray, *, grid: tuple[int, int]) -> BoolArray:
     betray whether a hand or a network drew it: area average, quantise, threshold at 128.
     """
     height, width = mask.shape
-    covered = _area_sums(_area_sums(mask.astype(np.int64), grid[1], axis=1), grid[0], axis=0)
+    covered = area_sums(mask, grid=grid)
     # Exact integer form of floor(255 * covered / area + 0.5): a float mean may tip at a tie.
     p8 = (510 * covered + height * width) // (2 * height * width)
     return threshold_mask(p8.astype(np.uint8), shape=(height, width), t8=128)
+
+
+def area_sums(values: npt.NDArray[np.generic], *, grid: tuple[int, int]) -> IntArray:
+    """Sum whole numbers `(H, W)` over the cells of `grid` `(h, w)`, exactly.
+
+    The unit is 1/(h w) of a pixel, so the mean of a cell is its sum divided by H W.
+    """
+    down = _row_sums(values, grid[0])
+    return np.ascontiguousarray(_row_sums(np.ascontiguousarray(down.T), grid[1]).T)
 
 
 def changed_pixels(before: BoolArray, after: BoolArray) -> int:
@@ -137,7 +146,7 @@ def changed_pixels(before: BoolArray, after: BoolArray) -> int:
 
 
 def mask_changes(before: BoolArray, after: BoolArray) -> tuple[BoolArray, BoolArray]:
-    """Return the pixels `(added, removed)` on the way from `before` to `after`, each `(H, W) bool`."""
+    """Return the pixels `(added, removed)` between two masks of one image, each `(H, W) bool`."""
     if before.shape != after.shape:
         raise MaskError(f"One mask is {_size(before.shape)}, the other {_size(after.shape)}.")
     return after & ~before, before & ~after
@@ -214,14 +223,17 @@ def _bilinear_axis(source: int, target: int) -> tuple[IntArray, IntArray, npt.ND
     return np.clip(first, 0, last), np.clip(first + 1, 0, last), weight.astype(np.int32)
 
 
-def _area_sums(values: IntArray, cells: int, *, axis: int) -> IntArray:
-    """Sum `values` over `cells` equal stretches of one axis, in exact units of 1/cells of a pixel."""
-    values = np.moveaxis(values, axis, -1)
-    length = values.shape[-1]
-    edges = np.arange(cells + 1, dtype=np.int64) * length
-    pixel, part = edges // cells, edges % cells
-    total = np.zeros((*values.shape[:-1], length + 1), np.int64)
-    np.cumsum(values, axis=-1, out=total[..., 1:])
-    under = values[..., np.minimum(pixel, length - 1)]
-    integral = total[..., pixel] * cells + under * part
-    return np.moveaxis(np.diff(integral, axis=-1), -1, axis)
+def _row_sums(values: npt.NDArray[np.generic], cells: int) -> IntArray:
+    """Sum the rows of `values` over `cells` equal stretches, in exact units of 1/cells of a row."""
+    length = values.shape[0]
+    edges = np.arange(cells + 1) * length
+    rows, parts = edges // cells, edges % cells
+    sums = np.empty((cells, values.shape[1]), np.int64)
+    for cell in range(cells):  # one stretch at a time: each row is read about once, no big copy
+        first, last = int(rows[cell]), int(rows[cell + 1])
+        total = values[first:last].sum(axis=0, dtype=np.int64) * cells
+        total -= values[first].astype(np.int64) * int(parts[cell])
+        if parts[cell + 1]:
+            total += values[last].astype(np.int64) * int(parts[cell + 1])
+        sums[cell] = total
+    return sums
