@@ -1,7 +1,9 @@
-"""The pages' paths."""
+"""The pages' paths; each module lists its own."""
 
 from __future__ import annotations
 
-from django.urls import URLPattern
+from annotation.web import reading
 
-urlpatterns: list[URLPattern] = []
+urlpatterns = [
+    *reading.urlpatterns,
+]

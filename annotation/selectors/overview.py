@@ -1,0 +1,126 @@
+"""Counts for the home page, a project's overview and its side navigation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from django.db.models import Count, F, Q, Sum
+
+from annotation.models import Annotation, Image, Project, Reference, Release, Round, Verdict
+from annotation.permissions import ROLES, Deed, Person, projects_of
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectRow:
+    """One project on the home page."""
+
+    project: Project
+    roles: list[str]
+    images: int
+    references: int
+    may_read: bool
+
+
+def home_rows(user: Person) -> list[ProjectRow]:
+    """Return the projects of `user` with what matters at a glance; four queries in all."""
+    projects = list(projects_of(user).order_by("name")[:200])
+    roles: dict[UUID, list[str]] = {project.id: [] for project in projects}
+    for project_id, role in (
+        user.memberships.values_list("project_id", "role").order_by("role")
+        if user.is_authenticated
+        else ()
+    ):
+        roles[project_id].append(role)
+    images = _by_project(Image.objects.filter(project__in=projects, withdrawn_at=None))
+    references = _by_project(Reference.objects.filter(project__in=projects, superseded_by=None))
+    return [
+        ProjectRow(
+            project=project,
+            roles=roles[project.id],
+            images=images.get(project.id, 0),
+            references=references.get(project.id, 0),
+            may_read=bool(set(roles[project.id]) & ROLES[Deed.READ_CASES]),
+        )
+        for project in projects
+    ]
+
+
+def _by_project(rows) -> dict[UUID, int]:  # type: ignore[no-untyped-def]
+    counted = rows.values_list("project_id").annotate(n=Count("id"))
+    return dict(counted)
+
+
+def nav_counts(*, project: Project) -> dict[str, int | str]:
+    """Return the small figures of the side navigation, by its keys."""
+    release = Release.objects.filter(project=project, state="frozen").order_by("-frozen_at").first()
+    return {
+        "images": Image.objects.filter(project=project, withdrawn_at=None).count(),
+        "rounds": Round.objects.filter(project=project).count(),
+        "releases": release.version if release else "",
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A number and what it counts."""
+
+    name: str
+    value: int | str
+
+
+def figures(project: Project) -> list[Figure]:
+    """Return the overview's headline figures."""
+    images = Image.objects.filter(project=project, withdrawn_at=None).aggregate(
+        n=Count("id"),
+        patients=Count("patient_id", distinct=True),
+        sealed=Count("id", filter=Q(patient__split="sealed")),
+    )
+    current = Reference.objects.filter(project=project, superseded_by=None)
+    serving = Round.objects.filter(project=project, state=Round.State.SERVING).first()
+    return [
+        Figure("images", images["n"]),
+        Figure("patients", images["patients"]),
+        Figure("sealed images, read without proposals", images["sealed"]),
+        Figure("reference masks", current.exclude(verdict=Verdict.EXCLUDED).count()),
+        Figure("excluded", current.filter(verdict=Verdict.EXCLUDED).count()),
+        Figure("serving round", serving.number if serving else "none yet"),
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class VerdictRow:
+    """How often a verdict was given, and what it changed."""
+
+    name: str
+    count: int
+    changed: int
+
+
+def verdict_rows(project: Project) -> list[VerdictRow]:
+    """Return the verdicts given by readers so far, imports left out."""
+    rows = (
+        Annotation.objects.filter(project=project, reader__isnull=False)
+        .values("verdict")
+        .annotate(n=Count("id"), changed=Sum(F("added_pixels") + F("removed_pixels")))
+    )
+    by_verdict = {row["verdict"]: row for row in rows}
+    return [
+        VerdictRow(name=verdict.label, count=row["n"], changed=row["changed"] or 0)
+        for verdict in Verdict
+        if (row := by_verdict.get(verdict.value))
+    ]
+
+
+def stage_sentence(project: Project) -> str:
+    """Say in one sentence where the loop stands."""
+    serving = Round.objects.filter(project=project, state=Round.State.SERVING).first()
+    if serving is None:
+        done = Reference.objects.filter(
+            project=project, superseded_by=None, image__patient__split="train"
+        ).count()
+        return f"Seed reads: {done} of {project.seed_size} masks drawn by hand."
+    verb = "readers pick the best mask, blind" if serving.stage == Round.Stage.STAGE_1 else (
+        "readers pick, correct or redraw"
+    )
+    return f"Round {serving.number} ({serving.get_stage_display()}) is serving: {verb}."

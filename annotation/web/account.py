@@ -1,0 +1,43 @@
+"""The account page: a person's own API tokens."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import path
+
+from annotation.errors import RoundtruthError
+from annotation.models import User
+from annotation.services.tokens import create_token, revoke_token
+
+
+@login_required
+def account(request: HttpRequest) -> HttpResponse:
+    user = cast(User, request.user)
+    text = ""
+    if request.method == "POST":
+        try:
+            if request.POST.get("verb") == "revoke":
+                revoke_token(user=user, token=request.POST.get("token", ""))
+                return redirect("account")
+            days = request.POST.get("days", "")
+            _, text = create_token(
+                user=user,
+                name=request.POST.get("name", ""),
+                scope=request.POST.get("scope", ""),
+                days=int(days) if days.isdigit() else 0,
+            )
+        except RoundtruthError as error:
+            messages.error(request, error.sentence)
+            return redirect("account")
+    tokens = user.apitoken_set.order_by("-created_at")[:100]
+    response = render(request, "annotation/account.html", {"tokens": tokens, "new_token": text})
+    response["Cache-Control"] = "no-store"
+    return response
+
+
+urlpatterns = [path("account/", account, name="account")]

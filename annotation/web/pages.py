@@ -1,0 +1,93 @@
+"""What every project page shares: the decision, the side navigation, one way to render."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import wraps
+from typing import Concatenate, ParamSpec
+
+from django.contrib.auth.decorators import login_required
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+
+from annotation.errors import Forbidden, NotFound
+from annotation.models import Project
+from annotation.permissions import ROLES, Deed, project_for, roles_in
+from annotation.selectors.overview import nav_counts
+
+P = ParamSpec("P")
+
+
+@dataclass(frozen=True, slots=True)
+class NavItem:
+    """One line of the side navigation."""
+
+    key: str
+    name: str
+    href: str
+    count: int | str | None
+
+
+_NAV = (
+    ("project", "Overview", Deed.SEE_PROJECT),
+    ("read", "Worklist", Deed.READ_CASES),
+    ("images", "Images", Deed.SEE_IMAGES),
+    ("intake", "Import", Deed.IMPORT),
+    ("rounds", "Rounds", Deed.SEE_ROUNDS),
+    ("releases", "Releases", Deed.SEE_RELEASES),
+    ("people", "People", Deed.MANAGE_PEOPLE),
+)
+
+
+def project_page(
+    deed: Deed,
+) -> Callable[
+    [Callable[Concatenate[HttpRequest, Project, P], HttpResponse]],
+    Callable[Concatenate[HttpRequest, str, P], HttpResponse],
+]:
+    """Ask permissions before the view: outsiders get 404, the wrong role 403."""
+
+    def decorate(
+        view: Callable[Concatenate[HttpRequest, Project, P], HttpResponse],
+    ) -> Callable[Concatenate[HttpRequest, str, P], HttpResponse]:
+        @wraps(view)
+        def decided(request: HttpRequest, slug: str, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+            try:
+                project = project_for(request.user, slug, deed)
+            except NotFound as error:
+                raise Http404(error.sentence) from None
+            except Forbidden as error:
+                raise PermissionDenied(error.sentence) from None
+            return view(request, project, *args, **kwargs)
+
+        return login_required(decided)
+
+    return decorate
+
+
+def render_page(
+    request: HttpRequest,
+    project: Project,
+    template: str,
+    *,
+    active: str,
+    context: Mapping[str, object],
+    status: int = 200,
+) -> HttpResponse:
+    """Render a project page with its navigation for this person."""
+    roles = roles_in(request.user, project)
+    counts = nav_counts(project=project)
+    nav = [
+        NavItem(key, name, reverse(key, args=[project.slug]), counts.get(key))
+        for key, name, deed in _NAV
+        if roles & ROLES[deed]
+    ]
+    return render(
+        request,
+        template,
+        {"project": project, "nav": nav, "active": active, "roles": sorted(roles), **context},
+        status=status,
+    )

@@ -1,0 +1,34 @@
+"""The reading page: one template and its configuration; the editor does the rest over the API."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.middleware.csrf import get_token
+from django.shortcuts import render
+from django.urls import path
+
+from annotation.models import Project, User
+from annotation.permissions import Deed
+from annotation.web.pages import project_page
+
+
+@project_page(Deed.READ_CASES)
+def read(request: HttpRequest, project: Project) -> HttpResponse:
+    user = cast(User, request.user)
+    config = {
+        "project": project.slug,
+        "projectName": project.name,
+        "reader": user.get_full_name() or user.username,
+        "apiBase": "/api/v1",
+        "csrf": get_token(request),
+        "guideline": project.guideline,
+        "signInUrl": f"{settings.LOGIN_URL}?next={request.path}",
+        "testHandle": settings.SHOWS_TEST_HANDLE,
+    }
+    return render(request, "annotation/read.html", {"project": project, "config": config})
+
+
+urlpatterns = [path("p/<slug:slug>/read/", read, name="read")]
