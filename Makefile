@@ -13,13 +13,14 @@ export PATH := $(BIN):$(PATH)
 SYSTEM_NODE := $(shell tools/system-node)
 NODE_PATH_PREFIX := $(if $(SYSTEM_NODE),$(SYSTEM_NODE):,)
 NPM = PATH="$(NODE_PATH_PREFIX)$$PATH" npm --prefix frontend
+NPX = cd frontend && PATH="$(NODE_PATH_PREFIX)$$PATH" npx --no-install
 
 LOCK_STAMP := .venv/.lock-installed
 NODE_STAMP := frontend/node_modules/.lock-installed
-BUILD_STAMP := frontend/node_modules/.built
+BUILT := annotation/static/dist/.vite/manifest.json
 FRONTEND_SOURCES := $(shell find frontend -path '*/node_modules' -prune -o -type f -print 2>/dev/null)
 
-.PHONY: help setup demo loop bench test lint types drift format lock \
+.PHONY: help setup demo loop bench test lint types drift format lock schema \
 	test-frontend test-sqlite test-postgres test-browser
 
 help:  ## list the verbs
@@ -27,7 +28,7 @@ help:  ## list the verbs
 
 # ---- set up ----------------------------------------------------------------------------------
 
-setup: $(LOCK_STAMP) $(BUILD_STAMP)  ## make .venv from the lock and build the editor
+setup: $(LOCK_STAMP) $(BUILT)  ## make .venv from the lock and build the editor
 
 $(LOCK_STAMP): requirements.lock
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Roundtruth needs Python 3.11 or later: make setup PYTHON=...")'
@@ -39,7 +40,7 @@ $(NODE_STAMP): frontend/package-lock.json $(LOCK_STAMP)
 	$(NPM) ci --no-audit --no-fund --loglevel=error
 	touch $@
 
-$(BUILD_STAMP): $(NODE_STAMP) $(FRONTEND_SOURCES)
+$(BUILT): $(NODE_STAMP) $(FRONTEND_SOURCES)
 	$(NPM) run build
 	touch $@
 
@@ -67,18 +68,19 @@ lint: setup  ## ruff, import contract, templates, spelling, biome
 	lint-imports --cache-dir .import_linter_cache
 	git ls-files -z 'annotation/templates/*.html' | xargs -0 -r djade --check --target-version 5.2
 	codespell
-	$(NPM) run lint
+	$(NPX) biome check .
 
 types: setup  ## mypy strict and tsc strict
 	mypy
-	$(NPM) run types
+	$(NPX) tsc --noEmit
 
 drift: setup  ## migrations and the OpenAPI schema are what the code says
 	$(PY) manage.py makemigrations --check --dry-run
 	mkdir -p var
-	$(PY) manage.py spectacular --validate --fail-on-warn --file var/openapi.yaml
-	diff -u frontend/openapi.yaml var/openapi.yaml
-	$(NPM) run api:check
+	$(PY) manage.py spectacular --format openapi-json --validate --fail-on-warn --file var/schema.json
+	diff -u frontend/schema.json var/schema.json
+	$(NPX) openapi-typescript ../var/schema.json -o ../var/schema.d.ts
+	diff -u frontend/src/api/schema.d.ts var/schema.d.ts
 
 test-frontend: setup  ## vitest
 	$(NPM) test
@@ -100,10 +102,14 @@ format: setup  ## rewrite what ruff, djade and biome can rewrite
 	ruff check --fix .
 	ruff format .
 	git ls-files -z 'annotation/templates/*.html' | xargs -0 -r djade --target-version 5.2
-	$(NPM) run format
+	$(NPX) biome check --write .
 
-LOCK_FLAGS := --generate-hashes --allow-unsafe --strip-extras --no-emit-index-url \
-	--no-emit-find-links --no-header --no-annotate --quiet
+LOCK = uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
+	--no-annotate --no-emit-index-url --no-emit-find-links
 lock:  ## write requirements.lock and docker/web.lock anew from pyproject.toml
-	pip-compile $(LOCK_FLAGS) --all-extras --output-file requirements.lock pyproject.toml
-	pip-compile $(LOCK_FLAGS) --constraint requirements.lock --output-file docker/web.lock pyproject.toml
+	$(LOCK) --upgrade --all-extras --output-file requirements.lock pyproject.toml
+	$(LOCK) --constraints requirements.lock --output-file docker/web.lock pyproject.toml
+
+schema: setup  ## write the OpenAPI schema and the TypeScript types made from it
+	$(PY) manage.py spectacular --format openapi-json --validate --fail-on-warn --file frontend/schema.json
+	$(NPM) run types
