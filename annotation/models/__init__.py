@@ -1,5 +1,7 @@
 """All rows of Roundtruth; a model states its constraints and nothing it does."""
 
+from __future__ import annotations
+
 from annotation.models.audit import AuditEvent
 from annotation.models.dataset import Image, Intake, Patient, Split, SplitEntry, Study, Truth
 from annotation.models.people import ApiToken, User

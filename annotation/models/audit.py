@@ -13,7 +13,9 @@ class AuditEvent(Row):
     """One deed; `verb` is a service's name, `target` the row's id."""
 
     project = models.ForeignKey(Project, null=True, on_delete=models.PROTECT, related_name="+")
-    actor = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+")
+    actor = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+"
+    )
     verb = models.CharField(max_length=60)
     target = models.CharField(max_length=80, blank=True)
     facts = models.JSONField(default=dict)

@@ -64,7 +64,9 @@ class Study(Row):
     """One examination; its day is an offset, never a date."""
 
     patient = models.ForeignKey(Patient, on_delete=models.CASCADE, related_name="studies")
-    day = models.IntegerField(null=True, help_text="Days from the patient's first known day; empty = unknown.")
+    day = models.IntegerField(
+        null=True, help_text="Days from the patient's first known day; empty = unknown."
+    )
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["patient", "day"], name="study_day_once")]
@@ -151,7 +153,9 @@ class Intake(Row, Claimable):
     state = models.CharField(max_length=9, choices=State.choices, default=State.DUE)
     done = models.PositiveIntegerField(default=0)
     total = models.PositiveIntegerField(default=0)
-    report = models.JSONField(default=dict, help_text="added, known, masks, refused[], near_duplicates[]")
+    report = models.JSONField(
+        default=dict, help_text="added, known, masks, refused[], near_duplicates[]"
+    )
     finished_at = models.DateTimeField(null=True)
 
     def __str__(self) -> str:

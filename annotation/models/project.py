@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import secrets
+
 from django.conf import settings
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 
 from annotation.models.base import Row
+
+
+def new_salt() -> str:
+    """Return the secret that keys a project's pseudonyms."""
+    return secrets.token_hex(32)
 
 
 class Project(Row):
@@ -15,15 +22,28 @@ class Project(Row):
     slug = models.SlugField(max_length=60, unique=True)
     name = models.CharField(max_length=200)
     time_zone = models.CharField(max_length=60, default="UTC")
-    guideline = models.TextField(blank=True, help_text="What readers are asked to do, one key away while reading.")
-    sealed_fraction = models.FloatField(default=0.2, validators=[MinValueValidator(0.0), MaxValueValidator(0.9)])
-    sealed_cap = models.PositiveIntegerField(null=True, blank=True, help_text="At most so many sealed patients.")
-    folds = models.PositiveSmallIntegerField(default=5, validators=[MinValueValidator(2), MaxValueValidator(20)])
-    seed_size = models.PositiveIntegerField(default=500, help_text="Images drawn by hand before stage I.")
+    guideline = models.TextField(
+        blank=True, help_text="What readers are asked to do, one key away while reading."
+    )
+    sealed_fraction = models.FloatField(
+        default=0.2, validators=[MinValueValidator(0.0), MaxValueValidator(0.9)]
+    )
+    sealed_cap = models.PositiveIntegerField(
+        null=True, blank=True, help_text="At most so many sealed patients."
+    )
+    folds = models.PositiveSmallIntegerField(
+        default=5, validators=[MinValueValidator(2), MaxValueValidator(20)]
+    )
+    seed_size = models.PositiveIntegerField(
+        default=500, help_text="Images drawn by hand before stage I."
+    )
     preset = models.CharField(max_length=40, default="cpu", help_text="The round plan's preset.")
     split_seed = models.PositiveIntegerField(default=0)
     shows_file_names = models.BooleanField(default=False, help_text="Readers may see file names.")
-    sealed_looks = models.PositiveIntegerField(default=0, help_text="How often sealed results were looked at.")
+    salt = models.CharField(max_length=64, default=new_salt, editable=False)
+    sealed_looks = models.PositiveIntegerField(
+        default=0, help_text="How often sealed results were looked at."
+    )
 
     def __str__(self) -> str:
         return self.name
@@ -40,7 +60,9 @@ class Membership(Row):
         VIEWER = "viewer"
 
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="memberships")
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="memberships")
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="memberships"
+    )
     role = models.CharField(max_length=12, choices=Role.choices)
 
     class Meta:
@@ -60,7 +82,9 @@ class LabelSchema(Row):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["project", "version"], name="label_schema_version_once"),
+            models.UniqueConstraint(
+                fields=["project", "version"], name="label_schema_version_once"
+            ),
         ]
 
     def __str__(self) -> str:

@@ -33,9 +33,13 @@ class Assignment(Row):
 
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="assignments")
     image = models.ForeignKey(Image, on_delete=models.PROTECT, related_name="assignments")
-    reader = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="assignments")
+    reader = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="assignments"
+    )
     purpose = models.CharField(max_length=11, choices=Purpose.choices)
-    round = models.ForeignKey(Round, null=True, on_delete=models.PROTECT, related_name="assignments")
+    round = models.ForeignKey(
+        Round, null=True, on_delete=models.PROTECT, related_name="assignments"
+    )
     state = models.CharField(max_length=9, choices=State.choices, default=State.OPEN)
     is_blind = models.BooleanField(default=False)
     is_prefetched = models.BooleanField(default=False)
@@ -123,22 +127,38 @@ class Annotation(Row):
     project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="annotations")
     image = models.ForeignKey(Image, on_delete=models.PROTECT, related_name="annotations")
     label = models.ForeignKey(Label, on_delete=models.PROTECT, related_name="+")
-    assignment = models.ForeignKey(Assignment, null=True, on_delete=models.PROTECT, related_name="annotations")
-    reader = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+")
+    assignment = models.ForeignKey(
+        Assignment, null=True, on_delete=models.PROTECT, related_name="annotations"
+    )
+    reader = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+"
+    )
     client_id = models.UUIDField(unique=True)
     purpose = models.CharField(max_length=11, choices=Assignment.Purpose.choices)
     verdict = models.CharField(max_length=12, choices=Verdict.choices)
     provenance = models.CharField(max_length=13, choices=Provenance.choices)
     exclusion_reason = models.CharField(max_length=14, choices=Exclusion.choices, blank=True)
-    mask_key = models.CharField(max_length=140, blank=True, help_text="Empty when the image was excluded.")
-    origin = models.CharField(max_length=255, blank=True, help_text="Where an imported mask came from.")
-    round = models.ForeignKey(Round, null=True, on_delete=models.PROTECT, related_name="annotations")
+    mask_key = models.CharField(
+        max_length=140, blank=True, help_text="Empty when the image was excluded."
+    )
+    origin = models.CharField(
+        max_length=255, blank=True, help_text="Where an imported mask came from."
+    )
+    round = models.ForeignKey(
+        Round, null=True, on_delete=models.PROTECT, related_name="annotations"
+    )
     proposal = models.ForeignKey(Proposal, null=True, on_delete=models.PROTECT, related_name="+")
-    threshold = models.PositiveSmallIntegerField(null=True, help_text="t8 in 1..255 of the picked proposal.")
-    agreement = models.FloatField(null=True, help_text="Dice of the mask with the candidate it was made from.")
+    threshold = models.PositiveSmallIntegerField(
+        null=True, help_text="t8 in 1..255 of the picked proposal."
+    )
+    agreement = models.FloatField(
+        null=True, help_text="Dice of the mask with the candidate it was made from."
+    )
     added_pixels = models.PositiveIntegerField(default=0)
     removed_pixels = models.PositiveIntegerField(default=0)
-    redrawn_contour = models.PositiveIntegerField(default=0, help_text="Contour length drawn, in pixel edges.")
+    redrawn_contour = models.PositiveIntegerField(
+        default=0, help_text="Contour length drawn, in pixel edges."
+    )
     active_seconds = models.FloatField(default=0.0)
     strokes = models.PositiveIntegerField(default=0)
     note = models.TextField(blank=True)
@@ -155,13 +175,17 @@ class Candidate(Row):
     label = models.ForeignKey(Label, on_delete=models.PROTECT, related_name="+")
     position = models.PositiveSmallIntegerField()
     proposal = models.ForeignKey(Proposal, null=True, on_delete=models.PROTECT, related_name="+")
-    annotation = models.ForeignKey(Annotation, null=True, on_delete=models.PROTECT, related_name="+")
+    annotation = models.ForeignKey(
+        Annotation, null=True, on_delete=models.PROTECT, related_name="+"
+    )
     mask_key = models.CharField(max_length=140)
 
     class Meta:
         ordering = ["position"]
         constraints = [
-            models.UniqueConstraint(fields=["assignment", "position"], name="candidate_position_once"),
+            models.UniqueConstraint(
+                fields=["assignment", "position"], name="candidate_position_once"
+            ),
             models.CheckConstraint(
                 condition=models.Q(proposal__isnull=False) ^ models.Q(annotation__isnull=False),
                 name="candidate_has_one_origin",
@@ -191,8 +215,12 @@ class Reference(Row):
     label = models.ForeignKey(Label, on_delete=models.PROTECT, related_name="+")
     method = models.CharField(max_length=11, choices=Method.choices)
     verdict = models.CharField(max_length=12, choices=Verdict.choices)
-    mask_key = models.CharField(max_length=140, blank=True, help_text="Empty when the image was excluded.")
-    annotations = models.ManyToManyField(Annotation, through="ReferenceSource", related_name="references")
+    mask_key = models.CharField(
+        max_length=140, blank=True, help_text="Empty when the image was excluded."
+    )
+    annotations = models.ManyToManyField(
+        Annotation, through="ReferenceSource", related_name="references"
+    )
     supersedes = models.OneToOneField(
         "self", null=True, on_delete=models.PROTECT, related_name="superseded_by"
     )

@@ -22,7 +22,9 @@ class Release(Row, Claimable):
     version = models.CharField(max_length=40)
     formats = models.JSONField(default=list)
     state = models.CharField(max_length=7, choices=State.choices, default=State.DUE)
-    selection_key = models.CharField(max_length=140, help_text="JSON of the references chosen when it was asked for.")
+    selection_key = models.CharField(
+        max_length=140, help_text="JSON of the references chosen when it was asked for."
+    )
     done = models.PositiveIntegerField(default=0)
     total = models.PositiveIntegerField(default=0)
     n_masks = models.PositiveIntegerField(default=0)
@@ -55,7 +57,9 @@ class ReleaseItem(Row):
 
     class Meta:
         ordering = ["path"]
-        constraints = [models.UniqueConstraint(fields=["release", "path"], name="release_path_once")]
+        constraints = [
+            models.UniqueConstraint(fields=["release", "path"], name="release_path_once")
+        ]
 
     def __str__(self) -> str:
         return self.path

@@ -42,7 +42,9 @@ class Round(Row, Claimable):
     n_train_patients = models.PositiveIntegerField(default=0)
     progress = models.JSONField(default=dict, help_text="phase, done, total, eta_seconds")
     metrics = models.JSONField(default=dict, help_text="Each with convention, n and interval.")
-    evaluation_key = models.CharField(max_length=140, blank=True, help_text="Per-image sealed counts; not served.")
+    evaluation_key = models.CharField(
+        max_length=140, blank=True, help_text="Per-image sealed counts; not served."
+    )
     cancel_requested = models.BooleanField(default=False)
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+"
@@ -61,6 +63,20 @@ class Round(Row, Claimable):
             models.UniqueConstraint(fields=["project", "number"], name="round_number_once"),
             models.UniqueConstraint(
                 fields=["project"], condition=models.Q(state="serving"), name="round_serving_once"
+            ),
+            # Two people pressing Start, or Start and Resume, at once: the database lets one through.
+            models.UniqueConstraint(
+                fields=["project"],
+                condition=models.Q(
+                    state__in=(
+                        "planned",
+                        "training",
+                        "proposing",
+                        "evaluating",
+                        "awaiting_decision",
+                    )
+                ),
+                name="round_open_once",
             ),
         ]
 
@@ -87,7 +103,9 @@ class EnsembleMember(Row, Claimable):
     loss = models.FloatField(null=True)
     inner_dice = models.FloatField(null=True)
     eta_seconds = models.FloatField(null=True)
-    history = models.JSONField(default=list, help_text="One entry an epoch: epoch, loss, inner_dice.")
+    history = models.JSONField(
+        default=list, help_text="One entry an epoch: epoch, loss, inner_dice."
+    )
     card = models.JSONField(default=dict, help_text="mlloop's card.json, as written by the child.")
     weights_key = models.CharField(max_length=140, blank=True)
     weights_sha256 = models.CharField(max_length=64, blank=True)
@@ -116,7 +134,9 @@ class Proposal(Row):
     label = models.ForeignKey(Label, on_delete=models.PROTECT, related_name="+")
     network = models.CharField(max_length=80, help_text="'ensemble' for the ensemble mean.")
     kind = models.CharField(max_length=11, choices=Kind.choices)
-    members = models.JSONField(help_text="[[network, held-out fold], ...] that made it; joined to cards.")
+    members = models.JSONField(
+        help_text="[[network, held-out fold], ...] that made it; joined to cards."
+    )
     probability_key = models.CharField(max_length=140, help_text="p8 at the network's grid.")
     disagreement_key = models.CharField(max_length=140, blank=True)
     disagreement = models.FloatField(null=True, help_text="Mean spread between networks, 0..1.")
@@ -128,7 +148,8 @@ class Proposal(Row):
                 fields=["round", "image", "label", "network", "kind"], name="proposal_once"
             ),
             models.CheckConstraint(
-                condition=models.Q(threshold__gte=1, threshold__lte=255), name="proposal_threshold_range"
+                condition=models.Q(threshold__gte=1, threshold__lte=255),
+                name="proposal_threshold_range",
             ),
         ]
 

@@ -1,0 +1,156 @@
+"""Which references and controls a new release holds, and each mask's biography."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from annotation.formats import qata
+from annotation.models import (
+    Annotation,
+    Image,
+    Patient,
+    Project,
+    Proposal,
+    Provenance,
+    Reference,
+    Verdict,
+)
+
+BATCH = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Selected:
+    """One released mask before its bytes: the reference, or None for an implied control."""
+
+    image: Image
+    reference: Reference | None
+    annotation: Annotation | None
+
+
+def select_for_release(project: Project) -> dict[str, list[str]]:
+    """Return the ids that a release asked for now will hold: references, and unread controls.
+
+    Excluded, withdrawn and quarantined images stay out.
+    """
+    current = Reference.objects.filter(
+        project=project,
+        label__key="infection",
+        superseded_by=None,
+        image__withdrawn_at=None,
+        image__patient__state=Patient.State.ACTIVE,
+    )
+    references = current.exclude(verdict=Verdict.EXCLUDED).order_by("image_id")
+    controls = (
+        Image.objects.filter(
+            project=project,
+            group=Image.Group.NORMAL,
+            withdrawn_at=None,
+            patient__state=Patient.State.ACTIVE,
+        )
+        .exclude(references__label__key="infection")
+        .order_by("id")
+    )
+    return {
+        "references": [str(pk) for pk in references.values_list("id", flat=True)],
+        "controls": [str(pk) for pk in controls.values_list("id", flat=True)],
+    }
+
+
+def iter_selected(selection: dict[str, list[str]]) -> Iterator[Selected]:
+    """Yield what was selected, in batches, with everything a biography needs."""
+    for ids in _batches(selection["references"]):
+        references = (
+            Reference.objects.filter(id__in=ids)
+            .select_related("image__patient", "image__study", "image__project", "label")
+            .prefetch_related("annotations__proposal", "annotations__round", "annotations__label")
+            .order_by("image_id")
+        )
+        for reference in references:
+            made_from = sorted(reference.annotations.all(), key=lambda row: row.created_at)
+            yield Selected(reference.image, reference, made_from[-1] if made_from else None)
+    for ids in _batches(selection["controls"]):
+        for image in (
+            Image.objects.filter(id__in=ids)
+            .select_related("patient", "study", "project")
+            .order_by("id")
+        ):
+            yield Selected(image, None, None)
+
+
+def released_name(image: Image) -> str:
+    """Return a name that stays the same over versions and tells nothing of the source's file."""
+    return f"{image.group}_{image.id.hex[:16]}"
+
+
+def pseudonym(project: Project, kind: str, subject: object) -> str:
+    """Return a pseudonym, the same in every version, that cannot be undone without the salt."""
+    digest = hmac.new(project.salt.encode(), f"{kind}:{subject}".encode(), hashlib.sha256)
+    return f"{kind}-{digest.hexdigest()[:10]}"
+
+
+def biography(selected: Selected, *, infected_pixels: int) -> qata.ReleasedMask:
+    """Return everything the manifest says of one mask."""
+    image, annotation = selected.image, selected.annotation
+    name = released_name(image)
+    proposal = annotation.proposal if annotation else None
+    return qata.ReleasedMask(
+        image=qata.image_path(name),
+        mask=qata.mask_path(name),
+        label="infection",
+        width=image.width,
+        height=image.height,
+        bits=image.bits,
+        group=image.group,
+        view=image.view_position,
+        day=image.study.day,
+        patient=pseudonym(image.project, "patient", image.patient_id),
+        split=image.patient.split,
+        fold=image.patient.fold,
+        infected_pixels=infected_pixels,
+        verdict=selected.reference.verdict if selected.reference else Verdict.CONTROL.value,
+        method=selected.reference.method if selected.reference else "control",
+        provenance=annotation.provenance if annotation else Provenance.AUTOMATIC.value,
+        round=annotation.round.number if annotation and annotation.round else None,
+        candidate=_candidate(annotation, proposal),
+        network=proposal.network if proposal else None,
+        threshold=annotation.threshold if annotation else None,
+        reader=_reader(image, annotation),
+        origin=annotation.origin if annotation else "implied by the image's group",
+        licence=image.licence,
+        edit=_edit(annotation),
+    )
+
+
+def _candidate(annotation: Annotation | None, proposal: Proposal | None) -> str:
+    """Name what the mask was made from: a proposal's kind, a manual mask, or nothing."""
+    if proposal:
+        return proposal.kind
+    return "manual" if annotation and annotation.verdict == Verdict.PICKED else "none"
+
+
+def _reader(image: Image, annotation: Annotation | None) -> str | None:
+    if annotation is None or annotation.reader_id is None:
+        return None
+    return pseudonym(image.project, "reader", annotation.reader_id)
+
+
+def _edit(annotation: Annotation | None) -> qata.EditFigures | None:
+    if annotation is None:
+        return None
+    return qata.EditFigures(
+        added_pixels=annotation.added_pixels,
+        removed_pixels=annotation.removed_pixels,
+        redrawn_contour=annotation.redrawn_contour,
+        agreement=annotation.agreement,
+        active_seconds=annotation.active_seconds,
+        strokes=annotation.strokes,
+    )
+
+
+def _batches(ids: Sequence[str]) -> Iterator[Sequence[str]]:
+    for start in range(0, len(ids), BATCH):
+        yield ids[start : start + BATCH]
