@@ -33,7 +33,7 @@ setup: $(LOCK_STAMP) $(BUILT)  ## make .venv from the lock and build the editor
 $(LOCK_STAMP): requirements.lock
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Roundtruth needs Python 3.11 or later: make setup PYTHON=...")'
 	test -x $(PY) || $(PYTHON) -m venv .venv
-	$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(PY) -m pip install -qq --disable-pip-version-check --require-hashes -r requirements.lock
 	touch $@
 
 $(NODE_STAMP): frontend/package-lock.json $(LOCK_STAMP)
