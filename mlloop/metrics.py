@@ -196,8 +196,9 @@ def _metric_rows(name: MetricName, table: FloatArray) -> FloatArray:
 
 
 def _ratio(above: FloatArray, below: FloatArray) -> FloatArray:
-    empty = np.full(above.shape, np.nan)
-    return np.divide(above, below, out=empty, where=below > 0)
+    ratio = np.full(above.shape, np.nan)
+    np.divide(above, below, out=ratio, where=below > 0)
+    return ratio
 
 
 def _table(many: Sequence[Counts]) -> FloatArray:
