@@ -12,15 +12,15 @@ from pathlib import Path
 from typing import NamedTuple
 
 import imagecodecs
-import imagehash
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
 from mlloop.image_formats import AnyPixels, ImageError, Limits, RawImage, read_raw_image
-from mlloop.masks import area_sums, decode_mask
+from mlloop.masks import area_sums, decode_mask, wrap_grey_png
 
 __all__ = [
+    "FULL_WINDOW",
     "MAX_PIXELS",
     "MIN_SIDE",
     "DecodedImage",
@@ -43,6 +43,8 @@ MAX_PIXELS = 64_000_000
 MIN_SIDE = 32
 PREVIEW_SIDE = 1024
 THUMBNAIL_SIDE = 160
+_PNG_FILTER_UP = 2
+_COSINES = np.cos(np.pi / 64.0 * np.outer(np.arange(8), 2 * np.arange(32) + 1))  # the DCT's lowest
 _ROWS_AT_ONCE = 256  # wide integers for a whole 64-megapixel image would be 2 GB
 _LOW_PERCENTILE, _HIGH_PERCENTILE = 0.5, 99.5
 
@@ -52,6 +54,9 @@ class Window(NamedTuple):
 
     center: float
     width: float
+
+
+FULL_WINDOW = Window(127.5, 255.0)  # shows an 8-bit plane as it is
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,16 +90,19 @@ def decode_image(
 
 def encode_pixels(pixels: AnyPixels) -> bytes:
     """Encode `(H, W) uint8 | uint16` as a grey PNG of the same depth, without loss."""
-    return bytes(imagecodecs.png_encode(pixels, level=3))
+    # The "up" filter and libdeflate: files as small as libpng's at a quarter of its time.
+    rows = pixels.astype(">u2").view(np.uint8) if pixels.dtype == np.uint16 else pixels
+    filtered = np.empty((rows.shape[0], rows.shape[1] + 1), np.uint8)
+    filtered[:, 0] = _PNG_FILTER_UP
+    filtered[0, 1:] = rows[0]
+    np.subtract(rows[1:], rows[:-1], out=filtered[1:, 1:])
+    body = bytes(imagecodecs.deflate_encode(filtered.tobytes(), level=1))
+    return wrap_grey_png(body, shape=pixels.shape, depth=8 * pixels.dtype.itemsize)
 
 
 def default_window(pixels: AnyPixels) -> Window:
     """Return the window that spans the 0.5 to 99.5 percentile of all pixels."""
-    histogram = np.zeros(np.iinfo(pixels.dtype).max + 1, np.int64)
-    for start in range(0, len(pixels), _ROWS_AT_ONCE):
-        rows = pixels[start : start + _ROWS_AT_ONCE]
-        histogram += np.bincount(rows.ravel(), minlength=histogram.size)
-    cumulated = np.cumsum(histogram)
+    cumulated = np.cumsum(_histogram(pixels))
     ranks = np.array([_LOW_PERCENTILE, _HIGH_PERCENTILE]) / 100.0 * cumulated[-1]
     low, high = (float(value) for value in np.searchsorted(cumulated, ranks))
     width = max(high - low, 1.0)
@@ -120,7 +128,8 @@ def preview8(
     if scale >= 1.0:
         return shown
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    return np.asarray(Image.fromarray(shown).resize(size, Image.Resampling.LANCZOS))
+    small = Image.fromarray(shown).resize(size, Image.Resampling.HAMMING, reducing_gap=2.0)
+    return np.asarray(small)
 
 
 def thumbnail(pixels: AnyPixels, *, window: Window | None = None) -> npt.NDArray[np.uint8]:
@@ -128,9 +137,15 @@ def thumbnail(pixels: AnyPixels, *, window: Window | None = None) -> npt.NDArray
     return preview8(pixels, window=window, side=THUMBNAIL_SIDE)
 
 
-def perceptual_hash(pixels: AnyPixels) -> str:
-    """Return the 64-bit perceptual hash (DCT) as 16 hex digits; alike images are few bits apart."""
-    return str(imagehash.phash(Image.fromarray(preview8(pixels, side=256))))
+def perceptual_hash(pixels: AnyPixels, *, window: Window | None = None) -> str:
+    """Return a 64-bit perceptual hash as 16 hex digits; alike images are few bits apart.
+
+    The 8x8 lowest frequencies of a 32x32 average, each above or below their median: "pHash".
+    """
+    shown = Image.fromarray(apply_window(pixels, window or default_window(pixels)))
+    small = np.asarray(shown.resize((32, 32), Image.Resampling.BOX), dtype=np.float64)
+    low = _COSINES @ small @ _COSINES.T
+    return np.packbits(low > np.median(low)).tobytes().hex()
 
 
 def hash_distance(one: str, other: str) -> int:
@@ -167,6 +182,16 @@ def load_mask_target(path: Path | str, grid: int) -> npt.NDArray[np.float32]:
     mask = decode_mask(Path(path).read_bytes())
     covered = area_sums(mask, grid=(grid, grid)) / float(mask.shape[0] * mask.shape[1])
     return covered.astype(np.float32)
+
+
+def _histogram(pixels: AnyPixels) -> npt.NDArray[np.int64]:
+    if pixels.dtype == np.uint8:
+        return np.array(Image.fromarray(pixels).histogram(), np.int64)
+    histogram = np.zeros(np.iinfo(pixels.dtype).max + 1, np.int64)
+    for start in range(0, len(pixels), _ROWS_AT_ONCE):
+        rows = pixels[start : start + _ROWS_AT_ONCE]
+        histogram += np.bincount(rows.ravel(), minlength=histogram.size)
+    return histogram
 
 
 def _pixel_hash(pixels: AnyPixels) -> str:

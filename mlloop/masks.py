@@ -50,8 +50,13 @@ def encode_grey_png(rows: ByteArray, *, width: int, depth: int) -> bytes:
     height, stride = rows.shape
     filtered = np.zeros((height, stride + 1), np.uint8)
     filtered[:, 1:] = rows
-    header = struct.pack(">IIBBBBB", width, height, depth, 0, 0, 0, 0)
     body = zlib.compress(filtered.tobytes(), 6)
+    return wrap_grey_png(body, shape=(height, width), depth=depth)
+
+
+def wrap_grey_png(body: bytes, *, shape: tuple[int, int], depth: int) -> bytes:
+    """Put the chunks of a grey PNG of `shape` (H, W) around its deflated rows."""
+    header = struct.pack(">IIBBBBB", shape[1], shape[0], depth, 0, 0, 0, 0)
     return _SIGNATURE + _chunk(b"IHDR", header) + _chunk(b"IDAT", body) + _chunk(b"IEND", b"")
 
 
