@@ -52,7 +52,9 @@ demo: setup  ## serve a project at work on 127.0.0.1:8000 [DATA=folder]
 	honcho start
 
 loop: setup  ## the whole loop headless, robot reader [DATA=folder] [LIMIT=n] [SEED=n]
-	$(PY) -m bench.loop $(if $(DATA),--data "$(DATA)") $(if $(LIMIT),--limit $(LIMIT)) $(if $(SEED),--seed $(SEED))
+	rm -rf var/loop
+	env -u DATABASE_URL -u CELERY_BROKER_URL ROUNDTRUTH_VAR=var/loop $(PY) manage.py migrate --verbosity 0
+	env -u DATABASE_URL -u CELERY_BROKER_URL ROUNDTRUTH_VAR=var/loop $(PY) manage.py run_loop $(if $(DATA),--data "$(DATA)") $(if $(LIMIT),--limit $(LIMIT)) $(if $(SEED),--seed $(SEED))
 
 bench: setup  ## measure against the bare loops, write var/bench/report.json
 	$(PY) -m bench

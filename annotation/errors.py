@@ -47,7 +47,9 @@ class StaleDraft(Conflict):
 
     code = "stale_draft"
 
-    def __init__(self, sentence: str, *, current_etag: str, yours_etag: str, lost_draft: str) -> None:
+    def __init__(
+        self, sentence: str, *, current_etag: str, yours_etag: str, lost_draft: str
+    ) -> None:
         super().__init__(sentence)
         self.current_etag = current_etag
         self.yours_etag = yours_etag

@@ -1,5 +1,7 @@
 """Wiring: settings, URLs, Celery, WSGI; no behaviour."""
 
+from __future__ import annotations
+
 from annotation.config.celery import app as celery_app
 
 __all__ = ["celery_app"]

@@ -101,6 +101,10 @@ class Verb(BaseCommand):
 
             yield show
 
+    def say(self, sentence: str) -> None:
+        """Tell a person what is happening now; on the error stream, so that --json stays whole."""
+        self.stderr.write(sentence)
+
     def _print_json(self, facts: Mapping[str, object]) -> None:
         self.stdout.write(json.dumps(facts, indent=2, ensure_ascii=False, default=str))
 

@@ -38,6 +38,9 @@ class Project(Row):
         default=500, help_text="Images drawn by hand before stage I."
     )
     preset = models.CharField(max_length=40, default="cpu", help_text="The round plan's preset.")
+    promotes_itself = models.BooleanField(
+        default=False, help_text="Promote each round when it is evaluated: for demonstrations."
+    )
     split_seed = models.PositiveIntegerField(default=0)
     shows_file_names = models.BooleanField(default=False, help_text="Readers may see file names.")
     salt = models.CharField(max_length=64, default=new_salt, editable=False)

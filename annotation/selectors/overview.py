@@ -120,7 +120,9 @@ def stage_sentence(project: Project) -> str:
             project=project, superseded_by=None, image__patient__split="train"
         ).count()
         return f"Seed reads: {done} of {project.seed_size} masks drawn by hand."
-    verb = "readers pick the best mask, blind" if serving.stage == Round.Stage.STAGE_1 else (
-        "readers pick, correct or redraw"
+    verb = (
+        "readers pick the best mask, blind"
+        if serving.stage == Round.Stage.STAGE_1
+        else ("readers pick, correct or redraw")
     )
     return f"Round {serving.number} ({serving.get_stage_display()}) is serving: {verb}."

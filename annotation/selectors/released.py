@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
+from typing import TypedDict, TypeVar
+
+from django.db.models import QuerySet
 
 from annotation.formats import qata
 from annotation.models import (
@@ -16,10 +20,21 @@ from annotation.models import (
     Proposal,
     Provenance,
     Reference,
+    Round,
     Verdict,
 )
 
 BATCH = 500
+T = TypeVar("T")
+
+
+class Selection(TypedDict):
+    """What a release will hold, frozen when it was asked for; ids as text."""
+
+    references: list[str]
+    controls: list[str]
+    rounds: list[str]
+    withdrawn: list[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +46,7 @@ class Selected:
     annotation: Annotation | None
 
 
-def select_for_release(project: Project) -> dict[str, list[str]]:
+def select_for_release(project: Project) -> Selection:
     """Return the ids that a release asked for now will hold: references, and unread controls.
 
     Excluded, withdrawn and quarantined images stay out.
@@ -54,15 +69,21 @@ def select_for_release(project: Project) -> dict[str, list[str]]:
         .exclude(references__label__key="infection")
         .order_by("id")
     )
-    return {
-        "references": [str(pk) for pk in references.values_list("id", flat=True)],
-        "controls": [str(pk) for pk in controls.values_list("id", flat=True)],
-    }
+    rounds = project.rounds.filter(state__in=(Round.State.SERVING, Round.State.SUPERSEDED))
+    withdrawn = project.images.exclude(
+        withdrawn_at=None, patient__state=Patient.State.ACTIVE
+    ).order_by("id")
+    return Selection(
+        references=_ids(references),
+        controls=_ids(controls),
+        rounds=_ids(rounds.order_by("number")),
+        withdrawn=_ids(withdrawn),
+    )
 
 
-def iter_selected(selection: dict[str, list[str]]) -> Iterator[Selected]:
+def iter_selected(selection: Selection) -> Iterator[Selected]:
     """Yield what was selected, in batches, with everything a biography needs."""
-    for ids in _batches(selection["references"]):
+    for ids in batched(selection["references"], BATCH):
         references = (
             Reference.objects.filter(id__in=ids)
             .select_related("image__patient", "image__study", "image__project", "label")
@@ -72,7 +93,7 @@ def iter_selected(selection: dict[str, list[str]]) -> Iterator[Selected]:
         for reference in references:
             made_from = sorted(reference.annotations.all(), key=lambda row: row.created_at)
             yield Selected(reference.image, reference, made_from[-1] if made_from else None)
-    for ids in _batches(selection["controls"]):
+    for ids in batched(selection["controls"], BATCH):
         for image in (
             Image.objects.filter(id__in=ids)
             .select_related("patient", "study", "project")
@@ -151,6 +172,22 @@ def _edit(annotation: Annotation | None) -> qata.EditFigures | None:
     )
 
 
-def _batches(ids: Sequence[str]) -> Iterator[Sequence[str]]:
-    for start in range(0, len(ids), BATCH):
-        yield ids[start : start + BATCH]
+def _ids(rows: QuerySet[Reference] | QuerySet[Image] | QuerySet[Round]) -> list[str]:
+    return [str(pk) for pk in rows.values_list("id", flat=True)]
+
+
+def batched(things: Iterable[T], size: int) -> Iterator[list[T]]:
+    """Yield lists of at most `size` (itertools.batched, which Python 3.11 lacks)."""
+    iterator = iter(things)
+    while batch := list(islice(iterator, size)):
+        yield batch
+
+
+def next_version(project: Project) -> str:
+    """Suggest the version after the newest one: the next minor."""
+    versions = project.releases.values_list("version", flat=True)
+    numbers = [tuple(int(part) for part in version.split(".")) for version in versions]
+    if not numbers:
+        return "1.0.0"
+    major, minor, _ = max(numbers)
+    return f"{major}.{minor + 1}.0"

@@ -9,7 +9,14 @@ from annotation.models import AuditEvent, Project, User
 Facts = Mapping[str, str | int | float | bool | None]
 
 
-def record(*, project: Project | None, actor: User | None, verb: str, target: object = "", facts: Facts | None = None) -> None:
+def record(
+    *,
+    project: Project | None,
+    actor: User | None,
+    verb: str,
+    target: object = "",
+    facts: Facts | None = None,
+) -> None:
     """Append one audit row; ids only in `target`, no pixel, name or finding in `facts`."""
     AuditEvent.objects.create(
         project=project, actor=actor, verb=verb, target=str(target), facts=dict(facts or {})

@@ -1,13 +1,31 @@
-"""Accounts are made by an administrator: registration is closed."""
+"""Accounts are made by an administrator: registration is closed. Demo accounts stay on loopback."""
 
 from __future__ import annotations
 
+from typing import cast
+
 from allauth.account.adapter import DefaultAccountAdapter
+from allauth.account.auth_backends import AuthenticationBackend
+from django.conf import settings
+from django.contrib.auth.base_user import AbstractBaseUser
 from django.http import HttpRequest
 
+from annotation.models import User
 
-class ClosedAccountAdapter(DefaultAccountAdapter):
+DEMO_EMAIL = "@demo.invalid"
+
+
+class ClosedAccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
     """Refuse sign-up; everything else is allauth's."""
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         return False
+
+
+class AccountBackend(AuthenticationBackend):  # type: ignore[misc]
+    """Refuse the demo's accounts on a public server: their passwords were printed on a terminal."""
+
+    def user_can_authenticate(self, user: AbstractBaseUser | None) -> bool:
+        if settings.IS_PUBLIC and cast("User", user).email.endswith(DEMO_EMAIL):
+            return False
+        return bool(super().user_can_authenticate(user))

@@ -40,9 +40,13 @@ def project_overview(request: HttpRequest, project: Project) -> HttpResponse:
             {"name": name, "how": how, "count": counts.get(purpose, 0)}
             for purpose, name, how in _WAITING
         ],
-        "verdicts": overview.verdict_rows(project) if may(request.user, Deed.SEE_ROUNDS, project) else [],
+        "verdicts": overview.verdict_rows(project)
+        if may(request.user, Deed.SEE_ROUNDS, project)
+        else [],
     }
-    return render_page(request, project, "annotation/project.html", active="project", context=context)
+    return render_page(
+        request, project, "annotation/project.html", active="project", context=context
+    )
 
 
 @project_page(Deed.MANAGE_PEOPLE)
@@ -69,7 +73,9 @@ def _change_people(request: HttpRequest, project: Project) -> None:
     username, role = request.POST.get("username", ""), request.POST.get("role", "")
     user = User.objects.filter(username=username).first()
     if user is None:
-        messages.error(request, f"There is no account named {username!r}; an administrator makes accounts.")
+        messages.error(
+            request, f"There is no account named {username!r}; an administrator makes accounts."
+        )
         return
     change = remove_member if request.POST.get("verb") == "remove" else add_member
     try:

@@ -54,7 +54,9 @@ def project_page(
         view: Callable[Concatenate[HttpRequest, Project, P], HttpResponse],
     ) -> Callable[Concatenate[HttpRequest, str, P], HttpResponse]:
         @wraps(view)
-        def decided(request: HttpRequest, slug: str, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+        def decided(
+            request: HttpRequest, slug: str, *args: P.args, **kwargs: P.kwargs
+        ) -> HttpResponse:
             try:
                 project = project_for(request.user, slug, deed)
             except NotFound as error:

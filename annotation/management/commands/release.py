@@ -1,0 +1,64 @@
+"""Make a release, or export one that exists again with the same bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import cast
+
+from django.core.management.base import CommandParser
+
+from annotation.management.console import Outcome, Verb, named_account, named_project
+from annotation.models import Release
+from annotation.services.release_freezing import run_release
+from annotation.services.releases import FORMATS, export_release, request_release
+
+
+class Command(Verb):
+    help = "Freeze the reference masks as version X.Y.Z and copy the files to a folder."
+
+    def add_options(self, parser: CommandParser) -> None:
+        parser.add_argument("--project", required=True, metavar="SLUG")
+        parser.add_argument("--version", required=True, metavar="X.Y.Z", dest="release_version")
+        parser.add_argument("--out", required=True, metavar="DIR", help="a new or empty folder")
+        parser.add_argument("--format", nargs="+", default=list(FORMATS), metavar="NAME")
+        parser.add_argument("--as", dest="account", metavar="ACCOUNT", help="for the audit row")
+
+    def create_parser(self, prog_name: str, subcommand: str, **kwargs: object) -> CommandParser:
+        """Free `--version` from Django's own meaning: it is part of the stable surface."""
+        kwargs["conflict_handler"] = "resolve"
+        return super().create_parser(prog_name, subcommand, **kwargs)
+
+    def run(self, options: Mapping[str, object]) -> Outcome:
+        project = named_project(options["project"])
+        release = request_release(
+            project=project,
+            version=str(options["release_version"]),
+            actor=named_account(options["account"]),
+            formats=tuple(cast("Sequence[str]", options["format"])),
+        )
+        with self.progress("Freezing", unit="mask") as progress:
+            run_release(release_id=release.id, progress=progress)
+        release.refresh_from_db()
+        with self.progress("Copying", unit="file") as progress:
+            folder = export_release(
+                release=release, folder=Path(str(options["out"])), progress=progress
+            )
+        return _outcome(release, folder)
+
+
+def _outcome(release: Release, folder: Path) -> Outcome:
+    facts = {
+        "path": str(folder),
+        "version": release.version,
+        "masks": release.n_masks,
+        "manifest_sha256": release.manifest_sha256,
+    }
+    return Outcome(
+        facts,
+        [
+            f"{release.project.name} {release.version}: {release.n_masks} masks in {folder}",
+            f"sha256 of manifest.json: {release.manifest_sha256}",
+            f"Anyone can check it: python manage.py verify_release {folder}",
+        ],
+    )

@@ -1,0 +1,133 @@
+"""The figures of a played loop, as JSON and as a table; every one with its convention."""
+
+from __future__ import annotations
+
+from annotation.management.simulation import Play, PlayedRound
+from annotation.models import Project
+from annotation.selectors import simulated
+from annotation.selectors.leaks import find_leaks
+from mlloop.metrics import Estimate
+
+Facts = dict[str, object]
+
+VERDICTS = ("picked", "corrected", "redrawn", "no_infection", "excluded")
+
+
+def play_facts(played: Play) -> Facts:
+    """Return what `simulate` reports of the proposals arm."""
+    first, last = played.rounds[0].round, played.rounds[-1].round
+    shared = simulated.images_read_in_rounds(played.project)
+    return {
+        "conventions": {
+            "proposal_dice": "ensemble proposals against truth, unseen by the networks; "
+            "ci95 is of the per-image mean, ci95_pooled of the pooled Dice",
+            "sealed_dice": "all sealed images with a reference, controls included as empty; "
+            "sealed_ci95 is of the per-image mean, sealed_ci95_pooled of the pooled Dice",
+            "intervals": "95 %, bootstrap by patient; per image: both masks empty is left out",
+            "changed_pixels": "added and removed by hand; of a redrawn mask every pixel",
+        },
+        "seed_reads": played.seed_reads.n_read,
+        "sealed_reads": played.sealed_reads.n_read,
+        "rounds": [_round_facts(one) for one in played.rounds],
+        "sealed_pooled_last_less_first": simulated.sealed_difference(last, first).as_json(),
+        "compared_images": len(shared),
+        "changed_pixels": simulated.changed_pixels(played.project, shared),
+        **_final(played.project, shared),
+        "leaks": sum(len(find_leaks(one.round)) for one in played.rounds),
+    }
+
+
+def manual_facts(played: Play, shared: set[str] | None = None) -> Facts:
+    """Return the manual arm's figures, over the images that both arms read when given."""
+    if shared is None:
+        rows = played.project.images.values_list("pixel_sha256", flat=True)
+        shared = set(rows.filter(patient__split="train"))
+    return {
+        "n_read": played.seed_reads.n_read,
+        "compared_images": len(shared),
+        "changed_pixels": simulated.changed_pixels(played.project, shared),
+        **_final(played.project, shared),
+    }
+
+
+def _final(project: Project, shared: set[str]) -> Facts:
+    found = simulated.references_against_truth(project, shared)
+    return {
+        "final_dice_to_truth": _number(found.per_image),
+        "final_dice_to_truth_pooled": _number(found.pooled),
+    }
+
+
+def _round_facts(one: PlayedRound) -> Facts:
+    row, tally = one.round, one.tally
+    sealed = row.metrics["sealed"]
+    return {
+        "number": row.number,
+        "stage": row.stage,
+        "members": row.members.count(),
+        "networks": sorted(set(row.members.values_list("network", flat=True))),
+        "folds": row.folds,
+        "folds_note": row.folds_note,
+        "n_train": row.n_train,
+        "n_read": tally.n_read,
+        "n_no_truth": len(tally.no_truth),
+        "proposal_n": one.proposals.per_image.n,
+        "proposal_dice_per_image": _number(one.proposals.per_image),
+        "proposal_dice_pooled": _number(one.proposals.pooled),
+        "ci95": _interval(one.proposals.per_image),
+        "ci95_pooled": _interval(one.proposals.pooled),
+        "verdicts": {name: tally.verdicts.get(name, 0) for name in VERDICTS},
+        "changed_pixels": tally.changed_pixels,
+        "redrawn_contour": tally.redrawn_contour,
+        "sealed_n": sealed["pooled"]["n"],
+        "sealed_dice_per_image": sealed["per_image"]["value"],
+        "sealed_dice_pooled": sealed["pooled"]["value"],
+        "sealed_ci95": [sealed["per_image"]["ci_low"], sealed["per_image"]["ci_high"]],
+        "sealed_ci95_pooled": [sealed["pooled"]["ci_low"], sealed["pooled"]["ci_high"]],
+        "seconds": round(one.seconds, 1),
+    }
+
+
+def _number(found: Estimate) -> object:
+    return found.as_json()["value"]
+
+
+def _interval(found: Estimate) -> list[object]:
+    plain = found.as_json()
+    return [plain["ci_low"], plain["ci_high"]]
+
+
+_COLUMNS = (
+    ("round", "number"),
+    ("stage", "stage"),
+    ("trained on", "n_train"),
+    ("read", "n_read"),
+    ("proposals: per image", "proposal_dice_per_image"),
+    ("pooled", "proposal_dice_pooled"),
+    ("sealed: per image", "sealed_dice_per_image"),
+    ("pooled", "sealed_dice_pooled"),
+    ("95 % of pooled", "sealed_ci95_pooled"),
+    ("changed pixels", "changed_pixels"),
+    ("seconds", "seconds"),
+)
+
+
+def table(facts: Facts) -> list[str]:
+    """Return the rounds as lines of a table, Dice against truth and on the sealed set."""
+    rows = [[name for name, _ in _COLUMNS]]
+    for one in facts["rounds"]:  # type: ignore[attr-defined]
+        rows.append([_cell(one[key]) for _, key in _COLUMNS])
+    widths = [max(len(row[i]) for row in rows) for i in range(len(_COLUMNS))]
+    lines = [
+        "  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True))
+        for row in rows
+    ]
+    return ["Dice by round", *lines]
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, float):
+        return f"{value:.3f}" if abs(value) < 10 else f"{value:.0f}"
+    if isinstance(value, list):
+        return "-".join("?" if end is None else f"{end:.2f}" for end in value)
+    return "-" if value is None else str(value)

@@ -1,0 +1,94 @@
+"""The releases page: what was frozen, how far a running one is, and the download."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
+from django.shortcuts import redirect, render
+from django.urls import path
+from django.views.decorators.http import require_GET
+
+from annotation.errors import RoundtruthError
+from annotation.models import Project, Release, User
+from annotation.permissions import Deed, may
+from annotation.selectors.released import next_version, select_for_release
+from annotation.services.releases import request_release, retry_release, stream_release
+from annotation.web.pages import project_page, render_page
+
+SHOWN = 50
+
+
+@project_page(Deed.SEE_RELEASES)
+def releases(request: HttpRequest, project: Project) -> HttpResponse:
+    """List the versions; a curator may ask for a new one."""
+    if request.method == "POST":
+        return _ask(request, project)
+    context = _context(request, project)
+    if request.htmx:  # type: ignore[attr-defined]
+        return render(request, "annotation/_releases_live.html", {"project": project, **context})
+    selection = select_for_release(project)
+    context |= {
+        "n_references": len(selection["references"]),
+        "n_controls": len(selection["controls"]),
+        "next_version": next_version(project),
+    }
+    return render_page(
+        request, project, "annotation/releases.html", active="releases", context=context
+    )
+
+
+def _context(request: HttpRequest, project: Project) -> dict[str, object]:
+    rows = list(project.releases.order_by("-created_at")[:SHOWN])
+    return {
+        "releases": rows,
+        "is_running": any(row.state in (Release.State.DUE, Release.State.RUNNING) for row in rows),
+        "may_make": may(request.user, Deed.MAKE_RELEASES, project),
+    }
+
+
+def _ask(request: HttpRequest, project: Project) -> HttpResponse:
+    """Ask for a version, or for a failed one again."""
+    if not may(request.user, Deed.MAKE_RELEASES, project):
+        messages.error(request, "Only a curator makes releases.")
+        return redirect("releases", project.slug)
+    version, actor = request.POST.get("version", "").strip(), cast("User", request.user)
+    try:
+        if request.POST.get("verb") == "retry":
+            retry_release(release=_release(project, version), actor=actor)
+        else:
+            request_release(project=project, version=version, actor=actor)
+    except RoundtruthError as error:
+        messages.error(request, error.sentence)
+    return redirect("releases", project.slug)
+
+
+@require_GET
+@project_page(Deed.SEE_RELEASES)
+def download(request: HttpRequest, project: Project, version: str) -> HttpResponse:
+    """Stream the release as one zip."""
+    release = _release(project, version)
+    try:
+        chunks = stream_release(release)
+    except RoundtruthError as error:
+        messages.error(request, error.sentence)
+        return redirect("releases", project.slug)
+    response = StreamingHttpResponse(chunks, content_type="application/zip")
+    name = f"{project.slug}-{release.version}.zip"
+    response["Content-Disposition"] = f'attachment; filename="{name}"'
+    return cast("HttpResponse", response)
+
+
+def _release(project: Project, version: str) -> Release:
+    release = Release.objects.filter(project=project, version=version).first()
+    if release is None:
+        raise Http404(f"There is no release {version}.")
+    release.project = project
+    return release
+
+
+urlpatterns = [
+    path("p/<slug:slug>/releases/", releases, name="releases"),
+    path("p/<slug:slug>/releases/<str:version>/download/", download, name="release-download"),
+]
