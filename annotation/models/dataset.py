@@ -150,6 +150,7 @@ class Intake(Row, Claimable):
     actor = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL)
     folder = models.CharField(max_length=500)
     masks_as = models.CharField(max_length=5, default="seed")
+    group = models.CharField(max_length=6, choices=Image.Group.choices, default=Image.Group.COVID)
     state = models.CharField(max_length=9, choices=State.choices, default=State.DUE)
     done = models.PositiveIntegerField(default=0)
     total = models.PositiveIntegerField(default=0)

@@ -1,0 +1,104 @@
+"""Take a folder of radiographs and their masks into a project."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import cast
+
+from django.core.management.base import CommandParser
+
+from annotation.errors import NotFound
+from annotation.formats.metadata_csv import Group
+from annotation.management.console import Outcome, Usage, Verb, named_account, named_project
+from annotation.services.intake import import_folder
+from annotation.services.intake_report import IntakeReport
+from annotation.services.intake_rows import MasksAs
+
+_SHOWN = 50
+
+
+class Command(Verb):
+    help = (
+        "Import PNG, JPEG and TIFF radiographs. Safe to run again: known images are counted, not "
+        "duplicated, and masks that were missing are added."
+    )
+
+    def add_options(self, parser: CommandParser) -> None:
+        parser.add_argument("path", type=Path, help="the folder; its metadata.csv is used if there")
+        parser.add_argument("--project", required=True, metavar="SLUG")
+        parser.add_argument(
+            "--metadata", type=Path, metavar="CSV", help="paths in it start at PATH"
+        )
+        parser.add_argument(
+            "--masks", type=Path, metavar="DIR", help="infection masks, named alike"
+        )
+        parser.add_argument("--lung-masks", type=Path, metavar="DIR")
+        parser.add_argument(
+            "--masks-as",
+            choices=["seed", "truth"],
+            default="seed",
+            help="seed: accepted annotations; truth: only the robot reader sees them",
+        )
+        parser.add_argument(
+            "--group",
+            choices=["covid", "normal", "other"],
+            default="covid",
+            help="of images for which no metadata says it",
+        )
+        parser.add_argument("--limit", type=_positive, metavar="N", help="draw whole patients")
+        parser.add_argument("--limit-seed", type=int, default=0, metavar="S")
+        parser.add_argument(
+            "--as", dest="actor", default="", metavar="ACCOUNT", help="for the audit"
+        )
+
+    def run(self, options: Mapping[str, object]) -> Outcome:
+        project = named_project(options["project"])
+        with self.progress("importing") as show:
+            try:
+                report = import_folder(
+                    project=project,
+                    folder=cast("Path", options["path"]),
+                    metadata=cast("Path | None", options["metadata"]),
+                    masks=cast("Path | None", options["masks"]),
+                    lung_masks=cast("Path | None", options["lung_masks"]),
+                    masks_as=cast("MasksAs", options["masks_as"]),
+                    group=cast("Group", options["group"]),
+                    actor=named_account(options["actor"]),
+                    progress=show,
+                    limit=cast("int | None", options["limit"]),
+                    limit_seed=cast("int", options["limit_seed"]),
+                )
+            except NotFound as error:
+                raise Usage(error.sentence) from error
+        refusal = "" if report.took_something else "Nothing went in."
+        return Outcome(report.as_json(), lines_of(report), refusal)
+
+
+def lines_of(report: IntakeReport) -> list[str]:
+    """Say what an import did, for people."""
+    groups = ", ".join(f"{n} {group}" for group, n in sorted(report.groups.items()))
+    masks = ", ".join(f"{n} {label}" for label, n in sorted(report.masks.items()))
+    lines = [
+        f"{report.added} images added{f' ({groups})' if groups else ''}, {report.known} known, "
+        f"{report.duplicates} offered twice, {report.n_refused} refused.",
+        f"{report.patients} new patients, {report.sealed_patients} of them sealed.",
+        f"Masks added: {masks or 'none'}; {report.masks_known} known, "
+        f"{report.implied_controls} empty ones of controls implied.",
+    ]
+    if report.left_out:
+        lines.append(f"{report.left_out} images were not drawn.")
+    lines += [f"  refused {item.file}: {item.reason}" for item in report.refused[:_SHOWN]]
+    if report.n_refused > _SHOWN:
+        lines.append(f"  and {report.n_refused - _SHOWN} more; --json lists them.")
+    if report.n_near_duplicates:
+        lines.append(f"{report.n_near_duplicates} pairs of different patients look alike, such as")
+        lines += [f"  {pair.file} and {pair.other_file}" for pair in report.near_duplicates[:5]]
+    return [*lines, f"{report.seconds:.1f} s."]
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise ValueError(text)
+    return number

@@ -1,0 +1,102 @@
+"""Unpack an uploaded zip: no entry leaves the folder, and no archive grows beyond its caps.
+
+A name that leads out, a link or an encrypted entry refuses the archive as a whole, since no honest
+tool writes one here. Archives inside the archive are not opened.
+"""
+
+from __future__ import annotations
+
+import stat
+import zipfile
+import zlib
+from collections.abc import Callable
+from pathlib import Path, PurePosixPath
+
+from django.conf import settings
+
+from annotation.errors import Invalid
+
+# Films compress to a half at best, blank masks to a hundredth: a thousandth is an attack.
+MAX_RATIO = 1000
+_FREE_OF_RATIO = 64 * 1024**2
+_CHUNK = 1024**2
+_LONGEST_NAME = 400
+
+
+def unpack(archive: Path, folder: Path, *, beat: Callable[[], None] = lambda: None) -> None:
+    """Unpack `archive` into `folder`; raise Invalid with the entry and the reason."""
+    try:
+        with zipfile.ZipFile(archive) as opened:
+            entries = _checked(opened, archive.stat().st_size)
+            budget = settings.MAX_UPLOAD_BYTES
+            for entry in entries:
+                budget -= _unpack_one(opened, entry, folder, budget)
+                beat()
+    except (zipfile.BadZipFile, NotImplementedError, zlib.error, EOFError) as error:
+        raise _refused("it is damaged or no zip file.") from error
+
+
+def _checked(opened: zipfile.ZipFile, size: int) -> list[zipfile.ZipInfo]:
+    """Check what the directory of the archive says; what it really holds is checked again later."""
+    entries = [entry for entry in opened.infolist() if not _is_junk(entry)]
+    if len(entries) > settings.MAX_UPLOAD_FILES:
+        raise _refused(
+            f"it has {len(entries)} files, more than the {settings.MAX_UPLOAD_FILES} allowed."
+        )
+    for entry in entries:
+        _check_entry(entry)
+    names = {entry.filename.casefold() for entry in entries}
+    if len(names) < len(entries):
+        raise _refused("two files in it have the same name.")
+    total = sum(entry.file_size for entry in entries)
+    if total > settings.MAX_UPLOAD_BYTES:
+        most = settings.MAX_UPLOAD_BYTES // 1024**2
+        raise _refused(f"unpacked it has {total // 1024**2} MB, more than the {most} MB allowed.")
+    if total > _FREE_OF_RATIO and total > MAX_RATIO * size:
+        raise _refused(f"it grows more than {MAX_RATIO} times when it is unpacked.")
+    return entries
+
+
+def _is_junk(entry: zipfile.ZipInfo) -> bool:
+    name = entry.filename
+    return entry.is_dir() or name.startswith("__MACOSX/") or name.endswith(".DS_Store")
+
+
+def _check_entry(entry: zipfile.ZipInfo) -> None:
+    name = entry.filename
+    parts = PurePosixPath(name).parts
+    odd = "\\" in name or ":" in name or any(ord(char) < 32 for char in name)
+    if name.startswith("/") or ".." in parts or odd or not parts:
+        raise _refused(f"the name {name[:80]!r} leads out of the folder or is no plain name.")
+    if len(name) > _LONGEST_NAME or any(len(part.encode()) > 255 for part in parts):
+        raise _refused(f"the name {name[:80]!r}… is too long.")
+    kind = stat.S_IFMT(entry.external_attr >> 16)
+    if kind not in (0, stat.S_IFREG):
+        raise _refused(f"{name[:80]!r} is a link or a device; only plain files are taken.")
+    if entry.flag_bits & 0x1:
+        raise _refused(f"{name[:80]!r} is encrypted.")
+
+
+def _unpack_one(opened: zipfile.ZipFile, entry: zipfile.ZipInfo, folder: Path, budget: int) -> int:
+    """Write one entry and return its bytes as counted, whatever its header promised."""
+    target = folder / entry.filename
+    if not target.resolve().is_relative_to(folder.resolve()):
+        raise _refused(f"the name {entry.filename[:80]!r} leads out of the folder.")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        written = 0
+        with opened.open(entry) as source, target.open("xb") as out:
+            while chunk := source.read(_CHUNK):
+                written += len(chunk)
+                if written > min(budget, entry.file_size):
+                    raise _refused(f"{entry.filename[:80]!r} holds more than it says.")
+                out.write(chunk)
+    except (FileExistsError, NotADirectoryError):
+        raise _refused(f"two files in it claim the name {entry.filename[:80]!r}.") from None
+    except RuntimeError as error:
+        raise _refused(f"{entry.filename[:80]!r} cannot be opened.") from error
+    return written
+
+
+def _refused(reason: str) -> Invalid:
+    return Invalid(f"The zip file was refused: {reason}", code="archive_refused", field="archive")

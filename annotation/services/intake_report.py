@@ -1,0 +1,80 @@
+"""What an import took in and what it refused: the one account that people and programs read."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field, fields
+
+# A report is one JSON field: lists are cut here, the counts beside them never are.
+MAX_LISTED = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """One thing that did not go in: which file, a code for programs, the sentence for people."""
+
+    file: str
+    code: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class NearDuplicate:
+    """Two images of different patients that look alike."""
+
+    image: str
+    file: str
+    other_image: str
+    other_file: str
+    distance: int
+    splits_differ: bool
+
+
+@dataclass(slots=True)
+class IntakeReport:
+    """Counts grow while the import runs."""
+
+    n_offered: int = 0
+    added: int = 0
+    known: int = 0
+    duplicates: int = 0
+    patients: int = 0
+    sealed_patients: int = 0
+    groups: Counter[str] = field(default_factory=Counter)
+    masks: Counter[str] = field(default_factory=Counter)
+    masks_known: int = 0
+    implied_controls: int = 0
+    n_refused: int = 0
+    refused: list[Refusal] = field(default_factory=list)
+    n_near_duplicates: int = 0
+    near_duplicates: list[NearDuplicate] = field(default_factory=list)
+    left_out: int = 0
+    seconds: float = 0.0
+
+    @property
+    def took_something(self) -> bool:
+        """Nothing new is no failure where everything is in already."""
+        return bool(self.added or self.known or self.duplicates)
+
+    def refuse(self, file: str, code: str, reason: str) -> None:
+        """Count a refusal, and list it while there is room."""
+        self.n_refused += 1
+        if len(self.refused) < MAX_LISTED:
+            self.refused.append(Refusal(file, code, reason))
+
+    def refuse_all(self, refusals: Iterable[Refusal]) -> None:
+        """Count and list several refusals."""
+        for refusal in refusals:
+            self.refuse(refusal.file, refusal.code, refusal.reason)
+
+    def as_json(self) -> dict[str, object]:
+        """Return plain values for the row and for `--json`."""
+        lists = ("refused", "near_duplicates", "groups", "masks")
+        plain = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in lists}
+        return plain | {
+            "groups": dict(self.groups),
+            "masks": dict(self.masks),
+            "refused": [asdict(item) for item in self.refused],
+            "near_duplicates": [asdict(item) for item in self.near_duplicates],
+        }
