@@ -61,7 +61,7 @@ def near_duplicates(*, project: Project, since: datetime) -> tuple[int, list[Nea
 
     Only pairs with an image that came in at `since` or later count.
     """
-    rows = Image.objects.filter(project=project).order_by("created_at", "id")
+    rows = Image.objects.filter(project=project, withdrawn_at=None).order_by("created_at", "id")
     columns = ("id", "perceptual_hash", "patient_id", "created_at")
     ids: list[UUID] = []
     hashes: list[int] = []

@@ -35,8 +35,13 @@ _LONGEST_NAME = 200
 class Upload(Protocol):
     """One file as the web framework hands it over."""
 
-    name: str | None
-    size: int | None
+    @property
+    def name(self) -> str | None:
+        """Its name on the sender's machine; never trusted as a path."""
+
+    @property
+    def size(self) -> int | None:
+        """Its length in bytes."""
 
     def chunks(self) -> Iterable[bytes]:
         """Yield the content in pieces."""

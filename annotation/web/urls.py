@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from annotation.web import reading
+from annotation.web import images, intake, reading
 
 urlpatterns = [
     *reading.urlpatterns,
+    *images.urlpatterns,
+    *intake.urlpatterns,
 ]

@@ -1,0 +1,150 @@
+"""Take an image or a patient out of the project, and erase bytes for good; rows are never deleted.
+
+Withdrawal ends queues, snapshots and new releases for what it names. Erasure withdraws first, then
+puts a tombstone in place of the bytes. A key that another image shares is left alone: an empty
+mask has the same bytes for everybody. A release that was handed out keeps its copy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from django.db import transaction
+from django.db.models import Model, Q, QuerySet
+from django.utils import timezone
+
+from annotation import storage
+from annotation.errors import Invalid
+from annotation.models import (
+    Annotation,
+    Assignment,
+    Candidate,
+    Draft,
+    Image,
+    LostDraft,
+    Patient,
+    Proposal,
+    Reference,
+    Truth,
+    User,
+)
+from annotation.services import audit
+
+# Where an image's bytes are named: model, path to the image, columns with keys.
+_HOLDERS: tuple[tuple[type[Model], str, tuple[str, ...]], ...] = (
+    (Image, "id", ("pixels_key", "preview_key", "thumbnail_key")),
+    (Truth, "image_id", ("mask_key",)),
+    (Annotation, "image_id", ("mask_key",)),
+    (Reference, "image_id", ("mask_key",)),
+    (Proposal, "image_id", ("probability_key", "disagreement_key")),
+    (Candidate, "assignment__image_id", ("mask_key",)),
+    (Draft, "assignment__image_id", ("mask_key",)),
+    (LostDraft, "assignment__image_id", ("mask_key",)),
+)
+
+
+@transaction.atomic
+def withdraw_image(*, image: Image, actor: User | None, reason: str) -> bool:
+    """Take one image out of the queue; return False where it was out already."""
+    _require(reason)
+    if not _withdraw(Image.objects.filter(pk=image.pk)):
+        return False
+    audit.record(
+        project=image.project,
+        actor=actor,
+        verb="withdraw_image",
+        target=image.id,
+        facts={"reason": reason},
+    )
+    return True
+
+
+@transaction.atomic
+def withdraw_patient(*, patient: Patient, actor: User | None, reason: str) -> bool:
+    """Take a patient with all images out, and refuse later ones; False where that was done."""
+    _require(reason)
+    rows = Patient.objects.filter(pk=patient.pk).exclude(state=Patient.State.WITHDRAWN)
+    if not rows.update(state=Patient.State.WITHDRAWN):
+        return False
+    n_images = _withdraw(Image.objects.filter(patient=patient))
+    audit.record(
+        project=patient.project,
+        actor=actor,
+        verb="withdraw_patient",
+        target=patient.id,
+        facts={"reason": reason, "images": n_images},
+    )
+    return True
+
+
+def erase_image(*, image: Image, actor: User | None, reason: str) -> int:
+    """Withdraw an image and erase its pixels, preview, thumbnail and masks; return the files gone.
+
+    Safe to repeat: what a kill left over is erased by the next call. File name and finding go too.
+    """
+    withdraw_image(image=image, actor=actor, reason=reason)
+    erased = 0
+    for key in _keys_of_alone(image):
+        storage.erase(key)
+        erased += 1
+    with transaction.atomic():
+        Image.objects.filter(pk=image.pk).update(file_name="", finding="", perceptual_hash="")
+        audit.record(
+            project=image.project,
+            actor=actor,
+            verb="erase_image",
+            target=image.id,
+            facts={"reason": reason, "files": erased},
+        )
+    return erased
+
+
+def erase_patient(*, patient: Patient, actor: User | None, reason: str) -> int:
+    """Withdraw a patient and erase every image; return the files gone."""
+    withdraw_patient(patient=patient, actor=actor, reason=reason)
+    images = Image.objects.filter(patient=patient).select_related("project")
+    return sum(erase_image(image=image, actor=actor, reason=reason) for image in images)
+
+
+def _require(reason: str) -> None:
+    if not reason.strip():
+        raise Invalid("A withdrawal needs a written reason.", field="reason")
+
+
+def _withdraw(images: QuerySet[Image]) -> int:
+    """Mark the images and give back what readers hold of them; drafts stay where they are."""
+    now = timezone.now()
+    ids = list(images.filter(withdrawn_at=None).values_list("pk", flat=True))
+    Image.objects.filter(pk__in=ids).update(withdrawn_at=now)
+    held = Assignment.objects.filter(image__in=ids, state=Assignment.State.OPEN)
+    held.update(state=Assignment.State.RELEASED, closed_at=now)
+    return len(ids)
+
+
+def _keys_of_alone(image: Image) -> Sequence[str]:
+    """Return the keys of this image's bytes that no other image names."""
+    keys = {
+        key
+        for model, path, columns in _HOLDERS
+        for key in _keys(model._default_manager.filter(**{path: image.pk}), columns)
+    }
+    shared = {
+        key
+        for model, path, columns in _HOLDERS
+        for key in _keys(
+            model._default_manager.filter(_any_of(columns, keys)).exclude(**{path: image.pk}),
+            columns,
+        )
+    }
+    return sorted(keys - shared)
+
+
+def _any_of(columns: Iterable[str], keys: set[str]) -> Q:
+    found = Q()
+    for column in columns:
+        found |= Q(**{f"{column}__in": keys})
+    return found
+
+
+def _keys(rows: QuerySet[Model], columns: Sequence[str]) -> set[str]:
+    return {key for row in rows.values_list(*columns) for key in row if key}

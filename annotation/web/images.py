@@ -1,0 +1,106 @@
+"""The list of images, one image, its thumbnail, and its withdrawal; readers have no such pages."""
+
+from __future__ import annotations
+
+from typing import cast
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import path
+from django.views.decorators.http import require_GET, require_POST
+
+from annotation import storage
+from annotation.errors import NotFound, RoundtruthError
+from annotation.models import Image, Project, User
+from annotation.permissions import Deed, may
+from annotation.selectors.images import FILTER_CHOICES, ImageFilter, image_of, image_page
+from annotation.services.withdrawal import erase_image, withdraw_image, withdraw_patient
+from annotation.web.pages import project_page, render_page
+
+
+@require_GET
+@project_page(Deed.SEE_IMAGES)
+def images(request: HttpRequest, project: Project) -> HttpResponse:
+    chosen = {name: request.GET.get(name, "") for name in FILTER_CHOICES}
+    chosen["state"] = chosen["state"] or "active"
+    page = image_page(
+        project=project,
+        narrowed=ImageFilter(**chosen),
+        number=_number(request.GET.get("page", "1")),
+    )
+    context = {"page": page, "chosen": chosen, "choices": FILTER_CHOICES}
+    return render_page(request, project, "annotation/images.html", active="images", context=context)
+
+
+@require_GET
+@project_page(Deed.SEE_IMAGES)
+def image(request: HttpRequest, project: Project, image_id: UUID) -> HttpResponse:
+    context = {
+        "image": _image(project, image_id),
+        "may_withdraw": may(request.user, Deed.WITHDRAW, project),
+    }
+    return render_page(request, project, "annotation/image.html", active="images", context=context)
+
+
+@require_GET
+@project_page(Deed.SEE_IMAGES)
+def thumbnail(request: HttpRequest, project: Project, image_id: UUID) -> HttpResponse:
+    del request
+    return _png(_image(project, image_id).thumbnail_key)
+
+
+@require_GET
+@project_page(Deed.SEE_IMAGES)
+def preview(request: HttpRequest, project: Project, image_id: UUID) -> HttpResponse:
+    del request
+    return _png(_image(project, image_id).preview_key)
+
+
+@require_POST
+@project_page(Deed.WITHDRAW)
+def withdraw(request: HttpRequest, project: Project, image_id: UUID) -> HttpResponse:
+    found = _image(project, image_id)
+    actor, reason = cast("User", request.user), request.POST.get("reason", "")
+    try:
+        if request.POST.get("what") == "patient":
+            withdraw_patient(patient=found.patient, actor=actor, reason=reason)
+        elif request.POST.get("what") == "erase":
+            erase_image(image=found, actor=actor, reason=reason)
+        else:
+            withdraw_image(image=found, actor=actor, reason=reason)
+        messages.success(request, "Withdrawn: no queue, snapshot or new release has it any more.")
+    except RoundtruthError as error:
+        messages.error(request, error.sentence)
+    return redirect("image", project.slug, image_id)
+
+
+def _image(project: Project, image_id: UUID) -> Image:
+    try:
+        return image_of(project=project, image_id=image_id)
+    except NotFound as error:
+        raise Http404(error.sentence) from None
+
+
+def _png(key: str) -> HttpResponse:
+    """Serve stored bytes to this person only; a key's bytes change at most once, by erasure."""
+    try:
+        response = HttpResponse(storage.read(key), content_type="image/png")
+    except NotFound as error:
+        raise Http404(error.sentence) from None
+    response["Cache-Control"] = "private, max-age=3600"
+    return response
+
+
+def _number(text: str) -> int:
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 9 else 1
+
+
+urlpatterns = [
+    path("p/<slug:slug>/images/", images, name="images"),
+    path("p/<slug:slug>/images/<uuid:image_id>/", image, name="image"),
+    path("p/<slug:slug>/images/<uuid:image_id>/thumbnail/", thumbnail, name="image_thumbnail"),
+    path("p/<slug:slug>/images/<uuid:image_id>/preview/", preview, name="image_preview"),
+    path("p/<slug:slug>/images/<uuid:image_id>/withdraw/", withdraw, name="image_withdraw"),
+]
