@@ -66,8 +66,8 @@ def _markdown(facts: CardFacts, masks: Sequence[ReleasedMask]) -> str:
     return f"""# {facts.project} {facts.version}
 
 Infection masks on chest radiographs, made by readers and networks together with Roundtruth.
-Asked for on {facts.asked_at}. `manifest.json` holds the sha256 of every file and each mask's biography;
-`python manage.py verify_release FOLDER` checks this folder against it.
+Asked for on {facts.asked_at}. `manifest.json` holds the sha256 of every file and each mask's
+biography; `python manage.py verify_release FOLDER` checks this folder against it.
 
 | what | n |
 |---|---|
@@ -80,14 +80,16 @@ Asked for on {facts.asked_at}. `manifest.json` holds the sha256 of every file an
 
 Proposals that came from a network which had seen the patient: {leaks}.
 Withdrawn images left out: {facts.withdrawn}.
-Sealed images were read without proposals. Masks with verdict `control` are empty by the image's group and were not read.
+Sealed images were read without proposals. Masks with verdict `control` are empty by the image's
+group and were not read.
 
 ## Terms of the images
 {licences}
 
 ## Limits
-- Infection borders on radiographs are soft: two experts differ. Treat the masks as one careful opinion each.
-- Controls may come from other sources than cases; a network can learn the source instead of the disease.
+- Infection borders on radiographs are soft and experts differ: each mask is one careful opinion.
+- Controls may come from other sources than cases: a network can learn the source instead of the
+  disease.
 - Not a medical device and not for diagnosis.
 """
 

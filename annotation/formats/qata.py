@@ -93,7 +93,7 @@ def manifest_bytes(
         "project": project,
         "version": version,
         "asked_at": asked_at,
-        "mask_encoding": "8-bit single-channel PNG, 0 background, 255 infection, at the image's size",
+        "mask_encoding": "8-bit grey PNG, 0 background, 255 infection, at the image's size",
         "counts": counts,
         "masks": [asdict(mask) for mask in sorted(masks, key=lambda mask: mask.image)],
         "files": {

@@ -114,9 +114,11 @@ _COLUMNS = (
 
 def table(facts: Facts) -> list[str]:
     """Return the rounds as lines of a table, Dice against truth and on the sealed set."""
-    rows = [[name for name, _ in _COLUMNS]]
-    for one in facts["rounds"]:  # type: ignore[attr-defined]
-        rows.append([_cell(one[key]) for _, key in _COLUMNS])
+    rounds: list[Facts] = facts["rounds"]  # type: ignore[assignment]
+    rows = [
+        [name for name, _ in _COLUMNS],
+        *([_cell(one[key]) for _, key in _COLUMNS] for one in rounds),
+    ]
     widths = [max(len(row[i]) for row in rows) for i in range(len(_COLUMNS))]
     lines = [
         "  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True))

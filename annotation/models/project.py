@@ -17,7 +17,7 @@ def new_salt() -> str:
 
 
 class Project(Row):
-    """One dataset in the making; its split and fold rules are fixed when its first patient enters."""
+    """One dataset in the making; its split rules are fixed when its first patient enters."""
 
     slug = models.SlugField(max_length=60, unique=True)
     name = models.CharField(max_length=200)

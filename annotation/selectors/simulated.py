@@ -77,7 +77,7 @@ def changed_pixels(project: Project, pixel_hashes: Collection[str]) -> int:
 
 
 def sealed_difference(last: Round, first: Round) -> PairedDifference:
-    """Return pooled sealed Dice of `last` less `first`, paired by image, bootstrapped by patient."""
+    """Return pooled sealed Dice of `last` less `first`: paired by image, intervals by patient."""
     newer, older = _sealed_counts(last), _sealed_counts(first)
     shared = sorted(newer.keys() & older.keys())
     return paired_bootstrap(

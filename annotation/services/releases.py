@@ -40,7 +40,7 @@ def request_release(
     selection = select_for_release(project)
     if not selection["references"]:
         raise Refused(
-            "There is nothing to release: no image has a reference mask yet. Read some cases first.",
+            "There is nothing to release: no image has a reference mask yet. Read cases first.",
             code="nothing_to_release",
         )
     key = storage.put(project.id, json.dumps(selection, sort_keys=True).encode())
@@ -130,7 +130,7 @@ def _require_frozen(release: Release) -> None:
         )
     if release.state != Release.State.FROZEN:
         raise NotFound(
-            f"Release {release.version} is still being made: {release.done} of {release.total} masks.",
+            f"Release {release.version} is being made: {release.done} of {release.total} masks.",
             code="release_not_frozen",
         )
     if not release.items.filter(path=qata.MANIFEST).exists():

@@ -50,19 +50,16 @@ class Tally:
 
 
 def wish_of(truth: Mask, *, seed: int, key: str) -> Mask:
-    """Return the robot's wish: `truth` (H, W) bool warped by a smooth field seeded by (seed, key)."""
+    """Return the robot's wish: `truth` (H, W) bool, warped by a smooth field of (seed, key)."""
     digest = hashlib.sha256(f"{seed}:{key}".encode()).digest()
     random = np.random.default_rng(int.from_bytes(digest[:8], "big"))
-    height, width = truth.shape
-    zoom = (height / TREMOR_GRID, width / TREMOR_GRID)
-    rows, columns = np.mgrid[0:height, 0:width].astype(np.float64)
-    amplitude = TREMOR * min(height, width)
-    for axis in (rows, columns):
-        field_ = ndimage.zoom(random.normal(size=(TREMOR_GRID, TREMOR_GRID)), zoom, order=3)
-        axis += amplitude * field_[:height, :width]
-    warped = ndimage.map_coordinates(
-        truth.astype(np.uint8), [rows, columns], order=0, mode="nearest"
-    )
+    amplitude = TREMOR * min(truth.shape)
+    zoom = [side / TREMOR_GRID for side in truth.shape]
+    moved = [
+        grid + amplitude * ndimage.zoom(random.normal(size=(TREMOR_GRID, TREMOR_GRID)), zoom)
+        for grid in np.indices(truth.shape)
+    ]
+    warped = ndimage.map_coordinates(truth.astype(np.uint8), moved, order=0, mode="nearest")
     return np.asarray(warped, dtype=np.bool_)
 
 

@@ -19,6 +19,7 @@ class ClosedAccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
     """Refuse sign-up; everything else is allauth's."""
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:
+        del request
         return False
 
 

@@ -30,7 +30,7 @@ class Command(Verb):
             return Outcome(
                 {"holds": True, **asdict(found)},
                 [
-                    f"{folder} is the release: {found.checked} files checked, all as in the manifest."
+                    f"{folder} is the release: all {found.checked} files are as in the manifest."
                 ],
             )
         return Outcome({"holds": False, **asdict(found)}, _lines(found), refusal=_sentence(found))
