@@ -110,7 +110,7 @@ class TrainManifest:
     def __post_init__(self) -> None:
         known = self.network in self.plan.networks
         require(known, "network", "it is not in the plan.", ManifestError)
-        require(2 <= self.k, "k", "at least 2 folds are needed.", ManifestError)
+        require(self.k >= 2, "k", "at least 2 folds are needed.", ManifestError)
         require(0 <= self.fold < self.k, "fold", f"0 to {self.k - 1}.", ManifestError)
         require(bool(self.cases), "cases", "there is nothing to train on.", ManifestError)
         _check_cases(self.cases, self.k)

@@ -12,7 +12,7 @@ from typing import Literal, Self
 
 from mlloop.records import FieldError, canonical_json, digest, from_plain
 
-Decoder = Literal["unet", "unetplusplus", "fpn", "linknet", "manet"]
+Decoder = Literal["unet", "unetplusplus", "linknet", "manet"]
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 
 
@@ -95,7 +95,7 @@ class Plan:
     dice_weight: float = 1.0
     weight_decay: float = 0.01
     ema_decay: float = 0.98
-    precision: Literal["float32", "bfloat16"] = "float32"
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
     flip_test: bool = False
     augment: Augment = field(default_factory=Augment)
 

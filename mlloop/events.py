@@ -1,0 +1,49 @@
+"""What a child process tells its parent: one JSON object per line on standard output."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from dataclasses import dataclass
+from typing import Protocol
+
+EventValue = str | int | float | bool | None
+
+
+class Emit(Protocol):
+    """Report one event by name and plain values."""
+
+    def __call__(self, event: str, /, **values: EventValue) -> None: ...
+
+
+def emit_line(event: str, /, **values: EventValue) -> None:
+    """Write the event as one JSON line and flush it, so that the parent sees it at once."""
+    line = json.dumps({"event": event, **values}, allow_nan=False, ensure_ascii=True)
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
+@dataclass(slots=True)
+class Progress:
+    """Counts finished images and reports at most once a second, and at the end."""
+
+    emit: Emit
+    total: int
+    done: int = 0
+    _started: float = 0.0
+    _said: float = 0.0
+
+    def __post_init__(self) -> None:
+        self._started = self._said = time.monotonic()
+
+    def add(self, count: int) -> None:
+        """Count finished work and report it."""
+        self.done += count
+        now = time.monotonic()
+        if now - self._said < 1.0 and self.done < self.total:
+            return
+        self._said = now
+        rate = (now - self._started) / max(1, self.done)
+        eta = round(rate * (self.total - self.done), 1)
+        self.emit("progress", done=self.done, total=self.total, eta_seconds=eta)
