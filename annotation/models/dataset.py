@@ -27,9 +27,15 @@ class Patient(Row):
     split = models.CharField(max_length=6, choices=Split.choices)
     fold = models.PositiveSmallIntegerField()
     state = models.CharField(max_length=11, choices=State.choices, default=State.ACTIVE)
+    reading_order = models.PositiveBigIntegerField(
+        default=0, help_text="A fixed shuffle: from the project's split_seed and the key."
+    )
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["project", "key"], name="patient_key_once")]
+        indexes = [
+            models.Index(fields=["project", "split", "reading_order"], name="patient_worklist"),
+        ]
 
     def __str__(self) -> str:
         return self.key

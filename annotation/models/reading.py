@@ -58,8 +58,21 @@ class Assignment(Row):
                 condition=models.Q(state="open") & ~models.Q(purpose="double"),
                 name="assignment_open_once",
             ),
+            # At most two leases for a reader, the current and the prefetched, races included.
+            models.UniqueConstraint(
+                fields=["project", "reader", "is_prefetched"],
+                condition=models.Q(state="open", is_saved_for_later=False),
+                name="assignment_two_leases",
+            ),
         ]
-        indexes = [models.Index(fields=["project", "reader", "state"])]
+        indexes = [
+            models.Index(fields=["project", "reader", "state"]),
+            models.Index(
+                fields=["project", "lease_expires_at"],
+                condition=models.Q(state="open"),
+                name="assignment_due",
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.purpose} {self.id} {self.state}"

@@ -152,6 +152,10 @@ class Proposal(Row):
                 name="proposal_threshold_range",
             ),
         ]
+        # The worklist walks it backwards: what the networks disagree on comes first.
+        indexes = [
+            models.Index(fields=["round", "kind", "disagreement"], name="proposal_worklist"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.network} {self.kind} for {self.image_id}"
