@@ -111,6 +111,8 @@ def default_window(pixels: AnyPixels) -> Window:
 
 def apply_window(pixels: AnyPixels, window: Window) -> npt.NDArray[np.uint8]:
     """Show `(H, W)` pixels through a window as `(H, W) uint8`, black below it and white above."""
+    if pixels.dtype == np.uint8 and window == FULL_WINDOW:
+        return pixels.astype(np.uint8, copy=False)
     values = np.arange(np.iinfo(pixels.dtype).max + 1, dtype=np.float64)
     low = window.center - window.width / 2.0
     shown = np.clip((values - low) / window.width, 0.0, 1.0) * 255.0 + 0.5

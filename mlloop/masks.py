@@ -45,12 +45,15 @@ def read_png_header(data: bytes) -> PngHeader | None:
     return PngHeader(height, width, depth, colour)
 
 
-def encode_grey_png(rows: ByteArray, *, width: int, depth: int) -> bytes:
+def encode_grey_png(rows: ByteArray, *, width: int, depth: int, has_runs: bool = False) -> bytes:
     """Write packed rows `(H, bytes per row) uint8` as a grey PNG, always the same bytes."""
     height, stride = rows.shape
     filtered = np.zeros((height, stride + 1), np.uint8)
     filtered[:, 1:] = rows
-    body = zlib.compress(filtered.tobytes(), 6)
+    # Masks are runs: looking for nothing else is 2.6 times as fast, and 5 % larger (256x256).
+    strategy = zlib.Z_RLE if has_runs else zlib.Z_DEFAULT_STRATEGY
+    deflate = zlib.compressobj(1 if has_runs else 6, strategy=strategy)
+    body = deflate.compress(filtered.tobytes()) + deflate.flush()
     return wrap_grey_png(body, shape=(height, width), depth=depth)
 
 
@@ -71,7 +74,8 @@ def decode_mask(data: bytes, *, shape: tuple[int, int] | None = None) -> BoolArr
 def encode_mask(mask: BoolArray) -> bytes:
     """Encode `(H, W) bool` as the stored form: 8-bit grey PNG, 0 and 255, always the same bytes."""
     mask = _checked_mask(mask)
-    return encode_grey_png(mask.view(np.uint8) * np.uint8(255), width=mask.shape[1], depth=8)
+    rows = mask.view(np.uint8) * np.uint8(255)
+    return encode_grey_png(rows, width=mask.shape[1], depth=8, has_runs=True)
 
 
 def encode_wire_mask(mask: BoolArray) -> bytes:

@@ -18,6 +18,7 @@ from annotation.storage import Batch
 from mlloop import images
 from mlloop.masks import MaskError, decode_mask, encode_mask
 
+_FILLS_RANGE = 160.0  # grey values of 255 between the 0.5 and 99.5 percentiles
 MAX_FILE_BYTES = 512 * 1024**2
 
 
@@ -88,9 +89,12 @@ def read_offer(offer: Offer) -> ReadImage | Refusal:
 def store_image(read: ReadImage, batch: Batch) -> StoredImage:
     """Make and write the pixels, the preview, the thumbnail and the masks of one image."""
     pixels = read.decoded.pixels
-    window = images.default_window(pixels)
+    window = _first_window(read.decoded)
     preview = images.preview8(pixels, window=window)
     small = images.thumbnail(preview, window=images.FULL_WINDOW)
+    # A plain grey PNG is already what would be written: encoding again only costs time.
+    pixels_key = batch.put(without_extras(read.data) or images.encode_pixels(pixels))
+    is_own_preview = window == images.FULL_WINDOW and preview.shape == pixels.shape
     return StoredImage(
         offer=read.offer,
         sha256=read.decoded.sha256,
@@ -98,13 +102,18 @@ def store_image(read: ReadImage, batch: Batch) -> StoredImage:
         height=read.decoded.height,
         bits=read.decoded.bits,
         window=window,
-        perceptual_hash=images.perceptual_hash(preview, window=images.FULL_WINDOW),
-        # A plain grey PNG is already what would be written: encoding again only costs time.
-        pixels_key=batch.put(without_extras(read.data) or images.encode_pixels(pixels)),
-        preview_key=batch.put(images.encode_pixels(preview)),
+        perceptual_hash=images.perceptual_hash(small, window=images.FULL_WINDOW),
+        pixels_key=pixels_key,
+        preview_key=pixels_key if is_own_preview else batch.put(images.encode_pixels(preview)),
         thumbnail_key=batch.put(images.encode_pixels(small)),
         masks=store_masks(read, (read.offer.masks or {}).keys(), batch),
     )
+
+
+def _first_window(image: images.DecodedImage) -> images.Window:
+    """Show an 8-bit film that fills its range as it was exported: it was windowed once already."""
+    window = images.default_window(image.pixels)
+    return images.FULL_WINDOW if image.bits == 8 and window.width >= _FILLS_RANGE else window
 
 
 def store_masks(read: ReadImage, labels: Iterable[str], batch: Batch) -> StoredMasks:

@@ -20,6 +20,7 @@ from annotation.formats.metadata_csv import (
     MetadataLine,
     RefusedLine,
     View,
+    count_lines,
     read_metadata,
 )
 from annotation.services.intake_report import Refusal
@@ -78,9 +79,9 @@ def offers(source: Source) -> Iterator[Offer | Refusal]:
 
 
 def count_offers(source: Source) -> int:
-    """Count what `offers` will yield, without looking at a file. Raises MetadataError."""
+    """Count what `offers` will yield, without looking at a file."""
     if source.metadata is not None:
-        return sum(1 for _ in read_metadata(source.metadata))
+        return count_lines(source.metadata)
     return sum(1 for _ in _files(source.folder.resolve(), _mask_folders(source)))
 
 
