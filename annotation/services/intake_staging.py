@@ -145,7 +145,9 @@ def _check(form: UploadForm) -> None:
         )
     files = [*uploads, *(part for part in (form.archive, form.metadata) if part)]
     total = sum(upload.size or 0 for upload in files)
-    free = shutil.disk_usage(settings.DATA_ROOT).free
+    root = Path(settings.DATA_ROOT)
+    root.mkdir(parents=True, exist_ok=True)
+    free = shutil.disk_usage(root).free
     if total * 3 > free:
         raise Refused("There is not enough room on the server's disk for this upload.")
 

@@ -8,6 +8,7 @@ mask has the same bytes for everybody. A release that was handed out keeps its c
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from uuid import UUID
 
 from django.db import transaction
 from django.db.models import Model, Q, QuerySet
@@ -32,7 +33,7 @@ from annotation.services import audit
 
 # Where an image's bytes are named: model, path to the image, columns with keys.
 _HOLDERS: tuple[tuple[type[Model], str, tuple[str, ...]], ...] = (
-    (Image, "id", ("pixels_key", "preview_key", "thumbnail_key")),
+    (Image, "pk", ("pixels_key", "preview_key", "thumbnail_key")),
     (Truth, "image_id", ("mask_key",)),
     (Annotation, "image_id", ("mask_key",)),
     (Reference, "image_id", ("mask_key",)),
@@ -83,27 +84,32 @@ def erase_image(*, image: Image, actor: User | None, reason: str) -> int:
     Safe to repeat: what a kill left over is erased by the next call. File name and finding go too.
     """
     withdraw_image(image=image, actor=actor, reason=reason)
-    erased = 0
-    for key in _keys_of_alone(image):
-        storage.erase(key)
-        erased += 1
-    with transaction.atomic():
-        Image.objects.filter(pk=image.pk).update(file_name="", finding="", perceptual_hash="")
-        audit.record(
-            project=image.project,
-            actor=actor,
-            verb="erase_image",
-            target=image.id,
-            facts={"reason": reason, "files": erased},
-        )
-    return erased
+    return _erase([image], actor=actor, reason=reason)
 
 
 def erase_patient(*, patient: Patient, actor: User | None, reason: str) -> int:
-    """Withdraw a patient and erase every image; return the files gone."""
+    """Withdraw a patient and erase every image, with masks that only they share."""
     withdraw_patient(patient=patient, actor=actor, reason=reason)
     images = Image.objects.filter(patient=patient).select_related("project")
-    return sum(erase_image(image=image, actor=actor, reason=reason) for image in images)
+    return _erase(list(images), actor=actor, reason=reason)
+
+
+def _erase(images: Sequence[Image], *, actor: User | None, reason: str) -> int:
+    keys = _keys_of_alone([image.pk for image in images])
+    for key in keys:
+        storage.erase(key)
+    with transaction.atomic():
+        for image in images:
+            rows = Image.objects.filter(pk=image.pk)
+            rows.update(file_name="", finding="", perceptual_hash="")
+            audit.record(
+                project=image.project,
+                actor=actor,
+                verb="erase_image",
+                target=image.id,
+                facts={"reason": reason},
+            )
+    return len(keys)
 
 
 def _require(reason: str) -> None:
@@ -121,21 +127,16 @@ def _withdraw(images: QuerySet[Image]) -> int:
     return len(ids)
 
 
-def _keys_of_alone(image: Image) -> Sequence[str]:
-    """Return the keys of this image's bytes that no other image names."""
-    keys = {
-        key
-        for model, path, columns in _HOLDERS
-        for key in _keys(model._default_manager.filter(**{path: image.pk}), columns)
-    }
-    shared = {
-        key
-        for model, path, columns in _HOLDERS
-        for key in _keys(
-            model._default_manager.filter(_any_of(columns, keys)).exclude(**{path: image.pk}),
-            columns,
-        )
-    }
+def _keys_of_alone(images: Sequence[UUID]) -> Sequence[str]:
+    """Return the keys of these images' bytes that no other image names."""
+    keys: set[str] = set()
+    for model, path, columns in _HOLDERS:
+        own = model._default_manager.filter(**{f"{path}__in": images})
+        keys |= _keys(own, columns)
+    shared: set[str] = set()
+    for model, path, columns in _HOLDERS:
+        alike = model._default_manager.filter(_any_of(columns, keys))
+        shared |= _keys(alike.exclude(**{f"{path}__in": images}), columns)
     return sorted(keys - shared)
 
 
