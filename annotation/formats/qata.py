@@ -136,7 +136,7 @@ def verify_folder(
         file = folder / path
         if not file.is_file():
             missing.append(path)
-        elif _sha256(file) != digest:
+        elif file.is_symlink() or _sha256(file) != digest:
             changed.append(path)
         if progress:
             progress(number, len(listed))

@@ -29,9 +29,7 @@ class Command(Verb):
         if found.holds:
             return Outcome(
                 {"holds": True, **asdict(found)},
-                [
-                    f"{folder} is the release: all {found.checked} files are as in the manifest."
-                ],
+                [f"{folder} is the release: all {found.checked} files are as in the manifest."],
             )
         return Outcome({"holds": False, **asdict(found)}, _lines(found), refusal=_sentence(found))
 
