@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from django.db.models import Case, Count, Exists, OuterRef, Value, When
 
 from annotation.models import Image, Patient, Project, Split, SplitEntry
+from annotation.selectors.worklist import reading_order
 from mlloop.splits import LedgerCell, PatientRow, assign_splits, patient_group
 
 
@@ -51,7 +52,13 @@ class Ledger:
             seed=self._project.split_seed,
         )
         made = [
-            Patient(project=self._project, key=key, split=place.split, fold=place.fold)
+            Patient(
+                project=self._project,
+                key=key,
+                split=place.split,
+                fold=place.fold,
+                reading_order=reading_order(split_seed=self._project.split_seed, key=key),
+            )
             for key, place in places.items()
         ]
         Patient.objects.bulk_create(made)

@@ -1,0 +1,312 @@
+"""Give a case to a reader, and take it back: conditional updates and unique constraints only.
+
+A reader holds at most two leases, the current and the prefetched one. A lease without a draft
+lapses and is taken over by whoever asks next; with a draft it stays until a curator reassigns it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from annotation.errors import Conflict, Invalid, LeaseLost, NotFound
+from annotation.models import Assignment, LostDraft, Project, User
+from annotation.permissions import Deed, may
+from annotation.selectors import worklist
+from annotation.services import audit, candidates
+
+_AT_ONCE = 20
+_TURNS = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a reader asks for: what to leave out, and for which of the two leases."""
+
+    is_prefetch: bool
+    exclude: frozenset[UUID]
+    purpose: str | None
+    skip_images: frozenset[UUID]
+
+    @property
+    def expires_at(self) -> datetime:
+        return _expiry(is_prefetch=self.is_prefetch)
+
+
+def lease_next(
+    *,
+    project: Project,
+    reader: User,
+    is_prefetch: bool = False,
+    exclude: Collection[UUID] = (),
+    purpose: str | None = None,
+    skip_images: Collection[UUID] = (),
+) -> Assignment | None:
+    """Lease the next case, or return the open one that is not in `exclude`; None: nothing waits.
+
+    Raises Conflict when the reader already holds two other cases.
+    """
+    if purpose is not None and purpose not in worklist.ORDER:
+        known = ", ".join(worklist.ORDER)
+        raise Invalid(f"No cases are read as {purpose!r}; there are {known}.", field="purpose")
+    request = Request(is_prefetch, frozenset(exclude), purpose, frozenset(skip_images))
+    assignment = _resume(project, reader, request)
+    if assignment is None:
+        release_lapsed(project=project)
+        assignment = _lease_new(project, reader, request) or _take_up(project, reader, request)
+    if assignment is not None:
+        candidates.freeze(assignment=assignment)
+    return assignment
+
+
+def release_lapsed(*, project: Project) -> int:
+    """Free the project's leases that lapsed without a draft; return how many."""
+    lapsed = Assignment.objects.filter(
+        project=project,
+        state=Assignment.State.OPEN,
+        has_draft=False,
+        is_saved_for_later=False,
+        lease_expires_at__lt=timezone.now(),
+    )
+    if not lapsed.exists():  # spare SQLite the write lock
+        return 0
+    return lapsed.update(state=Assignment.State.RELEASED, closed_at=timezone.now())
+
+
+def renew(*, assignment: Assignment, reader: User, has_draft: bool = False) -> datetime:
+    """Extend an open lease and return its end; raise LeaseLost where it is no longer theirs.
+
+    Inside a transaction this also locks the row against a takeover and a second submit.
+    """
+    until = _expiry(is_prefetch=False)
+    changes: dict[str, bool] = {"has_draft": True} if has_draft else {}
+    held = Assignment.objects.filter(
+        id=assignment.id, reader=reader, state=Assignment.State.OPEN
+    ).update(lease_expires_at=until, **changes)
+    if not held:
+        raise lease_lost(assignment)
+    return until
+
+
+def lease_lost(assignment: Assignment) -> LeaseLost | Conflict:
+    """Say why a case can no longer be changed."""
+    state = Assignment.objects.values_list("state", flat=True).get(id=assignment.id)
+    if state == Assignment.State.SUBMITTED:
+        return Conflict("This case has already been submitted.", code="already_submitted")
+    return LeaseLost(
+        "This case is no longer yours: its lease lapsed or a curator gave it to somebody else."
+    )
+
+
+def annotate_lease(
+    *,
+    assignment: Assignment,
+    reader: User,
+    note: str | None = None,
+    is_flagged: bool | None = None,
+    is_saved_for_later: bool | None = None,
+) -> Assignment:
+    """Write the note, the flag or the wish to come back later on an open case, and renew it."""
+    given = {"note": note, "is_flagged": is_flagged, "is_saved_for_later": is_saved_for_later}
+    changes = {name: value for name, value in given.items() if value is not None}
+    open_rows = Assignment.objects.filter(
+        id=assignment.id, reader=reader, state=Assignment.State.OPEN
+    )
+    try:
+        with transaction.atomic():
+            held = open_rows.update(lease_expires_at=_expiry(is_prefetch=False), **changes)
+    except IntegrityError:
+        raise _too_many() from None
+    if not held:
+        raise lease_lost(assignment)
+    assignment.refresh_from_db()
+    return assignment
+
+
+def give_back(*, assignment: Assignment, reader: User) -> None:
+    """Return an unstarted case to the queue; refuse with Conflict once something is drawn."""
+    mine = Assignment.objects.filter(id=assignment.id, reader=reader, state=Assignment.State.OPEN)
+    freed = mine.filter(has_draft=False).update(
+        state=Assignment.State.RELEASED, closed_at=timezone.now()
+    )
+    if not freed and mine.exists():
+        raise Conflict(
+            "This case has a drawing, so it stays yours until you submit it.", code="has_draft"
+        )
+
+
+def reassign(*, assignment: Assignment, to: User | None, actor: User) -> Assignment | None:
+    """Take an open case from its reader, drawing or not, and give it to `to` or to the queue.
+
+    The new reader starts afresh and sees nothing of the first; the first one's masks are kept.
+    """
+    if to is not None and not may(to, Deed.READ_CASES, assignment.project):
+        raise Invalid(f"{to.username} does not read in this project.", field="reader")
+    now = timezone.now()
+    with transaction.atomic():
+        closed = Assignment.objects.filter(id=assignment.id, state=Assignment.State.OPEN).update(
+            state=Assignment.State.RELEASED, closed_at=now
+        )
+        if not closed:
+            raise lease_lost(assignment)
+        for draft in assignment.drafts.all():
+            LostDraft.objects.create(
+                assignment=assignment,
+                label=draft.label,
+                mask_key=draft.mask_key,
+                etag=draft.etag,
+                stroke=draft.stroke,
+            )
+        given = _hand_over(assignment, to) if to is not None else None
+        audit.record(
+            project=assignment.project,
+            actor=actor,
+            verb="reassign",
+            target=assignment.id,
+            facts={"from": str(assignment.reader_id), "to": str(to.id) if to else None},
+        )
+    return given
+
+
+def open_assignment(*, assignment_id: UUID, reader: User) -> Assignment:
+    """Return the reader's own assignment in any state; somebody else's does not exist."""
+    row = (
+        Assignment.objects.filter(id=assignment_id, reader=reader)
+        .select_related("project", "image", "image__study", "round")
+        .first()
+    )
+    if row is None or not may(reader, Deed.READ_CASES, row.project):
+        raise NotFound("There is no such case of yours.")
+    return row
+
+
+def _hand_over(old: Assignment, to: User) -> Assignment:
+    # Saved for later: it waits for them without pushing out the case they have before them.
+    return Assignment.objects.create(
+        project=old.project,
+        image=old.image,
+        reader=to,
+        purpose=old.purpose,
+        round=old.round,
+        is_blind=old.is_blind,
+        is_saved_for_later=True,
+        lease_expires_at=_expiry(is_prefetch=False),
+    )
+
+
+def _resume(project: Project, reader: User, request: Request) -> Assignment | None:
+    """Return and renew the reader's own open case, if one is not already on their screen."""
+    rows = worklist.own_open(project=project, reader=reader).filter(is_saved_for_later=False)
+    for row in rows[:2]:
+        if row.id in request.exclude or row.image_id in request.skip_images:
+            continue
+        if request.purpose in (None, row.purpose) and _extend(row, request):
+            return row
+    return None
+
+
+def _extend(row: Assignment, request: Request) -> bool:
+    """Renew `row`; opening a prefetched case makes it the current one where that place is free."""
+    rows = Assignment.objects.filter(
+        id=row.id, reader_id=row.reader_id, state=Assignment.State.OPEN
+    )
+    row.lease_expires_at = request.expires_at
+    if row.is_prefetched and not request.is_prefetch:
+        try:
+            with transaction.atomic():
+                held = rows.update(is_prefetched=False, lease_expires_at=row.lease_expires_at)
+            row.is_prefetched = False
+            return bool(held)
+        except IntegrityError:  # another case is the current one still
+            pass
+    return bool(rows.update(lease_expires_at=row.lease_expires_at))
+
+
+def _lease_new(project: Project, reader: User, request: Request) -> Assignment | None:
+    """Insert the first waiting case that nobody else inserts first."""
+    desk = worklist.desk_of(project=project, reader=reader)
+    purposes = (request.purpose,) if request.purpose else worklist.ORDER
+    for _ in range(_TURNS):
+        waiting = worklist.next_images(desk, purposes, skip=request.skip_images, at_most=_AT_ONCE)
+        if not waiting:
+            return None
+        is_prefetched = _free_place(project, reader, request)
+        for purpose, image_id in waiting:
+            try:
+                with transaction.atomic():
+                    return _insert(desk, purpose, image_id, is_prefetched, request)
+            except IntegrityError:
+                if mine := _resume(project, reader, request):  # my other tab was faster
+                    return mine
+    raise Conflict("Many readers asked at once; please ask again.", code="busy")
+
+
+def _insert(
+    desk: worklist.Desk, purpose: str, image_id: UUID, is_prefetched: bool, request: Request
+) -> Assignment:
+    return Assignment.objects.create(
+        project=desk.project,
+        image_id=image_id,
+        reader=desk.reader,
+        purpose=purpose,
+        round=desk.serving if purpose in (worklist.Purpose.PICK, worklist.Purpose.READ) else None,
+        is_blind=purpose in worklist.BLIND,
+        is_prefetched=is_prefetched,
+        lease_expires_at=request.expires_at,
+    )
+
+
+def _free_place(project: Project, reader: User, request: Request) -> bool:
+    """Return which place the new lease takes, moving a case the reader has opened meanwhile.
+
+    Raises Conflict when both are taken.
+    """
+    held = list(
+        worklist.own_open(project=project, reader=reader).filter(is_saved_for_later=False)[:2]
+    )
+    if len(held) == 2:
+        raise _too_many()
+    if not held:
+        return request.is_prefetch
+    if request.is_prefetch and held[0].is_prefetched:
+        # They ask for another one ahead, so the one held is the one being read.
+        Assignment.objects.filter(id=held[0].id).update(is_prefetched=False)
+        return True
+    return not held[0].is_prefetched
+
+
+def _take_up(project: Project, reader: User, request: Request) -> Assignment | None:
+    """Return the oldest case saved for later, once nothing else waits."""
+    if request.is_prefetch:
+        return None
+    saved = worklist.own_open(project=project, reader=reader).filter(is_saved_for_later=True)
+    for row in saved.exclude(id__in=request.exclude)[:_AT_ONCE]:
+        if request.purpose in (None, row.purpose) and row.image_id not in request.skip_images:
+            is_prefetched = _free_place(project, reader, request)
+            taken = Assignment.objects.filter(id=row.id, state=Assignment.State.OPEN).update(
+                is_saved_for_later=False,
+                is_prefetched=is_prefetched,
+                lease_expires_at=request.expires_at,
+            )
+            if taken:
+                row.refresh_from_db()
+                return row
+    return None
+
+
+def _expiry(*, is_prefetch: bool) -> datetime:
+    minutes = settings.PREFETCH_LEASE_MINUTES if is_prefetch else settings.LEASE_MINUTES
+    return timezone.now() + timedelta(minutes=minutes)
+
+
+def _too_many() -> Conflict:
+    return Conflict(
+        "You hold two cases already: submit one, give it back or save it for later.",
+        code="lease_limit",
+    )

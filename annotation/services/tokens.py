@@ -1,0 +1,80 @@
+"""Make, check and revoke API tokens; only the hash is stored, so a text is shown once."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from datetime import timedelta
+from uuid import UUID
+
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.db.models import Q
+from django.utils import timezone
+
+from annotation.errors import Invalid, NotFound
+from annotation.models import ApiToken, User
+from annotation.services import audit
+
+PREFIX = "rt_"
+MAX_DAYS = 365
+MAX_TOKENS = 50
+_SEEN_EVERY = timedelta(minutes=1)
+
+
+def create_token(
+    *, user: User, name: str, scope: str, days: int | None = None
+) -> tuple[ApiToken, str]:
+    """Make a token that expires after `days`; return its row and its text. Raises Invalid."""
+    days = settings.TOKEN_LIFETIME.days if days is None else days
+    if not 1 <= days <= MAX_DAYS:
+        raise Invalid(f"A token lasts from 1 to {MAX_DAYS} days.", field="days")
+    if not name.strip() or len(name) > 100:
+        raise Invalid("Give the token a name of at most 100 letters.", field="name")
+    if scope not in ApiToken.Scope.values:
+        raise Invalid("The scope is read or write.", field="scope")
+    live = ApiToken.objects.filter(user=user, expires_at__gt=timezone.now())
+    if live.count() >= MAX_TOKENS:
+        raise Invalid(f"You have {MAX_TOKENS} tokens; revoke one first.", field="name")
+    text = PREFIX + secrets.token_urlsafe(32)
+    token = ApiToken.objects.create(
+        user=user,
+        name=name.strip(),
+        sha256=_digest(text),
+        scope=scope,
+        expires_at=timezone.now() + timedelta(days=days),
+    )
+    audit.record(
+        project=None, actor=user, verb="create_token", target=token.id, facts={"scope": scope}
+    )
+    return token, text
+
+
+def revoke_token(*, user: User, token: UUID | str) -> None:
+    """Delete one of the user's own tokens; raise NotFound for any other."""
+    try:
+        deleted, _ = ApiToken.objects.filter(user=user, id=token).delete()
+    except ValidationError:
+        deleted = 0
+    if not deleted:
+        raise NotFound("You have no such token.")
+    audit.record(project=None, actor=user, verb="revoke_token", target=token)
+
+
+def token_of(text: str) -> ApiToken | None:
+    """Return the live token of an active account with this text, and note that it was used."""
+    now = timezone.now()
+    token = (
+        ApiToken.objects.filter(sha256=_digest(text), expires_at__gt=now, user__is_active=True)
+        .select_related("user")
+        .first()
+    )
+    if token is not None:  # at most one write a minute, whoever asks
+        stale = Q(last_used_at=None) | Q(last_used_at__lt=now - _SEEN_EVERY)
+        if token.last_used_at is None or token.last_used_at < now - _SEEN_EVERY:
+            ApiToken.objects.filter(stale, id=token.id).update(last_used_at=now)
+    return token
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
