@@ -1,0 +1,110 @@
+/** The only place that fetches. Every answer is a Reply: no exception crosses this line. */
+
+import type { Case, Problem, ReadingConfig, Reply, Saved, Submission, Submitted } from "./types";
+
+const WRITE_TIMEOUT_MS = 20_000;
+const READ_TIMEOUT_MS = 60_000;
+
+type Call = {
+  method?: string;
+  headers?: Record<string, string>;
+  body?: BodyInit;
+  keepalive?: boolean;
+};
+
+const OFFLINE: Problem = { status: 0, code: "offline", detail: "The server does not answer." };
+
+async function readProblem(response: Response): Promise<Problem> {
+  const fallback = { status: response.status, code: `http_${response.status}`, detail: "" };
+  try {
+    const body = (await response.json()) as Partial<Problem>;
+    return { ...fallback, ...body, status: response.status };
+  } catch {
+    return { ...fallback, detail: `The server answered ${response.status}.` };
+  }
+}
+
+async function bytesOf(response: Response): Promise<Uint8Array<ArrayBuffer>> {
+  return new Uint8Array(await response.arrayBuffer());
+}
+
+async function jsonOf<T>(response: Response): Promise<T> {
+  return (await response.json()) as T;
+}
+
+/** The token may change when the reader signs in again in another tab: the cookie knows. */
+export function csrfToken(cookie: string, fallback: string): string {
+  return /(?:^|;\s*)csrftoken=([^;]+)/.exec(cookie)?.[1] ?? fallback;
+}
+
+export function createClient(config: ReadingConfig) {
+  async function call<T>(
+    url: string,
+    options: Call,
+    read: (response: Response) => Promise<T>,
+  ): Promise<Reply<T>> {
+    const isWrite = options.method !== undefined;
+    const headers: Record<string, string> = { Accept: "application/json", ...options.headers };
+    if (isWrite) headers["X-CSRFToken"] = csrfToken(document.cookie, config.csrf);
+    try {
+      const response = await fetch(url, {
+        ...options,
+        headers,
+        credentials: "same-origin",
+        signal: AbortSignal.timeout(isWrite ? WRITE_TIMEOUT_MS : READ_TIMEOUT_MS),
+      });
+      if (!response.ok) return { ok: false, problem: await readProblem(response) };
+      return { ok: true, status: response.status, value: await read(response) };
+    } catch {
+      return { ok: false, problem: OFFLINE };
+    }
+  }
+
+  const json = (method: string, body: unknown): Call => ({
+    method,
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify(body),
+  });
+  const assignment = (id: string) => `${config.apiBase}/assignments/${id}`;
+
+  return {
+    next: (prefetch: boolean, exclude: readonly string[]): Promise<Reply<Case | null>> =>
+      call(
+        `${config.apiBase}/projects/${config.project}/next/`,
+        json("POST", { prefetch, exclude }),
+        async (response) => (response.status === 204 ? null : await jsonOf<Case>(response)),
+      ),
+    bytes: (url: string) => call(url, { headers: { Accept: "image/png" } }, bytesOf),
+    blob: (url: string) => call(url, { headers: { Accept: "image/png" } }, (r) => r.blob()),
+    putDraft: (
+      id: string,
+      label: string,
+      body: Blob,
+      etag: string | null,
+      stroke: number,
+    ): Promise<Reply<Saved>> =>
+      call(
+        `${assignment(id)}/draft/?label=${encodeURIComponent(label)}`,
+        {
+          method: "PUT",
+          headers: {
+            "Content-Type": "image/png",
+            "X-Stroke": String(stroke),
+            ...(etag === null ? { "If-None-Match": "*" } : { "If-Match": `"${etag}"` }),
+          },
+          body,
+        },
+        jsonOf<Saved>,
+      ),
+    patch: (id: string, change: { note?: string; flagged?: boolean; saved_for_later?: true }) =>
+      call(`${assignment(id)}/`, json("PATCH", change), () => Promise.resolve(null)),
+    giveBack: (id: string) =>
+      call(`${assignment(id)}/lease/`, { method: "DELETE", keepalive: true }, () =>
+        Promise.resolve(null),
+      ),
+    submit: (id: string, submission: Submission): Promise<Reply<Submitted>> =>
+      call(`${assignment(id)}/submit/`, json("POST", submission), jsonOf<Submitted>),
+  };
+}
+
+export type Client = ReturnType<typeof createClient>;

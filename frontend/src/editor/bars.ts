@@ -1,0 +1,62 @@
+/** The toolbar on the left and the verdict bar below, both made from the action registry. */
+
+import { type Action, keyLabel, type Registry, tooltip } from "./actions";
+import { h, icon, keycap } from "./dom";
+import type { RoomState } from "./state";
+import type { Store } from "./store";
+import type { Verbs } from "./verbs";
+
+function makeButton(action: Action, store: Store<RoomState>, verbs: Verbs, ...content: Node[]) {
+  const attributes = { type: "button", "aria-label": action.name, title: tooltip(action) };
+  const button = h("button", { ...attributes, "data-action": action.id }, ...content);
+  button.addEventListener("click", (event) => {
+    action.perform(verbs, store.get());
+    // A mouse click must not leave Enter and Space with the button.
+    if (event.detail > 0) button.blur();
+  });
+  const refresh = () => {
+    const state = store.get();
+    if (action.isOn) button.setAttribute("aria-pressed", String(action.isOn(state)));
+    if (action.isEnabled) button.disabled = !action.isEnabled(state);
+  };
+  store.subscribe(refresh);
+  refresh();
+  return button;
+}
+
+export function createToolbar(
+  registry: Registry,
+  store: Store<RoomState>,
+  verbs: Verbs,
+): HTMLElement {
+  const make = (action: Action) => {
+    const key = action.keys[0] ?? "";
+    const hint = key.startsWith("Ctrl") ? "" : keyLabel(key);
+    const mark = h("span", { class: "hint", "aria-hidden": "true" }, hint);
+    return makeButton(action, store, verbs, icon(action.icon ?? ""), mark);
+  };
+  const groups = (["tool", "view", "edit"] as const).map((place) =>
+    h("div", { class: "group" }, ...registry.at(place).map(make)),
+  );
+  return h("div", { class: "tools", role: "toolbar", "aria-label": "Tools" }, ...groups);
+}
+
+export function createVerdictBar(
+  registry: Registry,
+  store: Store<RoomState>,
+  verbs: Verbs,
+): HTMLElement {
+  const make = (action: Action) => {
+    const label = h("span", {}, action.label ?? action.name);
+    const button = makeButton(action, store, verbs, label, keycap(keyLabel(action.keys[0] ?? "")));
+    if (action.id === "accept") button.classList.add("go");
+    return button;
+  };
+  return h(
+    "footer",
+    { class: "verdicts" },
+    ...registry.at("case").map(make),
+    h("span", { class: "grow" }),
+    ...registry.at("verdict").map(make),
+  );
+}

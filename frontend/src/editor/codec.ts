@@ -1,0 +1,47 @@
+/** The codec worker as promises. One worker for films, one for masks: a film takes its time. */
+
+import type { Mask } from "../mask/bitmap";
+import type { ByteMap } from "../mask/probability";
+import type { Job } from "./codec.worker";
+import type { Film } from "./film";
+
+type Answer = { readonly id: number; readonly value?: unknown; readonly error?: string };
+
+function startWorker(): (job: Job, transfer: Transferable[]) => Promise<unknown> {
+  const worker = new Worker(new URL("./codec.worker.ts", import.meta.url), { type: "module" });
+  const waiting = new Map<number, { done: (value: unknown) => void; fail: (e: Error) => void }>();
+  let count = 0;
+  worker.addEventListener("message", (event: MessageEvent<Answer>) => {
+    const { id, value, error } = event.data;
+    const caller = waiting.get(id);
+    waiting.delete(id);
+    if (error === undefined) caller?.done(value);
+    else caller?.fail(new Error(error));
+  });
+  return (job, transfer) =>
+    new Promise((done, fail) => {
+      const id = ++count;
+      waiting.set(id, { done, fail });
+      worker.postMessage({ id, job }, transfer);
+    });
+}
+
+type Bytes = Uint8Array<ArrayBuffer>;
+
+export function createCodec() {
+  const films = startWorker();
+  const masks = startWorker();
+  return {
+    film: (bytes: Bytes) => films({ kind: "film", bytes }, [bytes.buffer]) as Promise<Film>,
+    mask: (bytes: Bytes) => masks({ kind: "mask", bytes }, [bytes.buffer]) as Promise<Mask>,
+    probability: (bytes: Bytes, width: number, height: number) =>
+      films({ kind: "probability", bytes, width, height }, [bytes.buffer]) as Promise<ByteMap>,
+    /** Takes a copy at once, so the caller may go on painting. */
+    encode: (mask: Mask) => {
+      const data = mask.data.slice();
+      return masks({ kind: "encode", mask: { ...mask, data } }, [data.buffer]) as Promise<Blob>;
+    },
+  };
+}
+
+export type Codec = ReturnType<typeof createCodec>;

@@ -1,0 +1,32 @@
+/** A save that lost a race: the reader sees both masks and says which one goes on. */
+
+import type { Client } from "../api/client";
+import type { Codec } from "./codec";
+import { askConflict } from "./dialogs";
+import type { Room } from "./room";
+import type { Sitting } from "./sitting";
+
+export async function settleConflict(
+  client: Client,
+  codec: Codec,
+  room: Room,
+  sitting: Sitting,
+): Promise<void> {
+  const { problem } = sitting.saver.state();
+  if (!problem?.current_url || !problem.current_etag) {
+    room.store.set({ notice: problem?.detail ?? "This case was changed elsewhere." });
+    return;
+  }
+  const reply = await client.bytes(problem.current_url);
+  if (!reply.ok) {
+    room.store.set({ notice: "This case was changed elsewhere. Reload to see both masks." });
+    return;
+  }
+  const theirs = await codec.mask(reply.value);
+  sitting.desk.cancel();
+  const answer = await askConflict(sitting.desk.mask, theirs, room.preview());
+  if (room.sitting() !== sitting) return;
+  // Theirs comes in as a gesture of ours: Undo brings mine back.
+  if (answer === "theirs") sitting.desk.replace(theirs, sitting.desk.basis());
+  sitting.saver.resolve(problem.current_etag);
+}

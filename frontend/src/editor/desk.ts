@@ -1,0 +1,129 @@
+/**
+ * The mask on the desk: what is painted, what is committed, and its history. Every tool changes
+ * `mask`, says where, and commits; nothing else may write to it.
+ */
+
+import {
+  changedRect,
+  copyMask,
+  copyRect,
+  EMPTY_RECT,
+  isEmptyRect,
+  joinRects,
+  type Mask,
+  type Rect,
+  wholeRect,
+} from "../mask/bitmap";
+import { flipDifference, type Patch, takeDifference, takePatch } from "../mask/bits";
+import {
+  type Basis,
+  EMPTY_HISTORY,
+  type Entry,
+  type History,
+  remember,
+  stepBack,
+  stepForward,
+} from "./undo";
+
+export type DeskEvents = {
+  /** Pixels to draw again. */
+  readonly onPaint: (rect: Rect) => void;
+  /** A gesture is done (`isDone`) or goes on for long: what the journal must keep. */
+  readonly onStroke: (patch: Patch, stroke: number, isDone: boolean) => void;
+};
+
+export type Desk = ReturnType<typeof createDesk>;
+
+export function createDesk(
+  start: { mask: Mask; stroke: number; basis: Basis },
+  events: DeskEvents,
+) {
+  const mask = start.mask;
+  const committed = copyMask(mask);
+  let stroke = start.stroke;
+  let basis = start.basis;
+  let history: History = EMPTY_HISTORY;
+  let dirty: Rect = EMPTY_RECT;
+  let unkept: Rect = EMPTY_RECT;
+
+  function touch(rect: Rect): void {
+    dirty = joinRects(dirty, rect);
+    unkept = joinRects(unkept, rect);
+    if (!isEmptyRect(rect)) events.onPaint(rect);
+  }
+
+  function settle(rect: Rect): void {
+    copyRect(mask, committed, rect);
+    dirty = EMPTY_RECT;
+    unkept = EMPTY_RECT;
+    stroke += 1;
+    events.onStroke(takePatch(mask, rect), stroke, true);
+  }
+
+  /** End the gesture. A gesture that changed nothing leaves no trace. */
+  function commit(nextBasis: Basis = basis): boolean {
+    const rect = changedRect(mask, committed, dirty);
+    const isSameBasis =
+      basis.candidate === nextBasis.candidate && basis.threshold === nextBasis.threshold;
+    if (isEmptyRect(rect) && isSameBasis) {
+      dirty = EMPTY_RECT;
+      return false;
+    }
+    const patch = takeDifference(mask, committed, rect);
+    history = remember(history, { patch, before: basis, after: nextBasis });
+    basis = nextBasis;
+    settle(rect);
+    return true;
+  }
+
+  function cancel(): void {
+    copyRect(committed, mask, dirty);
+    const rect = dirty;
+    dirty = EMPTY_RECT;
+    if (isEmptyRect(rect)) return;
+    events.onPaint(rect);
+    events.onStroke(takePatch(mask, rect), stroke, false);
+    unkept = EMPTY_RECT;
+  }
+
+  function replay(step: { history: History; entry: Entry } | null, isBack: boolean): boolean {
+    cancel();
+    if (!step) return false;
+    history = step.history;
+    basis = isBack ? step.entry.before : step.entry.after;
+    flipDifference(mask, step.entry.patch);
+    events.onPaint(step.entry.patch.rect);
+    settle(step.entry.patch.rect);
+    return true;
+  }
+
+  return {
+    mask,
+    stroke: () => stroke,
+    basis: () => basis,
+    isRunning: () => !isEmptyRect(dirty),
+    canUndo: () => history.past.length > 0,
+    canRedo: () => history.future.length > 0,
+    touch,
+    commit,
+    cancel,
+    /** Back to the last commit without ending the gesture: a slider computes each step anew. */
+    restart: () => copyRect(committed, mask, dirty),
+    /** Hand what the running gesture changed since the last call to the journal. */
+    keepRunning: () => {
+      if (isEmptyRect(unkept)) return;
+      const rect = unkept;
+      unkept = EMPTY_RECT;
+      events.onStroke(takePatch(mask, rect), stroke, false);
+    },
+    /** Take over another mask whole, as one gesture. */
+    replace: (next: Mask, nextBasis: Basis) => {
+      cancel();
+      mask.data.set(next.data);
+      touch(wholeRect(mask));
+      return commit(nextBasis);
+    },
+    undo: () => replay(stepBack(history), true),
+    redo: () => replay(stepForward(history), false),
+  };
+}

@@ -1,0 +1,117 @@
+/** The words on the film's corners, the notices over it, and what is shown when there is none. */
+
+import type { ReadingConfig } from "../api/types";
+import { h, setText } from "./dom";
+import type { RoomState } from "./state";
+import type { Store } from "./store";
+import type { Verbs } from "./verbs";
+
+export function brushWords(radius: number, spacing: number | null): string {
+  const across = 2 * radius;
+  return spacing === null
+    ? `${across} px`
+    : `${(across * spacing).toFixed(across * spacing < 10 ? 1 : 0)} mm`;
+}
+
+function corners(store: Store<RoomState>): HTMLElement[] {
+  const line = () => [h("span", {}), h("span", { class: "dim" })] as const;
+  const [[caseLine, viewLine], [windowLine, zoomLine], [brushLine, hintLine]] = [
+    line(),
+    line(),
+    line(),
+  ];
+  store.subscribe((state) => {
+    const { current } = state;
+    if (!current || state.phase !== "reading") return;
+    setText(
+      caseLine,
+      `case ${current.case_key}${current.day === null ? "" : ` · day ${current.day}`}`,
+    );
+    setText(viewLine, current.view);
+    const { center, width } = state.window;
+    setText(
+      windowLine,
+      `W ${Math.round(width)} · L ${Math.round(center)}${state.isInverted ? " · inverted" : ""}`,
+    );
+    setText(zoomLine, `zoom ${Math.round(state.view.zoom * 100)} %`);
+    const isPainting = state.tool === "brush" || state.tool === "eraser";
+    setText(
+      brushLine,
+      isPainting ? `${state.tool} ${brushWords(state.radius, current.spacing_mm)}` : "",
+    );
+    setText(hintLine, state.hasFilm ? "hold Space: naked film" : "preview, film is loading");
+  });
+  return [
+    h("div", { class: "hud tl" }, caseLine, viewLine),
+    h("div", { class: "hud tr" }, windowLine, zoomLine),
+    h("div", { class: "hud br" }, brushLine, hintLine),
+  ];
+}
+
+function createNotice(config: ReadingConfig, store: Store<RoomState>, verbs: Verbs): HTMLElement {
+  const words = h("span", {});
+  const signIn = h("a", { href: config.signInUrl, target: "_blank" }, "Sign in");
+  const retry = h("button", { type: "button" }, "Try again now");
+  retry.addEventListener("click", () => verbs.retry());
+  const box = h("div", { class: "notice", role: "alert" }, words, signIn, retry);
+  store.subscribe((state) => {
+    const { phase, problem } = state.save;
+    const isOut = phase === "signed_out" || problem?.status === 401;
+    let text = state.notice;
+    if (isOut)
+      text = "You are signed out. Your strokes are kept here. Sign in in another tab, then go on.";
+    else if (phase === "lost" && !text) text = problem?.detail ?? "";
+    else if (state.journalFailure && !text) text = state.journalFailure;
+    setText(words, text);
+    signIn.hidden = !isOut;
+    retry.hidden = !(isOut || phase === "offline") || text === "";
+    box.hidden = text === "" || state.phase !== "reading";
+  });
+  box.hidden = true;
+  return box;
+}
+
+function createCurtain(config: ReadingConfig, store: Store<RoomState>): HTMLElement {
+  const title = h("h1", {});
+  const words = h("p", {});
+  const back = h(
+    "a",
+    { href: config.projectUrl, class: "button" },
+    `Back to ${config.projectName}`,
+  );
+  const signIn = h("a", { href: config.signInUrl, class: "button" }, "Sign in");
+  const again = h("button", { type: "button" }, "Try again");
+  again.addEventListener("click", () => location.reload());
+  const curtain = h(
+    "div",
+    { class: "curtain", role: "status" },
+    title,
+    words,
+    h("p", { class: "row" }, back, signIn, again),
+  );
+  const refresh = (state: RoomState) => {
+    curtain.hidden = state.phase === "reading";
+    back.hidden = state.phase === "loading";
+    again.hidden = state.phase !== "failed";
+    signIn.hidden = state.phase !== "failed" || state.save.problem?.status !== 401;
+    const said = {
+      loading: ["Opening the next case", ""],
+      empty: ["All read", "There is nothing left for you to read here. Thank you."],
+      failed: ["The next case could not be opened", state.message],
+      reading: ["", ""],
+    } as const;
+    setText(title, said[state.phase][0]);
+    setText(words, said[state.phase][1]);
+  };
+  store.subscribe(refresh);
+  refresh(store.get());
+  return curtain;
+}
+
+export function createOverlays(
+  config: ReadingConfig,
+  store: Store<RoomState>,
+  verbs: Verbs,
+): HTMLElement[] {
+  return [...corners(store), createNotice(config, store, verbs), createCurtain(config, store)];
+}

@@ -1,0 +1,90 @@
+/** The reading room starts here: reads the page's config, builds the room, opens the first case. */
+
+import { createClient } from "../api/client";
+import type { ReadingConfig } from "../api/types";
+import { ACTIONS, createRegistry } from "./actions";
+import { createToolbar, createVerdictBar } from "./bars";
+import { createCodec } from "./codec";
+import { settleConflict } from "./conflict";
+import { h } from "./dom";
+import { createFlow } from "./flow";
+import { createHeader } from "./header";
+import { createOverlays } from "./hud";
+import { dropExpired, openJournal } from "./journal";
+import { listenToKeys } from "./keyboard";
+import { listenToPointer } from "./pointer";
+import { createVerbs } from "./readerverbs";
+import { createRenderer } from "./render";
+import "./room.css";
+import { createRoom } from "./room";
+import { createSidebar } from "./sidebar";
+import { createStage } from "./stage";
+import { nameTab } from "./tabs";
+import { exposeTestHandle } from "./testhandle";
+import { watchTime } from "./time";
+
+function readConfig(): ReadingConfig {
+  const tag = document.getElementById("reading-config");
+  const given = JSON.parse(tag?.textContent ?? "{}") as Partial<ReadingConfig>;
+  const project = given.project ?? "";
+  return {
+    project,
+    projectName: project,
+    projectUrl: `/p/${project}/`,
+    reader: "",
+    apiBase: "/api/v1",
+    csrf: "",
+    guideline: "",
+    signInUrl: "/accounts/login/",
+    testHandle: false,
+    ...given,
+  };
+}
+
+async function start(): Promise<void> {
+  const config = readConfig();
+  const host = document.getElementById("reading-room");
+  if (!host) return;
+  const client = createClient(config);
+  const codec = createCodec();
+  const tab = await nameTab();
+  const db = await openJournal(indexedDB);
+  void dropExpired(db, Date.now()).catch(() => undefined);
+
+  const room = createRoom({ client, codec, db, tab });
+  const registry = createRegistry(ACTIONS);
+  const flow = createFlow({ config, client, codec, room });
+  const stage = createStage();
+  const cancelGesture = () => hand.cancel();
+  const verbs = createVerbs({ room, flow, registry, config, cancelGesture });
+  const renderer = createRenderer(stage.canvases, () => stage.sceneOf(room, hand));
+  const hand = listenToPointer(stage.canvases.cursor, room, verbs, () =>
+    renderer.invalidate({ cursor: true }),
+  );
+  stage.connect(room, renderer);
+  stage.element.append(...createOverlays(config, room.store, verbs));
+  const keys = registry.byKey.get("?");
+  if (!keys) throw new Error("The shortcut sheet has no key.");
+  host.replaceChildren(
+    createHeader(config, room.store, verbs, keys),
+    createToolbar(registry, room.store, verbs),
+    stage.element,
+    createSidebar(room, verbs),
+    createVerdictBar(registry, room.store, verbs),
+  );
+  listenToKeys(registry, room.store, verbs);
+  watchTime(room);
+  room.onConflict((sitting) => void settleConflict(client, codec, room, sitting));
+  window.addEventListener("pagehide", flow.leave);
+  window.addEventListener("online", verbs.retry);
+  window.addEventListener("focus", verbs.retry);
+  // A page from the back/forward cache holds leases it gave back.
+  window.addEventListener("pageshow", (event) => event.persisted && location.reload());
+  if (config.testHandle) exposeTestHandle(room, stage.canvases.cursor);
+  await flow.begin();
+}
+
+start().catch((error: Error) => {
+  const words = `The reading room could not start: ${error.message}`;
+  document.getElementById("reading-room")?.replaceChildren(h("p", { role: "alert" }, words));
+});

@@ -1,0 +1,72 @@
+/** Everything a case needs, fetched and decoded ahead: the preview first, the film when it comes. */
+
+import type { Client } from "../api/client";
+import type { Case, Reply } from "../api/types";
+import type { Mask } from "../mask/bitmap";
+import type { ByteMap } from "../mask/probability";
+import type { Codec } from "./codec";
+import type { Film } from "./film";
+
+export type Prepared = {
+  readonly case: Case;
+  readonly preview: Promise<ImageBitmap | null>;
+  readonly film: Promise<Film>;
+  readonly draft: Promise<Mask | null>;
+  readonly candidates: ReadonlyMap<string, Promise<Mask>>;
+  readonly probability: (candidate: string) => Promise<ByteMap | null>;
+};
+
+function demand<T>(reply: Reply<T>, what: string): T {
+  if (!reply.ok) throw new Error(`${what} could not be loaded. ${reply.problem.detail}`);
+  return reply.value;
+}
+
+/** Started early, awaited later: a failure must wait for its reader, not cry into the console. */
+function quiet<T>(promise: Promise<T>): Promise<T> {
+  promise.catch(() => undefined);
+  return promise;
+}
+
+async function loadPreview(client: Client, url: string): Promise<ImageBitmap | null> {
+  const reply = await client.blob(url);
+  return reply.ok ? createImageBitmap(reply.value).catch(() => null) : null;
+}
+
+async function loadMask(client: Client, codec: Codec, url: string, what: string): Promise<Mask> {
+  return codec.mask(demand(await client.bytes(url), what));
+}
+
+export function prepareCase(client: Client, codec: Codec, next: Case): Prepared {
+  const { image, draft, candidates } = next;
+  const maps = new Map<string, Promise<ByteMap | null>>();
+  const preview = quiet(loadPreview(client, image.preview_url));
+  const load = async (): Promise<Film> => {
+    const reply = await client.bytes(image.pixels_url);
+    return codec.film(demand(reply, "The film"));
+  };
+  const loadMap = async (url: string): Promise<ByteMap | null> => {
+    const reply = await client.bytes(url);
+    return reply.ok ? codec.probability(reply.value, image.width, image.height) : null;
+  };
+  return {
+    case: next,
+    preview,
+    draft: quiet(
+      draft ? loadMask(client, codec, draft.mask_url, "Your saved mask") : Promise.resolve(null),
+    ),
+    candidates: new Map(
+      candidates.map(({ id, mask_url, letter }) => [
+        id,
+        quiet(loadMask(client, codec, mask_url, `Candidate ${letter}`)),
+      ]),
+    ),
+    film: quiet(load()),
+    probability: (id) => {
+      const url = candidates.find((candidate) => candidate.id === id)?.probability_url;
+      if (!url) return Promise.resolve(null);
+      const known = maps.get(id) ?? quiet(loadMap(url));
+      maps.set(id, known);
+      return known;
+    },
+  };
+}

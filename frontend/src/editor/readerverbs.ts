@@ -1,0 +1,159 @@
+/** The verbs, bound to the room, the flow between cases and the dialogs. */
+
+import type { ReadingConfig } from "../api/types";
+import { isBlank, wholeRect } from "../mask/bitmap";
+import { type ByteMap, moveThreshold } from "../mask/probability";
+import type { Registry } from "./actions";
+import { askExclusionReason, askNote, confirmNoInfection, showShortcutSheet } from "./dialogs";
+import type { Flow } from "./flow";
+import type { Room } from "./room";
+import type { MaskLook } from "./state";
+import type { Verbs } from "./verbs";
+import { fitImage } from "./viewport";
+
+const NEXT_LOOK: Readonly<Record<MaskLook, MaskLook>> = {
+  fill: "outline",
+  outline: "hidden",
+  hidden: "fill",
+};
+
+export type VerbParts = {
+  readonly room: Room;
+  readonly flow: Flow;
+  readonly registry: Registry;
+  readonly config: ReadingConfig;
+  readonly cancelGesture: () => void;
+};
+
+function viewVerbs({ room, cancelGesture }: VerbParts) {
+  const { store } = room;
+  return {
+    chooseTool: (tool) => store.set({ tool }),
+    setRadius: (radius) => store.set({ radius }),
+    setView: (view) => store.set({ view }),
+    fit: () => {
+      const { view, current } = store.get();
+      if (current) store.set({ view: fitImage(view, current.image) });
+    },
+    setWindow: (window, isWindowing) => store.set({ window, isWindowing }),
+    resetWindow: () => {
+      const image = store.get().current?.image;
+      if (!image) return;
+      const window = { center: image.window_center, width: image.window_width };
+      store.set({ window, isInverted: false });
+    },
+    toggleInvert: () => store.set({ isInverted: !store.get().isInverted }),
+    cycleLook: () => store.set({ look: NEXT_LOOK[store.get().look] }),
+    setOpacity: (opacity) => store.set({ opacity }),
+    setNaked: (isNaked) => store.get().isNaked !== isNaked && store.set({ isNaked }),
+    setPeek: room.setPeek,
+    cancelGesture,
+    undo: () => void room.sitting()?.desk.undo(),
+    redo: () => void room.sitting()?.desk.redo(),
+  } satisfies Partial<Verbs>;
+}
+
+/** Picking and thresholding; the probability map comes from the server when it is first wanted. */
+function candidateVerbs({ room, cancelGesture }: VerbParts) {
+  const { store } = room;
+  let map: { readonly candidate: string; readonly values: ByteMap } | null = null;
+
+  async function pick(index: number): Promise<void> {
+    const sitting = room.sitting();
+    const candidate = sitting?.case.candidates[index];
+    if (!sitting || !candidate || store.get().isBusy) return;
+    const mask = await sitting.prepared.candidates.get(candidate.id);
+    if (!mask || room.sitting() !== sitting) return;
+    cancelGesture();
+    sitting.desk.replace(mask, { candidate: candidate.id, threshold: candidate.threshold });
+    store.set({ threshold: candidate.threshold });
+  }
+
+  async function loadMap(candidate: string): Promise<void> {
+    const sitting = room.sitting();
+    const values = await sitting?.prepared.probability(candidate);
+    const isStill = room.sitting() === sitting && store.get().basis.candidate === candidate;
+    if (!isStill) return;
+    map = values ? { candidate, values } : null;
+    store.set({ hasProbability: map !== null });
+  }
+
+  store.subscribe((state, before) => {
+    if (state.basis.candidate === before.basis.candidate) return;
+    map = null;
+    if (state.hasProbability) store.set({ hasProbability: false });
+    if (state.basis.candidate && !state.current?.blind)
+      loadMap(state.basis.candidate).catch(() => undefined);
+  });
+
+  return {
+    pick: (index) => void pick(index).catch((error: Error) => store.set({ notice: error.message })),
+    slideThreshold: (t8) => {
+      const desk = room.sitting()?.desk;
+      const from = desk?.basis().threshold ?? null;
+      if (!desk || !map || from === null || store.get().isBusy) return;
+      desk.restart();
+      moveThreshold(desk.mask, map.values, from, t8);
+      desk.touch(wholeRect(desk.mask));
+      store.set({ threshold: t8 });
+    },
+    settleThreshold: () => {
+      const desk = room.sitting()?.desk;
+      const { threshold } = store.get();
+      if (desk && threshold !== null) desk.commit({ ...desk.basis(), threshold });
+    },
+  } satisfies Partial<Verbs>;
+}
+
+function caseVerbs({ room, flow, config, registry, cancelGesture }: VerbParts) {
+  const { store } = room;
+
+  async function askExclusion(): Promise<void> {
+    const sitting = room.sitting();
+    const reason = await askExclusionReason();
+    if (reason && room.sitting() === sitting) await flow.submit("exclude", reason);
+  }
+
+  async function editNote(): Promise<void> {
+    const sitting = room.sitting();
+    const note = await askNote(store.get().note);
+    if (note === null || room.sitting() !== sitting) return;
+    store.set({ note });
+    await flow.patch({ note });
+  }
+
+  async function noInfection(): Promise<void> {
+    const sitting = room.sitting();
+    if (!sitting) return;
+    const isSure = isBlank(sitting.desk.mask) || (await confirmNoInfection());
+    if (isSure && room.sitting() === sitting) await flow.submit("no_infection");
+  }
+
+  return {
+    askExclusion: () => void askExclusion(),
+    exclude: (reason) => void flow.submit("exclude", reason),
+    toggleFlag: () => {
+      const isFlagged = !store.get().isFlagged;
+      store.set({ isFlagged });
+      void flow.patch({ flagged: isFlagged });
+    },
+    editNote: () => void editNote(),
+    setNote: (note) => store.set({ note }),
+    noInfection: () => void noInfection(),
+    saveForLater: () => void flow.saveForLater(),
+    accept: () => {
+      cancelGesture();
+      const sitting = room.sitting();
+      if (!sitting) return;
+      if (isBlank(sitting.desk.mask))
+        store.set({ notice: "Nothing is marked. Press 0 if there is no infection." });
+      else void flow.submit("accept");
+    },
+    showShortcuts: () => showShortcutSheet(registry, config),
+    retry: () => room.sitting()?.saver.retry(),
+  } satisfies Partial<Verbs>;
+}
+
+export function createVerbs(parts: VerbParts): Verbs {
+  return { ...viewVerbs(parts), ...candidateVerbs(parts), ...caseVerbs(parts) };
+}

@@ -1,0 +1,157 @@
+/**
+ * The saver: the whole mask to the server soon after each gesture, again and again until it is
+ * there, never over somebody else's save. It says the truth about saving and holds no mask itself.
+ */
+
+import type { Client } from "../api/client";
+import type { Problem, Reply, Saved } from "../api/types";
+import { fingerprint, type Mask } from "../mask/bitmap";
+
+const PAUSE_MS = 400;
+const RETRY_MS = [1_000, 2_000, 4_000, 8_000, 15_000] as const;
+
+export type SavePhase =
+  | "saved"
+  | "dirty"
+  | "saving"
+  | "offline"
+  | "signed_out"
+  | "conflict"
+  | "lost";
+
+export type SaveState = {
+  readonly phase: SavePhase;
+  readonly savedAt: number | null;
+  readonly savedStroke: number;
+  readonly etag: string | null;
+  /** Fingerprints of what was sent since the last answer. */
+  readonly sent: readonly string[];
+  readonly problem: Problem | null;
+};
+
+export type SaverParts = {
+  readonly assignment: string;
+  readonly label: string;
+  readonly client: Pick<Client, "putDraft" | "bytes">;
+  readonly encode: (mask: Mask) => Promise<Blob>;
+  readonly decode: (bytes: Uint8Array<ArrayBuffer>) => Promise<Mask>;
+  readonly mask: Mask;
+  readonly stroke: () => number;
+  readonly onChange: (state: SaveState) => void;
+  readonly now: () => number;
+};
+
+export type Saver = ReturnType<typeof createSaver>;
+
+function phaseOf(problem: Problem): SavePhase {
+  if (problem.status === 401) return "signed_out";
+  if (problem.status === 409) return "conflict";
+  const isForGood = problem.status >= 400 && problem.status < 500 && problem.status !== 429;
+  return isForGood ? "lost" : "offline";
+}
+
+export function createSaver(parts: SaverParts, start: Omit<SaveState, "phase" | "problem">) {
+  let state: SaveState = { ...start, phase: "saved", problem: null };
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  let running: Promise<void> | null = null;
+  let failures = 0;
+  let isStopped = false;
+
+  function set(change: Partial<SaveState>): void {
+    state = { ...state, ...change };
+    if (!isStopped) parts.onChange(state);
+  }
+
+  const isDirty = () => parts.stroke() > state.savedStroke;
+
+  function schedule(delay: number): void {
+    clearTimeout(timer);
+    timer = setTimeout(() => void send(), delay);
+  }
+
+  function succeeded(stroke: number, saved: Saved): void {
+    failures = 0;
+    const phase = parts.stroke() > stroke ? "dirty" : "saved";
+    set({
+      phase,
+      etag: saved.etag,
+      savedStroke: stroke,
+      savedAt: parts.now(),
+      sent: [],
+      problem: null,
+    });
+    if (phase === "dirty") schedule(0);
+  }
+
+  /** A save whose answer was lost looks like a conflict with ourselves: the mask tells. */
+  async function isOwnSave(problem: Problem): Promise<boolean> {
+    if (!problem.current_url || state.sent.length === 0) return false;
+    const current = await parts.client.bytes(problem.current_url);
+    return current.ok && state.sent.includes(fingerprint(await parts.decode(current.value)));
+  }
+
+  async function failed(problem: Problem): Promise<void> {
+    if (problem.status === 409 && problem.current_etag && (await isOwnSave(problem))) {
+      set({ etag: problem.current_etag, phase: "dirty" });
+      schedule(0);
+      return;
+    }
+    const phase = phaseOf(problem);
+    set({ phase, problem });
+    if (phase === "offline" || phase === "signed_out")
+      schedule(RETRY_MS[Math.min(failures++, RETRY_MS.length - 1)] as number);
+  }
+
+  async function attempt(): Promise<void> {
+    const stroke = parts.stroke();
+    set({ phase: "saving", sent: [...state.sent.slice(-7), fingerprint(parts.mask)] });
+    const { etag } = state;
+    const blob = await parts.encode(parts.mask);
+    const { assignment, label, client } = parts;
+    const reply: Reply<Saved> = await client.putDraft(assignment, label, blob, etag, stroke);
+    if (reply.ok) succeeded(stroke, reply.value);
+    else await failed(reply.problem);
+  }
+
+  function send(): Promise<void> {
+    clearTimeout(timer);
+    if (running) return running;
+    if (isStopped || state.phase === "conflict" || state.phase === "lost" || !isDirty())
+      return Promise.resolve();
+    running = attempt().finally(() => {
+      running = null;
+    });
+    return running;
+  }
+
+  return {
+    state: () => state,
+    isDirty,
+    /** A gesture was done. */
+    touch: () => {
+      if (state.phase === "saved") set({ phase: "dirty" });
+      if (state.phase === "dirty" && !running) schedule(PAUSE_MS);
+    },
+    /** Save now what is not saved; resolves true when the server has everything. */
+    flush: async (): Promise<boolean> => {
+      for (let turn = 0; turn < 3 && isDirty(); turn++) {
+        await running;
+        await send();
+        if (state.phase !== "dirty" && state.phase !== "saved") break;
+      }
+      return !isDirty() && state.phase === "saved";
+    },
+    retry: () => {
+      if (state.phase === "offline" || state.phase === "signed_out") void send();
+    },
+    /** The reader has decided a conflict: what we save next replaces the mask with this etag. */
+    resolve: (etag: string) => {
+      set({ etag, phase: "dirty", problem: null });
+      schedule(0);
+    },
+    stop: () => {
+      isStopped = true;
+      clearTimeout(timer);
+    },
+  };
+}

@@ -1,0 +1,166 @@
+/** Candidates, the threshold of the picked one, and how the mask looks. Blind: letters only. */
+
+import type { Candidate } from "../api/types";
+import { h, keycap, setText } from "./dom";
+import { drawThumbnail } from "./render";
+import type { Room } from "./room";
+import type { RoomState } from "./state";
+import type { Verbs } from "./verbs";
+
+const THUMB = { width: 92, height: 74 } as const;
+
+/** What stands under a candidate's name. A blind read has no figures. */
+export function candidateWords(state: RoomState, candidate: Candidate): string {
+  const isPicked = state.basis.candidate === candidate.id;
+  if (state.current?.blind) return isPicked ? "picked" : "";
+  const figure = state.figures[candidate.id];
+  if (isPicked) {
+    if (!figure || figure.changed === 0) return "picked";
+    return `picked, ${figure.changed.toLocaleString("en")} px changed`;
+  }
+  if (!figure || Number.isNaN(figure.dice) || figure.dice === 0) return "";
+  return `Dice with mine ${figure.dice.toFixed(2)}`;
+}
+
+export function candidateName(candidate: Candidate): string {
+  return candidate.name ?? `Candidate ${candidate.letter}`;
+}
+
+function createCard(room: Room, verbs: Verbs, candidate: Candidate, index: number) {
+  const ratio = Math.max(1, window.devicePixelRatio);
+  const thumb = h("canvas", {
+    width: String(Math.round(THUMB.width * ratio)),
+    height: String(Math.round(THUMB.height * ratio)),
+    "aria-hidden": "true",
+  });
+  const words = h("small", {});
+  const spoken = candidate.name ? `: ${candidate.name}` : "";
+  const name = `Candidate ${candidate.letter}${spoken} (${index + 1})`;
+  const card = h(
+    "button",
+    { type: "button", class: "card", "aria-label": name, title: `Pick ${name}` },
+    thumb,
+    h("span", { class: "what" }, h("b", {}, candidateName(candidate)), words),
+    keycap(String(index + 1)),
+  );
+  card.addEventListener("click", (event) => {
+    verbs.pick(index);
+    if (event.detail > 0) card.blur();
+  });
+  card.addEventListener("pointerenter", () => verbs.setPeek(candidate.id));
+  card.addEventListener("pointerleave", () => verbs.setPeek(null));
+  card.addEventListener("focus", () => verbs.setPeek(candidate.id));
+  card.addEventListener("blur", () => verbs.setPeek(null));
+  const paint = async () => {
+    const prepared = room.sitting()?.prepared;
+    const mask = await prepared?.candidates.get(candidate.id);
+    if (mask) drawThumbnail(thumb, (await prepared?.preview) ?? null, mask, "theirs");
+  };
+  const refresh = (state: RoomState) => {
+    card.setAttribute("aria-pressed", String(state.basis.candidate === candidate.id));
+    setText(words, candidateWords(state, candidate));
+  };
+  return { card, paint, refresh };
+}
+
+function createThreshold(room: Room, verbs: Verbs) {
+  const title = h("h2", { id: "threshold-title" });
+  const value = h("output", { class: "figure" });
+  const slider = h("input", {
+    type: "range",
+    min: "1",
+    max: "255",
+    step: "1",
+    "aria-labelledby": "threshold-title",
+  });
+  slider.addEventListener("input", () => verbs.slideThreshold(slider.valueAsNumber));
+  slider.addEventListener("change", () => {
+    verbs.settleThreshold();
+    slider.blur();
+  });
+  const section = h(
+    "section",
+    { class: "threshold" },
+    h("div", { class: "row" }, title, value),
+    slider,
+  );
+  room.store.subscribe((state) => {
+    const picked = state.current?.candidates.find((one) => one.id === state.basis.candidate);
+    section.hidden = !picked || state.current?.blind === true || state.threshold === null;
+    if (section.hidden || !picked) return;
+    setText(title, `Threshold of ${candidateName(picked)}`);
+    slider.disabled = !state.hasProbability;
+    const t8 = state.threshold ?? 128;
+    if (slider.valueAsNumber !== t8) slider.value = String(t8);
+    slider.setAttribute("aria-valuetext", (t8 / 255).toFixed(2));
+    slider.style.setProperty("--part", `${((t8 - 1) / 254) * 100}%`);
+    setText(value, (t8 / 255).toFixed(2));
+  });
+  section.hidden = true;
+  return section;
+}
+
+function createLooks(room: Room, verbs: Verbs): HTMLElement {
+  const opacity = h("input", {
+    type: "range",
+    min: "0",
+    max: "0.8",
+    step: "0.05",
+    "aria-label": "Mask opacity",
+  });
+  opacity.addEventListener("input", () => verbs.setOpacity(opacity.valueAsNumber));
+  opacity.addEventListener("change", () => opacity.blur());
+  const look = h("button", { type: "button", class: "bare", "aria-label": "Change mask look" });
+  const words = { fill: "fill and outline", outline: "outline", hidden: "hidden" } as const;
+  const said = h("span", {});
+  look.append(said, " ", keycap("O"));
+  look.addEventListener("click", (event) => {
+    verbs.cycleLook();
+    if (event.detail > 0) look.blur();
+  });
+  const refresh = (state: RoomState) => {
+    setText(said, words[state.look]);
+    opacity.value = String(state.opacity);
+    opacity.style.setProperty("--part", `${(state.opacity / 0.8) * 100}%`);
+  };
+  room.store.subscribe(refresh);
+  refresh(room.store.get());
+  return h(
+    "section",
+    { class: "looks" },
+    h("h2", {}, "Mask"),
+    h("div", { class: "row" }, h("span", {}, "Shown as"), look),
+    h("label", { class: "row" }, h("span", {}, "Opacity"), opacity),
+  );
+}
+
+export function createSidebar(room: Room, verbs: Verbs): HTMLElement {
+  const cards = h("div", { class: "cards" });
+  const heading = h("h2", {}, "Candidates");
+  const list = h("section", { class: "candidates" }, heading, cards);
+  let shown: string | null = null;
+  let refreshers: readonly ((state: RoomState) => void)[] = [];
+
+  room.store.subscribe((state) => {
+    const sitting = room.sitting();
+    const now = sitting && state.current ? state.current.assignment : null;
+    if (now !== shown) {
+      shown = now;
+      const made = (state.current?.candidates ?? []).map((candidate, index) =>
+        createCard(room, verbs, candidate, index),
+      );
+      cards.replaceChildren(...made.map(({ card }) => card));
+      refreshers = made.map(({ refresh }) => refresh);
+      for (const { paint } of made) paint().catch(() => undefined);
+    }
+    list.hidden = (state.current?.candidates.length ?? 0) === 0;
+    for (const refresh of refreshers) refresh(state);
+  });
+  return h(
+    "aside",
+    { class: "side", "aria-label": "Candidates and layers" },
+    list,
+    createThreshold(room, verbs),
+    createLooks(room, verbs),
+  );
+}

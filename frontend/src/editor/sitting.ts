@@ -1,0 +1,147 @@
+/** One case being read: desk, journal and saver bound together. Knows nothing of the screen. */
+
+import type { Client } from "../api/client";
+import type { Case } from "../api/types";
+import { createMask, fingerprint, type Mask, type Rect } from "../mask/bitmap";
+import type { Codec } from "./codec";
+import { createDesk, type Desk } from "./desk";
+import { type Head, type Kept, keepCase } from "./journal";
+import type { Prepared } from "./prepare";
+import { createSaver, type Saver, type SaveState } from "./saver";
+import { randomId } from "./tabs";
+import { type Basis, NO_BASIS } from "./undo";
+
+export type Start = {
+  readonly mask: Mask;
+  readonly stroke: number;
+  readonly savedStroke: number;
+  readonly etag: string | null;
+  readonly sent: readonly string[];
+  readonly basis: Basis;
+};
+
+/** Where reading goes on: from the server's draft, or from the journal where it knows more. */
+export function startFrom(next: Case, draft: Mask | null, kept: Kept | null): Start {
+  const { width, height } = next.image;
+  const onServer: Start = {
+    mask: draft ?? createMask(width, height),
+    stroke: next.draft?.stroke ?? 0,
+    savedStroke: next.draft?.stroke ?? 0,
+    etag: next.draft?.etag ?? null,
+    sent: [],
+    basis: NO_BASIS,
+  };
+  if (!kept || kept.mask.width !== width || kept.mask.height !== height) return onServer;
+  const { head, mask } = kept;
+  const here = { mask, stroke: head.stroke, basis: head.basis, sent: head.sent };
+  if (!next.draft || !draft) return { ...here, savedStroke: 0, etag: null };
+  if (next.draft.etag === head.etag)
+    return { ...here, savedStroke: head.savedStroke, etag: head.etag };
+  if (head.sent.includes(fingerprint(draft))) {
+    const { etag, stroke: savedStroke } = next.draft;
+    return { ...here, savedStroke, etag };
+  }
+  if (head.stroke <= head.savedStroke) return onServer;
+  // Both went on: the old etag makes the server refuse, keep both, and ask the reader.
+  return { ...here, savedStroke: head.savedStroke, etag: head.etag };
+}
+
+export type SittingParts = {
+  readonly prepared: Prepared;
+  readonly client: Client;
+  readonly codec: Codec;
+  readonly db: IDBDatabase;
+  readonly tab: string;
+  readonly kept: Kept | null;
+  readonly draft: Mask | null;
+  readonly activeSeconds: () => number;
+  readonly onPaint: (rect: Rect) => void;
+  readonly onGesture: () => void;
+  readonly onSave: (state: SaveState) => void;
+  readonly onKept: (stroke: number) => void;
+  readonly onJournalFailure: (sentence: string) => void;
+};
+
+export type Sitting = {
+  readonly case: Case;
+  readonly label: string;
+  readonly prepared: Prepared;
+  readonly desk: Desk;
+  readonly saver: Saver;
+  readonly clientId: string;
+  readonly noteTime: () => void;
+};
+
+function failureSentence(error: unknown): string {
+  const isFull = error instanceof DOMException && error.name === "QuotaExceededError";
+  return isFull
+    ? "This browser's storage is full: new strokes are not kept here."
+    : "This browser does not keep strokes: they are safe only once saved on the server.";
+}
+
+export function startSitting(parts: SittingParts): Sitting {
+  const next = parts.prepared.case;
+  const start = startFrom(next, parts.draft, parts.kept);
+  const label = next.draft?.label ?? next.labels[0]?.key ?? "infection";
+  const clientId = parts.kept?.head.clientId ?? randomId();
+
+  const head = (): Head => ({
+    assignment: next.assignment,
+    tab: parts.tab,
+    width: next.image.width,
+    height: next.image.height,
+    // A gesture under way counts as one to come, so that a reload finds it unsaved.
+    stroke: desk.stroke() + (desk.isRunning() ? 1 : 0),
+    savedStroke: saver.state().savedStroke,
+    etag: saver.state().etag,
+    sent: saver.state().sent,
+    basis: desk.basis(),
+    clientId,
+    activeSeconds: parts.activeSeconds(),
+    touchedAt: Date.now(),
+  });
+  const watch = (transaction: Promise<void>, stroke: number) =>
+    transaction.then(
+      () => parts.onKept(stroke),
+      (error: unknown) => parts.onJournalFailure(failureSentence(error)),
+    );
+  const desk = createDesk(start, {
+    onPaint: parts.onPaint,
+    onStroke: (patch, stroke, isDone) => {
+      void watch(journal.append(patch, head()), stroke);
+      if (!isDone) return;
+      saver.touch();
+      parts.onGesture();
+    },
+  });
+  const saver = createSaver(
+    {
+      assignment: next.assignment,
+      label,
+      client: parts.client,
+      encode: parts.codec.encode,
+      decode: parts.codec.mask,
+      mask: desk.mask,
+      stroke: desk.stroke,
+      now: Date.now,
+      onChange: (state) => {
+        void watch(journal.putHead(head()), desk.stroke());
+        parts.onSave(state);
+      },
+    },
+    { savedAt: null, savedStroke: start.savedStroke, etag: start.etag, sent: start.sent },
+  );
+  const takenFrom = parts.kept && parts.kept.head.tab !== parts.tab ? parts.kept.head.tab : null;
+  const journal = keepCase(parts.db, head(), desk.mask, takenFrom);
+  void watch(journal.started, start.stroke);
+  if (saver.isDirty()) saver.touch();
+  return {
+    case: next,
+    label,
+    prepared: parts.prepared,
+    desk,
+    saver,
+    clientId,
+    noteTime: () => void watch(journal.putHead(head()), desk.stroke()),
+  };
+}

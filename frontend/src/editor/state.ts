@@ -1,0 +1,91 @@
+/** What the room shows: one value, replaced on every change. Pixels live on the desk, not here. */
+
+import type { Case } from "../api/types";
+import type { Window } from "./film";
+import type { SaveState } from "./saver";
+import { type Basis, NO_BASIS } from "./undo";
+import { EMPTY_VIEWPORT, type Viewport } from "./viewport";
+
+export type Tool = "pan" | "window" | "brush" | "eraser";
+export type MaskLook = "fill" | "outline" | "hidden";
+export type Phase = "loading" | "reading" | "empty" | "failed";
+
+/** Figures about one candidate and the mask on the desk; open reads only. */
+export type Figure = { readonly changed: number; readonly dice: number };
+
+export type RoomState = {
+  readonly phase: Phase;
+  readonly message: string;
+  readonly notice: string;
+  readonly current: Case | null;
+  readonly isBusy: boolean;
+  readonly hasFilm: boolean;
+  readonly tool: Tool;
+  readonly radius: number;
+  readonly view: Viewport;
+  readonly window: Window;
+  readonly isWindowing: boolean;
+  readonly isInverted: boolean;
+  readonly look: MaskLook;
+  readonly opacity: number;
+  readonly isNaked: boolean;
+  readonly peek: string | null;
+  readonly basis: Basis;
+  readonly threshold: number | null;
+  readonly hasProbability: boolean;
+  readonly figures: Readonly<Record<string, Figure>>;
+  readonly canUndo: boolean;
+  readonly canRedo: boolean;
+  readonly isFlagged: boolean;
+  readonly note: string;
+  readonly activeSeconds: number;
+  readonly save: SaveState;
+  /** The last stroke whose journal transaction completed. */
+  readonly keptStroke: number;
+  readonly journalFailure: string | null;
+};
+
+export const CLEAN_SAVE: SaveState = {
+  phase: "saved",
+  savedAt: null,
+  savedStroke: 0,
+  etag: null,
+  sent: [],
+  problem: null,
+};
+
+/** What belongs to a case and starts afresh with each; tools and looks stay as the reader set them. */
+export const FRESH_CASE = {
+  notice: "",
+  isBusy: false,
+  hasFilm: false,
+  isWindowing: false,
+  isInverted: false,
+  isNaked: false,
+  peek: null,
+  basis: NO_BASIS,
+  threshold: null,
+  hasProbability: false,
+  figures: {},
+  canUndo: false,
+  canRedo: false,
+  isFlagged: false,
+  note: "",
+  activeSeconds: 0,
+  save: CLEAN_SAVE,
+  keptStroke: 0,
+  journalFailure: null,
+} as const;
+
+export const INITIAL_STATE: RoomState = {
+  ...FRESH_CASE,
+  phase: "loading",
+  message: "",
+  current: null,
+  tool: "brush",
+  radius: 12,
+  view: EMPTY_VIEWPORT,
+  window: { center: 128, width: 256 },
+  look: "fill",
+  opacity: 0.3,
+};

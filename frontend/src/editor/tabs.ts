@@ -1,0 +1,41 @@
+/** Who this tab is, over reloads, and whether another tab still lives. */
+
+const KEY = "roundtruth.tab";
+const LOCK = "roundtruth.tab.";
+
+/** `crypto.randomUUID` exists on secure pages only; hospitals serve plain HTTP inside. */
+export function randomId(): string {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  bytes[6] = ((bytes[6] as number) & 0x0f) | 0x40;
+  bytes[8] = ((bytes[8] as number) & 0x3f) | 0x80;
+  const hex = Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
+}
+
+/** Hold a lock for as long as the tab lives; a duplicated tab finds it taken. */
+function holdLock(tab: string): Promise<boolean> {
+  return new Promise((done) => {
+    void navigator.locks.request(LOCK + tab, { ifAvailable: true }, (lock) => {
+      done(lock !== null);
+      return lock ? new Promise(() => undefined) : undefined;
+    });
+  });
+}
+
+async function claim(tab: string): Promise<string> {
+  const isOurs = !("locks" in navigator) || (await holdLock(tab));
+  if (!isOurs) return claim(randomId());
+  sessionStorage.setItem(KEY, tab);
+  return tab;
+}
+
+export function nameTab(): Promise<string> {
+  return claim(sessionStorage.getItem(KEY) ?? randomId());
+}
+
+/** Without the Locks API no other tab's work is taken over: it may still be painting. */
+export async function isTabAlive(tab: string): Promise<boolean> {
+  if (!("locks" in navigator)) return true;
+  const { held } = await navigator.locks.query();
+  return (held ?? []).some((lock) => lock.name === LOCK + tab);
+}

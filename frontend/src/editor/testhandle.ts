@@ -1,0 +1,38 @@
+/** A read-only handle for browser tests, so that they assert pixels and not screenshots. */
+
+import { countSet, fingerprint } from "../mask/bitmap";
+import { pagePoint } from "./render";
+import type { Room } from "./room";
+
+export function exposeTestHandle(room: Room, canvas: HTMLCanvasElement): void {
+  const mask = () => room.sitting()?.desk.mask ?? null;
+  const handle = {
+    mask: {
+      at: (x: number, y: number): number => {
+        const now = mask();
+        return now ? (now.data[y * now.width + x] ?? 0) : 0;
+      },
+      size: () => ({ width: mask()?.width ?? 0, height: mask()?.height ?? 0 }),
+      count: () => {
+        const now = mask();
+        return now ? countSet(now) : 0;
+      },
+      hash: () => {
+        const now = mask();
+        return now ? fingerprint(now) : "";
+      },
+      /** Every pixel, 0 or 1, in base 64: tests compare it with the server's mask. */
+      base64: () => {
+        const data = mask()?.data ?? new Uint8Array(0);
+        let text = "";
+        for (let i = 0; i < data.length; i += 8192)
+          text += String.fromCharCode(...data.subarray(i, i + 8192));
+        return btoa(text);
+      },
+    },
+    state: () => structuredClone(room.store.get()),
+    zoom: () => room.store.get().view.zoom,
+    imageToScreen: (x: number, y: number) => pagePoint(canvas, room.store.get().view, x, y),
+  };
+  Object.defineProperty(window, "roundtruth", { value: Object.freeze(handle) });
+}

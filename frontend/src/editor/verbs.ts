@@ -1,0 +1,36 @@
+/** Everything a reader can do in the room, as the buttons, keys and pointers call it. */
+
+import type { ExclusionReason } from "../api/types";
+import type { Window } from "./film";
+import type { Tool } from "./state";
+import type { Viewport } from "./viewport";
+
+export type Verbs = {
+  readonly chooseTool: (tool: Tool) => void;
+  readonly setRadius: (radius: number) => void;
+  readonly setView: (view: Viewport) => void;
+  readonly fit: () => void;
+  readonly setWindow: (window: Window, isDragging: boolean) => void;
+  readonly resetWindow: () => void;
+  readonly toggleInvert: () => void;
+  readonly cycleLook: () => void;
+  readonly setOpacity: (opacity: number) => void;
+  readonly setNaked: (isNaked: boolean) => void;
+  readonly setPeek: (candidate: string | null) => void;
+  readonly cancelGesture: () => void;
+  readonly undo: () => void;
+  readonly redo: () => void;
+  readonly pick: (index: number) => void;
+  readonly slideThreshold: (t8: number) => void;
+  readonly settleThreshold: () => void;
+  readonly askExclusion: () => void;
+  readonly exclude: (reason: ExclusionReason) => void;
+  readonly toggleFlag: () => void;
+  readonly editNote: () => void;
+  readonly setNote: (note: string) => void;
+  readonly noInfection: () => void;
+  readonly saveForLater: () => void;
+  readonly accept: () => void;
+  readonly showShortcuts: () => void;
+  readonly retry: () => void;
+};

@@ -1,0 +1,124 @@
+/** A mask is one byte a pixel, 0 or 1, row by row. This file owns its shape and its counting. */
+
+export type Mask = {
+  readonly width: number;
+  readonly height: number;
+  readonly data: Uint8Array<ArrayBuffer>;
+};
+
+/** Half-open: x0 <= x < x1. An empty rectangle has x1 <= x0 or y1 <= y0. */
+export type Rect = {
+  readonly x0: number;
+  readonly y0: number;
+  readonly x1: number;
+  readonly y1: number;
+};
+
+export const EMPTY_RECT: Rect = { x0: 0, y0: 0, x1: 0, y1: 0 };
+
+export function createMask(width: number, height: number): Mask {
+  return { width, height, data: new Uint8Array(width * height) };
+}
+
+export function copyMask(mask: Mask): Mask {
+  return { ...mask, data: mask.data.slice() };
+}
+
+export function wholeRect(mask: { width: number; height: number }): Rect {
+  return { x0: 0, y0: 0, x1: mask.width, y1: mask.height };
+}
+
+export function isEmptyRect(rect: Rect): boolean {
+  return rect.x1 <= rect.x0 || rect.y1 <= rect.y0;
+}
+
+export function joinRects(a: Rect, b: Rect): Rect {
+  if (isEmptyRect(a)) return b;
+  if (isEmptyRect(b)) return a;
+  return {
+    x0: Math.min(a.x0, b.x0),
+    y0: Math.min(a.y0, b.y0),
+    x1: Math.max(a.x1, b.x1),
+    y1: Math.max(a.y1, b.y1),
+  };
+}
+
+export function clipRect(a: Rect, b: Rect): Rect {
+  const rect = {
+    x0: Math.max(a.x0, b.x0),
+    y0: Math.max(a.y0, b.y0),
+    x1: Math.min(a.x1, b.x1),
+    y1: Math.min(a.y1, b.y1),
+  };
+  return isEmptyRect(rect) ? EMPTY_RECT : rect;
+}
+
+export function countSet(mask: Mask): number {
+  let count = 0;
+  const { data } = mask;
+  for (let i = 0; i < data.length; i++) count += data[i] as number;
+  return count;
+}
+
+export function isBlank(mask: Mask): boolean {
+  return mask.data.indexOf(1) < 0;
+}
+
+/** The tight rectangle, inside `within`, of the pixels in which two masks differ. */
+export function changedRect(a: Mask, b: Mask, within: Rect): Rect {
+  let rect = EMPTY_RECT;
+  for (let y = within.y0; y < within.y1; y++) {
+    const row = y * a.width;
+    let x0 = within.x0;
+    while (x0 < within.x1 && a.data[row + x0] === b.data[row + x0]) x0++;
+    if (x0 === within.x1) continue;
+    let x1 = within.x1;
+    while (a.data[row + x1 - 1] === b.data[row + x1 - 1]) x1--;
+    rect = joinRects(rect, { x0, y0: y, x1, y1: y + 1 });
+  }
+  return rect;
+}
+
+export function copyRect(from: Mask, to: Mask, rect: Rect): void {
+  for (let y = rect.y0; y < rect.y1; y++) {
+    const start = y * from.width + rect.x0;
+    to.data.set(from.data.subarray(start, start + rect.x1 - rect.x0), start);
+  }
+}
+
+export type Overlap = { readonly changed: number; readonly dice: number };
+
+/** How two masks differ. For display only: the numbers that count are the server's. */
+export function overlap(a: Mask, b: Mask): Overlap {
+  let both = 0;
+  let sum = 0;
+  for (let i = 0; i < a.data.length; i++) {
+    const pa = a.data[i] as number;
+    const pb = b.data[i] as number;
+    both += pa & pb;
+    sum += pa + pb;
+  }
+  return { changed: sum - 2 * both, dice: sum === 0 ? Number.NaN : (2 * both) / sum };
+}
+
+/** A short fingerprint of the content (two interleaved FNV-1a), to recognise one's own save. */
+export function fingerprint(mask: Mask): string {
+  let a = 0x811c9dc5;
+  let b = 0x01000193;
+  let run = 0;
+  let last = 0;
+  const mix = (value: number) => {
+    a = Math.imul(a ^ value, 0x01000193) >>> 0;
+    b = Math.imul(b ^ (value + 0x9e3779b9), 0x85ebca6b) >>> 0;
+  };
+  for (const bit of mask.data) {
+    if (bit === last) run++;
+    else {
+      mix(run);
+      run = 1;
+      last = bit;
+    }
+  }
+  mix(run);
+  return `${mask.width}x${mask.height}-${a.toString(16)}${b.toString(16)}`;
+}
