@@ -1,0 +1,107 @@
+"""Build what is handed to a child process from a round's rows and stored files.
+
+The only place that decides which patients a network may see: those of the other folds.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from annotation import storage
+from annotation.models import EnsembleMember, Round
+from annotation.selectors.labels import label_of
+from annotation.selectors.training_cases import (
+    Snapshot,
+    SnapshotCase,
+    sealed_cases,
+    withdrawn_since,
+)
+from mlloop.manifest import Case, EvaluateManifest, MemberRef, ProposeManifest, TrainManifest
+from mlloop.plan import Plan
+
+
+def plan_of(round: Round) -> Plan:
+    """Return the round's plan."""
+    return Plan.from_json(round.plan)
+
+
+def snapshot_in(round: Round) -> Snapshot:
+    """Return the round's frozen snapshot."""
+    return Snapshot.from_plain(json.loads(storage.read(round.snapshot_key)))
+
+
+def train_manifest(member: EnsembleMember) -> TrainManifest:
+    """Hand over the cases of every fold but the one held out."""
+    round, plan = member.round, plan_of(member.round)
+    cases = (_case(case, round.folds) for case in snapshot_in(round).train)
+    return TrainManifest(
+        round=round.number,
+        plan=plan,
+        network=plan.network(member.network),
+        fold=member.fold,
+        k=round.folds,
+        cases=tuple(case for case in cases if case.fold != member.fold),
+    )
+
+
+def propose_manifest(round: Round, folder: Path) -> ProposeManifest:
+    """Hand over the images to propose on, without any mask; patients withdrawn since are left out."""
+    snapshot = snapshot_in(round)
+    gone = withdrawn_since(round.project, snapshot.propose)
+    return ProposeManifest(
+        round=round.number,
+        plan=plan_of(round),
+        k=round.folds,
+        members=_members(round, folder),
+        cases=tuple(
+            _case(case, round.folds, has_mask=False)
+            for case in snapshot.propose
+            if case.image not in gone
+        ),
+        trained_patients=tuple(sorted({case.patient for case in snapshot.train})),
+    )
+
+
+def evaluate_manifest(round: Round, folder: Path) -> EvaluateManifest:
+    """Hand over the sealed cases that have a reading, and the sealed controls."""
+    sealed = sealed_cases(round.project, label_of(round.project, "infection"))
+    return EvaluateManifest(
+        round=round.number,
+        plan=plan_of(round),
+        k=round.folds,
+        members=_members(round, folder),
+        cases=tuple(_case(case, round.folds) for case in sealed),
+    )
+
+
+def card_path(member: EnsembleMember, folder: Path) -> Path:
+    """Return where a member's card is laid out for a child to read."""
+    return folder / "cards" / f"{member.network}-{member.fold}.json"
+
+
+def _members(round: Round, folder: Path) -> tuple[MemberRef, ...]:
+    return tuple(
+        MemberRef(
+            network=member.network,
+            fold=member.fold,
+            weights_path=str(storage.local_path(member.weights_key)),
+            card_path=str(card_path(member, folder)),
+            weights_sha256=member.weights_sha256,
+        )
+        for member in round.members.order_by("network", "fold")
+    )
+
+
+def _case(case: SnapshotCase, k: int, *, has_mask: bool = True) -> Case:
+    mask_key = case.mask_key if has_mask else None
+    return Case(
+        image=case.image,
+        patient=case.patient,
+        group=case.group,
+        fold=case.fold % k,
+        image_path=str(storage.local_path(case.pixels_key)),
+        mask_path=str(storage.local_path(mask_key)) if mask_key else None,
+        height=case.height,
+        width=case.width,
+    )

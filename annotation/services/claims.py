@@ -1,0 +1,136 @@
+"""One worker at a time owns a row: one conditional UPDATE decides, its row count is the verdict.
+
+Generic over every Claimable row. A claim is a token; whoever writes without it writes nothing.
+It never trusts a message, a lock in memory, or a process that may be dead.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from uuid import UUID, uuid4
+
+from django.conf import settings
+from django.db.models import Case, F, Model, Q, QuerySet, Value, When
+from django.utils import timezone
+
+from annotation.services import workers
+
+
+class ClaimLost(Exception):
+    """Somebody else owns the row now; the holder must stop and write nothing more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The right to write one row."""
+
+    model: type[Model]
+    pk: UUID
+    token: UUID
+
+    def rows(self) -> QuerySet[Model]:
+        """Return the row while the claim holds, nothing after it was lost."""
+        return self.model._default_manager.filter(pk=self.pk, claim_token=self.token)
+
+
+def take(
+    *, model: type[Model], pk: UUID, due: Q, sets: Mapping[str, object] | None = None
+) -> Claim | None:
+    """Claim the row if it is due, free and below the attempt limit; else return None.
+
+    `due` may name the row's own columns or an Exists(), never a join: Django moves a join into a
+    subquery, which PostgreSQL does not evaluate again after waiting for a concurrent claim.
+    """
+    claim = Claim(model, pk, uuid4())
+    taken = (
+        model._default_manager.filter(due, _free(model, pk), pk=pk)
+        .filter(attempts__lt=settings.MAX_ATTEMPTS)
+        .update(
+            claim_token=claim.token,
+            claimed_by=workers.identity(),
+            heartbeat_at=timezone.now(),
+            attempts=F("attempts") + 1,
+            **(sets or {}),
+        )
+    )
+    return claim if taken else None
+
+
+def update(claim: Claim, **fields: object) -> None:
+    """Write fields and beat, if the claim still holds; raise ClaimLost if not."""
+    if not claim.rows().update(heartbeat_at=timezone.now(), **fields):
+        raise ClaimLost(f"{claim.model.__name__} {claim.pk}")
+
+
+def release(claim: Claim, *, is_refunded: bool = False, **fields: object) -> None:
+    """Give the row back, in one UPDATE with its last fields; a refund forgets the attempt."""
+    if is_refunded:
+        fields["attempts"] = F("attempts") - 1
+    update(claim, claim_token=None, claimed_by="", **fields)
+
+
+def due_ids(model: type[Model], due: Q, *, limit: int = 20) -> list[UUID]:
+    """Return rows that a worker may claim now, oldest first; `due` may join here."""
+    rows = model._default_manager.filter(due, attempts__lt=settings.MAX_ATTEMPTS)
+    rows = rows.filter(_unheld() | Q(claimed_by__in=_dead_holders(model)))
+    return list(rows.order_by("created_at").values_list("pk", flat=True)[:limit])
+
+
+def live(model: type[Model], rows: Q) -> bool:
+    """Say whether any of the rows is held by a worker that still beats."""
+    held = model._default_manager.filter(rows, claim_token__isnull=False)
+    held = held.filter(heartbeat_at__gte=_stale_before())
+    return held.exclude(claimed_by__in=_dead_holders(model)).exists()
+
+
+def give_up(*, model: type[Model], due: Q, state: str) -> int:
+    """Fail the rows whose attempts are used up and that nobody holds; keep the last reason."""
+    reason = Value(f"Given up after {settings.MAX_ATTEMPTS} attempts: the worker died each time.")
+    rows = model._default_manager.filter(due, attempts__gte=settings.MAX_ATTEMPTS)
+    return rows.filter(_unheld() | Q(claimed_by__in=_dead_holders(model))).update(
+        state=state,
+        claim_token=None,
+        failure=Case(When(failure="", then=reason), default=F("failure")),
+    )
+
+
+@dataclass(slots=True)
+class Pulse:
+    """Beat for a claim from inside a loop, at most every HEARTBEAT_SECONDS."""
+
+    claim: Claim
+    last: float = field(default_factory=time.monotonic)
+
+    def beat(self) -> None:
+        """Beat when it is time; raise ClaimLost when the row has another owner."""
+        if time.monotonic() - self.last >= settings.HEARTBEAT_SECONDS:
+            update(self.claim)
+            self.last = time.monotonic()
+
+
+def _free(model: type[Model], pk: UUID) -> Q:
+    """Free: unheld, stale, or held by a process of this machine that is provably dead."""
+    free = _unheld()
+    seen = model._default_manager.filter(pk=pk).values_list("claimed_by", "claim_token").first()
+    if seen and seen[1] and workers.is_dead(seen[0]):
+        free |= Q(claim_token=seen[1])
+    return free
+
+
+def _unheld() -> Q:
+    return Q(claim_token=None) | Q(heartbeat_at__lt=_stale_before())
+
+
+def _stale_before() -> datetime:
+    return timezone.now() - timedelta(seconds=settings.CLAIM_STALE_SECONDS)
+
+
+def _dead_holders(model: type[Model]) -> list[str]:
+    """Name the holders on this machine that no longer run; a handful at most."""
+    held = model._default_manager.filter(claim_token__isnull=False)
+    held = held.filter(claimed_by__startswith=workers.machine())
+    names = held.values_list("claimed_by", flat=True).distinct()[:100]
+    return [name for name in names if workers.is_dead(name)]

@@ -1,0 +1,102 @@
+"""Decide which round serves: promote, refuse, roll back. Each needs a written reason.
+
+Until promotion the former round serves. A round whose proposals leak is never promoted.
+"""
+
+from __future__ import annotations
+
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from annotation.errors import Conflict
+from annotation.models import Round, User
+from annotation.selectors.leaks import find_leaks
+from annotation.services import audit
+from annotation.services.rounds import State, reason_or_invalid
+
+
+def promote_round(*, round: Round, actor: User | None, reason: str) -> Round:
+    """Let a decided round serve and supersede the former one, in one transaction."""
+    why = reason_or_invalid(reason)
+    if leaks := find_leaks(round):
+        raise Conflict(
+            f"Round {round.number} leaks in {len(leaks)} place(s), first: {leaks[0].sentence}"
+            " It cannot be promoted; refuse it.",
+            code="leak",
+        )
+    return _serve(round, actor, why, verb="promote_round", was=State.AWAITING_DECISION)
+
+
+@transaction.atomic
+def refuse_round(*, round: Round, actor: User | None, reason: str) -> Round:
+    """Put a round aside; the former one goes on serving."""
+    why = reason_or_invalid(reason)
+    refused = Round.objects.filter(pk=round.pk, state=State.AWAITING_DECISION).update(
+        state=State.REFUSED, **_decision(actor, why)
+    )
+    if not refused:
+        raise Conflict(_not_now(round, "refused"))
+    _record(round, actor, why, "refuse_round")
+    round.refresh_from_db()
+    return round
+
+
+def rollback_round(*, round: Round, actor: User | None, reason: str) -> Round:
+    """Take the serving round out of service and let the one before it serve again; return that."""
+    why = reason_or_invalid(reason)
+    round.refresh_from_db()
+    if round.state != State.SERVING:
+        raise Conflict(_not_now(round, "rolled back"))
+    former = (
+        round.project.rounds.filter(state=State.SUPERSEDED, number__lt=round.number)
+        .order_by("-number")
+        .first()
+    )
+    if former is None:
+        raise Conflict(f"No round served before round {round.number}, so it cannot be rolled back.")
+    return _serve(former, actor, why, verb="rollback_round", was=State.SUPERSEDED, over=round)
+
+
+def _serve(
+    round: Round,
+    actor: User | None,
+    why: str,
+    *,
+    verb: str,
+    was: str,
+    over: Round | None = None,
+) -> Round:
+    serving = Round.objects.filter(project=round.project, state=State.SERVING)
+    try:
+        with transaction.atomic():
+            stood_down = serving.update(state=State.SUPERSEDED)
+            if over is not None and not stood_down:
+                raise Conflict(_not_now(over, "rolled back"))
+            served = Round.objects.filter(pk=round.pk, state=was).update(
+                state=State.SERVING, **_decision(actor, why)
+            )
+            if not served:
+                raise Conflict(_not_now(round, "promoted"))
+            _record(round, actor, why, verb, over)
+    except IntegrityError:
+        raise Conflict("Another round was promoted at this moment; look again.") from None
+    round.refresh_from_db()
+    return round
+
+
+def _decision(actor: User | None, why: str) -> dict[str, object]:
+    return {"decided_by": actor, "decided_at": timezone.now(), "decision_reason": why}
+
+
+def _not_now(round: Round, deed: str) -> str:
+    round.refresh_from_db()
+    return f"Round {round.number} is {round.get_state_display()} and cannot be {deed}."
+
+
+def _record(
+    round: Round, actor: User | None, why: str, verb: str, over: Round | None = None
+) -> None:
+    facts: dict[str, str | int | float | bool | None] = {"number": round.number, "reason": why}
+    if over is not None:
+        facts["instead_of"] = over.number
+    audit.record(project=round.project, actor=actor, verb=verb, target=round.id, facts=facts)

@@ -1,0 +1,65 @@
+"""Measure a round: out-of-fold proposals against references, and the sealed counts as aggregates.
+
+Every figure carries its convention, n and a 95 % interval by patient.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import groupby
+from operator import attrgetter
+
+from annotation import storage
+from annotation.models import Proposal, Round
+from annotation.selectors.training_cases import Snapshot, SnapshotCase
+from mlloop.masks import decode_mask, decode_probability, threshold_mask
+from mlloop.metrics import Counts, counts, estimate
+
+Figure = dict[str, str | int | float | None]
+Figures = dict[str, Figure]
+
+
+def figures(many: Sequence[Counts], patients: Sequence[str]) -> Figures:
+    """Return Dice per image and pooled, each with n, n_both_empty and its interval."""
+    return {
+        "per_image": estimate(many, patients, convention="per_image").as_json(),
+        "pooled": estimate(many, patients, convention="pooled").as_json(),
+    }
+
+
+def sealed_figures(cases: Sequence[Mapping[str, object]]) -> Figures:
+    """Aggregate the sealed counts; n = 0 and null where nothing was read."""
+    many = [Counts(*(int(str(case[name])) for name in ("tp", "fp", "fn", "tn"))) for case in cases]
+    return figures(many, [str(case["patient"]) for case in cases])
+
+
+def proposal_figures(
+    round: Round, snapshot: Snapshot, on_image: Callable[[], None]
+) -> dict[str, Figures]:
+    """Measure each network's and the ensemble's unseen proposals against the references."""
+    found: dict[str, list[tuple[Counts, str]]] = {}
+    for case, proposals in _referenced(round, snapshot):
+        on_image()
+        shape = (case.height, case.width)
+        truth = decode_mask(storage.read(case.mask_key or ""), shape=shape)
+        for proposal in proposals:
+            p8 = decode_probability(storage.read(proposal.probability_key))
+            mask = threshold_mask(p8, shape=shape, t8=proposal.threshold)
+            found.setdefault(proposal.network, []).append((counts(mask, truth), case.patient))
+    return {
+        network: figures([one for one, _ in rows], [patient for _, patient in rows])
+        for network, rows in sorted(found.items())
+    }
+
+
+def _referenced(
+    round: Round, snapshot: Snapshot
+) -> Iterable[tuple[SnapshotCase, Iterable[Proposal]]]:
+    """Pair the snapshot's references that have a mask with the proposals on their images."""
+    cases = {case.image: case for case in snapshot.train if case.reference and case.mask_key}
+    # Patients in the snapshot have only proposals that leave them out: `mean` is for the others.
+    rows = Proposal.objects.filter(round=round).exclude(kind=Proposal.Kind.MEAN)
+    ordered = rows.order_by("image_id", "network").iterator(chunk_size=500)
+    for image_id, proposals in groupby(ordered, key=attrgetter("image_id")):
+        if case := cases.get(str(image_id)):
+            yield case, proposals

@@ -1,0 +1,47 @@
+"""Who this process is, so that a claim names its holder and a dead holder can be proved dead.
+
+Says nothing about other machines: their claims end by going stale.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from functools import cache
+from pathlib import Path
+
+_PROC = Path("/proc")
+
+
+def identity() -> str:
+    """Name this process for ever: machine, process id, and the tick at which it was born."""
+    pid = os.getpid()
+    return f"{machine()}{pid}/{_born(pid)}"
+
+
+@cache
+def machine() -> str:
+    """Name this boot of this machine (or container); a prefix of `identity()`."""
+    try:
+        boot = (_PROC / "sys/kernel/random/boot_id").read_text().strip()[:8]
+        namespace = os.readlink(_PROC / "self/ns/pid")
+    except OSError:
+        boot, namespace = "", ""
+    return f"{socket.gethostname()[:80]}/{boot}/{namespace}/"
+
+
+def is_dead(name: str) -> bool:
+    """Say whether `name` is a process of this machine that has ended; False when unsure."""
+    if not name.startswith(machine()) or not _born(os.getpid()):
+        return False
+    pid, _, born = name.removeprefix(machine()).partition("/")
+    return pid.isdigit() and bool(born) and _born(int(pid)) != born
+
+
+def _born(pid: int) -> str:
+    """Return the start tick of a running process; empty for none and for a zombie."""
+    try:
+        fields = (_PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return ""
+    return "" if fields[0] in "ZX" else fields[19]
