@@ -1,4 +1,4 @@
-"""A batch: nothing has a name before it is settled, everything afterwards; a discard leaves none."""
+"""A batch names nothing before it is settled and everything after; a discard leaves nothing."""
 
 from __future__ import annotations
 
