@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from annotation.web import images, intake, reading
+from annotation.web import account, home, images, intake, reading, releases
 
 urlpatterns = [
+    *home.urlpatterns,
+    *account.urlpatterns,
     *reading.urlpatterns,
+    *releases.urlpatterns,
     *images.urlpatterns,
     *intake.urlpatterns,
 ]

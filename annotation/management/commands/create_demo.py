@@ -21,7 +21,7 @@ from annotation.services.projects import add_member, create_project
 from annotation.services.robot import read_cases
 from annotation.services.rounds import plan_round
 from annotation.web.accounts import DEMO_EMAIL
-from fixtures.phantoms import write_cohort
+from fixtures.cohort import write_cohort
 from mlloop.presets import preset
 
 SLUG = "demo"

@@ -22,7 +22,7 @@ from annotation.services.intake import import_folder
 from annotation.services.projects import create_project
 from annotation.services.release_freezing import run_release
 from annotation.services.releases import export_release, request_release
-from fixtures.phantoms import write_cohort
+from fixtures.cohort import write_cohort
 from mlloop.presets import PRESETS, preset
 
 PHANTOM_PATIENTS = 110
