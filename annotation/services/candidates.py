@@ -99,8 +99,7 @@ def _proposals(assignment: Assignment, label: Label) -> list[Proposal]:
     rows = Proposal.objects.filter(round=assignment.round, image=assignment.image, label=label)
     if assignment.is_blind:
         rows = rows.exclude(kind=Proposal.Kind.ENSEMBLE)
-    ordered = sorted(rows[:25], key=lambda row: (row.kind != Proposal.Kind.ENSEMBLE, row.network))
-    return ordered
+    return sorted(rows[:25], key=lambda row: (row.kind != Proposal.Kind.ENSEMBLE, row.network))
 
 
 def _proposed(proposal: Proposal, shape: tuple[int, int]) -> Mask:

@@ -79,7 +79,14 @@ def submit(
     _check_open(assignment, reader)
     _check_figures(decision, exclusion_reason, threshold, active_seconds, strokes)
     base = _candidate(assignment, candidate)
-    mask = _decided_mask(assignment, label, decision, draft_etag, base, threshold)
+    mask = _decided_mask(
+        assignment=assignment,
+        label=label,
+        decision=decision,
+        draft_etag=draft_etag,
+        base=base,
+        threshold=threshold,
+    )
     reading = _Reading(
         assignment=assignment,
         reader=reader,
@@ -170,6 +177,7 @@ def _threshold(assignment: Assignment, base: Candidate | None, threshold: int | 
 
 
 def _decided_mask(
+    *,
     assignment: Assignment,
     label: Label,
     decision: Decision,
