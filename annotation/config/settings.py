@@ -49,6 +49,7 @@ if IS_PUBLIC and DEBUG:
     raise ImproperlyConfigured("ROUNDTRUTH_DEBUG cannot be used on a public server.")
 
 INSTALLED_APPS = [
+    "annotation",  # first: its templates come before allauth's
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -62,7 +63,6 @@ INSTALLED_APPS = [
     "rest_framework",
     "drf_spectacular",
     "drf_spectacular_sidecar",
-    "annotation",
 ]
 
 MIDDLEWARE = [

@@ -1,0 +1,70 @@
+"""`make test` tells the truth about what it did, and a dead process comes back."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from tools.parts import NEEDS, Outcome, exit_code, missing_services
+
+ROOT = Path(__file__).resolve().parents[2]
+KEEPER = ROOT / "tools" / "keep-running"
+
+
+@pytest.mark.parametrize(
+    ("state", "strict", "code"),
+    [
+        ("passed", False, 0),
+        ("passed", True, 0),
+        ("failed", False, 1),
+        ("failed", True, 1),
+        ("left out", False, 0),
+        ("left out", True, 1),
+    ],
+)
+def test_exit_code_of_one_part(state: str, strict: bool, code: int) -> None:
+    outcomes = [Outcome("lint", "passed", 1.0), Outcome("part", state, 0.0)]
+    assert exit_code(outcomes, strict=strict) == code
+
+
+def test_missing_services_names_the_one_that_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", "postgres://nobody@127.0.0.1:1/test")
+    assert missing_services().startswith("PostgreSQL does not answer")
+
+
+def test_parts_that_need_something_are_make_verbs() -> None:
+    text = (ROOT / "Makefile").read_text()
+    assert all(f"\n{part}: setup" in text for part in NEEDS)
+
+
+def wait_for(path: Path, lines: int) -> list[str]:
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        found = path.read_text().split() if path.exists() else []
+        if len(found) >= lines:
+            return found
+        time.sleep(0.05)
+    raise AssertionError(f"{path} did not reach {lines} lines")
+
+
+def test_keep_running_restarts_a_killed_process_and_ends_on_sigterm(tmp_path: Path) -> None:
+    log = tmp_path / "pids"
+    command = ["sh", "-c", f"echo $$ >> {log}; exec sleep 60"]
+    keeper = subprocess.Popen(
+        [ROOT / "tools" / "keep-running", *command], stderr=subprocess.DEVNULL
+    )
+    try:
+        first = int(wait_for(log, 1)[0])
+        os.kill(first, signal.SIGKILL)
+        second = int(wait_for(log, 2)[1])
+        keeper.terminate()
+        keeper.wait(timeout=10)
+    finally:
+        keeper.kill()
+    with pytest.raises(ProcessLookupError):
+        os.kill(second, 0)
