@@ -51,10 +51,12 @@ demo: setup  ## serve a project at work on 127.0.0.1:8000 [DATA=folder]
 	$(PY) manage.py create_demo $(if $(DATA),--data "$(DATA)")
 	honcho start
 
+# A folder and a database of its own, empty at the start: a loop is repeatable only from nothing.
+LOOP_ENV := env -u DATABASE_URL -u CELERY_BROKER_URL ROUNDTRUTH_VAR=$(CURDIR)/var/loop
 loop: setup  ## the whole loop headless, robot reader [DATA=folder] [LIMIT=n] [SEED=n]
 	rm -rf var/loop
-	env -u DATABASE_URL -u CELERY_BROKER_URL ROUNDTRUTH_VAR=var/loop $(PY) manage.py migrate --verbosity 0
-	env -u DATABASE_URL -u CELERY_BROKER_URL ROUNDTRUTH_VAR=var/loop $(PY) manage.py run_loop $(if $(DATA),--data "$(DATA)") $(if $(LIMIT),--limit $(LIMIT)) $(if $(SEED),--seed $(SEED))
+	$(LOOP_ENV) $(PY) manage.py migrate --verbosity 0
+	$(LOOP_ENV) $(PY) manage.py run_loop $(if $(DATA),--data "$(DATA)") $(if $(LIMIT),--limit $(LIMIT)) $(if $(SEED),--seed $(SEED))
 
 bench: setup  ## measure against the bare loops, write var/bench/report.json
 	$(PY) -m bench

@@ -21,6 +21,8 @@ DATA_ROOT = Path(os.environ.get("ROUNDTRUTH_VAR", BASE_DIR / "var")).resolve()
 
 HOSTS = [host for host in os.environ.get("ROUNDTRUTH_HOSTS", "").split(",") if host]
 IS_PUBLIC = bool(HOSTS)
+# Where the demo listens; the Procfile hands the same variable to gunicorn.
+BIND = os.environ.get("ROUNDTRUTH_BIND", "127.0.0.1:8000")
 DEBUG = os.environ.get("ROUNDTRUTH_DEBUG", "") == "1"
 ALLOWED_HOSTS = [*HOSTS, "127.0.0.1", "localhost", "[::1]"]
 
@@ -132,6 +134,8 @@ ACCOUNT_LOGOUT_ON_GET = False
 LOGIN_URL = "/accounts/login/"
 LOGIN_REDIRECT_URL = "/"
 EMAIL_BACKEND = "django.core.mail.backends.console.EmailBackend"
+# Accounts with this address have printed passwords; they are refused on a public server.
+DEMO_EMAIL = "@demo.invalid"
 TOKEN_LIFETIME = timedelta(days=90)
 
 # Security -----------------------------------------------------------------------------------
@@ -215,6 +219,8 @@ REST_FRAMEWORK = {
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "EXCEPTION_HANDLER": "annotation.api.errors.problem_response",
     "DEFAULT_THROTTLE_RATES": {"login": "10/minute"},
+    # How many proxies may name the caller; with none, a forged header would dodge the throttle.
+    "NUM_PROXIES": 1 if IS_PUBLIC else 0,
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
 }
 SPECTACULAR_SETTINGS = {
@@ -224,6 +230,10 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "SERVE_INCLUDE_SCHEMA": False,
     "COMPONENT_SPLIT_REQUEST": True,
+    "ENUM_NAME_OVERRIDES": {
+        "PurposeEnum": "annotation.models.reading.Assignment.Purpose",
+        "WaitingPurposeEnum": "annotation.selectors.worklist.ORDER",
+    },
 }
 
 # A read-only handle for browser tests; never on a public server.

@@ -12,8 +12,6 @@ from django.http import HttpRequest
 
 from annotation.models import User
 
-DEMO_EMAIL = "@demo.invalid"
-
 
 class ClosedAccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
     """Refuse sign-up; everything else is allauth's."""
@@ -27,6 +25,6 @@ class AccountBackend(AuthenticationBackend):  # type: ignore[misc]
     """Refuse the demo's accounts on a public server: their passwords were printed on a terminal."""
 
     def user_can_authenticate(self, user: AbstractBaseUser | None) -> bool:
-        if settings.IS_PUBLIC and cast("User", user).email.endswith(DEMO_EMAIL):
+        if settings.IS_PUBLIC and cast("User", user).email.endswith(settings.DEMO_EMAIL):
             return False
         return bool(super().user_can_authenticate(user))

@@ -20,7 +20,6 @@ from annotation.services.intake import import_folder
 from annotation.services.projects import add_member, create_project
 from annotation.services.robot import read_cases
 from annotation.services.rounds import plan_round
-from annotation.web.accounts import DEMO_EMAIL
 from fixtures.cohort import write_cohort
 from mlloop.presets import preset
 
@@ -48,7 +47,7 @@ class Command(Verb):
         if not Project.objects.filter(slug=SLUG).exists():
             self._create(Path(str(options["data"])) if options["data"] else None)
         logins = _logins()
-        url = f"http://{os.environ.get('ROUNDTRUTH_BIND', '127.0.0.1:8000')}/"
+        url = f"http://{settings.BIND}/"
         width = max(map(len, logins))
         return Outcome(
             {"url": url, "project": SLUG, "logins": logins},
@@ -113,7 +112,8 @@ class Command(Verb):
 
 def _account(project: Project, role: str) -> None:
     user, _ = User.objects.get_or_create(
-        username=role, defaults={"email": f"{role}{DEMO_EMAIL}", "first_name": f"Demo {role}"}
+        username=role,
+        defaults={"email": f"{role}{settings.DEMO_EMAIL}", "first_name": f"Demo {role}"},
     )
     add_member(project=project, user=user, role=role, actor=None)
 
@@ -126,7 +126,7 @@ def _logins() -> dict[str, str]:
     except FileExistsError:
         return dict(json.loads(path.read_text()))
     logins = {}
-    for user in User.objects.filter(email__endswith=DEMO_EMAIL).order_by("username"):
+    for user in User.objects.filter(email__endswith=settings.DEMO_EMAIL).order_by("username"):
         logins[user.username] = secrets.token_urlsafe(9)
         user.set_password(logins[user.username])
         user.save(update_fields=["password"])
