@@ -45,6 +45,8 @@ export function createDesk(
   let history: History = EMPTY_HISTORY;
   let dirty: Rect = EMPTY_RECT;
   let unkept: Rect = EMPTY_RECT;
+  // What the journal was told of the running gesture: it must hear how those pixels ended.
+  let told: Rect = EMPTY_RECT;
 
   function touch(rect: Rect): void {
     dirty = joinRects(dirty, rect);
@@ -52,21 +54,34 @@ export function createDesk(
     if (!isEmptyRect(rect)) events.onPaint(rect);
   }
 
-  function settle(rect: Rect): void {
-    copyRect(mask, committed, rect);
+  function rest(): Rect {
+    const ended = told;
     dirty = EMPTY_RECT;
     unkept = EMPTY_RECT;
-    stroke += 1;
-    events.onStroke(takePatch(mask, rect), stroke, true);
+    told = EMPTY_RECT;
+    return ended;
   }
 
-  /** End the gesture. A gesture that changed nothing leaves no trace. */
+  function settle(rect: Rect): void {
+    copyRect(mask, committed, rect);
+    const ended = rest();
+    stroke += 1;
+    events.onStroke(takePatch(mask, joinRects(rect, ended)), stroke, true);
+  }
+
+  /** The gesture leaves no trace: the journal hears it only if it was told of it before. */
+  function forget(): void {
+    const ended = rest();
+    if (!isEmptyRect(ended)) events.onStroke(takePatch(mask, ended), stroke, false);
+  }
+
+  /** End the gesture. One that changed nothing makes no entry. */
   function commit(nextBasis: Basis = basis): boolean {
     const rect = changedRect(mask, committed, dirty);
     const isSameBasis =
       basis.candidate === nextBasis.candidate && basis.threshold === nextBasis.threshold;
     if (isEmptyRect(rect) && isSameBasis) {
-      dirty = EMPTY_RECT;
+      forget();
       return false;
     }
     const patch = takeDifference(mask, committed, rect);
@@ -78,12 +93,8 @@ export function createDesk(
 
   function cancel(): void {
     copyRect(committed, mask, dirty);
-    const rect = dirty;
-    dirty = EMPTY_RECT;
-    if (isEmptyRect(rect)) return;
-    events.onPaint(rect);
-    events.onStroke(takePatch(mask, rect), stroke, false);
-    unkept = EMPTY_RECT;
+    if (!isEmptyRect(dirty)) events.onPaint(dirty);
+    forget();
   }
 
   function replay(step: { history: History; entry: Entry } | null, isBack: boolean): boolean {
@@ -114,6 +125,7 @@ export function createDesk(
       if (isEmptyRect(unkept)) return;
       const rect = unkept;
       unkept = EMPTY_RECT;
+      told = joinRects(told, rect);
       events.onStroke(takePatch(mask, rect), stroke, false);
     },
     /** Take over another mask whole, as one gesture. */

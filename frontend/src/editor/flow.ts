@@ -139,6 +139,11 @@ export function createFlow(parts: {
         const reply = await client.patch(now.case.assignment, change);
         return reply.ok ? null : reply.problem;
       }),
+    /** Leave a case that is no longer ours; what was drawn stays in the journal. */
+    skip: async () => {
+      await room.close(false);
+      await advance();
+    },
     patch: async (change: { note?: string; flagged?: boolean }) => {
       const now = room.sitting();
       if (!now) return;

@@ -52,8 +52,10 @@ function createNotice(config: ReadingConfig, store: Store<RoomState>, verbs: Ver
   const words = h("span", {});
   const signIn = h("a", { href: config.signInUrl, target: "_blank" }, "Sign in");
   const retry = h("button", { type: "button" }, "Try again now");
+  const skip = h("button", { type: "button" }, "Go to the next case");
+  skip.addEventListener("click", () => verbs.skip());
   retry.addEventListener("click", () => verbs.retry());
-  const box = h("div", { class: "notice", role: "alert" }, words, signIn, retry);
+  const box = h("div", { class: "notice", role: "alert" }, words, signIn, retry, skip);
   store.subscribe((state) => {
     const { phase, problem } = state.save;
     const isOut = phase === "signed_out" || problem?.status === 401;
@@ -65,6 +67,7 @@ function createNotice(config: ReadingConfig, store: Store<RoomState>, verbs: Ver
     setText(words, text);
     signIn.hidden = !isOut;
     retry.hidden = !(isOut || phase === "offline") || text === "";
+    skip.hidden = phase !== "lost";
     box.hidden = text === "" || state.phase !== "reading";
   });
   box.hidden = true;

@@ -131,14 +131,12 @@ function caseVerbs({ room, flow, config, registry, cancelGesture }: VerbParts) {
 
   return {
     askExclusion: () => void askExclusion(),
-    exclude: (reason) => void flow.submit("exclude", reason),
     toggleFlag: () => {
       const isFlagged = !store.get().isFlagged;
       store.set({ isFlagged });
       void flow.patch({ flagged: isFlagged });
     },
     editNote: () => void editNote(),
-    setNote: (note) => store.set({ note }),
     noInfection: () => void noInfection(),
     saveForLater: () => void flow.saveForLater(),
     accept: () => {
@@ -150,6 +148,7 @@ function caseVerbs({ room, flow, config, registry, cancelGesture }: VerbParts) {
       else void flow.submit("accept");
     },
     showShortcuts: () => showShortcutSheet(registry, config),
+    skip: () => void flow.skip(),
     retry: () => room.sitting()?.saver.retry(),
   } satisfies Partial<Verbs>;
 }

@@ -159,7 +159,7 @@ function styleOf(
   fill: number,
   view: Viewport,
 ): OverlayStyle {
-  const thickness = Math.max(1, Math.round(view.pixelRatio * 1.25));
+  const thickness = Math.max(1, Math.round(view.pixelRatio * 1.5));
   return { fill: abgr(rgb, fill), line: abgr(rgb, 1), thickness };
 }
 

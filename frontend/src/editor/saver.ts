@@ -45,7 +45,7 @@ export type Saver = ReturnType<typeof createSaver>;
 
 function phaseOf(problem: Problem): SavePhase {
   if (problem.status === 401) return "signed_out";
-  if (problem.status === 409) return "conflict";
+  if (problem.code === "stale_draft") return "conflict";
   const isForGood = problem.status >= 400 && problem.status < 500 && problem.status !== 429;
   return isForGood ? "lost" : "offline";
 }
@@ -129,8 +129,9 @@ export function createSaver(parts: SaverParts, start: Omit<SaveState, "phase" | 
     isDirty,
     /** A gesture was done. */
     touch: () => {
-      if (state.phase === "saved") set({ phase: "dirty" });
-      if (state.phase === "dirty" && !running) schedule(PAUSE_MS);
+      if (state.phase !== "saved") return; // a save is on its way already, and starts no later
+      set({ phase: "dirty" });
+      schedule(PAUSE_MS);
     },
     /** Save now what is not saved; resolves true when the server has everything. */
     flush: async (): Promise<boolean> => {

@@ -83,7 +83,7 @@ export const INITIAL_STATE: RoomState = {
   message: "",
   current: null,
   tool: "brush",
-  radius: 12,
+  radius: 20,
   view: EMPTY_VIEWPORT,
   window: { center: 128, width: 256 },
   look: "fill",

@@ -1,6 +1,5 @@
 /** Everything a reader can do in the room, as the buttons, keys and pointers call it. */
 
-import type { ExclusionReason } from "../api/types";
 import type { Window } from "./film";
 import type { Tool } from "./state";
 import type { Viewport } from "./viewport";
@@ -24,13 +23,12 @@ export type Verbs = {
   readonly slideThreshold: (t8: number) => void;
   readonly settleThreshold: () => void;
   readonly askExclusion: () => void;
-  readonly exclude: (reason: ExclusionReason) => void;
   readonly toggleFlag: () => void;
   readonly editNote: () => void;
-  readonly setNote: (note: string) => void;
   readonly noInfection: () => void;
   readonly saveForLater: () => void;
   readonly accept: () => void;
   readonly showShortcuts: () => void;
   readonly retry: () => void;
+  readonly skip: () => void;
 };

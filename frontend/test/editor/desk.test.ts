@@ -1,0 +1,125 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { createDesk } from "../../src/editor/desk";
+import { EMPTY_HISTORY, type Entry, NO_BASIS, remember } from "../../src/editor/undo";
+import { createMask, type Mask, wholeRect } from "../../src/mask/bitmap";
+import { putPatch } from "../../src/mask/bits";
+import { fillCapsule } from "../../src/mask/brush";
+
+const SIZE = 48;
+
+function openDesk() {
+  const copy = createMask(SIZE, SIZE);
+  const strokes: { stroke: number; isDone: boolean }[] = [];
+  const desk = createDesk(
+    { mask: createMask(SIZE, SIZE), stroke: 0, basis: NO_BASIS },
+    {
+      onPaint: () => undefined,
+      onStroke: (patch, stroke, isDone) => {
+        putPatch(copy, patch);
+        strokes.push({ stroke, isDone });
+      },
+    },
+  );
+  const draw = (x: number, y: number, radius: number, value: 0 | 1) => {
+    desk.touch(fillCapsule(desk.mask, { x, y }, { x: x + 6, y: y + 3 }, radius, value));
+    return desk.commit();
+  };
+  return { desk, copy, strokes, draw };
+}
+
+const gesture = fc.record({
+  x: fc.integer({ min: -4, max: SIZE }),
+  y: fc.integer({ min: -4, max: SIZE }),
+  radius: fc.integer({ min: 1, max: 9 }),
+  value: fc.constantFrom(0 as const, 1 as const),
+});
+
+describe("the desk", () => {
+  it("undoes every gesture and redoes it, pixel by pixel", () => {
+    fc.assert(
+      fc.property(fc.array(gesture, { maxLength: 12 }), (gestures) => {
+        const { desk, draw } = openDesk();
+        const seen: Uint8Array[] = [desk.mask.data.slice()];
+        for (const { x, y, radius, value } of gestures)
+          if (draw(x, y, radius, value)) seen.push(desk.mask.data.slice());
+        for (let i = seen.length - 2; i >= 0; i--) {
+          expect(desk.undo()).toBe(true);
+          expect(desk.mask.data).toEqual(seen[i]);
+        }
+        expect(desk.undo()).toBe(false);
+        for (let i = 1; i < seen.length; i++) {
+          expect(desk.redo()).toBe(true);
+          expect(desk.mask.data).toEqual(seen[i]);
+        }
+        expect(desk.redo()).toBe(false);
+      }),
+    );
+  });
+
+  it("tells the journal enough to rebuild the mask at any time", () => {
+    const step = fc.oneof(gesture, fc.constantFrom("undo", "redo", "cancel", "running"));
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 20 }), (steps) => {
+        const { desk, copy, draw } = openDesk();
+        for (const one of steps) {
+          if (one === "undo") desk.undo();
+          else if (one === "redo") desk.redo();
+          else if (one === "cancel" || one === "running") {
+            desk.touch(fillCapsule(desk.mask, { x: 9, y: 9 }, { x: 30, y: 20 }, 4, 1));
+            desk.keepRunning();
+            if (one === "cancel") desk.cancel();
+          } else draw(one.x, one.y, one.radius, one.value);
+          expect(Buffer.compare(copy.data, desk.mask.data)).toBe(0);
+        }
+      }),
+    );
+  });
+
+  it("numbers gestures upwards, undo included, and ignores those that change nothing", () => {
+    const { desk, draw, strokes } = openDesk();
+    expect(draw(20, 20, 4, 1)).toBe(true);
+    expect(draw(20, 20, 4, 1)).toBe(false);
+    desk.undo();
+    expect(strokes.map(({ stroke }) => stroke)).toEqual([1, 2]);
+  });
+
+  it("takes a candidate as one gesture and undo brings the basis back", () => {
+    const { desk, draw } = openDesk();
+    draw(20, 20, 4, 1);
+    const mine = desk.mask.data.slice();
+    const candidate: Mask = createMask(SIZE, SIZE);
+    candidate.data.fill(1, 0, 500);
+    desk.replace(candidate, { candidate: "a", threshold: 128 });
+    expect(desk.mask.data).toEqual(candidate.data);
+    expect(desk.basis().candidate).toBe("a");
+    desk.undo();
+    expect(desk.mask.data).toEqual(mine);
+    expect(desk.basis()).toEqual(NO_BASIS);
+  });
+
+  it("cancels only the gesture in progress", () => {
+    const { desk, draw } = openDesk();
+    draw(10, 10, 3, 1);
+    const before = desk.mask.data.slice();
+    desk.touch(fillCapsule(desk.mask, { x: 30, y: 30 }, { x: 40, y: 40 }, 5, 1));
+    desk.cancel();
+    expect(desk.mask.data).toEqual(before);
+    expect(desk.canUndo()).toBe(true);
+  });
+});
+
+describe("the history", () => {
+  it("stays within its bound by forgetting the oldest", () => {
+    const rect = wholeRect({ width: 80, height: 100 });
+    const entry = (): Entry => ({
+      patch: { rect, bits: new Uint8Array(1000) },
+      before: NO_BASIS,
+      after: NO_BASIS,
+    });
+    let history = EMPTY_HISTORY;
+    for (let i = 0; i < 100; i++) history = remember(history, entry(), 12_500);
+    expect(history.past.length).toBe(10);
+    expect(history.bytes).toBeLessThanOrEqual(12_500);
+  });
+});

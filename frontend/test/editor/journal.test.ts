@@ -1,0 +1,93 @@
+import { IDBFactory, IDBKeyRange } from "fake-indexeddb";
+import { beforeEach, describe, expect, it, vi } from "vitest";
+import {
+  dropCase,
+  dropExpired,
+  type Head,
+  keepCase,
+  openJournal,
+  readJournal,
+} from "../../src/editor/journal";
+import { NO_BASIS } from "../../src/editor/undo";
+import { createMask } from "../../src/mask/bitmap";
+import { takePatch } from "../../src/mask/bits";
+import { fillCapsule } from "../../src/mask/brush";
+
+const HEAD: Head = {
+  assignment: "case",
+  tab: "one",
+  width: 40,
+  height: 30,
+  stroke: 0,
+  savedStroke: 0,
+  etag: null,
+  sent: [],
+  basis: NO_BASIS,
+  clientId: "client",
+  activeSeconds: 0,
+  touchedAt: 1000,
+};
+const nobody = () => Promise.resolve(false);
+const everybody = () => Promise.resolve(true);
+
+let db: IDBDatabase;
+beforeEach(async () => {
+  vi.stubGlobal("IDBKeyRange", IDBKeyRange);
+  db = await openJournal(new IDBFactory());
+});
+
+function writeCase(head: Head) {
+  const mask = createMask(40, 30);
+  const journal = keepCase(db, head, mask, null);
+  const draw = (x: number, stroke: number, touchedAt = head.touchedAt) => {
+    const rect = fillCapsule(mask, { x, y: 12 }, { x: x + 5, y: 15 }, 3, 1);
+    return journal.append(takePatch(mask, rect), { ...head, stroke, touchedAt });
+  };
+  return { mask, draw, journal };
+}
+
+describe("the journal", () => {
+  it("gives back every stroke of a tab that was reloaded", async () => {
+    const { mask, draw } = writeCase(HEAD);
+    await draw(5, 1);
+    await draw(20, 2);
+    const kept = await readJournal(db, "case", "one", everybody);
+    expect(kept?.head.stroke).toBe(2);
+    expect(kept?.mask.data).toEqual(mask.data);
+  });
+
+  it("keeps all of more strokes than it holds single records for", async () => {
+    const { mask, draw } = writeCase(HEAD);
+    for (let stroke = 1; stroke <= 430; stroke++) await draw(stroke % 35, stroke);
+    const kept = await readJournal(db, "case", "one", everybody);
+    expect(kept?.head.stroke).toBe(430);
+    expect(kept?.mask.data).toEqual(mask.data);
+  });
+
+  it("takes over from a dead tab, never from a living one", async () => {
+    await writeCase(HEAD).draw(5, 1);
+    expect(await readJournal(db, "case", "two", everybody)).toBeNull();
+    const kept = await readJournal(db, "case", "two", nobody);
+    expect(kept?.head.tab).toBe("one");
+    if (!kept) return;
+    await keepCase(db, { ...kept.head, tab: "two" }, kept.mask, "one").started;
+    expect((await readJournal(db, "case", "two", everybody))?.mask.data).toEqual(kept.mask.data);
+    expect((await readJournal(db, "case", "one", everybody))?.head.tab).toBeUndefined();
+  });
+
+  it("forgets a submitted case and nothing else", async () => {
+    await writeCase(HEAD).draw(5, 1);
+    await writeCase({ ...HEAD, assignment: "case2" }).draw(5, 1);
+    await dropCase(db, "case");
+    expect(await readJournal(db, "case", "one", nobody)).toBeNull();
+    expect(await readJournal(db, "case2", "one", nobody)).not.toBeNull();
+  });
+
+  it("forgets after 30 days", async () => {
+    await writeCase(HEAD).draw(5, 1);
+    await dropExpired(db, 1000 + 29 * 86_400_000);
+    expect(await readJournal(db, "case", "one", nobody)).not.toBeNull();
+    await dropExpired(db, 1000 + 31 * 86_400_000);
+    expect(await readJournal(db, "case", "one", nobody)).toBeNull();
+  });
+});

@@ -1,0 +1,66 @@
+import { describe, expect, it } from "vitest";
+import type { Case } from "../../src/api/types";
+import type { Head, Kept } from "../../src/editor/journal";
+import { startFrom } from "../../src/editor/sitting";
+import { NO_BASIS } from "../../src/editor/undo";
+import { createMask, fingerprint } from "../../src/mask/bitmap";
+
+const painted = (at: number) => {
+  const mask = createMask(6, 4);
+  mask.data[at] = 1;
+  return mask;
+};
+
+function caseWith(draft: { etag: string; stroke: number } | null): Case {
+  return {
+    assignment: "a",
+    image: { width: 6, height: 4 },
+    draft: draft && { ...draft, label: "infection", mask_url: "/d" },
+  } as Case;
+}
+
+function kept(head: Partial<Head>): Kept {
+  const basis = { candidate: "c", threshold: 9 };
+  const base = { width: 6, height: 4, stroke: 5, savedStroke: 3, etag: "e3", sent: [], basis };
+  return { head: { ...base, ...head } as Head, mask: painted(1) };
+}
+
+describe("where reading goes on", () => {
+  it("starts blank without a draft or a journal", () => {
+    const start = startFrom(caseWith(null), null, null);
+    expect(start).toMatchObject({ stroke: 0, savedStroke: 0, etag: null, basis: NO_BASIS });
+    expect(start.mask.data.every((value) => value === 0)).toBe(true);
+  });
+
+  it("takes the server's draft on another machine", () => {
+    const start = startFrom(caseWith({ etag: "e3", stroke: 3 }), painted(2), null);
+    expect(start).toMatchObject({ stroke: 3, savedStroke: 3, etag: "e3" });
+    expect(start.mask.data[2]).toBe(1);
+  });
+
+  it("takes the journal where it knows more, and the server has what it had", () => {
+    const start = startFrom(caseWith({ etag: "e3", stroke: 3 }), painted(2), kept({}));
+    expect(start).toMatchObject({ stroke: 5, savedStroke: 3, etag: "e3" });
+    expect(start.basis.candidate).toBe("c");
+    expect(start.mask.data[1]).toBe(1);
+  });
+
+  it("knows its own save whose answer it never saw", () => {
+    const mine = kept({ sent: [fingerprint(painted(2))] });
+    const start = startFrom(caseWith({ etag: "e4", stroke: 4 }), painted(2), mine);
+    expect(start).toMatchObject({ stroke: 5, savedStroke: 4, etag: "e4" });
+    expect(start.mask.data[1]).toBe(1);
+  });
+
+  it("takes the server's where only the other place went on", () => {
+    const start = startFrom(caseWith({ etag: "e9", stroke: 9 }), painted(2), kept({ stroke: 3 }));
+    expect(start).toMatchObject({ stroke: 9, savedStroke: 9, etag: "e9" });
+    expect(start.mask.data[2]).toBe(1);
+  });
+
+  it("keeps the old etag where both went on, so that the server refuses and asks", () => {
+    const start = startFrom(caseWith({ etag: "e9", stroke: 9 }), painted(2), kept({}));
+    expect(start).toMatchObject({ stroke: 5, savedStroke: 3, etag: "e3" });
+    expect(start.mask.data[1]).toBe(1);
+  });
+});

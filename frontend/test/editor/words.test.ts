@@ -1,0 +1,73 @@
+import { describe, expect, it } from "vitest";
+import type { Candidate, Case } from "../../src/api/types";
+import { clock, saveWords } from "../../src/editor/header";
+import { brushWords } from "../../src/editor/hud";
+import { candidateName, candidateWords } from "../../src/editor/sidebar";
+import { CLEAN_SAVE, INITIAL_STATE, type RoomState } from "../../src/editor/state";
+
+const withSave = (save: Partial<RoomState["save"]>, more: Partial<RoomState> = {}): RoomState => ({
+  ...INITIAL_STATE,
+  save: { ...CLEAN_SAVE, ...save },
+  ...more,
+});
+
+describe("the truth about saving", () => {
+  it.each([
+    [withSave({}), "nothing drawn yet"],
+    [withSave({ savedAt: 9_000, savedStroke: 2 }), "saved 1 s ago"],
+    [withSave({ phase: "dirty" }), "saving"],
+    [
+      withSave({ phase: "offline", savedStroke: 3 }, { keptStroke: 15 }),
+      "offline, 12 strokes kept here",
+    ],
+    [
+      withSave({ phase: "offline", savedStroke: 3 }, { keptStroke: 4 }),
+      "offline, 1 stroke kept here",
+    ],
+    [withSave({ phase: "offline" }, { journalFailure: "full" }), "offline, not kept here"],
+    [withSave({ phase: "conflict" }), "changed elsewhere"],
+    [withSave({ phase: "signed_out" }, { keptStroke: 1 }), "signed out, 1 stroke kept here"],
+  ])("says it", (state, words) => {
+    expect(saveWords(state, 10_000).text).toBe(words);
+  });
+});
+
+describe("candidates", () => {
+  const candidate: Candidate = {
+    id: "c",
+    letter: "B",
+    mask_url: "",
+    probability_url: null,
+    threshold: null,
+    name: null,
+  };
+  const figures = { c: { changed: 212, dice: 0.8123 } };
+  const state = (blind: boolean, picked: boolean): RoomState => ({
+    ...INITIAL_STATE,
+    current: { blind } as Case,
+    basis: { candidate: picked ? "c" : null, threshold: null },
+    figures,
+  });
+
+  it("have letters and no figures in a blind read, even if figures were known", () => {
+    expect(candidateName(candidate)).toBe("Candidate B");
+    expect(candidateWords(state(true, false), candidate)).toBe("");
+    expect(candidateWords(state(true, true), candidate)).toBe("picked");
+  });
+
+  it("have figures in an open read", () => {
+    expect(candidateWords(state(false, false), candidate)).toBe("Dice with mine 0.81");
+    expect(candidateWords(state(false, true), candidate)).toBe("picked, 212 px changed");
+  });
+});
+
+describe("small words", () => {
+  it("tell time and size", () => {
+    expect([clock(0), clock(41.7), clock(605)]).toEqual(["0:00", "0:41", "10:05"]);
+    expect([brushWords(20, null), brushWords(20, 0.45), brushWords(2, 0.2)]).toEqual([
+      "40 px",
+      "18 mm",
+      "0.8 mm",
+    ]);
+  });
+});
