@@ -54,6 +54,8 @@ class StaleDraft(Conflict):
         self.current_etag = current_etag
         self.yours_etag = yours_etag
         self.lost_draft = lost_draft
+        self.current_url: str | None = None  # the API fills in where both can be fetched
+        self.yours_url: str | None = None
 
 
 class LeaseLost(RoundtruthError):

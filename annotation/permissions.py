@@ -30,6 +30,7 @@ class Deed(StrEnum):
     MAKE_RELEASES = "make releases"
     WITHDRAW = "withdraw images"
     MANAGE_PEOPLE = "manage people"
+    REASSIGN = "reassign cases"
 
 
 ALL = frozenset(Role)
@@ -46,6 +47,7 @@ ROLES: dict[Deed, frozenset[Role]] = {
     Deed.MAKE_RELEASES: frozenset({Role.CURATOR}),
     Deed.WITHDRAW: frozenset({Role.CURATOR}),
     Deed.MANAGE_PEOPLE: frozenset({Role.CURATOR}),
+    Deed.REASSIGN: frozenset({Role.CURATOR}),
 }
 
 Person = User | AnonymousUser

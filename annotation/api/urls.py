@@ -1,7 +1,46 @@
-"""The API's paths under /api/v1/."""
+"""The API's paths under /api/v1/; rounds and releases list their own."""
 
 from __future__ import annotations
 
-from django.urls import URLPattern
+from django.urls import URLPattern, path, re_path
+from drf_spectacular.views import SpectacularAPIView
 
-urlpatterns: list[URLPattern] = []
+from annotation.api.schema import DocsView
+from annotation.api.views import assignments, candidates, images, projects, tokens, unknown
+
+app_name = "api"
+_CASE = "assignments/<uuid:assignment_id>/"
+_CANDIDATE = "candidates/<uuid:candidate_id>/"
+
+urlpatterns: list[URLPattern] = [
+    path("auth/token/", tokens.TokenView.as_view(), name="token"),
+    path("projects/", projects.ProjectsView.as_view(), name="projects"),
+    path("projects/<slug:slug>/images/", projects.ImagesView.as_view(), name="images"),
+    path(
+        "projects/<slug:slug>/assignments/",
+        projects.OpenAssignmentsView.as_view(),
+        name="open-assignments",
+    ),
+    path("projects/<slug:slug>/next/", projects.NextView.as_view(), name="next"),
+    path("images/<uuid:image_id>/pixels/", images.PixelsView.as_view(), name="image-pixels"),
+    path("images/<uuid:image_id>/preview/", images.PreviewView.as_view(), name="image-preview"),
+    path(f"{_CANDIDATE}mask/", candidates.CandidateMaskView.as_view(), name="candidate-mask"),
+    path(
+        f"{_CANDIDATE}probability/",
+        candidates.CandidateProbabilityView.as_view(),
+        name="candidate-probability",
+    ),
+    path(_CASE, assignments.AssignmentView.as_view(), name="assignment"),
+    path(f"{_CASE}lease/", assignments.LeaseView.as_view(), name="lease"),
+    path(f"{_CASE}draft/", assignments.DraftView.as_view(), name="draft"),
+    path(
+        f"{_CASE}lost-drafts/<uuid:lost_id>/mask/",
+        assignments.LostDraftView.as_view(),
+        name="lost-draft",
+    ),
+    path(f"{_CASE}submit/", assignments.SubmitView.as_view(), name="submit"),
+    path(f"{_CASE}reassign/", assignments.ReassignView.as_view(), name="reassign"),
+    path("schema/", SpectacularAPIView.as_view(), name="schema"),
+    path("docs/", DocsView.as_view(), name="docs"),
+    re_path(r"^.*$", unknown.UnknownView.as_view(), name="unknown"),
+]

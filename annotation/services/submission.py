@@ -111,6 +111,11 @@ def submit(
         raise
 
 
+def was_submitted(*, client_id: UUID) -> bool:
+    """Say whether a decision with this client id was already taken."""
+    return Annotation.objects.filter(client_id=client_id).exists()
+
+
 def _submitted_before(assignment: Assignment, reader: User, client_id: UUID) -> Annotation | None:
     row = Annotation.objects.filter(client_id=client_id).first()
     if row is not None and (row.assignment_id != assignment.id or row.reader_id != reader.id):

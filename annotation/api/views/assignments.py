@@ -1,0 +1,205 @@
+"""A reader's own case: its draft, its lease, its submission; and the curator's reassigning."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import cast
+from uuid import UUID
+
+from django.http import HttpResponse
+from django.urls import reverse
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from annotation import storage
+from annotation.api.binary import PNG, AnyAccept, PngParser, etags, send_bytes
+from annotation.api.persons import person
+from annotation.api.schema import LABEL, PNG_BYTES, PROBLEMS, SAVE_PROBLEMS
+from annotation.api.serializers import (
+    AssignmentHeadSerializer,
+    AssignmentPatchSerializer,
+    OpenAssignmentSerializer,
+    ReassignSerializer,
+    SavedDraftSerializer,
+    SubmitRequestSerializer,
+    SubmittedSerializer,
+    draft_url,
+)
+from annotation.errors import Invalid, StaleDraft
+from annotation.models import Assignment, Label, User
+from annotation.selectors.cases import held_assignment
+from annotation.selectors.labels import label_of
+from annotation.selectors.worklist import READING_LABEL
+from annotation.services import drafts, leases, submission
+from mlloop.masks import decode_mask, encode_wire_mask
+
+
+class AssignmentView(APIView):
+    """`assignments/{id}/`: note, flag, save for later."""
+
+    @extend_schema(
+        operation_id="update_assignment",
+        request=AssignmentPatchSerializer,
+        responses={200: AssignmentHeadSerializer, **SAVE_PROBLEMS},
+    )
+    def patch(self, request: Request, assignment_id: UUID) -> Response:
+        assignment = leases.open_assignment(assignment_id=assignment_id, reader=person(request))
+        asked = AssignmentPatchSerializer(data=request.data)
+        asked.is_valid(raise_exception=True)
+        data = asked.validated_data
+        assignment = leases.annotate_lease(
+            assignment=assignment,
+            reader=person(request),
+            note=data.get("note"),
+            is_flagged=data.get("flagged"),
+            is_saved_for_later=data.get("saved_for_later"),
+        )
+        return Response(AssignmentHeadSerializer(assignment).data)
+
+
+class LeaseView(APIView):
+    """`assignments/{id}/lease/`: give an unstarted case back."""
+
+    @extend_schema(operation_id="give_back", responses={204: None, **SAVE_PROBLEMS})
+    def delete(self, request: Request, assignment_id: UUID) -> Response:
+        assignment = leases.open_assignment(assignment_id=assignment_id, reader=person(request))
+        leases.give_back(assignment=assignment, reader=person(request))
+        return Response(status=204)
+
+
+class DraftView(APIView):
+    """`assignments/{id}/draft/?label=`: the whole mask, guarded by its ETag."""
+
+    content_negotiation_class = AnyAccept
+    parser_classes = (PngParser,)
+
+    @extend_schema(
+        operation_id="get_draft", parameters=[LABEL], responses={**PNG_BYTES, **PROBLEMS}
+    )
+    def get(self, request: Request, assignment_id: UUID) -> HttpResponse:
+        assignment = leases.open_assignment(assignment_id=assignment_id, reader=person(request))
+        draft = drafts.current_draft(assignment=assignment, label=_label(request, assignment))
+        return _send_mask(request, draft.mask_key)
+
+    @extend_schema(
+        operation_id="save_draft",
+        parameters=[
+            LABEL,
+            OpenApiParameter("If-Match", str, OpenApiParameter.HEADER),
+            OpenApiParameter("If-None-Match", str, OpenApiParameter.HEADER),
+            OpenApiParameter("X-Stroke", int, OpenApiParameter.HEADER),
+        ],
+        request={PNG: OpenApiTypes.BINARY},
+        responses={200: SavedDraftSerializer, 201: SavedDraftSerializer, **SAVE_PROBLEMS},
+    )
+    def put(self, request: Request, assignment_id: UUID) -> Response:
+        assignment = leases.open_assignment(assignment_id=assignment_id, reader=person(request))
+        label = _label(request, assignment)
+        try:
+            saved = _save(request, assignment, label)
+        except StaleDraft as stale:
+            lost = reverse("api:lost-draft", args=[assignment.id, stale.lost_draft])
+            stale.current_url, stale.yours_url = draft_url(assignment.id, label.key), lost
+            raise
+        response = Response(
+            SavedDraftSerializer(asdict(saved)).data, status=201 if saved.is_new else 200
+        )
+        response["ETag"] = f'"{saved.etag}"'
+        return response
+
+
+class LostDraftView(APIView):
+    """`assignments/{id}/lost-drafts/{lost}/mask/`: a mask whose save lost a race."""
+
+    content_negotiation_class = AnyAccept
+
+    @extend_schema(operation_id="get_lost_draft", responses={**PNG_BYTES, **PROBLEMS})
+    def get(self, request: Request, assignment_id: UUID, lost_id: UUID) -> HttpResponse:
+        assignment = leases.open_assignment(assignment_id=assignment_id, reader=person(request))
+        kept = drafts.lost_draft(assignment=assignment, lost_id=lost_id)
+        return _send_mask(request, kept.mask_key)
+
+
+class SubmitView(APIView):
+    """`POST assignments/{id}/submit/`: the decision, once for each client id."""
+
+    @extend_schema(
+        operation_id="submit",
+        request=SubmitRequestSerializer,
+        responses={200: SubmittedSerializer, 201: SubmittedSerializer, **SAVE_PROBLEMS},
+    )
+    def post(self, request: Request, assignment_id: UUID) -> Response:
+        assignment = leases.open_assignment(assignment_id=assignment_id, reader=person(request))
+        asked = SubmitRequestSerializer(data=request.data)
+        asked.is_valid(raise_exception=True)
+        data = dict(asked.validated_data)
+        is_repeat = submission.was_submitted(client_id=data["client_id"])
+        annotation = submission.submit(
+            assignment=assignment,
+            reader=person(request),
+            label=_readable(label_of(assignment.project, data.pop("label"))),
+            is_flagged=data.pop("flagged"),
+            **data,
+        )
+        body = {"annotation": annotation.id, "verdict": annotation.verdict}
+        return Response(SubmittedSerializer(body).data, status=200 if is_repeat else 201)
+
+
+class ReassignView(APIView):
+    """`POST assignments/{id}/reassign/`: a curator gives an open case to somebody else."""
+
+    @extend_schema(
+        operation_id="reassign",
+        request=ReassignSerializer,
+        responses={200: OpenAssignmentSerializer, 204: None, **SAVE_PROBLEMS},
+    )
+    def post(self, request: Request, assignment_id: UUID) -> Response:
+        assignment = held_assignment(user=person(request), assignment_id=assignment_id)
+        asked = ReassignSerializer(data=request.data)
+        asked.is_valid(raise_exception=True)
+        name = asked.validated_data["reader"]
+        to = User.objects.filter(username=name).first() if name is not None else None
+        if name is not None and to is None:
+            raise Invalid(f"{name} does not read in this project.", field="reader")
+        given = leases.reassign(assignment=assignment, to=to, actor=person(request))
+        if given is None:
+            return Response(status=204)
+        return Response(OpenAssignmentSerializer(given).data)
+
+
+def _save(request: Request, assignment: Assignment, label: Label) -> drafts.SavedDraft:
+    matches = etags(request.headers.get("If-Match"))
+    stroke = request.headers.get("X-Stroke", "0")
+    if not stroke.isdecimal():
+        raise Invalid("X-Stroke is the client's stroke number.", field="X-Stroke")
+    return drafts.save_draft(
+        assignment=assignment,
+        reader=person(request),
+        label=label,
+        png=cast(bytes, request.data),
+        if_match=matches[0] if matches else None,
+        if_none_match=request.headers.get("If-None-Match"),
+        stroke=int(stroke),
+    )
+
+
+def _label(request: Request, assignment: Assignment) -> Label:
+    return _readable(label_of(assignment.project, request.query_params.get("label", READING_LABEL)))
+
+
+def _readable(label: Label) -> Label:
+    if label.key != READING_LABEL:
+        raise Invalid(f"This case is read for {READING_LABEL}, not {label.key}.", field="label")
+    return label
+
+
+def _send_mask(request: Request, key: str) -> HttpResponse:
+    return send_bytes(
+        request,
+        encode_wire_mask(decode_mask(storage.read(key))),
+        etag=storage.digest_of(key),
+        cache="private, no-cache",
+    )

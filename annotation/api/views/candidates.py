@@ -1,0 +1,46 @@
+"""The masks offered for a reader's own open case; a blind one has no probability."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.http import HttpResponse
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.views import APIView
+
+from annotation import storage
+from annotation.api.binary import AnyAccept, send_bytes
+from annotation.api.persons import person
+from annotation.api.schema import PNG_BYTES, PROBLEMS
+from annotation.errors import NotFound
+from annotation.selectors.cases import shown_candidate
+from mlloop.masks import decode_mask, encode_wire_mask
+
+
+class CandidateMaskView(APIView):
+    """`candidates/{id}/mask/`: 1-bit PNG at the image's size."""
+
+    content_negotiation_class = AnyAccept
+
+    @extend_schema(operation_id="candidate_mask", responses={**PNG_BYTES, **PROBLEMS})
+    def get(self, request: Request, candidate_id: UUID) -> HttpResponse:
+        candidate = shown_candidate(user=person(request), candidate_id=candidate_id)
+        mask = decode_mask(storage.read(candidate.mask_key))
+        return send_bytes(
+            request, encode_wire_mask(mask), etag=storage.digest_of(candidate.mask_key)
+        )
+
+
+class CandidateProbabilityView(APIView):
+    """`candidates/{id}/probability/`: p8 at the network's grid; 404 in a blind read."""
+
+    content_negotiation_class = AnyAccept
+
+    @extend_schema(operation_id="candidate_probability", responses={**PNG_BYTES, **PROBLEMS})
+    def get(self, request: Request, candidate_id: UUID) -> HttpResponse:
+        candidate = shown_candidate(user=person(request), candidate_id=candidate_id)
+        if candidate.assignment.is_blind or candidate.proposal is None:
+            raise NotFound("There is no probability map for this candidate.")
+        key = candidate.proposal.probability_key
+        return send_bytes(request, storage.read(key), etag=storage.digest_of(key))

@@ -1,0 +1,116 @@
+"""What a reader is shown: one case, and the bytes that belong to it.
+
+A blind case carries no name, round, probability or threshold, in any field.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from dataclasses import dataclass
+from uuid import UUID
+
+from django.conf import settings
+
+from annotation.errors import NotFound
+from annotation.models import Annotation, Assignment, Candidate, Draft, Image, Label, User
+from annotation.permissions import Deed, may, project_for, roles_in
+from annotation.selectors import worklist
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Case `n` of the `of` that this reader has had and still has to read."""
+
+    n: int
+    of: int
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """An assignment with everything that its reader may see."""
+
+    assignment: Assignment
+    label: Label
+    candidates: tuple[Candidate, ...]
+    draft: Draft | None
+    position: Position
+
+    @property
+    def case_key(self) -> str:
+        """The opaque name of the patient, the same for all of their images in this project."""
+        return case_key(self.assignment.image)
+
+
+def case_of(assignment: Assignment) -> Case:
+    """Return what the reader of `assignment` is shown."""
+    desk = worklist.desk_of(project=assignment.project, reader=assignment.reader)
+    candidates = assignment.candidates.select_related("proposal", "annotation")
+    return Case(
+        assignment=assignment,
+        label=desk.label,
+        candidates=tuple(candidates[:26]),
+        draft=assignment.drafts.filter(label=desk.label).first(),
+        position=_position(desk, assignment),
+    )
+
+
+def case_key(image: Image) -> str:
+    """Return six hex digits that cannot be turned back into a patient or a file name."""
+    subject = f"case:{image.project_id}:{image.patient_id}".encode()
+    return hmac.new(settings.SECRET_KEY.encode(), subject, hashlib.sha256).hexdigest()[:6]
+
+
+def _position(desk: worklist.Desk, assignment: Assignment) -> Position:
+    done = Annotation.objects.filter(
+        project=desk.project,
+        reader=desk.reader,
+        purpose=assignment.purpose,
+        round=assignment.round,
+    ).count()
+    ahead = 1 if assignment.is_prefetched else 0
+    waiting = worklist.waiting_count(desk, assignment.purpose)
+    return Position(n=done + 1 + ahead, of=done + 1 + ahead + waiting)
+
+
+def shown_image(*, user: User, image_id: UUID) -> Image:
+    """Return an image whose pixels `user` may fetch: staff, or the reader of it right now.
+
+    Everybody else is told that it does not exist.
+    """
+    image = Image.objects.select_related("project").filter(id=image_id).first()
+    if image is not None and (
+        (may(user, Deed.READ_CASES, image.project) and _has_open(user, image))
+        or may(user, Deed.SEE_IMAGES, image.project)
+    ):
+        return image
+    raise NotFound("There is no such image that you can see.")
+
+
+def shown_candidate(*, user: User, candidate_id: UUID) -> Candidate:
+    """Return a candidate of the reader's own open case; any other does not exist."""
+    candidate = (
+        Candidate.objects.filter(
+            id=candidate_id,
+            assignment__reader=user,
+            assignment__state=Assignment.State.OPEN,
+        )
+        .select_related("assignment__project", "assignment__image", "proposal")
+        .first()
+    )
+    if candidate is None or not may(user, Deed.READ_CASES, candidate.assignment.project):
+        raise NotFound("There is no such candidate in a case of yours.")
+    return candidate
+
+
+def held_assignment(*, user: User, assignment_id: UUID) -> Assignment:
+    """Return an assignment of anybody that `user`, a curator, may reassign."""
+    row = Assignment.objects.filter(id=assignment_id).select_related("project", "image").first()
+    if row is None or not roles_in(user, row.project):
+        raise NotFound("There is no such case that you can see.")
+    project_for(user, row.project.slug, Deed.REASSIGN)
+    return row
+
+
+def _has_open(user: User, image: Image) -> bool:
+    return Assignment.objects.filter(image=image, reader=user, state=Assignment.State.OPEN).exists()
