@@ -13,11 +13,14 @@ import imagecodecs
 import numpy as np
 import numpy.typing as npt
 import tifffile
-from PIL import ImageOps, JpegImagePlugin
+from PIL import ImageOps, JpegImagePlugin, PngImagePlugin
 
-from mlloop.masks import read_png_header
+from mlloop.png_chunks import PngHeader, is_png_whole, read_png_header, repack_16_bit
 
 AnyPixels = npt.NDArray[np.uint8 | np.uint16]
+
+_DTYPES = (np.uint8, np.uint16)
+_PNG_GREY = 0
 
 # Deflate has two numbers. JPEG and its like in TIFF are refused: their inner size is unchecked.
 _TIFF_COMPRESSIONS = {1, 5, 8, 32773, 32946}
@@ -70,18 +73,40 @@ def _read_png(data: bytes, limits: Limits) -> RawImage:
     if header is None:
         _damaged()
     _check_size(header.width, header.height, limits)
+    if not is_png_whole(data):
+        _damaged()
+    if header.depth == 16 and header.colour != _PNG_GREY:
+        return _read_deep_png(data, header)
     try:
-        pixels = imagecodecs.png_decode(data)
-    except (imagecodecs.PngError, ValueError, MemoryError) as failure:
+        # The class itself, not Image.open: its own size warning would come before our sentence.
+        with PngImagePlugin.PngImageFile(io.BytesIO(data)) as opened:
+            mode = opened.mode
+            if mode in ("P", "PA") or (mode in ("L", "RGB") and opened.has_transparency_data):
+                pixels = np.asarray(opened.convert("RGBA"))
+            else:
+                pixels = np.asarray(opened.convert("L") if mode == "1" else opened)
+    except Exception as failure:  # as for JPEG below
         _damaged(failure)
-    if pixels.shape[:2] != (header.height, header.width):
+    if pixels.shape[:2] != (header.height, header.width) or pixels.dtype not in _DTYPES:
         _damaged()
     return RawImage(pixels, pixels.dtype.itemsize * 8)
 
 
+def _read_deep_png(data: bytes, header: PngHeader) -> RawImage:
+    """Read 16 bits per channel, of which Pillow would keep 8."""
+    if header.interlaced:
+        raise ImageError(
+            "unsupported_pixels",
+            "The PNG file is 16-bit colour and interlaced; save it without interlacing.",
+        )
+    plain = repack_16_bit(data, header)
+    if plain is None:
+        _damaged()
+    return RawImage(imagecodecs.png_decode(plain), 16)
+
+
 def _read_jpeg(data: bytes, limits: Limits) -> RawImage:
     try:
-        # The class itself, not Image.open: its own size warning would come before our sentence.
         with JpegImagePlugin.JpegImageFile(io.BytesIO(data)) as opened:
             _check_size(opened.width, opened.height, limits)
             upright = ImageOps.exif_transpose(opened)

@@ -9,40 +9,23 @@ from __future__ import annotations
 import io
 import struct
 import zlib
-from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
+
+from mlloop.png_chunks import PngHeader, is_png_whole, read_png_header, write_png
 
 BoolArray = npt.NDArray[np.bool_]
 ByteArray = npt.NDArray[np.uint8]
 IntArray = npt.NDArray[np.int64]
 
 MAX_MASK_PIXELS = 64_000_000
-_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _DECODE_FAILURES = (OSError, ValueError, SyntaxError, EOFError, struct.error, zlib.error, Warning)
 
 
 class MaskError(ValueError):
     """A mask that cannot be taken, told in one plain sentence."""
-
-
-class PngHeader(NamedTuple):
-    """What the first 33 bytes of a PNG say."""
-
-    height: int
-    width: int
-    depth: int
-    colour: int
-
-
-def read_png_header(data: bytes) -> PngHeader | None:
-    """Read size, bit depth and colour type without decoding; None where the bytes are no PNG."""
-    if len(data) < 33 or data[:8] != _SIGNATURE or data[12:16] != b"IHDR":
-        return None
-    width, height, depth, colour = struct.unpack(">IIBB", data[16:26])
-    return PngHeader(height, width, depth, colour)
 
 
 def encode_grey_png(rows: ByteArray, *, width: int, depth: int, has_runs: bool = False) -> bytes:
@@ -59,8 +42,7 @@ def encode_grey_png(rows: ByteArray, *, width: int, depth: int, has_runs: bool =
 
 def wrap_grey_png(body: bytes, *, shape: tuple[int, int], depth: int) -> bytes:
     """Put the chunks of a grey PNG of `shape` (H, W) around its deflated rows."""
-    header = struct.pack(">IIBBBBB", shape[1], shape[0], depth, 0, 0, 0, 0)
-    return _SIGNATURE + _chunk(b"IHDR", header) + _chunk(b"IDAT", body) + _chunk(b"IEND", b"")
+    return write_png(PngHeader(shape[0], shape[1], depth, 0, False), body)
 
 
 def decode_mask(data: bytes, *, shape: tuple[int, int] | None = None) -> BoolArray:
@@ -169,10 +151,6 @@ def contour_length(mask: BoolArray) -> int:
     return int(across + down)
 
 
-def _chunk(kind: bytes, body: bytes) -> bytes:
-    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
-
-
 def _size(shape: tuple[int, ...]) -> str:
     """Say a numpy shape the way people say it: width first."""
     return f"{shape[1]}×{shape[0]}"
@@ -191,9 +169,10 @@ def _decode_grey(
     if header is None:
         raise MaskError(f"The {name} is not a PNG file.")
     _check_header(header, name=name, depths=depths, shape=shape)
+    if not is_png_whole(data):
+        raise MaskError(f"The {name} is damaged or cut short.")
     try:
         with Image.open(io.BytesIO(data), formats=("PNG",)) as opened:
-            # A second header chunk would replace the size that was just checked.
             if opened.size != (header.width, header.height) or opened.mode not in ("1", "L"):
                 raise MaskError(f"The {name} is damaged: its header does not match its content.")
             return np.asarray(opened, dtype=np.uint8)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import hashlib
 import io
 import os
 import struct
+import sys
 import zlib
 from pathlib import Path
 
@@ -35,6 +37,7 @@ from mlloop.images import (
     thumbnail,
 )
 from mlloop.masks import encode_mask
+from mlloop.png_chunks import read_png_header, write_png
 
 DAMAGED = "The file is damaged or cut short."
 GENERATOR = np.random.default_rng(6)
@@ -145,6 +148,12 @@ def test_decode_when_there_is_transparency_then_it_lies_over_black():
     for picture in (np.dstack([GREY8] * 3 + [alpha]), np.dstack([GREY8, alpha])):
         pixels = decode_image(imagecodecs.png_encode(picture)).pixels
         assert np.abs(pixels - over_black).max() <= 0.501
+
+
+def test_decode_when_a_palette_png_has_transparency_then_it_lies_over_black():
+    picture = Image.fromarray(np.tile(np.arange(4, dtype=np.uint8) * 60, (40, 10))).convert("P")
+    seen = decode_image(saved(picture, transparency=bytes([255] * 120 + [0] * 136))).pixels
+    assert seen[0, :4].tolist() == [0, 60, 0, 0]
 
 
 def test_decode_when_a_tiff_has_a_palette_then_its_colours_count():
@@ -293,6 +302,51 @@ def test_decode_when_cut_anywhere_then_it_is_refused_or_whole(name):
             whole.append(np.array_equal(decode_image(data[:length]).pixels, expected))
     assert all(whole)
     assert refusal(data[: len(data) // 2]) == ("truncated", DAMAGED)
+
+
+def test_decode_when_damaged_pngs_come_by_the_thousand_then_no_reference_is_lost():
+    # imagecodecs.png_decode drops a reference to None at each failure: some thousand uploads of
+    # damaged files would end the process.
+    deep = imagecodecs.png_encode(RGB16)
+    bad = [saved(GREY8)[:300], GREY_FILES["png16"][0][:300], deep[:300], bad_filter(deep)]
+    gc.collect()
+    before = sys.getrefcount(None)
+    for _ in range(50):
+        for data in bad:
+            with contextlib.suppress(ImageError):
+                decode_image(data)
+    gc.collect()
+    assert sys.getrefcount(None) > before - 50
+
+
+def bad_filter(data: bytes) -> bytes:
+    """A 16-bit colour PNG with every checksum right, and a row filter that does not exist."""
+    header = read_png_header(data)
+    rows = np.zeros((header.height, 1 + 6 * header.width), np.uint8)
+    rows[5, 0] = 9
+    return write_png(header, zlib.compress(rows.tobytes()))
+
+
+@pytest.mark.parametrize("name", ["png8", "png16", "png_rgb_grey", "png_rgb16_grey"])
+def test_decode_when_one_pixel_byte_is_flipped_then_the_checksum_tells(name):
+    data = bytearray(GREY_FILES[name][0])
+    data[data.index(b"IDAT") + 200] ^= 1
+    assert refusal(bytes(data)) == ("truncated", DAMAGED)
+
+
+def test_decode_when_16_bit_colour_rows_are_wrong_then_it_is_refused():
+    deep = imagecodecs.png_encode(RGB16)
+    assert refusal(bad_filter(deep)) == ("truncated", DAMAGED)
+    header = read_png_header(deep)
+    short = write_png(header, zlib.compress(b"\0" * 1000))
+    assert refusal(short) == ("truncated", DAMAGED)
+    long = write_png(header, zlib.compress(b"\0" * 10_000_000))
+    assert refusal(long) == ("truncated", DAMAGED)
+    woven = write_png(header._replace(interlaced=True), zlib.compress(b"\0" * 1000))
+    assert refusal(woven) == (
+        "unsupported_pixels",
+        "The PNG file is 16-bit colour and interlaced; save it without interlacing.",
+    )
 
 
 def test_decode_when_a_jpeg_is_cut_then_it_is_refused():
