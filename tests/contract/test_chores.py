@@ -68,3 +68,10 @@ def test_keep_running_restarts_a_killed_process_and_ends_on_sigterm(tmp_path: Pa
         keeper.kill()
     with pytest.raises(ProcessLookupError):
         os.kill(second, 0)
+
+
+def test_keep_running_gives_up_on_a_command_that_is_not_there(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [KEEPER, str(tmp_path / "nothing")], capture_output=True, text=True, timeout=20
+    )
+    assert done.returncode == 127
