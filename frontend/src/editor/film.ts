@@ -70,7 +70,7 @@ export function greyTable(bits: 8 | 16, window: Window, isInverted: boolean): Ui
 }
 
 /** A drag across the whole screen width spans the full range of values. */
-export function dragWindow(window: Window, dx: number, dy: number, bits: 8 | 16): Window {
+export function dragWindow(window: Window, dx: number, dy: number, bits: number): Window {
   const full = 2 ** bits;
   const step = Math.max(full / 4096, window.width / 400);
   return {

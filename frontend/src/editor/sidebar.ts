@@ -22,8 +22,22 @@ export function candidateWords(state: RoomState, candidate: Candidate): string {
   return `Dice with mine ${figure.dice.toFixed(2)}`;
 }
 
+const NETWORKS: Readonly<Record<string, string>> = {
+  ensemble: "Ensemble mean",
+  manual: "Drawn by hand",
+  unet: "U-Net",
+  unetplusplus: "U-Net++",
+  fpn: "FPN",
+  dla: "DLA",
+  linknet: "LinkNet",
+  deeplabv3plus: "DeepLabV3+",
+};
+
+/** A network's key ("unetplusplus-resnet18") as people write it; a letter where names are hidden. */
 export function candidateName(candidate: Candidate): string {
-  return candidate.name ?? `Candidate ${candidate.letter}`;
+  if (candidate.name === null) return `Candidate ${candidate.letter}`;
+  const [decoder = "", ...encoder] = candidate.name.split("-");
+  return [NETWORKS[decoder] ?? decoder, ...encoder].join(" ");
 }
 
 function createCard(room: Room, verbs: Verbs, candidate: Candidate, index: number) {
@@ -34,7 +48,7 @@ function createCard(room: Room, verbs: Verbs, candidate: Candidate, index: numbe
     "aria-hidden": "true",
   });
   const words = h("small", {});
-  const spoken = candidate.name ? `: ${candidate.name}` : "";
+  const spoken = candidate.name ? `: ${candidateName(candidate)}` : "";
   const name = `Candidate ${candidate.letter}${spoken} (${index + 1})`;
   const card = h(
     "button",

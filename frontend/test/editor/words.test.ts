@@ -55,6 +55,15 @@ describe("candidates", () => {
     expect(candidateWords(state(true, true), candidate)).toBe("picked");
   });
 
+  it("have names as people write them in an open read", () => {
+    const names = ["unetplusplus-resnet18", "ensemble", "new-thing"];
+    expect(names.map((name) => candidateName({ ...candidate, name }))).toEqual([
+      "U-Net++ resnet18",
+      "Ensemble mean",
+      "new thing",
+    ]);
+  });
+
   it("have figures in an open read", () => {
     expect(candidateWords(state(false, false), candidate)).toBe("Dice with mine 0.81");
     expect(candidateWords(state(false, true), candidate)).toBe("picked, 212 px changed");
