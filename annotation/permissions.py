@@ -55,11 +55,15 @@ Person = User | AnonymousUser
 
 def projects_of(user: Person) -> QuerySet[Project]:
     """Return the projects that `user` may know of."""
+    if user.pk is None:
+        return Project.objects.none()
     return Project.objects.filter(memberships__user_id=user.pk).distinct()
 
 
 def roles_in(user: Person, project: Project) -> frozenset[Role]:
     """Return the roles of `user` in `project`; empty for an outsider."""
+    if user.pk is None:
+        return frozenset()
     rows = Membership.objects.filter(project=project, user_id=user.pk)
     return frozenset(Role(role) for role in rows.values_list("role", flat=True))
 

@@ -6,6 +6,7 @@ import io
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
@@ -14,7 +15,7 @@ from annotation.formats.qata import ReleasedMask
 
 CARD = "README.md"
 # A fixed salt and no date: matplotlib's SVG is then the same for the same data.
-_SVG = {"svg.hashsalt": "roundtruth", "svg.fonttype": "none", "font.size": 9.0}
+_SVG: dict[Any, Any] = {"svg.hashsalt": "roundtruth", "svg.fonttype": "none", "font.size": 9.0}
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +97,7 @@ group and were not read.
 
 def _bars(title: str, counted: Counter[str]) -> bytes:
     names = sorted(counted)
-    with mpl.rc_context(_SVG):
+    with mpl.rc_context(rc=_SVG):
         figure = Figure(figsize=(4.2, 2.4), layout="constrained")
         axes = figure.add_subplot()
         bars = axes.barh(names, [counted[name] for name in names], color="#d98a1f")
@@ -109,7 +110,7 @@ def _bars(title: str, counted: Counter[str]) -> bytes:
 
 def _shares(masks: Sequence[ReleasedMask]) -> bytes:
     shares = [100 * mask.infected_pixels / (mask.width * mask.height) for mask in masks]
-    with mpl.rc_context(_SVG):
+    with mpl.rc_context(rc=_SVG):
         figure = Figure(figsize=(4.2, 2.4), layout="constrained")
         axes = figure.add_subplot()
         axes.hist(shares or [0.0], bins=20, color="#3f8fce")

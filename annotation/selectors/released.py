@@ -11,6 +11,7 @@ from typing import TypedDict, TypeVar
 
 from django.db.models import QuerySet
 
+from annotation.errors import NotFound
 from annotation.formats import qata
 from annotation.models import (
     Annotation,
@@ -20,6 +21,7 @@ from annotation.models import (
     Proposal,
     Provenance,
     Reference,
+    Release,
     Round,
     Verdict,
 )
@@ -191,3 +193,12 @@ def next_version(project: Project) -> str:
         return "1.0.0"
     major, minor, _ = max(numbers)
     return f"{major}.{minor + 1}.0"
+
+
+def release_of(project: Project, version: str) -> Release:
+    """Return one version; raise NotFound where there is none."""
+    release = Release.objects.filter(project=project, version=version).first()
+    if release is None:
+        raise NotFound(f"There is no release {version} in this project.")
+    release.project = project
+    return release

@@ -8,6 +8,7 @@ import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 from django.db import IntegrityError, transaction
@@ -51,7 +52,7 @@ def request_release(
                 version=version,
                 formats=sorted(formats),
                 selection_key=key,
-                total=sum(map(len, selection.values())),
+                total=len(selection["references"]) + len(selection["controls"]),
                 created_by=actor,
             )
             audit.record(
@@ -114,7 +115,7 @@ def stream_release(release: Release) -> Iterator[bytes]:
     _require_frozen(release)
     root = f"{release.project.slug}-{release.version}"
     return archive.stream_zip(
-        (f"{root}/{path}", lambda key=key: storage.read(key)) for path, key in _items(release)
+        (f"{root}/{path}", partial(storage.read, key)) for path, key in _items(release)
     )
 
 

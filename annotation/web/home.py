@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
@@ -31,7 +33,7 @@ def home(request: HttpRequest) -> HttpResponse:
 @project_page(Deed.SEE_PROJECT)
 def project_overview(request: HttpRequest, project: Project) -> HttpResponse:
     may_read = may(request.user, Deed.READ_CASES, project)
-    counts = worklist.waiting_counts(project=project, reader=request.user) if may_read else {}
+    counts = worklist.waiting_counts(project=project, reader=cast("User", request.user)) if may_read else {}
     context = {
         "figures": overview.figures(project),
         "stage_sentence": overview.stage_sentence(project),
@@ -79,7 +81,7 @@ def _change_people(request: HttpRequest, project: Project) -> None:
         return
     change = remove_member if request.POST.get("verb") == "remove" else add_member
     try:
-        change(project=project, user=user, role=role, actor=request.user)
+        change(project=project, user=user, role=role, actor=cast("User", request.user))
     except RoundtruthError as error:
         messages.error(request, error.sentence)
 

@@ -55,7 +55,7 @@ def project_page(
     ) -> Callable[Concatenate[HttpRequest, str, P], HttpResponse]:
         @wraps(view)
         def decided(
-            request: HttpRequest, slug: str, *args: P.args, **kwargs: P.kwargs
+            request: HttpRequest, slug: str, /, *args: P.args, **kwargs: P.kwargs
         ) -> HttpResponse:
             try:
                 project = project_for(request.user, slug, deed)

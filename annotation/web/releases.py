@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import cast
 
 from django.contrib import messages
-from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect, render
 from django.urls import path
 from django.views.decorators.http import require_GET
@@ -13,7 +13,7 @@ from django.views.decorators.http import require_GET
 from annotation.errors import RoundtruthError
 from annotation.models import Project, Release, User
 from annotation.permissions import Deed, may
-from annotation.selectors.released import next_version, select_for_release
+from annotation.selectors.released import next_version, release_of, select_for_release
 from annotation.services.releases import request_release, retry_release, stream_release
 from annotation.web.pages import project_page, render_page
 
@@ -56,7 +56,7 @@ def _ask(request: HttpRequest, project: Project) -> HttpResponse:
     version, actor = request.POST.get("version", "").strip(), cast("User", request.user)
     try:
         if request.POST.get("verb") == "retry":
-            retry_release(release=_release(project, version), actor=actor)
+            retry_release(release=release_of(project, version), actor=actor)
         else:
             request_release(project=project, version=version, actor=actor)
     except RoundtruthError as error:
@@ -68,8 +68,8 @@ def _ask(request: HttpRequest, project: Project) -> HttpResponse:
 @project_page(Deed.SEE_RELEASES)
 def download(request: HttpRequest, project: Project, version: str) -> HttpResponse:
     """Stream the release as one zip."""
-    release = _release(project, version)
     try:
+        release = release_of(project, version)
         chunks = stream_release(release)
     except RoundtruthError as error:
         messages.error(request, error.sentence)
@@ -78,14 +78,6 @@ def download(request: HttpRequest, project: Project, version: str) -> HttpRespon
     name = f"{project.slug}-{release.version}.zip"
     response["Content-Disposition"] = f'attachment; filename="{name}"'
     return cast("HttpResponse", response)
-
-
-def _release(project: Project, version: str) -> Release:
-    release = Release.objects.filter(project=project, version=version).first()
-    if release is None:
-        raise Http404(f"There is no release {version}.")
-    release.project = project
-    return release
 
 
 urlpatterns = [
