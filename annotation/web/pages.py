@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import wraps
-from typing import Concatenate, ParamSpec
+from typing import Concatenate, ParamSpec, cast
 
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
@@ -55,7 +55,7 @@ def project_page(
     ) -> Callable[Concatenate[HttpRequest, str, P], HttpResponse]:
         @wraps(view)
         def decided(
-            request: HttpRequest, slug: str, /, *args: P.args, **kwargs: P.kwargs
+            request: HttpRequest, slug: str, *args: P.args, **kwargs: P.kwargs
         ) -> HttpResponse:
             try:
                 project = project_for(request.user, slug, deed)
@@ -65,7 +65,10 @@ def project_page(
                 raise PermissionDenied(error.sentence) from None
             return view(request, project, *args, **kwargs)
 
-        return login_required(decided)
+        # The cast: Django passes `slug` by name, which a plain Callable type cannot say.
+        return cast(
+            "Callable[Concatenate[HttpRequest, str, P], HttpResponse]", login_required(decided)
+        )
 
     return decorate
 
