@@ -12,6 +12,7 @@ from pathlib import Path
 
 import segmentation_models_pytorch
 import torch
+from safetensors import SafetensorError
 from torch import Tensor
 
 from mlloop.networks import SegmentationNetwork, load_tensors, save_tensors
@@ -117,7 +118,7 @@ def restore(fresh: TrainingState, folder: Path, loaded_patients: set[str]) -> Tr
     try:
         saved = from_plain(_SavedState, read_json(folder / "state.json"))
         tensors = load_tensors(folder / saved.tensors)
-    except (FieldError, OSError):
+    except (FieldError, OSError, SafetensorError):
         return fresh
     _copy_into(fresh, tensors)
     loaded_patients.update(saved.loaded_patients)

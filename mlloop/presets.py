@@ -8,16 +8,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from types import MappingProxyType
 
-from mlloop.manifest import NetworkPlan, Plan, PlanError
-
-_SMALL = (64, 32, 24, 16)
+from mlloop.manifest import Augment, NetworkPlan, Plan, PlanError
 
 
 def _networks() -> tuple[NetworkPlan, ...]:
     return (
-        NetworkPlan("unet-resnet18", "unet", "resnet18", _SMALL),
-        NetworkPlan("unetplusplus-resnet18", "unetplusplus", "resnet18", _SMALL),
-        NetworkPlan("unet-mobilenetv3", "unet", "tu-mobilenetv3_small_100", _SMALL),
+        NetworkPlan("unet-resnet10", "unet", "tu-resnet10t", (64, 32, 24, 16)),
+        NetworkPlan("unetplusplus-resnet10", "unetplusplus", "tu-resnet10t", (48, 24, 16, 8)),
+        NetworkPlan("unet-resnet18", "unet", "resnet18", (64, 32, 24, 16)),
     )
 
 
@@ -48,8 +46,13 @@ def cpu() -> Plan:
         epochs=10,
         batch_size=8,
         learning_rate=2e-3,
+        positive_share=0.6,
+        flip_test=True,
         threads=1,
         seed=20200927,
+        augment=Augment(
+            rotate_degrees=15.0, shift=0.1, zoom=0.15, flip=0.5, gamma=0.3, contrast=0.2, noise=0.03
+        ),
     )
 
 

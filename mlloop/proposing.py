@@ -58,7 +58,8 @@ def mean_p8(maps: Sequence[ByteArray]) -> ByteArray:
 def disagreement_p8(maps: Sequence[ByteArray]) -> ByteArray:
     """Return the standard deviation over the networks' p8 maps, in p8 units, rounded."""
     spread = np.stack(maps).astype(np.float64).std(axis=0)
-    return np.floor(spread + 0.5).astype(np.uint8)
+    rounded: ByteArray = np.floor(spread + 0.5).astype(np.uint8)
+    return rounded
 
 
 def propose(

@@ -1,0 +1,155 @@
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import itertools
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mlloop.devices import prepare
+from mlloop.errors import Stopped
+from mlloop.evaluation import evaluate
+from mlloop.manifest import Case, EvaluateManifest, MemberRef, Plan, ProposeManifest
+from mlloop.masks import decode_mask, decode_probability, threshold_mask
+from mlloop.metrics import counts
+from mlloop.proposing import disagreement_p8, folds_for, mean_p8, propose
+from tests.mlloop.conftest import Events, card, small_plan
+
+Members = Callable[[Plan], tuple[MemberRef, ...]]
+
+
+def proposing(cases: tuple[Case, ...], members: Members, trained: set[str]) -> ProposeManifest:
+    plan = small_plan(flip_test=True)
+    return ProposeManifest(1, plan, plan.folds, members(plan), cases, tuple(sorted(trained)))
+
+
+def run(
+    manifest: ProposeManifest, out: Path, stop: Callable[[], bool] = lambda: False
+) -> dict[str, object]:
+    device = prepare(manifest.plan, choice="cpu")
+    propose(manifest, out, device=device, emit=Events(), stop=stop)
+    return {
+        case.image: json.loads((out / case.image / "proposals.json").read_text())
+        for case in manifest.cases
+    }
+
+
+def tree(folder: Path) -> dict[str, bytes]:
+    return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+
+
+def test_folds_when_the_patient_was_trained_on_is_the_one_that_left_it_out(
+    cases: tuple[Case, ...], members: Members
+) -> None:
+    manifest = proposing(cases, members, {"patient-1"})
+    assert folds_for(cases[1], manifest) == (1,)
+    assert folds_for(cases[0], manifest) == (0, 1)
+
+
+def test_proposals_when_written_never_come_from_a_member_that_loaded_the_patient(
+    cases: tuple[Case, ...], members: Members, make_case: Callable[..., Case], tmp_path: Path
+) -> None:
+    unseen = tuple(make_case(n, fold=n % 2) for n in (20, 21))
+    trained = {case.patient for case in cases}
+    manifest = proposing(cases + unseen, members, trained)
+    seen = {
+        (ref.network, ref.fold): card(Path(ref.card_path).parent)["loaded_patients"]
+        for ref in manifest.members
+    }
+    found = run(manifest, tmp_path)
+    for case in manifest.cases:
+        lines = found[case.image]["proposals"]  # type: ignore[index]
+        kind = "out_of_fold" if case.patient in trained else "mean"
+        assert [line["kind"] for line in lines] == [kind, kind, "ensemble"]
+        for line in lines:
+            folds = {fold for _, fold in line["members"]}
+            assert folds == ({case.fold} if case.patient in trained else {0, 1})
+            for network, fold in line["members"]:
+                assert case.patient not in seen[network, fold]  # type: ignore[operator]
+
+
+def test_proposals_when_read_back_are_what_the_record_says(
+    cases: tuple[Case, ...], members: Members, tmp_path: Path
+) -> None:
+    found = run(proposing(cases[:2], members, set()), tmp_path)
+    for image, record in found.items():
+        maps = {}
+        for line in record["proposals"]:  # type: ignore[index]
+            p8 = decode_probability((tmp_path / image / line["file"]).read_bytes())
+            assert p8.shape == (32, 32)
+            assert hashlib.sha256(p8.tobytes()).hexdigest() == line["p8_sha256"]
+            maps[line["network"]] = p8
+        ensemble = maps.pop("ensemble")
+        np.testing.assert_array_equal(ensemble, mean_p8(list(maps.values())))
+        spread = decode_probability((tmp_path / image / "disagreement.png").read_bytes())
+        np.testing.assert_array_equal(spread, disagreement_p8(list(maps.values())))
+
+
+def test_proposing_when_run_twice_changes_nothing(
+    cases: tuple[Case, ...], members: Members, tmp_path: Path
+) -> None:
+    manifest = proposing(cases, members, {"patient-0"})
+    run(manifest, tmp_path)
+    before = {p: p.stat().st_mtime_ns for p in tmp_path.rglob("*")}
+    run(manifest, tmp_path)
+    assert before == {p: p.stat().st_mtime_ns for p in tmp_path.rglob("*")}
+
+
+def test_proposing_when_stopped_half_way_and_resumed_gives_the_same_bytes(
+    cases: tuple[Case, ...], members: Members, make_case: Callable[..., Case], tmp_path: Path
+) -> None:
+    many = cases + tuple(make_case(n, fold=n % 2) for n in range(20, 34))
+    manifest = proposing(many, members, {"patient-0", "patient-25"})
+    run(manifest, tmp_path / "through")
+    calls = itertools.count()
+    with pytest.raises(Stopped):
+        run(manifest, tmp_path / "stopped", lambda: next(calls) >= 3)
+    assert not list((tmp_path / "stopped").rglob("proposals.json"))
+    # A kill may also come between the files of one chunk.
+    (tmp_path / "stopped" / "image-3" / "unet.mean.png").unlink()
+    run(manifest, tmp_path / "stopped")
+    assert tree(tmp_path / "stopped") == tree(tmp_path / "through")
+
+
+@given(st.lists(st.integers(0, 255), min_size=1, max_size=9))
+def test_mean_p8_when_compared_with_fractions_rounds_halves_up(values: list[int]) -> None:
+    maps = [np.full((1, 1), value, np.uint8) for value in values]
+    assert int(mean_p8(maps)[0, 0]) == int(sum(values) / len(values) + 0.5)
+
+
+def test_disagreement_when_networks_agree_is_zero_and_at_most_half() -> None:
+    low, high = np.zeros((2, 2), np.uint8), np.full((2, 2), 255, np.uint8)
+    assert disagreement_p8([low, low]).max() == 0
+    assert disagreement_p8([low, high]).min() == 128
+
+
+def test_evaluation_when_done_counts_the_ensemble_and_leaves_no_map_behind(
+    cases: tuple[Case, ...], members: Members, tmp_path: Path
+) -> None:
+    sealed = tuple(dataclasses.replace(case, fold=0) for case in cases)
+    plan = small_plan(flip_test=True)
+    manifest = EvaluateManifest(1, plan, 2, members(plan), sealed)
+    device = prepare(plan, choice="cpu")
+    for _ in range(2):
+        evaluate(manifest, tmp_path / "e", device=device, emit=Events(), stop=lambda: False)
+    result = json.loads((tmp_path / "e" / "evaluation.json").read_text())
+    assert sorted(p.name for p in (tmp_path / "e").iterdir()) == ["evaluation.json"]
+    run(proposing(sealed, members, set()), tmp_path / "p")
+    for case, line in zip(sealed, result["images"], strict=True):
+        p8 = decode_probability(
+            (tmp_path / "p" / case.image / "ensemble.ensemble.png").read_bytes()
+        )
+        truth = np.zeros((40, 48), np.bool_)
+        if case.mask_path:
+            truth = decode_mask(Path(case.mask_path).read_bytes())
+        expected = counts(threshold_mask(p8, shape=(40, 48), t8=128), truth)
+        assert (line["tp"], line["fp"], line["fn"]) == (expected.tp, expected.fp, expected.fn)
+        assert line["image"] == case.image
+        if expected.tp + expected.fp + expected.fn == 0:
+            assert line["dice"] is None

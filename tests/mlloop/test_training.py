@@ -1,0 +1,187 @@
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import itertools
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import safetensors.torch
+import torch
+
+from mlloop.dataset import CaseReader
+from mlloop.devices import prepare
+from mlloop.errors import LearningError, Stopped
+from mlloop.manifest import Case, NetworkPlan, TrainManifest
+from mlloop.networks import build_network, load_member, predict
+from mlloop.schedule import epoch_ends, learning_rate
+from tests.mlloop.conftest import STILL, card, member, small_plan, train, training
+
+
+def without_clock(out: Path) -> dict[str, object]:
+    return {key: value for key, value in card(out).items() if key != "seconds"}
+
+
+def stop_after(calls: int) -> Callable[[], bool]:
+    counter = itertools.count(1)
+    return lambda: next(counter) > calls
+
+
+def test_training_when_given_four_images_overfits_them(
+    make_case: Callable[..., Case], tmp_path: Path
+) -> None:
+    cases = tuple(make_case(n, fold=1) for n in range(4))
+    plan = small_plan(steps=80, augment=STILL, learning_rate=1e-2, ema_decay=0.9)
+    # Four images and one more patient: the last one is the inner split.
+    manifest = training(plan, (*cases, make_case(4, fold=1)))
+    train(manifest, tmp_path / "m")
+    device = prepare(plan, choice="cpu")
+    network = load_member(member(manifest, tmp_path / "m"), plan, device)
+    reader = CaseReader(grid=32)
+    dices = []
+    for case in cases:
+        image = torch.from_numpy(reader.image(case)[None, None])
+        found = predict(network, image, plan, device)[0].numpy() >= 0.5
+        truth = reader.target(case) >= 0.5
+        dices.append(2 * (found & truth).sum() / (found.sum() + truth.sum()))
+    assert sorted(dices)[1] > 0.9, dices
+
+
+def test_training_when_finished_writes_card_weights_and_history(
+    cases: tuple[Case, ...], tmp_path: Path
+) -> None:
+    manifest = training(small_plan(), cases)
+    events = train(manifest, tmp_path)
+    written = card(tmp_path)
+    weights = (tmp_path / "weights.safetensors").read_bytes()
+    assert written["weights_sha256"] == hashlib.sha256(weights).hexdigest()
+    assert written["loaded_patients"] == sorted(case.patient for case in manifest.cases)
+    assert written["schema"] == 1
+    assert written["fold"] == 0
+    assert written["parent"] is None
+    assert set(written["versions"]) == {"torch", "smp"}  # type: ignore[call-overload]
+    history = json.loads((tmp_path / "history.json").read_text())["epochs"]
+    assert [line["step"] for line in history] == [2, 4, 6, 8]
+    assert [said["epoch"] for said in events.of("epoch")] == [1, 2, 3, 4]
+    assert events.said[-1]["event"] == "done"
+    assert not (tmp_path / "state").exists()
+
+
+def test_training_when_an_in_fold_patient_is_planted_shows_it_on_the_card(
+    cases: tuple[Case, ...], tmp_path: Path
+) -> None:
+    manifest = training(small_plan(), cases)
+    held_out = next(case for case in cases if case.fold == 0)
+    train(manifest, tmp_path / "clean")
+    assert held_out.patient not in card(tmp_path / "clean")["loaded_patients"]
+    planted = dataclasses.replace(manifest, cases=(*manifest.cases, held_out))
+    train(planted, tmp_path / "leak")
+    assert held_out.patient in card(tmp_path / "leak")["loaded_patients"]
+
+
+def test_training_when_run_twice_changes_nothing(cases: tuple[Case, ...], tmp_path: Path) -> None:
+    manifest = training(small_plan(), cases)
+    train(manifest, tmp_path)
+    before = {p.name: (p.stat().st_mtime_ns, p.read_bytes()) for p in tmp_path.iterdir()}
+    events = train(manifest, tmp_path)
+    assert before == {p.name: (p.stat().st_mtime_ns, p.read_bytes()) for p in tmp_path.iterdir()}
+    assert events.said == [{"event": "done", "network": "unet", "fold": 0, "finished_before": True}]
+
+
+@pytest.mark.parametrize("network", ["unet", "unetplusplus"])
+def test_training_when_stopped_at_any_step_and_resumed_gives_the_same_bits(
+    cases: tuple[Case, ...], tmp_path: Path, network: str
+) -> None:
+    manifest = training(small_plan(), cases, network=network)
+    train(manifest, tmp_path / "through")
+    for calls in (0, 2, 3):
+        with pytest.raises(Stopped):
+            train(manifest, tmp_path / "stopped", stop_after(calls))
+    train(manifest, tmp_path / "stopped")
+    assert without_clock(tmp_path / "stopped") == without_clock(tmp_path / "through")
+    histories = [(tmp_path / name / "history.json").read_bytes() for name in ("through", "stopped")]
+    assert histories[0] == histories[1]
+
+
+def test_training_when_the_state_is_torn_starts_anew(
+    cases: tuple[Case, ...], tmp_path: Path
+) -> None:
+    manifest = training(small_plan(), cases)
+    train(manifest, tmp_path / "through")
+    with pytest.raises(Stopped):
+        train(manifest, tmp_path / "torn", stop_after(3))
+    for saved in (tmp_path / "torn" / "state").glob("*.safetensors"):
+        saved.write_bytes(saved.read_bytes()[:100])
+    train(manifest, tmp_path / "torn")
+    assert without_clock(tmp_path / "torn") == without_clock(tmp_path / "through")
+
+
+def test_training_when_folds_differ_gives_different_members(
+    cases: tuple[Case, ...], tmp_path: Path
+) -> None:
+    for fold in (0, 1):
+        train(training(small_plan(), cases, fold=fold), tmp_path / str(fold))
+    assert card(tmp_path / "0")["weights_sha256"] != card(tmp_path / "1")["weights_sha256"]
+
+
+def test_training_when_no_patient_is_positive_says_so_before_anything_is_written(
+    make_case: Callable[..., Case], tmp_path: Path
+) -> None:
+    cases = tuple(make_case(n, sick=False, fold=1) for n in range(3))
+    with pytest.raises(LearningError, match="infection mask"):
+        train(training(small_plan(), cases), tmp_path / "m")
+    assert not (tmp_path / "m").exists()
+
+
+@pytest.mark.parametrize("decoder", ["unet", "unetplusplus", "linknet", "manet"])
+def test_network_when_built_gives_logits_of_the_size_of_the_image(decoder: str) -> None:
+    plan = NetworkPlan("n", decoder, "resnet18", (32, 16, 8))  # type: ignore[arg-type]
+    network = build_network(plan).eval()
+    with torch.inference_mode():
+        assert network(torch.zeros(2, 1, 32, 32)).shape == (2, 1, 32, 32)
+
+
+def test_network_when_the_encoder_is_unknown_is_refused_with_a_sentence() -> None:
+    plan = NetworkPlan("odd", "unet", "no-such-encoder", (8, 8, 8))
+    with pytest.raises(LearningError, match="odd cannot be built"):
+        build_network(plan)
+
+
+def test_encoder_weights_when_the_file_is_there_are_used(tmp_path: Path) -> None:
+    plan = small_plan().networks[0]
+    torch.manual_seed(1)
+    source = build_network(plan)
+    path = tmp_path / "encoder.safetensors"
+    encoder = source.body.get_submodule("encoder")
+    safetensors.torch.save_file(
+        {k: v.contiguous() for k, v in encoder.state_dict().items()}, str(path)
+    )
+    loaded = build_network(dataclasses.replace(plan, encoder_weights=str(path)))
+    for name, value in loaded.body.get_submodule("encoder").state_dict().items():
+        torch.testing.assert_close(value, encoder.state_dict()[name])
+    with pytest.raises(LearningError, match="Nothing is downloaded"):
+        build_network(dataclasses.replace(plan, encoder_weights=str(tmp_path / "no.safetensors")))
+
+
+def test_member_when_its_weights_were_changed_is_refused(
+    cases: tuple[Case, ...], tmp_path: Path
+) -> None:
+    manifest: TrainManifest = training(small_plan(steps=4), cases)
+    train(manifest, tmp_path)
+    ref = member(manifest, tmp_path)
+    weights = Path(ref.weights_path)
+    weights.write_bytes(weights.read_bytes()[:-1] + b"\x01")
+    with pytest.raises(LearningError, match="not the trained ones"):
+        load_member(ref, manifest.plan, prepare(manifest.plan, choice="cpu"))
+
+
+def test_learning_rate_when_followed_rises_then_falls_to_almost_nothing() -> None:
+    plan = small_plan(steps=100)
+    rates = [learning_rate(plan, step) for step in range(100)]
+    assert int(np.argmax(rates)) in (14, 15)
+    assert max(rates) == plan.learning_rate
+    assert rates[-1] < 0.01 * plan.learning_rate
+    assert list(epoch_ends(plan)) == [25, 50, 75, 100]
