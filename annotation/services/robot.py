@@ -44,7 +44,8 @@ class Tally:
     def add(self, annotation: Annotation) -> None:
         """Count one submitted annotation."""
         self.n_read += 1
-        self.verdicts[annotation.verdict] = self.verdicts.get(annotation.verdict, 0) + 1
+        verdict = str(annotation.verdict)
+        self.verdicts[verdict] = self.verdicts.get(verdict, 0) + 1
         self.changed_pixels += annotation.added_pixels + annotation.removed_pixels
         self.redrawn_contour += annotation.redrawn_contour
 
