@@ -32,8 +32,9 @@ def home(request: HttpRequest) -> HttpResponse:
 
 @project_page(Deed.SEE_PROJECT)
 def project_overview(request: HttpRequest, project: Project) -> HttpResponse:
-    may_read = may(request.user, Deed.READ_CASES, project)
-    counts = worklist.waiting_counts(project=project, reader=cast("User", request.user)) if may_read else {}
+    user = cast("User", request.user)
+    may_read = may(user, Deed.READ_CASES, project)
+    counts = worklist.waiting_counts(project=project, reader=user) if may_read else {}
     context = {
         "figures": overview.figures(project),
         "stage_sentence": overview.stage_sentence(project),
@@ -42,9 +43,7 @@ def project_overview(request: HttpRequest, project: Project) -> HttpResponse:
             {"name": name, "how": how, "count": counts.get(purpose, 0)}
             for purpose, name, how in _WAITING
         ],
-        "verdicts": overview.verdict_rows(project)
-        if may(request.user, Deed.SEE_ROUNDS, project)
-        else [],
+        "verdicts": overview.verdict_rows(project) if may(user, Deed.SEE_ROUNDS, project) else [],
     }
     return render_page(
         request, project, "annotation/project.html", active="project", context=context
