@@ -35,8 +35,8 @@ class Leak:
         return {
             "seen_patient": f"{member} proposed on image {self.image}, but had loaded {who}.",
             "sealed_in_training": f"{member} had loaded the sealed {who}.",
-            "sealed_proposal": f"{self.network} proposed on image {self.image} of the sealed {who}.",
-            "no_card": f"{member} proposed on image {self.image}, but has no card of what it loaded.",
+            "sealed_proposal": f"{self.network} proposed on image {self.image} of sealed {who}.",
+            "no_card": f"{member} proposed on image {self.image}, but has no card.",
         }[self.kind]
 
 
@@ -44,7 +44,7 @@ def find_leaks(round: Round) -> tuple[Leak, ...]:
     """Return every leak of a round, from its cards and its proposals."""
     seen = _seen_by_member(round)
     sealed = _sealed(round.project)
-    return tuple([*_sealed_in_cards(round, seen, sealed), *_in_proposals(round, seen)])
+    return (*_sealed_in_cards(round, seen, sealed), *_in_proposals(round, seen))
 
 
 def find_project_leaks(project: Project) -> tuple[Leak, ...]:

@@ -46,7 +46,7 @@ def train_manifest(member: EnsembleMember) -> TrainManifest:
 
 
 def propose_manifest(round: Round, folder: Path) -> ProposeManifest:
-    """Hand over the images to propose on, without any mask; patients withdrawn since are left out."""
+    """Hand over the images to propose on, without masks; what was withdrawn since is left out."""
     snapshot = snapshot_in(round)
     gone = withdrawn_since(round.project, snapshot.propose)
     return ProposeManifest(

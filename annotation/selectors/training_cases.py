@@ -92,7 +92,7 @@ def is_proposed_on(case: SnapshotCase) -> bool:
 def sealed_cases(project: Project, label: Label) -> tuple[SnapshotCase, ...]:
     """Return the sealed images with a reference and the sealed controls; none without a reading.
 
-    Without a single sealed reading there is no measurement: controls alone say nothing of infection.
+    Without a sealed reading there is no measurement: controls alone say nothing of infection.
     """
     cases = tuple(c for c in _cases(project, label, Split.SEALED) if is_learned_from(c))
     return cases if any(case.reference for case in cases) else ()

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
 from django.conf import settings
-from django.db.models import Case, F, Model, Q, QuerySet, Value, When
+from django.db.models import Case, F, Model, Q, QuerySet, TextField, Value, When
 from django.utils import timezone
 
 from annotation.services import workers
@@ -93,7 +93,9 @@ def give_up(*, model: type[Model], due: Q, state: str) -> int:
     return rows.filter(_unheld() | Q(claimed_by__in=_dead_holders(model))).update(
         state=state,
         claim_token=None,
-        failure=Case(When(failure="", then=reason), default=F("failure")),
+        failure=Case(
+            When(failure="", then=reason), default=F("failure"), output_field=TextField()
+        ),
     )
 
 

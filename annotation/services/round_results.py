@@ -105,7 +105,7 @@ def record_failure(claim: Claim, reason: str) -> None:
     claims.release(
         claim,
         failure=reason[:2000],
-        state=Case(When(spent, then=failed), default=kept),
+        state=Case(When(spent, then=failed), default=kept, output_field=models.CharField()),
         finished_at=Case(When(spent, then=Value(timezone.now())), default=F("finished_at")),
     )
 
@@ -193,9 +193,7 @@ def finish_evaluating(
             Project.objects.filter(pk=round.project_id).update(sealed_looks=F("sealed_looks") + 1)
 
 
-def _rows(
-    round: Round, label_id: UUID, image: ProposedImage, threshold: int
-) -> list[Proposal]:
+def _rows(round: Round, label_id: UUID, image: ProposedImage, threshold: int) -> list[Proposal]:
     spread_key = storage.put(round.project_id, image.disagreement_map)
     return [
         Proposal(

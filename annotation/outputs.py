@@ -1,0 +1,111 @@
+"""Read what a child process wrote: a trained member, the proposals of an image, sealed counts.
+
+Refuses files that do not fit what was asked for; it writes nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+from uuid import UUID
+
+from annotation.services.round_results import ProposedImage, ProposedMask
+from mlloop.manifest import Case, TrainManifest
+from mlloop.masks import decode_probability
+
+Plain = dict[str, object]
+
+
+class BadOutput(ValueError):
+    """A child's file is missing or is not what was asked for; the sentence says which."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrainedMember:
+    """The bytes and records of a finished member."""
+
+    weights: bytes
+    card: Plain
+    history: list[object]
+
+
+def read_member(folder: Path, manifest: TrainManifest) -> TrainedMember:
+    """Read a finished member; raise BadOutput where its card is about another one."""
+    card = _object(folder / "card.json")
+    asked = {
+        "network": manifest.network.key,
+        "fold": manifest.fold,
+        "k": manifest.k,
+        "plan_sha256": manifest.plan.sha256,
+    }
+    for name, value in asked.items():
+        if card.get(name) != value:
+            raise BadOutput(f"The card says {name} {card.get(name)!r}; {value!r} was asked for.")
+    weights = (folder / "weights.safetensors").read_bytes()
+    if hashlib.sha256(weights).hexdigest() != card.get("weights_sha256"):
+        raise BadOutput("The weights on disk are not those that the card names.")
+    history = cast("list[object]", _object(folder / "history.json")["epochs"])
+    return TrainedMember(weights, card, history)
+
+
+def is_proposed(folder: Path) -> bool:
+    """Say whether an image's proposals are complete: their record is written last."""
+    return (folder / "proposals.json").exists()
+
+
+def read_proposed(folder: Path, case: Case) -> ProposedImage:
+    """Read an image's proposals, checking each map against the hash in its record."""
+    record = _object(folder / "proposals.json")
+    return ProposedImage(
+        image_id=UUID(case.image),
+        masks=tuple(_mask(folder, one) for one in cast("list[Plain]", record["proposals"])),
+        disagreement=float(cast("float", record["mean_disagreement"])),
+        disagreement_map=(folder / "disagreement.png").read_bytes(),
+    )
+
+
+def read_sealed(folder: Path, cases: tuple[Case, ...]) -> list[Plain]:
+    """Read the sealed counts and complete them by the background, from the size handed over."""
+    found = {
+        str(one["image"]): one
+        for one in cast("list[Plain]", _object(folder / "evaluation.json")["images"])
+    }
+    if found.keys() != {case.image for case in cases}:
+        raise BadOutput("The evaluation is not about the images that were handed over.")
+    return [_with_background(found[case.image], case) for case in cases]
+
+
+def _mask(folder: Path, one: Mapping[str, object]) -> ProposedMask:
+    network, kind = str(one["network"]), str(one["kind"])
+    data = (folder / f"{network}.{kind}.png").read_bytes()
+    if hashlib.sha256(decode_probability(data).tobytes()).hexdigest() != one["p8_sha256"]:
+        raise BadOutput(f"The map {network}.{kind} of {folder.name} is damaged.")
+    members = cast("list[tuple[str, int]]", one["members"])
+    return ProposedMask(network, kind, tuple((str(n), int(f)) for n, f in members), data)
+
+
+def _with_background(one: Plain, case: Case) -> Plain:
+    tp, fp, fn = (int(cast("int", one[name])) for name in ("tp", "fp", "fn"))
+    return {
+        "image": case.image,
+        "patient": case.patient,
+        "group": case.group,
+        "tp": tp,
+        "fp": fp,
+        "fn": fn,
+        "tn": case.height * case.width - tp - fp - fn,
+    }
+
+
+def _object(path: Path) -> Plain:
+    try:
+        data = json.loads(path.read_bytes())
+    except (OSError, ValueError) as error:
+        raise BadOutput(f"{path.name} cannot be read: {error}") from None
+    if not isinstance(data, dict):
+        raise BadOutput(f"{path.name} holds no object.")
+    return data

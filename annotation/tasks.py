@@ -1,0 +1,126 @@
+"""All Celery policy in one decorator, one call in each task, and the worker's own timer.
+
+A message is only a hint: the claim decides. Lost or doubled messages change nothing, since every
+worker sweeps for due rows by itself. Arguments are ids only.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterable
+from typing import Any
+from uuid import UUID
+
+from celery import shared_task
+from celery.signals import worker_ready, worker_shutting_down
+from celery.worker import state as worker_state
+from django.conf import settings
+from django.db import OperationalError, close_old_connections
+
+from annotation import loop
+from annotation.models import Intake, Release
+from annotation.services import claims, intake, release_freezing
+
+logger = logging.getLogger(__name__)
+_TRAINING = threading.BoundedSemaphore(settings.TRAIN_SLOTS)
+
+
+def durable_task(queue: str) -> Callable[[Callable[[str], None]], Any]:
+    """Acknowledge late, limit the time, retry a busy database three times; ids in, nothing out."""
+
+    def decorate(function: Callable[[str], None]) -> Any:
+        return shared_task(
+            name=f"annotation.{function.__name__}",
+            queue=queue,
+            acks_late=True,
+            reject_on_worker_lost=True,
+            ignore_result=True,
+            time_limit=settings.CELERY_TASK_TIME_LIMIT,
+            autoretry_for=(OperationalError,),
+            retry_backoff=2,
+            max_retries=3,
+        )(function)
+
+    return decorate
+
+
+@durable_task("train")
+def train_member(member_id: str) -> None:
+    """Train one ensemble member, unless this worker's slots are full: the row stays due."""
+    if not _TRAINING.acquire(blocking=False):
+        return
+    try:
+        loop.train_member(UUID(member_id))
+    finally:
+        _TRAINING.release()
+
+
+@durable_task("propose")
+def propose_round(round_id: str) -> None:
+    """Propose on a round's images."""
+    loop.propose_round(UUID(round_id))
+
+
+@durable_task("propose")
+def evaluate_round(round_id: str) -> None:
+    """Measure a round."""
+    loop.evaluate_round(UUID(round_id))
+
+
+@durable_task("io")
+def run_intake(intake_id: str) -> None:
+    """Import one upload."""
+    intake.run_intake(intake_id=UUID(intake_id))
+
+
+@durable_task("io")
+def run_release(release_id: str) -> None:
+    """Freeze one release."""
+    release_freezing.run_release(release_id=UUID(release_id))
+
+
+def dispatch_due(queues: Iterable[str], busy: Counter[str]) -> int:
+    """Send a hint for what is due, no more than this worker can begin now; return how many."""
+    due = loop.sweep()
+    claims.give_up(model=Intake, due=intake.DUE, state=Intake.State.FAILED)
+    claims.give_up(model=Release, due=release_freezing.DUE, state=Release.State.FAILED)
+    # Without the limit a row that waits for a free slot would be sent again at every sweep.
+    work = (
+        (train_member, due.members, settings.TRAIN_SLOTS),
+        (propose_round, due.proposing, 1),
+        (evaluate_round, due.evaluating, 1),
+        (run_intake, claims.due_ids(Intake, intake.DUE), 1),
+        (run_release, claims.due_ids(Release, release_freezing.DUE), 1),
+    )
+    known, sent = set(queues), 0
+    for task, ids, slots in work:
+        if task.queue not in known:
+            continue
+        for pk in ids[: max(0, slots - busy[task.name])]:
+            task.delay(str(pk))
+            sent += 1
+    return sent
+
+
+@worker_ready.connect
+def start_timer(sender: Any, **_: object) -> None:
+    """Sweep at once and then by the worker's own clock: no beat process is needed."""
+    queues = [queue.name for queue in sender.app.amqp.queues.consume_from.values()]
+
+    def sweep() -> None:
+        close_old_connections()
+        try:
+            busy = Counter(request.name for request in worker_state.reserved_requests)
+            dispatch_due(queues, busy)
+        except Exception:  # the timer drops a callback that raises, and with it all later work
+            logger.exception("the sweep failed; the next one tries again")
+
+    sender.timer.call_repeatedly(settings.SWEEP_SECONDS, sweep)
+
+
+@worker_shutting_down.connect
+def stop_children(**_: object) -> None:
+    """Let children save their state and give their rows back, so that a restart is quick."""
+    loop.STOPPING.set()

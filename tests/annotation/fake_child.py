@@ -1,0 +1,121 @@
+"""A child process that speaks mlloop's manifests, events and files, and learns nothing.
+
+`python fake_child.py [--fail N_TIMES_FILE] [--slow SECONDS] VERB --manifest M --out DIR`
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+
+from mlloop.manifest import read_evaluate, read_propose, read_train
+from mlloop.masks import encode_probability
+from mlloop.records import write_bytes, write_json
+
+
+def say(event: str, **values: object) -> None:
+    print(json.dumps({"event": event, **values}), flush=True)
+
+
+def train(options: argparse.Namespace) -> None:
+    manifest = read_train(options.manifest)
+    if (options.out / "card.json").exists():
+        return
+    for epoch in range(1, manifest.plan.epochs + 1):
+        time.sleep(options.slow)
+        say(
+            "epoch",
+            network=manifest.network.key,
+            fold=manifest.fold,
+            epoch=epoch,
+            epochs=manifest.plan.epochs,
+            loss=1.0 / epoch,
+            inner_dice=0.5,
+            seconds=1.0,
+            eta_seconds=1.0,
+        )
+    patients = sorted({case.patient for case in manifest.cases})
+    weights = json.dumps([manifest.network.key, manifest.fold, patients]).encode()
+    write_bytes(options.out / "weights.safetensors", weights)
+    write_json(options.out / "history.json", {"schema": 1, "epochs": [{"epoch": 1, "loss": 1.0}]})
+    card = {
+        "network": manifest.network.key,
+        "fold": manifest.fold,
+        "k": manifest.k,
+        "plan_sha256": manifest.plan.sha256,
+        "loaded_patients": patients,
+        "parent_patients": [],
+        "weights_sha256": hashlib.sha256(weights).hexdigest(),
+        "seconds": 1.0,
+    }
+    write_json(options.out / "card.json", card)
+
+
+def propose(options: argparse.Namespace) -> None:
+    manifest = read_propose(options.manifest)
+    for done, case in enumerate(manifest.cases, 1):
+        folder = options.out / case.image
+        if not (folder / "proposals.json").exists():
+            time.sleep(options.slow)
+            is_trained = case.patient in manifest.trained_patients
+            folds = [case.fold] if is_trained else list(range(manifest.k))
+            kind = "out_of_fold" if is_trained else "mean"
+            names = [(network.key, kind) for network in manifest.plan.networks]
+            p8 = np.zeros((manifest.plan.grid,) * 2, np.uint8)
+            p8[16:48, 16:48] = 200
+            records = []
+            for name, one in [*names, ("ensemble", "ensemble")]:
+                write_bytes(folder / f"{name}.{one}.png", encode_probability(p8))
+                keys = [name] if name != "ensemble" else [key for key, _ in names]
+                records.append(
+                    {
+                        "network": name,
+                        "kind": one,
+                        "members": [[key, fold] for key in keys for fold in folds],
+                        "file": f"{name}.{one}.png",
+                        "p8_sha256": hashlib.sha256(p8.tobytes()).hexdigest(),
+                    }
+                )
+            write_bytes(folder / "disagreement.png", encode_probability(p8 // 10))
+            write_json(
+                folder / "proposals.json",
+                {"schema": 1, "mean_disagreement": 0.01, "proposals": records},
+            )
+        say("progress", done=done, total=len(manifest.cases), eta_seconds=0.0)
+
+
+def evaluate(options: argparse.Namespace) -> None:
+    manifest = read_evaluate(options.manifest)
+    images = [
+        {"image": case.image, "patient": case.patient, "tp": 30, "fp": 10, "fn": 10}
+        for case in manifest.cases
+    ]
+    write_json(options.out / "evaluation.json", {"schema": 1, "images": images})
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--slow", type=float, default=0.0)
+    parser.add_argument("--fail", action="store_true")
+    parser.add_argument("--crash-once", type=Path)
+    parser.add_argument("verb")
+    parser.add_argument("--manifest", type=Path)
+    parser.add_argument("--out", type=Path)
+    options = parser.parse_args()
+    if options.fail:
+        say("error", code="planted", message="This failure was planted.")
+        sys.exit(1)
+    if options.crash_once and not options.crash_once.exists():
+        options.crash_once.touch()
+        sys.exit(3)
+    {"train": train, "propose": propose, "evaluate": evaluate}[options.verb](options)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,52 @@
+"""A small project to learn from, and learners that are quick: used by the round tests."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+from annotation.loop import Learner
+from annotation.models import Image, Project
+from mlloop.plan import Plan
+from mlloop.presets import tiny
+from tests.annotation.factories import disc, make_image, make_patient, make_reference
+
+FAKE = str(Path(__file__).with_name("fake_child.py"))
+
+
+def fake_learner(*options: str) -> Learner:
+    """Learn nothing, quickly."""
+    return Learner(command=(sys.executable, FAKE, *options))
+
+
+def small_plan(*, networks: int = 2, folds: int = 3) -> Plan:
+    """Two networks, three folds, a few steps."""
+    plan = tiny()
+    return replace(
+        plan, networks=plan.networks[:networks], folds=folds, steps=4, epochs=2, batch_size=2
+    )
+
+
+def fill_project(
+    project: Project, *, read: int = 6, unread: int = 2, controls: int = 2, sealed: int = 2
+) -> dict[str, list[Image]]:
+    """Add covid images with and without a reference, controls, and sealed reads."""
+    made: dict[str, list[Image]] = {"read": [], "unread": [], "controls": [], "sealed": []}
+    for i in range(read):
+        patient = make_patient(project, f"r{i}", fold=i % project.folds)
+        made["read"].append(make_image(project, patient=patient, seed=i))
+        make_reference(made["read"][-1], disc(radius=8 + i))
+    for i in range(unread):
+        patient = make_patient(project, f"u{i}", fold=i % project.folds)
+        made["unread"].append(make_image(project, patient=patient, seed=100 + i))
+    for i in range(controls):
+        patient = make_patient(project, f"c{i}", fold=i % project.folds)
+        made["controls"].append(
+            make_image(project, patient=patient, group="normal", seed=200 + i)
+        )
+    for i in range(sealed):
+        patient = make_patient(project, f"s{i}", split="sealed", fold=i % project.folds)
+        made["sealed"].append(make_image(project, patient=patient, seed=300 + i))
+        make_reference(made["sealed"][-1])
+    return made
