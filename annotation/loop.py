@@ -27,7 +27,7 @@ from annotation.selectors import manifests
 from annotation.selectors.labels import label_of
 from annotation.selectors.leaks import find_leaks
 from annotation.selectors.rounds import phase_progress
-from annotation.services import claims, round_metrics, round_results
+from annotation.services import claims, decisions, round_metrics, round_results
 from annotation.services.claims import Claim, ClaimLost
 from annotation.services.rounds import RUNNING, State
 from annotation.watch import Audience, MemberWatch, OnProgress, ProposeWatch, Say, Watch
@@ -185,6 +185,7 @@ def sweep() -> Due:
     """Move every running round on and list what is due, at most twenty rows of a kind."""
     for round in Round.objects.filter(state__in=RUNNING).select_related("project")[:100]:
         round_results.advance_round(round)
+    decisions.promote_unattended()
     waiting = Q(cancel_requested=False)
     return Due(
         members=claims.due_ids(EnsembleMember, _due_members()),

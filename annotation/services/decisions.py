@@ -5,6 +5,8 @@ Until promotion the former round serves. A round whose proposals leak is never p
 
 from __future__ import annotations
 
+import logging
+
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
@@ -13,6 +15,8 @@ from annotation.models import Round, User
 from annotation.selectors.leaks import find_leaks
 from annotation.services import audit
 from annotation.services.rounds import State, reason_or_invalid
+
+logger = logging.getLogger(__name__)
 
 
 def promote_round(*, round: Round, actor: User | None, reason: str) -> Round:
@@ -25,6 +29,21 @@ def promote_round(*, round: Round, actor: User | None, reason: str) -> Round:
             code="leak",
         )
     return _serve(round, actor, why, verb="promote_round", was=State.AWAITING_DECISION)
+
+
+def promote_unattended() -> None:
+    """Promote what awaits a decision in projects that promote by themselves: demonstrations.
+
+    A round that leaks stays where it is, for a person to refuse.
+    """
+    waiting = Round.objects.filter(
+        state=State.AWAITING_DECISION, project__promotes_itself=True
+    ).select_related("project")
+    for round in waiting[:20]:
+        try:
+            promote_round(round=round, actor=None, reason="The project promotes by itself.")
+        except Conflict as error:
+            logger.warning("round %s is not promoted: %s", round.id, error.sentence)
 
 
 @transaction.atomic
