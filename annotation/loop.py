@@ -165,7 +165,7 @@ def run_until_decision(
             return round
         if say and round.state != told:
             told = round.state
-            say(f"Round {round.number}: {round.get_state_display()}.")
+            say(f"Round {round.number}: {round.get_state_display().lower()}.")
         if not _work_once(round, learner, audience):
             time.sleep(0.5)
         if on_progress:

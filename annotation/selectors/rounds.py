@@ -169,7 +169,7 @@ def _steps(round: Round, members: list[EnsembleMember]) -> tuple[Step, ...]:
         f"{trained} of {len(members)} folds",
         f"{facts.get('propose_on', 0)} images",
         "sealed set" if sealed is None else f"sealed set, {sealed} images",
-        round.get_state_display() if round.state in _OVER else "by an engineer",
+        round.get_state_display().lower() if round.state in _OVER else "by an engineer",
     )
     return tuple(
         Step(name, detail, "done" if i < phase else "now" if i == phase else "waits")

@@ -109,7 +109,7 @@ def _decision(actor: User | None, why: str) -> dict[str, object]:
 
 def _not_now(round: Round, deed: str) -> str:
     round.refresh_from_db()
-    return f"Round {round.number} is {round.get_state_display()} and cannot be {deed}."
+    return f"Round {round.number} is {round.get_state_display().lower()} and cannot be {deed}."
 
 
 def _record(

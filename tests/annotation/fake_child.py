@@ -14,6 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
+sys.path.insert(0, str(Path(__file__).parents[2]))
+
 from mlloop.manifest import read_evaluate, read_propose, read_train
 from mlloop.masks import encode_probability
 from mlloop.records import write_bytes, write_json

@@ -52,8 +52,7 @@ def test_a_round_runs_from_plan_to_decision(planned: Round) -> None:
     assert Proposal.objects.filter(round=done).count() == 24
     kinds = dict(done.proposals.filter(image__patient__key="u0").values_list("network", "kind"))
     assert kinds == {
-        "unet-resnet18": "mean",
-        "unetplusplus-resnet18": "mean",
+        **{network.key: "mean" for network in small_plan().networks},
         "ensemble": "ensemble",
     }
 
@@ -68,10 +67,11 @@ def test_training_is_handed_only_the_other_folds(planned: Round) -> None:
 
 def test_metrics_say_what_they_are(planned: Round) -> None:
     done = loop.run_until_decision(planned, learner=fake_learner())
+    assert done.state == "awaiting_decision", done.failure
     sealed = done.metrics["sealed"]["pooled"]
     assert (sealed["value"], sealed["n"], sealed["convention"]) == (0.75, 2, "pooled")
     assert done.metrics["proposals"]["ensemble"]["per_image"]["n"] == 6
-    assert 0 < done.metrics["proposals"]["unet-resnet18"]["pooled"]["value"] < 1
+    assert 0 < done.metrics["proposals"][small_plan().networks[0].key]["pooled"]["value"] < 1
     assert done.metrics["leaks"] == 0
     assert {"training", "proposing", "evaluating", "total"} <= set(done.metrics["seconds"])
     document = json.loads(storage.read(done.evaluation_key))
