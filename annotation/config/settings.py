@@ -237,6 +237,9 @@ SPECTACULAR_SETTINGS = {
     },
 }
 
+# Who may read /metrics from another machine; empty: nobody.
+METRICS_TOKEN = os.environ.get("ROUNDTRUTH_METRICS_TOKEN", "")
+
 # A read-only handle for browser tests; never on a public server.
 SHOWS_TEST_HANDLE = os.environ.get("ROUNDTRUTH_TEST_HANDLE", "") == "1"
 

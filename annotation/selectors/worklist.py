@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import UUID
 
-from django.db.models import Exists, F, OuterRef, QuerySet
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
 from annotation.models import (
     Assignment,
@@ -45,6 +45,7 @@ class Desk:
     reader: User
     label: Label
     serving: Round | None
+    is_checking: bool = False  # a lease just inserted does not count against itself
 
 
 def desk_of(*, project: Project, reader: User) -> Desk:
@@ -63,6 +64,12 @@ def waiting_images(desk: Desk, purpose: str) -> QuerySet[Image, UUID]:
     """Return the ids of images that wait for `purpose`, the first to read first."""
     queue = _QUEUES.get(Purpose(purpose))
     return queue(desk) if queue else Image.objects.none().values_list("id", flat=True)
+
+
+def still_waits(desk: Desk, purpose: str, image_id: UUID) -> bool:
+    """Say, right after leasing an image, whether nobody had read it a moment before."""
+    checking = replace(desk, is_checking=True)
+    return waiting_images(checking, purpose).filter(id=image_id).exists()
 
 
 def waiting_counts(*, project: Project, reader: User) -> dict[str, int]:
@@ -89,7 +96,7 @@ def _images(desk: Desk, split: Split, purpose: Purpose) -> QuerySet[Image]:
         image=OuterRef("pk"), purpose=purpose, state=Assignment.State.OPEN
     )
     return Image.objects.filter(
-        ~Exists(held),
+        Q() if desk.is_checking else ~Exists(held),
         project=desk.project,
         group=Image.Group.COVID,
         withdrawn_at=None,
@@ -124,7 +131,7 @@ def _seeds_to_draw(desk: Desk) -> int:
     leased = Assignment.objects.filter(
         project=desk.project, purpose=Purpose.SEED, state=Assignment.State.OPEN
     )
-    size = desk.project.seed_size
+    size = desk.project.seed_size + desk.is_checking
     return size - drawn.order_by()[:size].count() - leased.order_by()[:size].count()
 
 

@@ -21,6 +21,11 @@ from annotation.permissions import Deed, may
 from annotation.selectors import worklist
 from annotation.services import audit, candidates
 
+
+class _AlreadyRead(Exception):
+    """Undo an insert that came too late."""
+
+
 _AT_ONCE = 20
 _TURNS = 50
 
@@ -241,6 +246,8 @@ def _lease_new(project: Project, reader: User, request: Request) -> Assignment |
             try:
                 with transaction.atomic():
                     return _insert(desk, purpose, image_id, is_prefetched, request)
+            except _AlreadyRead:
+                continue
             except IntegrityError:
                 if mine := _resume(project, reader, request):  # my other tab was faster
                     return mine
@@ -250,7 +257,7 @@ def _lease_new(project: Project, reader: User, request: Request) -> Assignment |
 def _insert(
     desk: worklist.Desk, purpose: str, image_id: UUID, is_prefetched: bool, request: Request
 ) -> Assignment:
-    return Assignment.objects.create(
+    assignment = Assignment.objects.create(
         project=desk.project,
         image_id=image_id,
         reader=desk.reader,
@@ -260,6 +267,11 @@ def _insert(
         is_prefetched=is_prefetched,
         lease_expires_at=request.expires_at,
     )
+    # Between the list and the insert another reader may have leased and submitted it: the open
+    # row is gone by then, so the constraint cannot tell. From here on it can, so look again.
+    if not worklist.still_waits(desk, purpose, image_id):
+        raise _AlreadyRead
+    return assignment
 
 
 def _free_place(project: Project, reader: User, request: Request) -> bool:

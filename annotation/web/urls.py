@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from annotation.web import account, home, images, intake, reading, releases
+from annotation.web import account, health, home, images, intake, reading, releases
 
 urlpatterns = [
+    *health.urlpatterns,
     *home.urlpatterns,
     *account.urlpatterns,
     *reading.urlpatterns,

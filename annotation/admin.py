@@ -1,0 +1,135 @@
+"""Accounts and projects for the administrator; what is append-only can only be looked at.
+
+Bytes, tokens, drafts, the robot's truth and every mask stay out of here.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.contrib import admin
+from django.contrib.auth.admin import UserAdmin
+from django.db.models import Model
+from django.http import HttpRequest
+
+from annotation.models import (
+    Annotation,
+    AuditEvent,
+    Membership,
+    Project,
+    Reference,
+    Release,
+    Round,
+    SplitEntry,
+    User,
+)
+
+if TYPE_CHECKING:  # generic for mypy only
+    _ModelAdmin = admin.ModelAdmin[Model]
+    _UserAdmin = UserAdmin[User]
+else:
+    _ModelAdmin, _UserAdmin = admin.ModelAdmin, UserAdmin
+
+
+class LookOnlyAdmin(_ModelAdmin):
+    """Show rows and change none; their services do that."""
+
+    list_per_page = 50
+    show_full_result_count = False
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+
+class AccountAdmin(_UserAdmin):
+    """Accounts; only a superuser makes a superuser or touches one."""
+
+    list_per_page = 50
+
+    def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> list[str]:
+        fixed = list(super().get_readonly_fields(request, obj))
+        if request.user.is_superuser:
+            return fixed
+        return [*fixed, "is_staff", "is_superuser", "groups", "user_permissions"]
+
+    def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        if obj is not None and obj.is_superuser and not request.user.is_superuser:
+            return False
+        return super().has_change_permission(request, obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        return False  # what a person did keeps their name: make the account inactive
+
+
+class ProjectAdmin(LookOnlyAdmin):
+    """Projects are made by the service; the guideline is what an administrator may edit."""
+
+    list_display = ("slug", "name")
+    fields = ("slug", "name", "time_zone", "guideline", "shows_file_names")
+    readonly_fields = ("slug",)
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return admin.ModelAdmin.has_change_permission(self, request, obj)
+
+
+class MembershipAdmin(LookOnlyAdmin):
+    """Who is in which project; the people page changes it, and writes it down."""
+
+    list_display = ("project", "user", "role")
+    list_select_related = ("project", "user")
+
+
+class AuditAdmin(LookOnlyAdmin):
+    """Who did what, newest first."""
+
+    list_display = ("created_at", "verb", "actor", "target")
+    list_select_related = ("actor",)
+    ordering = ("-created_at",)
+
+
+class AnnotationAdmin(LookOnlyAdmin):
+    """Submitted reads, without their masks."""
+
+    list_display = ("created_at", "verdict", "purpose", "reader")
+    list_select_related = ("reader",)
+    exclude = ("mask_key", "note")
+
+
+class ReferenceAdmin(LookOnlyAdmin):
+    """The chain of references, without their masks."""
+
+    list_display = ("created_at", "verdict", "method")
+    exclude = ("mask_key",)
+
+
+class RoundAdmin(LookOnlyAdmin):
+    """Rounds and where they stand."""
+
+    list_display = ("project", "number", "stage", "state")
+    list_select_related = ("project",)
+    exclude = ("snapshot_key", "evaluation_key", "claim_token")
+
+
+class ReleaseAdmin(LookOnlyAdmin):
+    """Releases and where they stand."""
+
+    list_display = ("project", "version", "state")
+    list_select_related = ("project",)
+    exclude = ("selection_key", "manifest_key", "claim_token")
+
+
+admin.site.register(User, AccountAdmin)
+admin.site.register(Project, ProjectAdmin)
+admin.site.register(Membership, MembershipAdmin)
+admin.site.register(AuditEvent, AuditAdmin)
+admin.site.register(SplitEntry, LookOnlyAdmin)
+admin.site.register(Annotation, AnnotationAdmin)
+admin.site.register(Reference, ReferenceAdmin)
+admin.site.register(Round, RoundAdmin)
+admin.site.register(Release, ReleaseAdmin)

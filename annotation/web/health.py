@@ -1,0 +1,98 @@
+"""Whether the server is well (/healthz) and what it is doing (/metrics); no name, no patient."""
+
+from __future__ import annotations
+
+import secrets
+from ipaddress import ip_address
+
+from django.conf import settings
+from django.db import DatabaseError, connection
+from django.db.models import Count
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.urls import path
+from django.views.decorators.http import require_safe
+
+from annotation.models import Annotation, Assignment, EnsembleMember, Intake, Round
+
+
+@require_safe
+def healthz(request: HttpRequest) -> JsonResponse:
+    """Answer 200 when the database answers and bytes can be stored, else 503."""
+    problems = [name for name, is_well in _CHECKS.items() if not is_well()]
+    response = JsonResponse(
+        {"status": "failing" if problems else "ok", "failing": problems},
+        status=503 if problems else 200,
+    )
+    response["Cache-Control"] = "no-store"
+    return response
+
+
+@require_safe
+def metrics(request: HttpRequest) -> HttpResponse:
+    """Answer in the Prometheus text format, to this machine or to the bearer of the token."""
+    if not _may_scrape(request):
+        raise Http404
+    lines = [
+        "# TYPE roundtruth_rows gauge",
+        *_lines("assignment", Assignment, "state"),
+        *_lines("annotation", Annotation, "verdict"),
+        *_lines("round", Round, "state"),
+        *_lines("ensemble_member", EnsembleMember, "state"),
+        *_lines("intake", Intake, "state"),
+    ]
+    response = HttpResponse("\n".join(lines) + "\n", content_type="text/plain; version=0.0.4")
+    response["Cache-Control"] = "no-store"
+    return response
+
+
+def _database_answers() -> bool:
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+            return bool(cursor.fetchone() == (1,))
+    except DatabaseError:
+        return False
+
+
+def _bytes_can_be_stored() -> bool:
+    probe = settings.DATA_ROOT / ".healthz"
+    try:
+        settings.DATA_ROOT.mkdir(parents=True, exist_ok=True)
+        probe.write_bytes(b"")
+    except OSError:
+        return False
+    return True
+
+
+_CHECKS = {"database": _database_answers, "storage": _bytes_can_be_stored}
+
+
+def _may_scrape(request: HttpRequest) -> bool:
+    given = request.headers.get("Authorization", "").removeprefix("Bearer ")
+    if settings.METRICS_TOKEN:
+        return secrets.compare_digest(given.encode(), settings.METRICS_TOKEN.encode())
+    # Behind a proxy on this machine every caller looks local, so a public server needs the token.
+    is_direct = not settings.IS_PUBLIC and "X-Forwarded-For" not in request.headers
+    return is_direct and _is_loopback(request.META.get("REMOTE_ADDR", ""))
+
+
+def _is_loopback(address: str) -> bool:
+    try:
+        return ip_address(address).is_loopback
+    except ValueError:
+        return False
+
+
+def _lines(
+    name: str,
+    model: type[Assignment | Annotation | Round | EnsembleMember | Intake],
+    by: str,
+) -> list[str]:
+    counted = model._default_manager.order_by().values_list(by).annotate(n=Count("pk"))
+    return [f'roundtruth_rows{{kind="{name}",{by}="{value}"}} {n}' for value, n in sorted(counted)]
+
+
+urlpatterns = [
+    path("healthz", healthz, name="healthz"),
+    path("metrics", metrics, name="metrics"),
+]
