@@ -88,6 +88,7 @@ def _framework_problem(error: exceptions.APIException) -> HttpResponse:
     if isinstance(error, exceptions.ValidationError):
         status = HTTPStatus.UNPROCESSABLE_ENTITY
         field, detail = next(_complaints(error.detail), (None, "The request is not valid."))
+    detail = detail if detail.endswith((".", "!", "?")) else f"{detail}."
     response = problem(status, code=_code(error, status), detail=detail, field=field)
     if header := getattr(error, "auth_header", None):
         response["WWW-Authenticate"] = header
