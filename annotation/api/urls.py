@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import URLPattern, path, re_path
 from drf_spectacular.views import SpectacularAPIView
 
-from annotation.api import releases
+from annotation.api import releases, rounds
 from annotation.api.schema import DocsView
 from annotation.api.views import assignments, candidates, images, projects, tokens, unknown
 
@@ -42,6 +42,7 @@ urlpatterns: list[URLPattern] = [
     path(f"{_CASE}submit/", assignments.SubmitView.as_view(), name="submit"),
     path(f"{_CASE}reassign/", assignments.ReassignView.as_view(), name="reassign"),
     *releases.urlpatterns,
+    *rounds.urlpatterns,
     path("schema/", SpectacularAPIView.as_view(), name="schema"),
     path("docs/", DocsView.as_view(), name="docs"),
     re_path(r"^.*$", unknown.UnknownView.as_view(), name="unknown"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from annotation.web import account, health, home, images, intake, reading, releases
+from annotation.web import account, health, home, images, intake, reading, releases, rounds
 
 urlpatterns = [
     *health.urlpatterns,
@@ -10,6 +10,7 @@ urlpatterns = [
     *account.urlpatterns,
     *reading.urlpatterns,
     *releases.urlpatterns,
+    *rounds.urlpatterns,
     *images.urlpatterns,
     *intake.urlpatterns,
 ]

@@ -1,0 +1,97 @@
+"""Start the next round of a project, or go on with the open one; with --wait, do its work here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from django.core.management.base import CommandParser
+
+from annotation import loop
+from annotation.management.console import (
+    Outcome,
+    Progress,
+    Verb,
+    named_account,
+    named_project,
+)
+from annotation.models import Project, Round, User
+from annotation.services.rounds import RUNNING, plan_round
+from annotation.watch import OnProgress
+from mlloop.presets import PRESETS, preset
+
+
+class Command(Verb):
+    help = (
+        "Plan the next round from the references there are. A worker does the work; with --wait it "
+        "is done here, beside any worker, until the round awaits its decision."
+    )
+
+    def add_options(self, parser: CommandParser) -> None:
+        parser.add_argument("--project", required=True, metavar="SLUG")
+        parser.add_argument("--wait", action="store_true", help="train, propose and evaluate here")
+        parser.add_argument(
+            "--preset", choices=sorted(PRESETS), help="the project's own by default"
+        )
+        parser.add_argument("--seed", type=int, help="of the networks; the plan's by default")
+        parser.add_argument("--as", dest="account", metavar="NAME", help="who starts it")
+
+    def run(self, options: Mapping[str, object]) -> Outcome:
+        project = named_project(options["project"])
+        actor = named_account(options["account"])
+        round = _open_round(project) if options["wait"] else None
+        round = round or _planned(project, actor, options)
+        if not options["wait"]:
+            return Outcome(_facts(round), [f"Round {round.number} is planned. {round.folds_note}"])
+        with self.progress(f"round {round.number}", unit="step") as show:
+            round = loop.run_until_decision(round, on_progress=_shown(show))
+        refusal = "" if round.state == Round.State.AWAITING_DECISION else _why_not(round)
+        return Outcome(_facts(round), _lines(round), refusal)
+
+
+def _open_round(project: Project) -> Round | None:
+    """Return the round that was interrupted, or is being worked on by somebody else."""
+    return project.rounds.filter(state__in=RUNNING).first()
+
+
+def _planned(project: Project, actor: User | None, options: Mapping[str, object]) -> Round:
+    plan = preset(str(options["preset"])) if options["preset"] else None
+    seed = None if options["seed"] is None else int(str(options["seed"]))
+    return plan_round(project=project, actor=actor, plan=plan, seed=seed)
+
+
+def _shown(show: Progress) -> OnProgress:
+    def on_progress(_phase: str, done: int, total: int) -> None:
+        show(done, total)
+
+    return on_progress
+
+
+def _facts(round: Round) -> dict[str, object]:
+    return {
+        "project": round.project.slug,
+        "number": round.number,
+        "stage": round.stage,
+        "state": round.state,
+        "folds": round.folds,
+        "folds_note": round.folds_note,
+        "members": round.members.count(),
+        "n_train": round.n_train,
+        "failure": round.failure,
+        "metrics": round.metrics,
+    }
+
+
+def _lines(round: Round) -> list[str]:
+    lines = [f"Round {round.number} is {round.get_state_display().lower()}. {round.folds_note}"]
+    for name, figures in {"sealed": round.metrics.get("sealed", {})}.items():
+        for convention, one in figures.items():
+            if one["value"] is not None:
+                lines.append(
+                    f"Dice {name} {convention}: {one['value']:.3f} "
+                    f"({one['ci_low']:.3f} to {one['ci_high']:.3f}), n = {one['n']}"
+                )
+    return lines
+
+
+def _why_not(round: Round) -> str:
+    return f"Round {round.number} {round.get_state_display().lower()}: {round.failure or 'stopped'}"
