@@ -1,0 +1,181 @@
+"""Chromium, a live server on a database file, and readers at work in it."""
+
+from __future__ import annotations
+
+import base64
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from django.conf import LazySettings
+from django.conf import settings as django_settings
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, Playwright, sync_playwright
+from pytest_django.live_server_helper import LiveServer
+
+from annotation.models import Project, User
+
+# Playwright's loop runs in this thread; the tests' own queries are no coroutine's.
+os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
+
+FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+WAIT_SECONDS = 30.0
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Put the test database into a file: the server's threads must not share one connection."""
+    default = django_settings.DATABASES["default"]
+    if default["ENGINE"].endswith("sqlite3"):
+        default.setdefault("TEST", {})["NAME"] = str(tmp_path_factory.mktemp("db") / "test.sqlite3")
+
+
+@pytest.fixture(scope="session")
+def playwright_driver() -> Iterator[Playwright]:
+    with sync_playwright() as playwright:
+        yield playwright
+
+
+@pytest.fixture(scope="session")
+def chromium(playwright_driver: Playwright) -> Iterator[Browser]:
+    path = (
+        os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+    )
+    if path is None:
+        pytest.skip("Chromium is not installed.")
+    browser = playwright_driver.chromium.launch(executable_path=path, args=FLAGS)
+    yield browser
+    browser.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """A page with the reading room, and what its read-only test handle says."""
+
+    page: Page
+
+    def ask(self, expression: str) -> object:
+        return self.page.evaluate(f"() => {expression}")
+
+    def wait(self, expression: str) -> object:
+        """Poll from outside: the page's policy forbids the eval that Playwright would poll with."""
+        end = time.monotonic() + WAIT_SECONDS
+        while time.monotonic() < end:
+            if value := self.ask(f"window.roundtruth ? ({expression}) : null"):
+                return value
+            time.sleep(0.02)
+        state = self.ask("window.roundtruth?.state()")
+        raise AssertionError(f"waited in vain for {expression}; the room says {state}")
+
+    def wait_open(self) -> dict:
+        """Wait for a case with its film and return the case."""
+        self.wait("window.roundtruth.state().hasFilm")
+        return self.state()["current"]
+
+    def wait_saved(self) -> None:
+        self.wait(
+            "window.roundtruth.state().save.phase === 'saved' && "
+            "window.roundtruth.state().save.savedStroke > 0"
+        )
+
+    def wait_kept(self, stroke: int) -> None:
+        self.wait(f"window.roundtruth.state().keptStroke >= {stroke}")
+
+    def state(self) -> dict:
+        return self.ask("window.roundtruth.state()")
+
+    def mask(self) -> npt.NDArray[np.bool_]:
+        size = self.ask("window.roundtruth.mask.size()")
+        data = base64.b64decode(self.ask("window.roundtruth.mask.base64()"))
+        return np.frombuffer(data, np.uint8).reshape(size["height"], size["width"]) > 0
+
+    def on_screen(self, x: float, y: float) -> tuple[float, float]:
+        at = self.ask(f"window.roundtruth.imageToScreen({x}, {y})")
+        return at["x"], at["y"]
+
+    def drag(
+        self, *points: tuple[float, float], button: str = "left", release: bool = True
+    ) -> None:
+        """Draw through image points with real pointer events."""
+        mouse = self.page.mouse
+        mouse.move(*self.on_screen(*points[0]))
+        mouse.down(button=button)
+        for point in points[1:]:
+            mouse.move(*self.on_screen(*point), steps=6)
+        if release:
+            mouse.up(button=button)
+
+    def button(self, name: str) -> Locator:
+        return self.page.get_by_role("button", name=name, exact=True)
+
+
+class Errors(list[str]):
+    """What the pages complained about; a browser test fails when there is any."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReadingRoom:
+    """Opens browsers for readers."""
+
+    browser: Browser
+    server: LiveServer
+    project: Project
+    errors: Errors
+
+    def sign_in(self, reader: User, **options: object) -> BrowserContext:
+        """Sign in by the form, as a person does."""
+        context = self.browser.new_context(
+            **{"viewport": {"width": 1440, "height": 900}, **options}  # type: ignore[arg-type]
+        )
+        page = context.new_page()
+        page.goto(f"{self.server.url}/accounts/login/")
+        page.get_by_label("Account name").fill(reader.username)
+        page.get_by_label("Password").fill("pass")
+        page.get_by_role("button", name="Sign in").click()
+        page.wait_for_url(lambda url: "/login" not in url)
+        page.close()
+        return context
+
+    def open(self, context: BrowserContext) -> Desk:
+        page = context.new_page()
+        page.on("pageerror", lambda error: self.errors.append(str(error)))
+        page.goto(f"{self.server.url}/p/{self.project.slug}/read/")
+        return Desk(page)
+
+
+@pytest.fixture
+def reading_room(
+    committed_db: None,
+    live_server: LiveServer,
+    settings: LazySettings,
+    project: Project,
+    chromium: Browser,
+) -> Iterator[ReadingRoom]:
+    if not (Path(settings.FRONTEND_DIST) / ".vite" / "manifest.json").exists():
+        pytest.fail("The editor is not built: run `make setup` first.")
+    settings.SHOWS_TEST_HANDLE = True
+    settings.ACCOUNT_RATE_LIMITS = False  # every test signs in from one address
+    errors = Errors()
+    yield ReadingRoom(chromium, live_server, project, errors)
+    for context in chromium.contexts:
+        context.close()
+    assert errors == []
+
+
+@pytest.fixture
+def reader(reading_room: ReadingRoom, member: Callable[..., User]) -> User:
+    return member("reader")
