@@ -1,0 +1,112 @@
+"""The bare loops: the least work that a path cannot do without, by the libraries alone.
+
+Nothing of `annotation` or `mlloop` is imported here, or the bench would measure itself.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import io
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import segmentation_models_pytorch as smp
+import torch
+from django.db import connection
+from PIL import Image
+from torch import Tensor, nn
+
+FAMILIES = {
+    "unet": smp.Unet,
+    "unetplusplus": smp.UnetPlusPlus,
+    "linknet": smp.Linknet,
+    "manet": smp.MAnet,
+}
+
+
+def decode_and_hash(path: Path) -> str:
+    """Read one file, decode it and hash its pixels."""
+    with Image.open(io.BytesIO(path.read_bytes())) as opened:
+        pixels = np.asarray(opened)
+    return hashlib.sha256(np.ascontiguousarray(pixels).data).hexdigest()
+
+
+def decode_encode_write(png: bytes, path: Path) -> None:
+    """Decode a 1-bit mask, encode it with 8 bits, and bring it to the disk."""
+    with Image.open(io.BytesIO(png)) as opened:
+        mask = opened.convert("L")
+    out = io.BytesIO()
+    mask.save(out, "PNG", compress_level=1)
+    with path.open("wb") as handle:
+        handle.write(out.getvalue())
+        handle.flush()
+        os.fsync(handle.fileno())
+
+
+def query(sql: str, parameters: tuple[Any, ...]) -> list[tuple[object, ...]]:
+    """Send one query and fetch what it finds."""
+    with connection.cursor() as cursor:
+        cursor.execute(sql, parameters)
+        return list(cursor.fetchall())
+
+
+def network(
+    decoder: str, encoder: str, channels: tuple[int, ...], *, device: torch.device
+) -> nn.Module:
+    """Build the library's network for three input planes and one mask, channels last."""
+    shape = {} if decoder == "linknet" else {"decoder_channels": channels}
+    body: nn.Module = FAMILIES[decoder](
+        encoder,
+        encoder_depth=len(channels),
+        encoder_weights=None,
+        in_channels=3,
+        classes=1,
+        **shape,
+    )
+    return body.to(device).to(memory_format=torch.channels_last)
+
+
+class TrainingLoop:
+    """The loop of every tutorial: forward, loss, backward, step, on one batch that is there."""
+
+    def __init__(
+        self, body: nn.Module, images: Tensor, targets: Tensor, *, is_bfloat16: bool
+    ) -> None:
+        self._body = body.train()
+        self._images = images.contiguous(memory_format=torch.channels_last)
+        self._targets = targets
+        self._is_bfloat16 = is_bfloat16
+        self._optimiser = torch.optim.AdamW(body.parameters(), lr=1e-3, weight_decay=0.01)
+        self._dice = smp.losses.DiceLoss("binary")
+        self._cross_entropy = nn.BCEWithLogitsLoss()
+
+    def step(self) -> float:
+        """Do one optimiser step and return the loss."""
+        with autocast(self._images.device, is_bfloat16=self._is_bfloat16):
+            logits = self._body(self._images)
+        logits = logits.float()
+        loss = self._cross_entropy(logits, self._targets) + self._dice(logits, self._targets)
+        self._optimiser.zero_grad()
+        loss.backward()
+        self._optimiser.step()
+        return float(loss.item())
+
+
+@torch.inference_mode()
+def forward(body: nn.Module, images: Tensor, *, is_bfloat16: bool) -> Tensor:
+    """Do one forward pass of a batch `(N, 3, grid, grid)`."""
+    with autocast(images.device, is_bfloat16=is_bfloat16):
+        logits: Tensor = body(images)
+    return logits
+
+
+def autocast(
+    device: torch.device, *, is_bfloat16: bool
+) -> contextlib.AbstractContextManager[object]:
+    """Compute in bfloat16 where the measured path does."""
+    if not is_bfloat16:
+        return contextlib.nullcontext()
+    return torch.autocast(device.type, dtype=torch.bfloat16)

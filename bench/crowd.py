@@ -1,0 +1,214 @@
+"""A project of the size that a hospital has: rows only, no file for each of them.
+
+Built by bulk inserts, since only the number of rows and their indexes matter to a query.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import random
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import UUID
+
+import numpy as np
+import numpy.typing as npt
+from django.db import connection, models
+from django.utils import timezone
+
+from annotation import storage
+from annotation.models import (
+    Image,
+    Label,
+    Membership,
+    Patient,
+    Project,
+    Proposal,
+    Reference,
+    Round,
+    Split,
+    Study,
+    User,
+    Verdict,
+)
+from annotation.selectors.labels import label_of
+from annotation.selectors.worklist import READING_LABEL, reading_order
+from annotation.services.projects import create_project
+from mlloop.masks import encode_probability
+from mlloop.presets import preset
+
+SIDE = 2048
+_NETWORKS = ("network-a", "network-b", "network-c", "network-d")
+_FILMS = 2  # of each patient
+_BATCH = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Crowd:
+    """A project with a serving round, and readers and a curator of it."""
+
+    project: Project
+    round: Round
+    label: Label
+    readers: list[User]
+    curator: User
+
+
+def crowd(*, slug: str, images: int, readers: int) -> Crowd:
+    """Make a project with so many images of 2048x2048, each with five proposals."""
+    project = create_project(slug=slug, name=slug, actor=None)
+    round_ = Round.objects.create(
+        project=project,
+        number=1,
+        stage=Round.Stage.LATER,
+        state=Round.State.SERVING,
+        plan=preset("cpu").to_json(),
+        folds=3,
+        snapshot_key="",
+    )
+    label = label_of(project, READING_LABEL)
+    probability_key = storage.put(project.id, encode_probability(_blobs()))
+    draw = random.Random(0)
+    born = itertools.count()
+    for start in range(0, images, _BATCH * _FILMS):
+        patients = _patients(project, min(_BATCH, (images - start + 1) // _FILMS), draw)
+        rows = _images(project, patients, draw, born)
+        _insert(_proposals(round_, label, rows, probability_key, draw))
+        _insert(_references(label, rows, draw))
+    _analyze()
+    people = [User(username=f"{slug}-{n}") for n in range(readers + 1)]
+    _insert(people)
+    roles = [Membership.Role.CURATOR, *[Membership.Role.READER] * readers]
+    _insert(
+        Membership(project=project, user=person, role=role)
+        for person, role in zip(people, roles, strict=True)
+    )
+    return Crowd(project, round_, label, people[1:], people[0])
+
+
+def _insert(rows: Iterable[models.Model]) -> None:
+    found = list(rows)
+    if found:
+        type(found[0])._default_manager.bulk_create(found, batch_size=_BATCH)
+
+
+def _patients(project: Project, count: int, draw: random.Random) -> list[Patient]:
+    keys = [f"patient-{draw.getrandbits(64):016x}" for _ in range(count)]
+    rows = [
+        Patient(
+            project=project,
+            key=key,
+            split=Split.SEALED if draw.random() < 0.2 else Split.TRAIN,
+            fold=draw.randrange(project.folds),
+            reading_order=reading_order(split_seed=project.split_seed, key=key),
+        )
+        for key in keys
+    ]
+    _insert(rows)
+    return rows
+
+
+def _images(
+    project: Project, patients: list[Patient], draw: random.Random, born: itertools.count[int]
+) -> list[Image]:
+    studies = [Study(patient=patient, day=day) for patient in patients for day in range(_FILMS)]
+    _insert(studies)
+    groups = [draw.choices(Image.Group.values, (4, 4, 2))[0] for _ in patients]
+    rows = [
+        _image(project, study, groups[place // _FILMS], next(born))
+        for place, study in enumerate(studies)
+    ]
+    _insert(rows)
+    return rows
+
+
+def _image(project: Project, study: Study, group: str, number: int) -> Image:
+    digest = hashlib.sha256(f"{project.slug} {number}".encode()).hexdigest()
+    key = f"projects/{project.id}/sha256/{digest[:2]}/{digest}"
+    return Image(
+        created_at=timezone.now() + timedelta(milliseconds=number),
+        project=project,
+        study=study,
+        patient=study.patient,
+        group=group,
+        view_position="AP",
+        width=SIDE,
+        height=SIDE,
+        bits=16,
+        window_center=32768.0,
+        window_width=65536.0,
+        pixel_sha256=digest,
+        perceptual_hash=digest[:16],
+        pixels_key=key,
+        preview_key=key,
+        thumbnail_key=key,
+        file_name=f"{digest[:12]}.png",
+        source="phantom",
+    )
+
+
+def _proposals(
+    round_: Round, label: Label, rows: list[Image], probability_key: str, draw: random.Random
+) -> list[Proposal]:
+    """Four networks and their ensemble for each image; sealed ones have none."""
+    kinds = [(name, Proposal.Kind.MEAN) for name in _NETWORKS]
+    return [
+        Proposal(
+            round=round_,
+            image=image,
+            label=label,
+            network=network,
+            kind=kind,
+            members=[[network, fold] for fold in range(3)],
+            probability_key=probability_key,
+            disagreement=draw.random() if kind == Proposal.Kind.ENSEMBLE else None,
+            threshold=128,
+        )
+        for image in rows
+        if image.patient.split == Split.TRAIN
+        for network, kind in [*kinds, ("ensemble", Proposal.Kind.ENSEMBLE)]
+    ]
+
+
+def _references(label: Label, rows: list[Image], draw: random.Random) -> list[Reference]:
+    """Let a third of the images be read already."""
+    return [
+        Reference(
+            project=image.project,
+            image=image,
+            label=label,
+            method=Reference.Method.SINGLE,
+            verdict=Verdict.PICKED,
+            mask_key=image.pixels_key,
+        )
+        for image in rows
+        if image.group == Image.Group.COVID and draw.random() < 1 / 3
+    ]
+
+
+def _blobs() -> npt.NDArray[np.uint8]:
+    """Draw two soft spots on the networks' grid, about as much mask as a sick lung has."""
+    y, x = np.mgrid[0:128, 0:128]
+    left = np.exp(-((x - 38) ** 2 + (y - 80) ** 2) / 300)
+    right = np.exp(-((x - 92) ** 2 + (y - 70) ** 2) / 500)
+    spots: npt.NDArray[np.float64] = np.maximum(left, right)
+    return np.floor(255 * spots + 0.5).astype(np.uint8)
+
+
+def _analyze() -> None:
+    # A server's autovacuum would have done it long before so many rows were in.
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("ANALYZE")
+
+
+def serving_query(crowd: Crowd) -> tuple[str, tuple[UUID | str, ...]]:
+    """Return the one indexed query that finds the most disputed image, as SQL."""
+    found = (
+        Image.objects.filter(proposals__round=crowd.round, proposals__kind=Proposal.Kind.ENSEMBLE)
+        .order_by("-proposals__disagreement")[:1]
+        .query.sql_with_params()
+    )
+    return found[0], tuple(found[1])

@@ -1,0 +1,74 @@
+"""A house of its own for each run: a fresh data root and a fresh database, both thrown away.
+
+Call `opened` before anything of Django is imported; no other database is ever written.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import platform
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import django
+from django.conf import settings
+from django.db import connection
+
+from mlloop.devices import DeviceChoice
+
+ROOT = Path(__file__).resolve().parents[1]
+OUT = ROOT / "var" / "bench"
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How large the material is, where it lies, and where networks run."""
+
+    folder: Path
+    images: int
+    device: DeviceChoice
+
+
+@contextlib.contextmanager
+def opened() -> Iterator[Path]:
+    """Start Django on an empty database in an empty folder, beside the report, on the same disk.
+
+    With DATABASE_URL the server is used, but a database that this run makes and drops.
+    """
+    OUT.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="run-", dir=OUT) as name:
+        os.environ["ROUNDTRUTH_VAR"] = name
+        os.environ["DJANGO_SETTINGS_MODULE"] = "annotation.config.settings"
+        os.environ.setdefault("ROUNDTRUTH_LOG_LEVEL", "WARNING")
+        django.setup()
+        is_sqlite = connection.vendor == "sqlite"
+        own = str(Path(name) / "bench.sqlite3") if is_sqlite else f"bench_{os.getpid()}"
+        connection.settings_dict["TEST"]["NAME"] = own
+        before = str(settings.DATABASES["default"]["NAME"])
+        connection.creation.create_test_db(verbosity=0, autoclobber=True, serialize=False)
+        try:
+            yield Path(name)
+        finally:
+            connection.creation.destroy_test_db(before, verbosity=0)
+
+
+def machine() -> str:
+    """Name the processor and its cores."""
+    return f"{_processor()}, {os.cpu_count()} cores"
+
+
+def machine_and_database() -> str:
+    """Name the processor and the database."""
+    return f"{machine()}, {connection.vendor}"
+
+
+def _processor() -> str:
+    info = Path("/proc/cpuinfo")
+    if info.is_file():
+        for line in info.read_text().splitlines():
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    return platform.processor() or platform.machine()

@@ -1,0 +1,56 @@
+"""Phantoms on disk, drawn once a run, and the same as cases for the learning side."""
+
+from __future__ import annotations
+
+import csv
+import functools
+from pathlib import Path
+from typing import cast
+
+from fixtures.cohort import write_cohort
+from mlloop.manifest import Case, Group
+
+SIDE = 1024
+_PATIENTS = 24
+_SEED = 20200927
+
+
+@functools.cache
+def cohort(folder: Path) -> Path:
+    """Return a folder of phantoms with masks and metadata.csv, as the importer takes it."""
+    place = folder / "cohort"
+    write_cohort(place, patients=_PATIENTS, seed=_SEED, size=SIDE, max_films=2)
+    return place
+
+
+def films(place: Path) -> list[list[Path]]:
+    """Return the files of each film, the radiograph first and then its masks."""
+    found = []
+    for line in _lines(place):
+        names = (line["image"], line["infection_mask"], line["lung_mask"])
+        found.append([place / name for name in names if name])
+    return found
+
+
+def cases(place: Path, *, k: int) -> tuple[Case, ...]:
+    """Return the films whose infection is known as cases, whole patients dealt to k folds."""
+    lines = [line for line in _lines(place) if line["infection_mask"]]
+    patients = sorted({line["patient_id"] for line in lines})
+    return tuple(
+        Case(
+            image=Path(line["image"]).stem,
+            patient=line["patient_id"],
+            group=cast(Group, line["group"]),
+            fold=patients.index(line["patient_id"]) % k,
+            image_path=str(place / line["image"]),
+            mask_path=str(place / line["infection_mask"]),
+            height=int(line["height"]),
+            width=int(line["width"]),
+        )
+        for line in lines
+    )
+
+
+def _lines(place: Path) -> list[dict[str, str]]:
+    with (place / "metadata.csv").open(newline="", encoding="utf-8") as handle:
+        return list(csv.DictReader(handle))

@@ -1,0 +1,108 @@
+"""Proposing, with everything it reads and writes, against its forward passes alone."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import statistics
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from bench import bare
+from bench.house import Options
+from bench.material import cases, cohort
+from bench.measure import Bar, Row, alternate, ratio, row, seconds
+from bench.training import device_name, with_planes
+from mlloop.devices import Device, prepare
+from mlloop.events import EventValue
+from mlloop.manifest import Case, MemberRef, NetworkPlan, Plan, ProposeManifest
+from mlloop.networks import build_network, save_tensors
+from mlloop.presets import preset
+from mlloop.proposing import CHUNK, propose
+
+BAR = Bar(">=", 0.9)
+_IMAGES = 3 * CHUNK
+_numbers = itertools.count()
+
+
+def measure(options: Options) -> list[Row]:
+    """Propose on unread films with every fold of every network of the `cpu` plan."""
+    plan = preset("cpu")
+    device = prepare(plan, choice=options.device)
+    manifest = ProposeManifest(
+        round=1,
+        plan=plan,
+        k=plan.folds,
+        members=_members(plan, options.folder),
+        cases=_cases(cohort(options.folder), plan.folds),
+        trained_patients=(),
+    )
+    bodies = [_bare_network(network, device) for network in plan.networks]
+    batch = torch.rand(CHUNK, 1, plan.grid, plan.grid)
+
+    def proposed() -> float:
+        out = options.folder / f"proposals-{next(_numbers)}"
+        return seconds(
+            lambda: propose(manifest, out, device=device, emit=_silent, stop=lambda: False)
+        )
+
+    def passed() -> float:
+        return seconds(lambda: _forward(bodies, with_planes(batch), manifest, device))
+
+    ours, plain = alternate(proposed, passed)
+    name = device_name(device)
+    return [
+        row("proposing.ratio", ratio(plain, ours), "x bare", bar=BAR, device=name),
+        row("proposing.images_per_s", _IMAGES / statistics.median(ours), "images/s", device=name),
+        row("proposing.bare_images_per_s", _IMAGES / statistics.median(plain), "images/s",
+            device=name),
+    ]  # fmt: skip
+
+
+def _forward(
+    bodies: list[nn.Module], batch: Tensor, manifest: ProposeManifest, device: Device
+) -> None:
+    """Do as many forward passes as the manifest needs, the mirrored ones of a flip test too."""
+    passes = manifest.k * (_IMAGES // CHUNK) * (2 if manifest.plan.flip_test else 1)
+    for body in bodies:
+        for _ in range(passes):
+            logits = bare.forward(
+                body,
+                batch.to(device.torch_device),
+                is_bfloat16=device.precision == "bfloat16",
+            )
+        logits.sum().item()  # wait for a GPU
+
+
+def _bare_network(network: NetworkPlan, device: Device) -> nn.Module:
+    return bare.network(
+        network.decoder, network.encoder, network.decoder_channels, device=device.torch_device
+    ).eval()
+
+
+def _cases(place: Path, k: int) -> tuple[Case, ...]:
+    """Return as many cases as are measured; a film that comes again is decoded again."""
+    again = itertools.cycle(cases(place, k=k))
+    return tuple(
+        replace(case, image=f"film-{n}", mask_path=None)
+        for n, case in enumerate(itertools.islice(again, _IMAGES))
+    )
+
+
+def _members(plan: Plan, folder: Path) -> tuple[MemberRef, ...]:
+    """Write fresh networks as trained ones: the time does not depend on what they learned."""
+    found = []
+    for network in plan.networks:
+        for fold in range(plan.folds):
+            path = folder / f"{network.key}-{fold}.safetensors"
+            save_tensors(path, build_network(network).state_dict())
+            digest = hashlib.sha256(path.read_bytes()).hexdigest()
+            found.append(MemberRef(network.key, fold, str(path), str(path), digest))
+    return tuple(found)
+
+
+def _silent(event: str, /, **values: EventValue) -> None:
+    del event, values

@@ -1,0 +1,162 @@
+"""A training step against a bare loop on the same batch, and epochs against their steps alone."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable
+from pathlib import Path
+from unittest import mock
+
+import torch
+from torch import Tensor
+
+from bench import bare
+from bench.house import Options, machine
+from bench.material import cases, cohort
+from bench.measure import Bar, Row, alternate, ratio, row, seconds
+from mlloop import training
+from mlloop.checkpoint import TrainingState
+from mlloop.dataset import CaseReader, batch_cases, split_cases, training_batch
+from mlloop.devices import Device, prepare
+from mlloop.events import EventValue
+from mlloop.manifest import NetworkPlan, TrainManifest
+from mlloop.networks import build_network
+from mlloop.presets import preset
+from mlloop.schedule import member_seed
+from mlloop.training import Run, train_step
+
+STEP_BAR = Bar("<=", 1.1)
+EPOCH_BAR = Bar(">=", 0.85)
+_STEPS = 4  # in one turn
+_FOLD, _K = 0, 3
+
+Batch = tuple[Tensor, Tensor]
+
+
+def measure(options: Options) -> list[Row]:
+    """Measure each network of the `cpu` plan, and loading where a step is shortest."""
+    plan = preset("cpu")
+    device = prepare(plan, choice=options.device)
+    name = device_name(device)
+    place = cohort(options.folder)
+    rows, millis = [], {}
+    for network in plan.networks:
+        run, state = _member(network, place, device)
+        ours, plain = alternate(*_step_loops(run, state))
+        millis[network] = 1e3 * statistics.median(ours) / _STEPS
+        bare_millis = 1e3 * statistics.median(plain) / _STEPS
+        rows += [
+            row(f"training.step_ratio.{network.key}", ratio(ours, plain), "x bare",
+                bar=STEP_BAR, device=name),
+            row(f"training.step_ms.{network.key}", millis[network], "ms", device=name),
+            row(f"training.bare_step_ms.{network.key}", bare_millis, "ms", device=name),
+        ]  # fmt: skip
+    worst = max(r.value for r in rows if r.name.startswith("training.step_ratio"))
+    head = row("training.step_ratio", worst, "x bare, worst network", bar=STEP_BAR, device=name)
+    # What loading costs weighs most where a step is short.
+    fastest = min(millis, key=lambda network: millis[network])
+    return [head, *rows, *_epochs(*_member(fastest, place, device), name)]
+
+
+def device_name(device: Device) -> str:
+    """Name the processor that the networks ran on, the number type and the threads."""
+    if device.torch_device.type == "cuda":
+        return f"{torch.cuda.get_device_name()}, {device.precision}"
+    return f"{machine()}, {torch.get_num_threads()} thread, {device.precision}"
+
+
+def _member(network: NetworkPlan, place: Path, device: Device) -> tuple[Run, TrainingState]:
+    """Prepare one member as a round does: the cases of every fold but the held-out one."""
+    plan = preset("cpu")
+    kept = tuple(case for case in cases(place, k=_K) if case.fold != _FOLD)
+    manifest = TrainManifest(1, plan, network, _FOLD, _K, kept)
+    reader = CaseReader(grid=plan.grid)
+    split = split_cases(kept, plan, reader)
+    run = Run(manifest, plan, member_seed(manifest), device, reader, split, place, _silent)
+    body = build_network(network).to(device.torch_device).train()
+    optimiser = torch.optim.AdamW(
+        body.parameters(), lr=plan.learning_rate, weight_decay=plan.weight_decay
+    )
+    averaged = {name: value.detach().clone() for name, value in body.state_dict().items()}
+    return run, TrainingState(body, optimiser, averaged)
+
+
+def _step_loops(run: Run, state: TrainingState) -> tuple[Callable[[], float], Callable[[], float]]:
+    """Return our steps and bare steps on one batch that both have in memory."""
+    batch = _batch(run)
+    network = run.manifest.network
+    device = run.device.torch_device
+    loop = bare.TrainingLoop(
+        bare.network(network.decoder, network.encoder, network.decoder_channels, device=device),
+        with_planes(batch[0]).to(device),
+        batch[1].to(device),
+        is_bfloat16=run.device.precision == "bfloat16",
+    )
+    return (
+        lambda: _steps_on(run, state, batch),
+        lambda: seconds(lambda: [loop.step() for _ in range(_STEPS)]),
+    )
+
+
+def _epochs(run: Run, state: TrainingState, name: str) -> list[Row]:
+    """Compare steps that load with steps on a ready batch: as many as the films fill once."""
+    n_cases = len(run.manifest.cases)
+    count = max(1, round(n_cases / run.plan.batch_size))
+
+    def first() -> float:
+        """Decode every film and mask, as the first epoch of a member does."""
+        return seconds(lambda: _steps(_reread(run), state, count))
+
+    def later() -> float:
+        return seconds(lambda: _steps(run, state, count))
+
+    def step_only() -> float:
+        return _steps_on(run, state, _batch(run), count)
+
+    loaded, kept, steps = alternate(first, later, step_only)
+    epochs, turns = run.plan.epochs, zip(loaded, kept, strict=True)
+    whole = [one + (epochs - 1) * more for one, more in turns]
+    return [
+        row("training.epoch_ratio", ratio([epochs * s for s in steps], whole),
+            f"x steps only, {epochs} epochs", bar=EPOCH_BAR, device=name),
+        row("training.first_epoch_ratio", ratio(steps, loaded), "x steps only", device=name),
+        row("training.later_epoch_ratio", ratio(steps, kept), "x steps only", device=name),
+        row("training.films_per_s", count * run.plan.batch_size / statistics.median(kept),
+            "films/s", device=name),
+    ]  # fmt: skip
+
+
+def _reread(run: Run) -> Run:
+    reader = CaseReader(grid=run.plan.grid)
+    split = split_cases(run.manifest.cases, run.plan, reader)
+    return Run(run.manifest, run.plan, run.seed, run.device, reader, split, run.out, run.emit)
+
+
+def _batch(run: Run) -> Batch:
+    chosen = batch_cases(run.split, run.plan, run.seed, 0)
+    return training_batch(chosen, run.reader, run.plan.augment, run.seed, 0)
+
+
+def _steps_on(run: Run, state: TrainingState, batch: Batch, count: int = _STEPS) -> float:
+    """Time training steps that are handed `batch` instead of loading one."""
+
+    def ready(*_: object) -> Batch:
+        return batch
+
+    with mock.patch.object(training, "training_batch", ready):
+        return seconds(lambda: _steps(run, state, count))
+
+
+def _steps(run: Run, state: TrainingState, count: int) -> None:
+    for _ in range(count):
+        train_step(run, state)
+        state.step = (state.step + 1) % run.plan.steps
+
+
+def with_planes(images: Tensor) -> Tensor:
+    """Return `(N, 3, H, W)`: any three planes cost a bare network the same."""
+    return images.expand(-1, 3, -1, -1).contiguous(memory_format=torch.channels_last)
+
+
+def _silent(event: str, /, **values: EventValue) -> None:
+    del event, values
