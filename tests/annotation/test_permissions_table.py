@@ -1,0 +1,272 @@
+"""Every endpoint and page x five roles, an outsider and nobody. A route without a row fails."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+from django.core.cache import cache
+from django.http import HttpResponse
+from django.test import Client
+from django.urls import URLPattern, URLResolver, get_resolver, reverse
+
+from annotation.models import (
+    Intake,
+    LostDraft,
+    Project,
+    Release,
+    User,
+)
+from annotation.permissions import ROLES, Deed
+from annotation.selectors.labels import label_of
+from mlloop.masks import encode_wire_mask
+from tests.annotation import factories
+
+PEOPLE = ("reader", "adjudicator", "curator", "engineer", "viewer", "outsider", "nobody")
+EVERYBODY = frozenset(PEOPLE)
+SIGNED_IN = EVERYBODY - {"nobody"}
+# The reader who holds the case, and for pixels the staff; to all others it does not exist.
+OWNER = frozenset({"reader"})
+OWNER_OR_STAFF = OWNER | ROLES[Deed.SEE_IMAGES]
+
+API: dict[tuple[str, str], Deed | frozenset[str]] = {
+    ("token", "post"): EVERYBODY,
+    ("projects", "get"): SIGNED_IN,
+    ("images", "get"): Deed.SEE_IMAGES,
+    ("open-assignments", "get"): Deed.REASSIGN,
+    ("next", "post"): Deed.READ_CASES,
+    ("image-pixels", "get"): OWNER_OR_STAFF,
+    ("image-preview", "get"): OWNER_OR_STAFF,
+    ("candidate-mask", "get"): OWNER,
+    ("candidate-probability", "get"): OWNER,
+    ("assignment", "patch"): OWNER,
+    ("lease", "delete"): OWNER,
+    ("draft", "get"): OWNER,
+    ("draft", "put"): OWNER,
+    ("lost-draft", "get"): OWNER,
+    ("submit", "post"): OWNER,
+    ("reassign", "post"): Deed.REASSIGN,
+    ("releases", "get"): Deed.SEE_RELEASES,
+    ("releases", "post"): Deed.MAKE_RELEASES,
+    ("release", "get"): Deed.SEE_RELEASES,
+    ("release-download", "get"): Deed.SEE_RELEASES,
+    ("rounds", "get"): Deed.SEE_ROUNDS,
+    ("rounds", "post"): Deed.RUN_ROUNDS,
+    ("round", "get"): Deed.SEE_ROUNDS,
+    ("round-cancel", "post"): Deed.RUN_ROUNDS,
+    ("round-resume", "post"): Deed.RUN_ROUNDS,
+    ("round-close", "post"): Deed.RUN_ROUNDS,
+    ("round-promote", "post"): Deed.RUN_ROUNDS,
+    ("round-refuse", "post"): Deed.RUN_ROUNDS,
+    ("round-rollback", "post"): Deed.RUN_ROUNDS,
+    ("schema", "get"): EVERYBODY,
+    ("docs", "get"): EVERYBODY,
+}
+PAGES: dict[tuple[str, str], Deed | frozenset[str]] = {
+    ("healthz", "get"): EVERYBODY,
+    ("metrics", "get"): EVERYBODY,  # from this machine; see web/test_health.py
+    ("home", "get"): SIGNED_IN,
+    ("account", "get"): SIGNED_IN,
+    ("project", "get"): Deed.SEE_PROJECT,
+    ("people", "get"): Deed.MANAGE_PEOPLE,
+    ("people", "post"): Deed.MANAGE_PEOPLE,
+    ("read", "get"): Deed.READ_CASES,
+    ("images", "get"): Deed.SEE_IMAGES,
+    ("image", "get"): Deed.SEE_IMAGES,
+    ("image_thumbnail", "get"): Deed.SEE_IMAGES,
+    ("image_preview", "get"): Deed.SEE_IMAGES,
+    ("image_withdraw", "post"): Deed.WITHDRAW,
+    ("intake", "get"): Deed.IMPORT,
+    ("intake", "post"): Deed.IMPORT,
+    ("intake_result", "get"): Deed.IMPORT,
+    ("rounds", "get"): Deed.SEE_ROUNDS,
+    ("round", "get"): Deed.SEE_ROUNDS,
+    ("releases", "get"): Deed.SEE_RELEASES,
+    ("release-download", "get"): Deed.SEE_RELEASES,
+}
+BODIES: dict[str, dict[str, object]] = {
+    "token": {"username": "reader", "password": "pass"},
+    "reassign": {"reader": None},
+    "submit": {
+        "client_id": "0b7bb60e-3c1c-4a4e-9d2c-9a2b0d5b8a11",
+        "label": "infection",
+        "decision": "no_infection",
+    },
+}
+# What an allowed person may hear: done, sent on, not now (409), or an incomplete form (422).
+ALLOWED = {200, 201, 202, 204, 302, 304, 409, 422}
+
+
+def routes(
+    patterns: list[URLPattern | URLResolver], namespace: str = ""
+) -> Iterator[tuple[str, URLPattern]]:
+    for pattern in patterns:
+        if isinstance(pattern, URLPattern):
+            yield namespace, pattern
+        elif str(pattern.pattern) not in ("accounts/", "admin/"):  # Django's and allauth's own
+            yield from routes(pattern.url_patterns, pattern.namespace or namespace)
+
+
+def api_verbs() -> set[tuple[str, str]]:
+    found = set()
+    for namespace, pattern in routes(get_resolver().url_patterns):
+        if namespace == "api" and pattern.name != "unknown":
+            view = pattern.callback.cls
+            found |= {
+                (str(pattern.name), verb)
+                for verb in ("get", "post", "put", "patch", "delete")
+                if hasattr(view, verb)
+            }
+    return found
+
+
+def pages() -> set[str]:
+    return {str(p.name) for space, p in routes(get_resolver().url_patterns) if space != "api"}
+
+
+def test_table_then_every_api_verb_has_a_row_and_every_row_a_verb() -> None:
+    assert api_verbs() == set(API)
+
+
+def test_table_then_every_page_has_a_row_and_every_row_a_page() -> None:
+    assert pages() == {name for name, _ in PAGES}
+
+
+@pytest.fixture
+def people(project: Project, member: Callable[..., User]) -> dict[str, Client]:
+    cache.clear()
+    clients = {"nobody": Client()}
+    for name in PEOPLE[:-1]:
+        user = member(*([] if name == "outsider" else [name]), name=name)
+        clients[name] = Client()
+        clients[name].force_login(user)
+    return clients
+
+
+@pytest.fixture
+def ids(project: Project, people: dict[str, Client]) -> dict[str, object]:
+    """One of everything: a case held by the reader with a candidate, a draft and a lost draft."""
+    image = factories.make_image(project)
+    serving = factories.make_round(project, stage="stage_2")
+    factories.make_proposals(serving, image)
+    factories.make_proposals(serving, factories.make_image(project))
+    case = people["reader"].post(
+        reverse("api:next", args=["pilot"]), "{}", content_type="application/json"
+    )
+    body = case.json()
+    drawn = people["reader"].put(
+        reverse("api:draft", args=[body["assignment"]]),
+        encode_wire_mask(factories.disc()),
+        content_type="image/png",
+        headers={"If-None-Match": "*"},
+    )
+    assert drawn.status_code == 201
+    lost = LostDraft.objects.create(
+        assignment_id=body["assignment"],
+        label=label_of(project, "infection"),
+        mask_key=image_key(body["assignment"]),
+        etag="x",
+    )
+    release = Release.objects.create(project=project, version="1.0.0", selection_key="x")
+    return {
+        "slug": "pilot",
+        "assignment_id": body["assignment"],
+        "candidate_id": body["candidates"][0]["id"],
+        "image_id": body["image"]["id"],
+        "lost_id": lost.id,
+        "number": 1,
+        "version": release.version,
+        "intake_id": Intake.objects.create(project=project, folder="x", state="done").id,
+    }
+
+
+def image_key(assignment_id: str) -> str:
+    from annotation.models import Draft
+
+    return Draft.objects.get(assignment_id=assignment_id).mask_key
+
+
+def ask(client: Client, route: str, verb: str, ids: dict[str, object]) -> HttpResponse:
+    pattern = next(
+        p
+        for space, p in routes(get_resolver().url_patterns)
+        if (f"{space}:{p.name}" if space else p.name) == route
+    )
+    url = reverse(route, kwargs={name: ids[name] for name in pattern.pattern.converters})
+    if verb == "get":
+        return client.get(url)
+    if route.endswith("draft"):
+        headers = {"If-None-Match": "*"}
+        png = encode_wire_mask(factories.disc())
+        return client.put(url, png, content_type="image/png", headers=headers)
+    if not route.startswith("api:"):
+        return client.post(url)
+    body = json.dumps(BODIES.get(route.removeprefix("api:"), {}))
+    return getattr(client, verb)(url, body, content_type="application/json")
+
+
+def expected(row: Deed | frozenset[str], who: str, *, is_api: bool) -> set[int]:
+    if who in (ROLES[row] if isinstance(row, Deed) else row):
+        return ALLOWED
+    if who == "nobody":
+        return {401} if is_api else {302}
+    if isinstance(row, Deed) and who != "outsider":
+        return {403}
+    return {404}
+
+
+ROWS = [(f"api:{name}", verb, row) for (name, verb), row in API.items()] + [
+    (name, verb, row) for (name, verb), row in PAGES.items()
+]
+
+
+@pytest.mark.parametrize(("route", "verb", "row"), ROWS, ids=lambda value: str(value)[:24])
+def test_route_when_each_person_asks_then_as_the_table_says(
+    route: str,
+    verb: str,
+    row: Deed | frozenset[str],
+    people: dict[str, Client],
+    ids: dict[str, object],
+) -> None:
+    # Those who may not come first: they must change nothing for those who may.
+    order = sorted(PEOPLE, key=lambda who: expected(row, who, is_api=True) == ALLOWED)
+    for who in order:
+        allowed = expected(row, who, is_api=route.startswith("api:"))
+        if route == "read" and allowed == ALLOWED and not has_built_editor():
+            continue
+        if route.endswith("release-download") and allowed == ALLOWED:
+            allowed = ALLOWED | {404}  # the version is not frozen: there is nothing to download
+        status = ask(people[who], route, verb, ids).status_code
+        assert status in allowed, f"{who} {verb} {route}: {status}"
+        if route in ("api:reassign", "api:submit", "api:lease") and allowed == ALLOWED:
+            return  # the case is closed now
+
+
+def has_built_editor() -> bool:
+    return Path(settings.DJANGO_VITE["default"]["manifest_path"]).exists()
+
+
+def test_pages_when_nobody_asks_then_the_login_page(
+    people: dict[str, Client], ids: dict[str, object]
+) -> None:
+    for (name, verb), row in PAGES.items():
+        if row != EVERYBODY:
+            location = ask(people["nobody"], name, verb, ids)["Location"]
+            assert location.startswith(settings.LOGIN_URL), name
+
+
+def test_admin_when_not_staff_then_only_its_login(people: dict[str, Client]) -> None:
+    for client in people.values():
+        assert client.get("/admin/").status_code == 302
+        assert client.get("/admin/annotation/auditevent/").status_code == 302
+
+
+def test_sign_up_when_anybody_asks_then_closed(people: dict[str, Client]) -> None:
+    page = people["nobody"].get("/accounts/signup/")
+    assert "<input" not in page.content.decode().replace("hidden", "") or page.status_code == 404
+    body = {"username": "eve", "password1": "long-enough-1", "password2": "long-enough-1"}
+    people["nobody"].post("/accounts/signup/", body)
+    assert not User.objects.filter(username="eve").exists()
