@@ -27,26 +27,21 @@ logger = logging.getLogger(__name__)
 _TRAINING = threading.BoundedSemaphore(settings.TRAIN_SLOTS)
 
 
-def durable_task(queue: str) -> Callable[[Callable[[str], None]], Any]:
+def durable_task(function: Callable[[str], None]) -> Any:
     """Acknowledge late, limit the time, retry a busy database three times; ids in, nothing out."""
-
-    def decorate(function: Callable[[str], None]) -> Any:
-        return shared_task(
-            name=f"annotation.{function.__name__}",
-            queue=queue,
-            acks_late=True,
-            reject_on_worker_lost=True,
-            ignore_result=True,
-            time_limit=settings.CELERY_TASK_TIME_LIMIT,
-            autoretry_for=(OperationalError,),
-            retry_backoff=2,
-            max_retries=3,
-        )(function)
-
-    return decorate
+    return shared_task(
+        name=f"annotation.{function.__name__}",
+        acks_late=True,
+        reject_on_worker_lost=True,
+        ignore_result=True,
+        time_limit=settings.CELERY_TASK_TIME_LIMIT,
+        autoretry_for=(OperationalError,),
+        retry_backoff=2,
+        max_retries=3,
+    )(function)
 
 
-@durable_task("train")
+@durable_task
 def train_member(member_id: str) -> None:
     """Train one ensemble member, unless this worker's slots are full: the row stays due."""
     if not _TRAINING.acquire(blocking=False):
@@ -57,25 +52,25 @@ def train_member(member_id: str) -> None:
         _TRAINING.release()
 
 
-@durable_task("propose")
+@durable_task
 def propose_round(round_id: str) -> None:
     """Propose on a round's images."""
     loop.propose_round(UUID(round_id))
 
 
-@durable_task("propose")
+@durable_task
 def evaluate_round(round_id: str) -> None:
     """Measure a round."""
     loop.evaluate_round(UUID(round_id))
 
 
-@durable_task("io")
+@durable_task
 def run_intake(intake_id: str) -> None:
     """Import one upload."""
     intake.run_intake(intake_id=UUID(intake_id))
 
 
-@durable_task("io")
+@durable_task
 def run_release(release_id: str) -> None:
     """Freeze one release."""
     release_freezing.run_release(release_id=UUID(release_id))
@@ -88,18 +83,18 @@ def dispatch_due(queues: Iterable[str], busy: Counter[str]) -> int:
     claims.give_up(model=Release, due=release_freezing.DUE, state=Release.State.FAILED)
     # Without the limit a row that waits for a free slot would be sent again at every sweep.
     work = (
-        (train_member, due.members, settings.TRAIN_SLOTS),
-        (propose_round, due.proposing, 1),
-        (evaluate_round, due.evaluating, 1),
-        (run_intake, claims.due_ids(Intake, intake.DUE), 1),
-        (run_release, claims.due_ids(Release, release_freezing.DUE), 1),
+        ("train", train_member, due.members, settings.TRAIN_SLOTS),
+        ("propose", propose_round, due.proposing, 1),
+        ("propose", evaluate_round, due.evaluating, 1),
+        ("io", run_intake, claims.due_ids(Intake, intake.DUE), 1),
+        ("io", run_release, claims.due_ids(Release, release_freezing.DUE), 1),
     )
     known, sent = set(queues), 0
-    for task, ids, slots in work:
-        if task.queue not in known:
+    for queue, task, ids, slots in work:
+        if queue not in known:
             continue
         for pk in ids[: max(0, slots - busy[task.name])]:
-            task.delay(str(pk))
+            task.apply_async((str(pk),), queue=queue)
             sent += 1
     return sent
 

@@ -22,7 +22,8 @@ from mlloop.records import write_bytes, write_json
 
 
 def say(event: str, **values: object) -> None:
-    print(json.dumps({"event": event, **values}), flush=True)
+    sys.stdout.write(json.dumps({"event": event, **values}) + "\n")
+    sys.stdout.flush()
 
 
 def train(options: argparse.Namespace) -> None:

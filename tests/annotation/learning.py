@@ -42,9 +42,7 @@ def fill_project(
         made["unread"].append(make_image(project, patient=patient, seed=100 + i))
     for i in range(controls):
         patient = make_patient(project, f"c{i}", fold=i % project.folds)
-        made["controls"].append(
-            make_image(project, patient=patient, group="normal", seed=200 + i)
-        )
+        made["controls"].append(make_image(project, patient=patient, group="normal", seed=200 + i))
     for i in range(sealed):
         patient = make_patient(project, f"s{i}", split="sealed", fold=i % project.folds)
         made["sealed"].append(make_image(project, patient=patient, seed=300 + i))
