@@ -16,15 +16,15 @@ import tifffile
 from PIL import ImageOps, JpegImagePlugin, PngImagePlugin
 
 from mlloop.png_chunks import PngHeader, is_png_whole, read_png_header, repack_16_bit
+from mlloop.tiff_segments import COMPRESSIONS, read_samples
 
 AnyPixels = npt.NDArray[np.uint8 | np.uint16]
 
 _DTYPES = (np.uint8, np.uint16)
 _PNG_GREY = 0
 
-# Deflate has two numbers. JPEG and its like in TIFF are refused: their inner size is unchecked.
-_TIFF_COMPRESSIONS = {1, 5, 8, 32773, 32946}
 _TIFF_GREY_INVERTED, _TIFF_GREY, _TIFF_RGB, _TIFF_PALETTE = 0, 1, 2, 3
+_TIFF_ALPHA_APART = 2
 
 
 class ImageError(ValueError):
@@ -128,8 +128,10 @@ def _read_tiff(data: bytes, limits: Limits) -> RawImage:
             page = opened.pages.first
             _check_size(page.imagewidth, page.imagelength, limits)
             _check_tiff_kind(page)
-            _check_tiff_extent(page, len(data), limits)
-            return _tiff_pixels(page)
+            # A segment is decoded whole, so one far larger than the image is a bomb.
+            if page.is_tiled and page.tilewidth * page.tilelength > limits.max_pixels:
+                _damaged()
+            return _tiff_pixels(page, read_samples(page, data))
     except ImageError:
         raise
     except Exception as failure:  # tifffile lets any error of its codecs and parsing through
@@ -145,51 +147,42 @@ def _check_tiff_kind(page: tifffile.TiffPage) -> None:
             "The TIFF file holds floating-point values; save it as 8-bit or 16-bit whole numbers.",
         )
     bits = page.bitspersample
-    if kind is not None or bits not in (1, 2, 4, 8, 10, 12, 14, 16):
-        said = kind or f"{bits}-bit"
+    if kind is not None or bits not in (1, 8, 16) or page.fillorder != 1:
+        said = kind or (f"{bits}-bit" if page.fillorder == 1 else "bit-reversed")
         raise ImageError(
             "unsupported_pixels",
             f"The TIFF file holds {said} values; 8-bit and 16-bit whole numbers are read.",
         )
-    if int(page.compression) not in _TIFF_COMPRESSIONS:
+    if int(page.compression) not in COMPRESSIONS:
         raise ImageError(
             "unsupported_compression",
             "The TIFF file uses a compression that is not read; save it with LZW, Deflate or none.",
         )
-
-
-def _check_tiff_extent(page: tifffile.TiffPage, length: int, limits: Limits) -> None:
     colours = (_TIFF_GREY_INVERTED, _TIFF_GREY, _TIFF_RGB, _TIFF_PALETTE)
-    if int(page.photometric) not in colours or page.samplesperpixel > 4 or page.imagedepth != 1:
+    has_channels = 1 <= page.samplesperpixel <= 4
+    if int(page.photometric) not in colours or not has_channels or page.imagedepth != 1:
         raise ImageError(
             "unsupported_colour", "The TIFF file is not grey, RGB or palette; save it as grey."
         )
-    # A tile is decoded whole, so a tile far larger than the image is a bomb.
-    if page.is_tiled and page.tilewidth * page.tilelength > limits.max_pixels:
-        _damaged()
-    ends = [at + size for at, size in zip(page.dataoffsets, page.databytecounts, strict=True)]
-    if not ends or max(ends) > length:
-        _damaged()
 
 
-def _tiff_pixels(page: tifffile.TiffPage) -> RawImage:
-    pixels = page.asarray()
-    if pixels.dtype == np.bool_:
-        pixels = pixels.view(np.uint8)
-    if page.axes.startswith("S"):  # planes one after the other
-        pixels = np.moveaxis(pixels, 0, -1)
-    if pixels.shape[:2] != (page.imagelength, page.imagewidth):
-        _damaged()
-    bits = int(page.bitspersample)
-    if int(page.photometric) == _TIFF_PALETTE:
-        if page.colormap is None:
+def _tiff_pixels(page: tifffile.TiffPage, samples: AnyPixels) -> RawImage:
+    bits, photometric = page.bitspersample, int(page.photometric)
+    if photometric == _TIFF_PALETTE:
+        if page.colormap is None or bits != 8 or samples.shape[2] != 1:
             _damaged()
-        return RawImage(np.moveaxis(page.colormap[:, pixels], 0, -1), 16)
-    if int(page.photometric) == _TIFF_GREY_INVERTED:
-        pixels = (2**bits - 1) - pixels
-    if bits < 8:
-        pixels = pixels * np.uint8(255 // (2**bits - 1))
-    return RawImage(pixels, 8 if pixels.dtype == np.uint8 else 16)
+        return RawImage(np.moveaxis(page.colormap[:, samples[..., 0]], 0, -1), 16)
+    colours = 3 if photometric == _TIFF_RGB else 1
+    if samples.shape[2] < colours:
+        _damaged()
+    if photometric == _TIFF_GREY_INVERTED:
+        samples[..., :1] = (2**bits - 1) - samples[..., :1]
+    if bits == 1:
+        samples = samples * np.uint8(255)
+    # Premultiplied alpha lies over black already; an extra channel of no stated use is left out.
+    has_alpha = tuple(page.extrasamples)[:1] == (_TIFF_ALPHA_APART,)
+    kept = samples[..., : colours + has_alpha]
+    return RawImage(kept[..., 0] if kept.shape[2] == 1 else kept, 16 if bits == 16 else 8)
 
 
 def _check_size(width: int, height: int, limits: Limits) -> None:

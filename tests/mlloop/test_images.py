@@ -9,6 +9,7 @@ import io
 import os
 import struct
 import sys
+import tracemalloc
 import zlib
 from pathlib import Path
 
@@ -97,6 +98,25 @@ GREY_FILES = {
     "tiff16_lzw": (tiff(GREY16, compression="lzw"), GREY16),
     "tiff8_packbits": (tiff(GREY8, compression="packbits"), GREY8),
     "tiff16_tiles": (tiff(GREY16, tile=(16, 32)), GREY16),
+    "tiff16_lzw_tiles": (
+        tiff(GREY16, compression="lzw", predictor=True, tile=(32, 16), byteorder=">"),
+        GREY16,
+    ),
+    "tiff1_packbits": (
+        tiff(GREY8 > 99, compression="packbits", photometric="minisblack", rowsperstrip=9),
+        (GREY8 > 99) * np.uint8(255),
+    ),
+    "tiff_rgb16_deflate_plane_tiles": (
+        tiff(
+            np.stack([GREY16] * 3),
+            photometric="rgb",
+            planarconfig="separate",
+            compression="zlib",
+            predictor=True,
+            tile=(16, 16),
+        ),
+        GREY16,
+    ),
     "tiff16_strips": (tiff(GREY16, rowsperstrip=7), GREY16),
     "tiff8_inverted": (tiff(255 - GREY8, photometric="miniswhite"), GREY8),
     "tiff16_inverted": (tiff(65535 - GREY16, photometric="miniswhite"), GREY16),
@@ -148,6 +168,39 @@ def test_decode_when_there_is_transparency_then_it_lies_over_black():
     for picture in (np.dstack([GREY8] * 3 + [alpha]), np.dstack([GREY8, alpha])):
         pixels = decode_image(imagecodecs.png_encode(picture)).pixels
         assert np.abs(pixels - over_black).max() <= 0.501
+
+
+def test_decode_when_a_tiff_has_alpha_then_it_lies_over_black_once():
+    alpha = np.tile(np.array([0, 128, 255], np.uint8), (40, 19))
+    picture = np.dstack([GREY8] * 3 + [alpha])
+    for use, expected in (("unassalpha", GREY8 * (alpha / 255.0)), ("assocalpha", GREY8)):
+        pixels = decode_image(tiff(picture, photometric="rgb", extrasamples=[use])).pixels
+        assert np.abs(pixels - expected).max() <= 0.501
+
+
+def test_decode_when_a_deflated_tiff_is_a_bomb_then_only_its_own_size_is_inflated():
+    honest = tiff(np.zeros((64, 64), np.uint8), compression="zlib")
+    bomb = zlib.compress(b"\0" * 50_000_000)
+    with tifffile.TiffFile(io.BytesIO(honest)) as opened:
+        tags = opened.pages.first.tags
+        places = [tags[name].valueoffset for name in ("StripOffsets", "StripByteCounts")]
+    data = bytearray(honest)
+    for place, value in zip(places, (len(honest), len(bomb)), strict=True):
+        data[place : place + 4] = struct.pack("<I", value)
+    tracemalloc.start()
+    pixels = decode_image(bytes(data) + bomb).pixels
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert not pixels.any()
+    assert peak < 2_000_000
+
+
+def test_decode_when_lzw_data_is_damaged_then_it_is_refused():
+    data = bytearray(GREY_FILES["tiff16_lzw"][0])
+    with tifffile.TiffFile(io.BytesIO(bytes(data))) as opened:
+        start = opened.pages.first.dataoffsets[0]
+    data[start + 100 : start + 400] = b"\xff" * 300
+    assert refusal(bytes(data)) == ("truncated", DAMAGED)
 
 
 def test_decode_when_a_palette_png_has_transparency_then_it_lies_over_black():
