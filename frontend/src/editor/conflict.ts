@@ -1,6 +1,7 @@
 /** A save that lost a race: the reader sees both masks and says which one goes on. */
 
 import type { Client } from "../api/client";
+import { copyMask } from "../mask/bitmap";
 import type { Codec } from "./codec";
 import { askConflict } from "./dialogs";
 import type { Room } from "./room";
@@ -26,7 +27,10 @@ export async function settleConflict(
   sitting.desk.cancel();
   const answer = await askConflict(sitting.desk.mask, theirs, room.preview());
   if (room.sitting() !== sitting) return;
-  // Theirs comes in as a gesture of ours: Undo brings mine back.
-  if (answer === "theirs") sitting.desk.replace(theirs, sitting.desk.basis());
+  // Theirs comes in as a gesture, so that Undo brings back whichever mask was not taken.
+  const mine = copyMask(sitting.desk.mask);
+  const basis = sitting.desk.basis();
+  sitting.desk.replace(theirs, basis);
+  if (answer === "mine") sitting.desk.replace(mine, basis);
   sitting.saver.resolve(problem.current_etag);
 }

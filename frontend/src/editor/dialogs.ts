@@ -126,7 +126,7 @@ export async function askConflict(
 ): Promise<"mine" | "theirs"> {
   const words =
     "This case was changed in another tab or browser after you opened it here. " +
-    "Both masks are kept. Which one goes on? The other can be brought back with Undo or by a curator.";
+    "Both masks are kept. Which one goes on? The other one comes back with Undo.";
   const body = [
     h("p", {}, words),
     h(

@@ -45,12 +45,12 @@ describe("the desk", () => {
           if (draw(x, y, radius, value)) seen.push(desk.mask.data.slice());
         for (let i = seen.length - 2; i >= 0; i--) {
           expect(desk.undo()).toBe(true);
-          expect(desk.mask.data).toEqual(seen[i]);
+          expect(Buffer.compare(desk.mask.data, seen[i] as Uint8Array)).toBe(0);
         }
         expect(desk.undo()).toBe(false);
         for (let i = 1; i < seen.length; i++) {
           expect(desk.redo()).toBe(true);
-          expect(desk.mask.data).toEqual(seen[i]);
+          expect(Buffer.compare(desk.mask.data, seen[i] as Uint8Array)).toBe(0);
         }
         expect(desk.redo()).toBe(false);
       }),
