@@ -234,6 +234,9 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "PurposeEnum": "annotation.models.reading.Assignment.Purpose",
         "WaitingPurposeEnum": "annotation.selectors.worklist.ORDER",
+        "RoundStateEnum": "annotation.models.rounds.Round.State",
+        "MemberStateEnum": "annotation.models.rounds.EnsembleMember.State",
+        "ReleaseStateEnum": "annotation.models.release.Release.State",
     },
 }
 

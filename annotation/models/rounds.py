@@ -141,6 +141,9 @@ class Proposal(Row):
     disagreement_key = models.CharField(max_length=140, blank=True)
     disagreement = models.FloatField(null=True, help_text="Mean spread between networks, 0..1.")
     threshold = models.PositiveSmallIntegerField(help_text="t8 in 1..255.")
+    is_waiting = models.BooleanField(
+        default=True, help_text="A hint for the worklist: no reference was made since."
+    )
 
     class Meta:
         constraints = [
@@ -152,9 +155,14 @@ class Proposal(Row):
                 name="proposal_threshold_range",
             ),
         ]
-        # The worklist walks it backwards: what the networks disagree on comes first.
+        # The worklist walks it backwards: what the networks disagree on comes first. What was
+        # read leaves it: else each request would step over everything that was read before.
         indexes = [
-            models.Index(fields=["round", "kind", "disagreement"], name="proposal_worklist"),
+            models.Index(
+                fields=["round", "disagreement"],
+                condition=models.Q(kind="ensemble", is_waiting=True),
+                name="proposal_worklist",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 from uuid import UUID
 
-from django.db.models import Exists, F, OuterRef, Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from annotation.models import (
     Assignment,
@@ -168,10 +168,12 @@ def _read(desk: Desk) -> QuerySet[Image, UUID]:
         proposals__round=desk.serving,
         proposals__label=desk.label,
         proposals__kind=Proposal.Kind.ENSEMBLE,
+        proposals__is_waiting=True,
     )
-    return proposed.order_by(
-        F("proposals__disagreement").desc(nulls_last=True), "pixel_sha256"
-    ).values_list("id", flat=True)
+    # Exactly the order of the index proposal_worklist, walked backwards: no sort of a whole round.
+    return proposed.order_by("-proposals__disagreement", "pixel_sha256").values_list(
+        "id", flat=True
+    )
 
 
 def _sealed(desk: Desk) -> QuerySet[Image, UUID]:

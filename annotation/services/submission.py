@@ -22,6 +22,7 @@ from annotation.models import (
     Candidate,
     Draft,
     Label,
+    Proposal,
     Reference,
     ReferenceSource,
     User,
@@ -290,6 +291,9 @@ def _move_reference(annotation: Annotation) -> Reference:
         supersedes=current,
     )
     ReferenceSource.objects.create(reference=reference, annotation=annotation)
+    Proposal.objects.filter(image=annotation.image, label=annotation.label, is_waiting=True).update(
+        is_waiting=False
+    )
     return reference
 
 
