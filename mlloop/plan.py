@@ -91,6 +91,7 @@ class Plan:
     threshold: int = 128
     epochs: int = 10
     inner_fraction: float = 0.1
+    inner_from: float = 0.6  # epochs that end in this last part of the steps compete
     positive_share: float = 0.5
     dice_weight: float = 1.0
     weight_decay: float = 0.01
@@ -119,6 +120,7 @@ class Plan:
         require(1 <= self.threshold <= 255, "threshold", "t8 goes from 1 to 255.")
         require(0 < self.learning_rate <= 1, "learning_rate", "it must be above 0, at most 1.")
         require(0 < self.inner_fraction < 0.5, "inner_fraction", "above 0 and below 0.5.")
+        require(0 <= self.inner_from <= 1, "inner_from", "a share of the steps, 0 to 1.")
         require(0 < self.positive_share <= 1, "positive_share", "above 0, at most 1.")
         require(0 <= self.ema_decay < 1, "ema_decay", "0 or more, below 1.")
         require(self.weight_decay >= 0, "weight_decay", "it may not be negative.")

@@ -11,27 +11,34 @@ from types import MappingProxyType
 from mlloop.manifest import Augment, NetworkPlan, Plan, PlanError
 
 
-def _networks() -> tuple[NetworkPlan, ...]:
-    return (
-        NetworkPlan("unet-resnet10", "unet", "tu-resnet10t", (64, 32, 24, 16)),
-        NetworkPlan("unetplusplus-resnet10", "unetplusplus", "tu-resnet10t", (48, 24, 16, 8)),
-        NetworkPlan("unet-resnet18", "unet", "resnet18", (64, 32, 24, 16)),
-    )
-
-
 def tiny() -> Plan:
-    """Return the plan for tests, the demo and CI: seconds per member on one core."""
+    """Return the plan for phantoms: tests, the demo and CI, seconds per member on one core.
+
+    Small bright lesions on few images leave a network silent for hundreds of steps at equal shares
+    and Dice weight 1 (Dice 0.0 after 120 steps); three quarters of images with infection and Dice
+    weight 3 bring it to 0.69 in the same 7 seconds.
+    """
     return Plan(
         preset="tiny",
-        networks=_networks(),
+        networks=(
+            NetworkPlan("unet-resnet10", "unet", "tu-resnet10t", (32, 24, 16, 8)),
+            NetworkPlan("unetplusplus-resnet10", "unetplusplus", "tu-resnet10t", (32, 16, 8, 8)),
+            NetworkPlan("linknet-resnet10", "linknet", "tu-resnet10t", (32, 24, 16, 8)),
+        ),
         folds=3,
         grid=64,
-        steps=60,
+        steps=120,
         epochs=6,
         batch_size=8,
-        learning_rate=3e-3,
+        learning_rate=2e-3,
+        positive_share=0.75,
+        dice_weight=3.0,
+        flip_test=True,
         threads=1,
         seed=20200927,
+        augment=Augment(
+            rotate_degrees=8.0, shift=0.05, zoom=0.08, flip=0.5, gamma=0.2, contrast=0.2, noise=0.02
+        ),
     )
 
 
@@ -39,14 +46,19 @@ def cpu() -> Plan:
     """Return the plan for real radiographs on two cores without a GPU."""
     return Plan(
         preset="cpu",
-        networks=_networks(),
+        networks=(
+            NetworkPlan("unet-resnet10", "unet", "tu-resnet10t", (64, 32, 24, 16)),
+            NetworkPlan("unetplusplus-resnet10", "unetplusplus", "tu-resnet10t", (32, 16, 16, 8)),
+            NetworkPlan("unet-resnet14", "unet", "tu-resnet14t", (48, 24, 16, 8)),
+        ),
         folds=3,
         grid=128,
         steps=400,
-        epochs=10,
+        epochs=8,
         batch_size=8,
         learning_rate=2e-3,
         positive_share=0.6,
+        inner_fraction=0.08,
         flip_test=True,
         threads=1,
         seed=20200927,

@@ -138,8 +138,10 @@ def _move_average(state: TrainingState, plan: Plan) -> None:
 def _finish_epoch(run: Run, state: TrainingState, clock: _Clock) -> None:
     epoch = epoch_ends(run.plan)[state.step]
     inner = inner_dice(run, state)
-    # Without an inner split there is nothing to choose by, so the last epoch wins.
-    if math.isnan(inner) or state.best_step == 0 or inner >= state.best_dice:
+    # Averages of the first epochs are unripe; a small inner split would keep one by luck.
+    ripe = state.step >= run.plan.inner_from * run.plan.steps
+    first = state.best_step < run.plan.inner_from * run.plan.steps
+    if ripe and (first or math.isnan(inner) or inner >= state.best_dice):
         state.best_step, state.best_dice = state.step, 0.0 if math.isnan(inner) else inner
         state.best = {name: value.clone() for name, value in state.averaged.items()}
     shown = None if math.isnan(inner) else inner
