@@ -205,7 +205,8 @@ HEARTBEAT_SECONDS = 10.0
 CLAIM_STALE_SECONDS = 60.0
 MAX_ATTEMPTS = 3
 CHILD_KILL_SECONDS = 8.0
-TRAIN_SLOTS = int(os.environ.get("ROUNDTRUTH_TRAIN_SLOTS", "1"))
+# Plans for CPUs train with one thread a member: two members at once beat one on two threads.
+TRAIN_SLOTS = int(os.environ.get("ROUNDTRUTH_TRAIN_SLOTS", min(4, os.cpu_count() or 1)))
 
 # API ----------------------------------------------------------------------------------------
 REST_FRAMEWORK = {
