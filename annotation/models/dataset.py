@@ -121,7 +121,10 @@ class Image(Row):
         constraints = [
             models.UniqueConstraint(fields=["project", "pixel_sha256"], name="image_pixels_once"),
         ]
-        indexes = [models.Index(fields=["project", "group", "withdrawn_at"])]
+        indexes = [
+            models.Index(fields=["project", "group", "withdrawn_at"]),
+            models.Index(fields=["project", "created_at", "id"], name="image_list"),
+        ]
 
     def __str__(self) -> str:
         return str(self.id)
