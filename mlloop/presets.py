@@ -16,19 +16,20 @@ def tiny() -> Plan:
 
     Small bright lesions on few images leave a network silent for hundreds of steps at equal shares
     and Dice weight 1 (Dice 0.0 after 120 steps); three quarters of images with infection and Dice
-    weight 3 bring it to 0.69 in the same 7 seconds.
+    weight 3 bring it to 0.69 in the same 7 seconds. Three stages beat four at this grid (U-Net++
+    0.74 in 6 s against 0.71 in 12 s).
     """
     return Plan(
         preset="tiny",
         networks=(
-            NetworkPlan("unet-resnet10", "unet", "tu-resnet10t", (32, 24, 16, 8)),
-            NetworkPlan("unetplusplus-resnet10", "unetplusplus", "tu-resnet10t", (32, 16, 8, 8)),
-            NetworkPlan("linknet-resnet10", "linknet", "tu-resnet10t", (32, 24, 16, 8)),
+            NetworkPlan("unet-resnet10", "unet", "tu-resnet10t", (32, 16, 8)),
+            NetworkPlan("unetplusplus-resnet10", "unetplusplus", "tu-resnet10t", (32, 16, 8)),
+            NetworkPlan("linknet-resnet10", "linknet", "tu-resnet10t", (32, 16, 8)),
         ),
         folds=3,
         grid=64,
-        steps=120,
-        epochs=6,
+        steps=100,
+        epochs=5,
         batch_size=8,
         learning_rate=2e-3,
         positive_share=0.75,

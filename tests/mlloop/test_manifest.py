@@ -110,7 +110,7 @@ def test_preset_when_unknown_lists_the_names() -> None:
 @pytest.mark.parametrize(
     ("change", "field", "words"),
     [
-        ({"grid": 100}, "grid", "multiple of 16"),
+        ({"grid": 100}, "grid", "multiple of 8"),
         ({"grid": "128"}, "grid", "whole number is expected"),
         ({"folds": 1}, "folds", "2 to 20"),
         ({"threshold": 0}, "threshold", "1 to 255"),
