@@ -10,12 +10,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from hypothesis import HealthCheck, settings
 
 from mlloop.devices import prepare
 from mlloop.images import encode_pixels
 from mlloop.manifest import Augment, Case, MemberRef, NetworkPlan, Plan, TrainManifest
 from mlloop.masks import encode_mask
 from mlloop.training import train_member
+
+# On a busy machine, how long one example of a property test takes says nothing.
+settings.register_profile("no_clock", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("no_clock")
 
 SMALL = (16, 8, 8)
 STILL = Augment(rotate_degrees=0, shift=0, zoom=0, gamma=0, contrast=0, noise=0)
