@@ -48,9 +48,9 @@ def cpu() -> Plan:
 
     Chosen on 29 infected and 26 normal images, two draws, tested on 200 other infected images and
     55 normals: resnet10t equals resnet18 at a seventh of the weights; mobilenetv3 and regnety_002
-    lose 0.06 and 0.10 pooled Dice, grid 96 loses 0.03, grid 160 gains nothing. Mirroring in training
-    and prediction saves most of a reader's pixels (0.53 to 0.49); 250 steps are too few, and wilder
-    augmentation and z-scores lose. The table is in DECISIONS.md.
+    lose 0.06 and 0.10 pooled Dice, grid 96 loses 0.03, grid 160 gains nothing. Mirroring, trained
+    and tested, lowers the changed pixels most (0.53 to 0.49 of drawing by hand); 250 steps are
+    too few, and wilder augmentation and z-scores lose. Two draws tell differences of 0.02 badly.
     """
     return Plan(
         preset="cpu",

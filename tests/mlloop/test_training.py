@@ -84,10 +84,11 @@ def test_training_when_an_in_fold_patient_is_planted_shows_it_on_the_card(
 
 def test_training_when_run_twice_changes_nothing(cases: tuple[Case, ...], tmp_path: Path) -> None:
     manifest = training(small_plan(), cases)
-    train(manifest, tmp_path)
-    before = {p.name: (p.stat().st_mtime_ns, p.read_bytes()) for p in tmp_path.iterdir()}
-    events = train(manifest, tmp_path)
-    assert before == {p.name: (p.stat().st_mtime_ns, p.read_bytes()) for p in tmp_path.iterdir()}
+    out = tmp_path / "member"
+    train(manifest, out)
+    before = {p.name: (p.stat().st_mtime_ns, p.read_bytes()) for p in out.iterdir()}
+    events = train(manifest, out)
+    assert before == {p.name: (p.stat().st_mtime_ns, p.read_bytes()) for p in out.iterdir()}
     assert events.said == [{"event": "done", "network": "unet", "fold": 0, "finished_before": True}]
 
 
