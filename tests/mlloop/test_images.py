@@ -382,9 +382,11 @@ def bad_filter(data: bytes) -> bytes:
 
 @pytest.mark.parametrize("name", ["png8", "png16", "png_rgb_grey", "png_rgb16_grey"])
 def test_decode_when_one_pixel_byte_is_flipped_then_the_checksum_tells(name):
-    data = bytearray(GREY_FILES[name][0])
+    good = GREY_FILES[name][0]
+    data = bytearray(good)
     data[data.index(b"IDAT") + 200] ^= 1
     assert refusal(bytes(data)) == ("truncated", DAMAGED)
+    assert refusal(good[:-12]) == ("truncated", DAMAGED)  # all pixels, no end
 
 
 def test_decode_when_16_bit_colour_rows_are_wrong_then_it_is_refused():
