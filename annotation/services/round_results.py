@@ -135,7 +135,9 @@ def record_proposals(
 ) -> None:
     """Store a batch of proposals and upsert their rows; recording one twice changes nothing."""
     threshold = int(cast("int", round.plan["threshold"]))
-    rows = [row for image in images for row in _rows(round, label_id, image, threshold)]
+    files = storage.Batch(round.project_id)
+    rows = [row for image in images for row in _rows(round, label_id, image, threshold, files)]
+    files.settle()
     with transaction.atomic():
         claims.update(claim)
         Proposal.objects.bulk_create(
@@ -193,8 +195,10 @@ def finish_evaluating(
             Project.objects.filter(pk=round.project_id).update(sealed_looks=F("sealed_looks") + 1)
 
 
-def _rows(round: Round, label_id: UUID, image: ProposedImage, threshold: int) -> list[Proposal]:
-    spread_key = storage.put(round.project_id, image.disagreement_map)
+def _rows(
+    round: Round, label_id: UUID, image: ProposedImage, threshold: int, files: storage.Batch
+) -> list[Proposal]:
+    spread_key = files.put(image.disagreement_map)
     return [
         Proposal(
             round=round,
@@ -203,7 +207,7 @@ def _rows(round: Round, label_id: UUID, image: ProposedImage, threshold: int) ->
             network=mask.network,
             kind=mask.kind,
             members=[list(member) for member in mask.members],
-            probability_key=storage.put(round.project_id, mask.probability),
+            probability_key=files.put(mask.probability),
             disagreement_key=spread_key,
             disagreement=image.disagreement,
             threshold=threshold,

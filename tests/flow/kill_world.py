@@ -16,10 +16,12 @@ import django
 
 django.setup()
 
-from annotation.models import Project, Round
+from annotation import loop
+from annotation.models import EnsembleMember, Project, Round
 from annotation.selectors.leaks import find_leaks
 from annotation.services.decisions import refuse_round
 from annotation.services.projects import create_project
+from annotation.services.round_results import claim_member
 from annotation.services.rounds import plan_round
 from mlloop.presets import tiny
 from tests.annotation.learning import fill_project
@@ -58,5 +60,18 @@ def facts() -> None:
     sys.stdout.write(json.dumps(found))
 
 
+def claim() -> None:
+    """Wait for the starting gun, then claim every member; say which were won."""
+    loop.sweep()
+    members = list(EnsembleMember.objects.values_list("pk", flat=True))
+    sys.stdout.write("ready\n")
+    sys.stdout.flush()
+    sys.stdin.readline()
+    won = [str(pk) for pk in members if claim_member(pk)]
+    sys.stdout.write(json.dumps(won) + "\n")
+    sys.stdout.flush()
+    sys.stdin.readline()  # a winner that left would be proved dead, and its row taken over
+
+
 if __name__ == "__main__":
-    {"create": create, "plan": plan, "facts": facts}[sys.argv[1]]()
+    {"create": create, "plan": plan, "facts": facts, "claim": claim}[sys.argv[1]]()

@@ -1,4 +1,4 @@
-"""A worker killed in training and in proposing: the restarted one ends with the same bits."""
+"""Workers that race and workers that are killed: each row once, and the same bits in the end."""
 
 from __future__ import annotations
 
@@ -66,23 +66,23 @@ class Installation:
 @pytest.fixture
 def installation(tmp_path: Path) -> Iterator[Installation]:
     env = {**os.environ, "ROUNDTRUTH_VAR": str(tmp_path / "var"), "OMP_NUM_THREADS": "1"}
-    env.pop("CELERY_BROKER_URL", None)
     name, server = f"kill_{uuid.uuid4().hex[:12]}", os.environ.get("DATABASE_URL", "")
     is_postgres = server.startswith("postgres")
     if is_postgres:
         import psycopg
 
-        with psycopg.connect(server, autocommit=True) as admin:
+        with psycopg.connect(server, dbname="postgres", autocommit=True) as admin:
             admin.execute(f"CREATE DATABASE {name}")
         env["DATABASE_URL"] = urlparse(server)._replace(path=f"/{name}").geturl()
     else:
         env.pop("DATABASE_URL", None)
+        env.pop("CELERY_BROKER_URL", None)
     made = Installation(tmp_path / "var", env)
     made.run("manage.py", "migrate", "--verbosity", "0")
     made.run(WORLD, "create")
     yield made
     if is_postgres:
-        with psycopg.connect(server, autocommit=True) as admin:
+        with psycopg.connect(server, dbname="postgres", autocommit=True) as admin:
             admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
@@ -156,3 +156,29 @@ def test_a_killed_worker_ends_with_the_same_bits_as_one_that_lived(
         assert killed["attempts"] >= lived["attempts"]
         for part in ("weights", "history", "proposals", "metrics", "leaks"):
             assert killed[part] == lived[part], part
+
+
+@pytest.mark.timeout(900)
+def test_eight_processes_claiming_at_once_get_each_row_once(installation: Installation) -> None:
+    installation.run(WORLD, "plan")
+    racers = [
+        subprocess.Popen(
+            [sys.executable, WORLD, "claim"],
+            env=installation.env,
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(8)
+    ]
+    try:
+        assert [racer.stdout.readline() for racer in racers] == ["ready\n"] * 8
+        for racer in racers:
+            racer.stdin.write("go\n")
+            racer.stdin.flush()
+        won = [pk for racer in racers for pk in json.loads(racer.stdout.readline())]
+    finally:
+        for racer in racers:
+            racer.communicate("\n")
+    assert len(won) == len(set(won)) == 2
