@@ -19,6 +19,25 @@ PNG_BYTES: dict[object, object] = {(200, "image/png"): OpenApiTypes.BINARY, 304:
 LABEL = OpenApiParameter("label", str, description="The label's key; `infection` by default.")
 
 
+_DATABASE_LIMITS = {2**15 - 1, 2**31 - 1, 2**63 - 1, -(2**15), -(2**31), -(2**63)}
+
+
+def drop_database_limits(result: object, **_context: object) -> object:
+    """Take out the ranges of SQLite's or PostgreSQL's integers: the API is the same on both."""
+    if isinstance(result, dict):
+        if result.get("type") == "integer":
+            for bound in ("minimum", "maximum"):
+                if result.get(bound) in _DATABASE_LIMITS:
+                    del result[bound]
+                    result.pop("format", None)
+        for inner in result.values():
+            drop_database_limits(inner)
+    elif isinstance(result, list):
+        for inner in result:
+            drop_database_limits(inner)
+    return result
+
+
 class DocsView(SpectacularSwaggerSplitView):
     """The schema as a page; the script is a file of its own, as the CSP demands."""
 

@@ -232,6 +232,10 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "SERVE_INCLUDE_SCHEMA": False,
     "COMPONENT_SPLIT_REQUEST": True,
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "annotation.api.schema.drop_database_limits",
+    ],
     "ENUM_NAME_OVERRIDES": {
         "PurposeEnum": "annotation.models.reading.Assignment.Purpose",
         "WaitingPurposeEnum": "annotation.selectors.worklist.ORDER",

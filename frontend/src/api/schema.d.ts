@@ -523,11 +523,8 @@ export interface components {
             finding?: string;
             view_position?: components["schemas"]["ViewPositionEnum"] | components["schemas"]["BlankEnum"];
             readonly split: string;
-            /** Format: int64 */
             width: number;
-            /** Format: int64 */
             height: number;
-            /** Format: int64 */
             bits: number;
             /** Format: double */
             spacing_mm?: number | null;
