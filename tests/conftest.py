@@ -15,6 +15,8 @@ from annotation.models import Membership, Project, User, triggers
 def data_root(settings: LazySettings, tmp_path: Path) -> Path:
     """Keep every stored byte of a test in its own folder."""
     settings.DATA_ROOT = tmp_path / "var"
+    # A second slot is a second thread, which cannot see into a test's own transaction.
+    settings.TRAIN_SLOTS = 1
     settings.STATIC_ROOT = tmp_path / "static"  # whitenoise warns where there is none
     settings.STATIC_ROOT.mkdir()
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
