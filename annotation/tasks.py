@@ -78,6 +78,8 @@ def run_release(release_id: str) -> None:
 
 def dispatch_due(queues: Iterable[str], busy: Counter[str]) -> int:
     """Send a hint for what is due, no more than this worker can begin now; return how many."""
+    if loop.STOPPING.is_set():
+        return 0
     due = loop.sweep()
     claims.give_up(model=Intake, due=intake.DUE, state=Intake.State.FAILED)
     claims.give_up(model=Release, due=release_freezing.DUE, state=Release.State.FAILED)

@@ -29,7 +29,7 @@ from tests.annotation.learning import fill_project
 
 def create() -> None:
     project = create_project(slug="kill", name="Kill", actor=None, folds=2)
-    fill_project(project, read=4, unread=12, controls=1, sealed=2)
+    fill_project(project, read=4, unread=40, controls=1, sealed=2)
 
 
 def plan() -> None:
