@@ -64,7 +64,7 @@ class Round(Row, Claimable):
             models.UniqueConstraint(
                 fields=["project"], condition=models.Q(state="serving"), name="round_serving_once"
             ),
-            # Two people pressing Start, or Start and Resume, at once: the database lets one through.
+            # Two people press Start, or Start and Resume, at once: the database lets one through.
             models.UniqueConstraint(
                 fields=["project"],
                 condition=models.Q(

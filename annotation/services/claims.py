@@ -93,9 +93,7 @@ def give_up(*, model: type[Model], due: Q, state: str) -> int:
     return rows.filter(_unheld() | Q(claimed_by__in=_dead_holders(model))).update(
         state=state,
         claim_token=None,
-        failure=Case(
-            When(failure="", then=reason), default=F("failure"), output_field=TextField()
-        ),
+        failure=Case(When(failure="", then=reason), default=F("failure"), output_field=TextField()),
     )
 
 

@@ -103,7 +103,9 @@ def cancel_round(*, round: Round, actor: User | None, reason: str = "") -> Round
         settle_cancel(round=round)
     round.refresh_from_db()
     if not asked and not (round.cancel_requested or round.state == State.CANCELLED):
-        raise Conflict(f"Round {round.number} is {round.get_state_display().lower()}: nothing runs there.")
+        raise Conflict(
+            f"Round {round.number} is {round.get_state_display().lower()}: nothing runs there."
+        )
     return round
 
 
@@ -184,7 +186,7 @@ def _refuse_second(project: Project) -> None:
     if other := project.rounds.filter(state__in=OPEN).first():
         todo = "decide" if other.state == State.AWAITING_DECISION else "wait or cancel"
         raise Conflict(
-            f"Round {other.number} is {other.get_state_display().lower()}: {todo} before the next starts.",
+            f"Round {other.number} is {other.get_state_display().lower()}: {todo} before the next.",
             code="round_open",
         )
 
