@@ -37,7 +37,8 @@ $(LOCK_STAMP): requirements.lock
 	touch $@
 
 $(NODE_STAMP): frontend/package-lock.json $(LOCK_STAMP)
-	$(NPM) ci --no-audit --no-fund --loglevel=error
+	# Not `npm ci`: it refuses a lock without the optional packages of other platforms.
+	$(NPM) install --no-save --no-audit --no-fund --loglevel=error
 	touch $@
 
 $(BUILT): $(NODE_STAMP) $(FRONTEND_SOURCES)
