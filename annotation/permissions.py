@@ -43,7 +43,8 @@ ROLES: dict[Deed, frozenset[Role]] = {
     Deed.READ_CASES: frozenset({Role.READER, Role.ADJUDICATOR}),
     Deed.SEE_ROUNDS: _STAFF,
     Deed.RUN_ROUNDS: frozenset({Role.ENGINEER}),
-    Deed.SEE_RELEASES: _STAFF | {Role.ADJUDICATOR},
+    # Nor a release: its manifest names group, reader and verdict of masks that are read blind.
+    Deed.SEE_RELEASES: _STAFF,
     Deed.MAKE_RELEASES: frozenset({Role.CURATOR}),
     Deed.WITHDRAW: frozenset({Role.CURATOR}),
     Deed.MANAGE_PEOPLE: frozenset({Role.CURATOR}),

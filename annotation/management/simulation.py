@@ -14,7 +14,7 @@ from math import ceil
 from annotation import loop
 from annotation.models import Assignment, Membership, Project, Round, User
 from annotation.selectors.simulated import AgainstTruth, proposals_against_truth
-from annotation.selectors.worklist import waiting_counts
+from annotation.selectors.worklist import desk_of, waiting_images
 from annotation.services import projects
 from annotation.services.decisions import promote_round
 from annotation.services.robot import Tally, read_cases
@@ -110,7 +110,7 @@ def _play_round(
     if row.stage == Round.Stage.STAGE_1:
         tally = _read(project, robot, Purpose.PICK, seed)
     else:
-        waiting = waiting_counts(project=project, reader=robot)[Purpose.READ]
+        waiting = waiting_images(desk_of(project=project, reader=robot), Purpose.READ).count()
         tally = _read(project, robot, Purpose.READ, seed, limit=ceil(waiting / left))
     row.refresh_from_db()
     say(f"Round {row.number}: {tally.n_read} read, {tally.verdicts}.")

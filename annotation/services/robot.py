@@ -1,7 +1,8 @@
 """The robot reader: it reads cases through the same services as people, guided by hidden truth.
 
 Its wish for an image is the truth with a seeded, smooth boundary noise: the same wish in every
-round and both arms, as one human hand would have. This is the only reader of Truth rows.
+round and both arms, as one human hand would have. Beside `selectors/simulated.py`, which measures,
+this is the only reader of Truth rows.
 """
 
 from __future__ import annotations

@@ -77,34 +77,34 @@ def submit(
     """
     if repeated := _submitted_before(assignment, reader, client_id):
         return repeated
-    _check_open(assignment, reader)
-    _check_figures(decision, exclusion_reason, threshold, active_seconds, strokes)
-    base = _candidate(assignment, candidate)
-    mask = _decided_mask(
-        assignment=assignment,
-        label=label,
-        decision=decision,
-        draft_etag=draft_etag,
-        base=base,
-        threshold=threshold,
-    )
-    reading = _Reading(
-        assignment=assignment,
-        reader=reader,
-        label=label,
-        client_id=client_id,
-        draft_etag=draft_etag if decision == "accept" else None,
-        candidate=base,
-        threshold=_threshold(assignment, base, threshold),
-        exclusion_reason=exclusion_reason or "",
-        mask_key="" if mask is None else storage.put(assignment.project_id, encode_mask(mask)),
-        edit=EXCLUDED if mask is None else _edit(mask, base, threshold, decision),
-        note=note,
-        is_flagged=is_flagged,
-        active_seconds=active_seconds,
-        strokes=strokes,
-    )
     try:
+        _check_open(assignment, reader)
+        _check_figures(decision, exclusion_reason, threshold, active_seconds, strokes)
+        base = _candidate(assignment, candidate)
+        mask = _decided_mask(
+            assignment=assignment,
+            label=label,
+            decision=decision,
+            draft_etag=draft_etag,
+            base=base,
+            threshold=threshold,
+        )
+        reading = _Reading(
+            assignment=assignment,
+            reader=reader,
+            label=label,
+            client_id=client_id,
+            draft_etag=draft_etag if decision == "accept" else None,
+            candidate=base,
+            threshold=_threshold(assignment, base, threshold),
+            exclusion_reason=exclusion_reason or "",
+            mask_key="" if mask is None else storage.put(assignment.project_id, encode_mask(mask)),
+            edit=EXCLUDED if mask is None else _edit(mask, base, threshold, decision),
+            note=note,
+            is_flagged=is_flagged,
+            active_seconds=active_seconds,
+            strokes=strokes,
+        )
         return _write(reading)
     except (Conflict, IntegrityError):
         if repeated := _submitted_before(assignment, reader, client_id):
