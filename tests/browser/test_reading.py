@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import re
+import time
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from playwright.sync_api import expect
 
@@ -303,6 +305,14 @@ def test_session_when_lost_then_the_reader_is_told_and_goes_on_after_signing_in(
     np.testing.assert_array_equal(drafted(desk), drawn)
 
 
+def shown(desk: Desk, wanted: npt.NDArray[np.bool_], *, seconds: float = 10.0) -> None:
+    """Wait until the screen shows `wanted`: the other mask is fetched and decoded first."""
+    until = time.monotonic() + seconds
+    while not np.array_equal(desk.mask(), wanted) and time.monotonic() < until:
+        desk.page.wait_for_timeout(50)
+    np.testing.assert_array_equal(desk.mask(), wanted)
+
+
 @pytest.mark.parametrize("choice", ["Take mine", "Take theirs"])
 def test_two_tabs_when_both_draw_then_the_stale_one_is_told_and_both_masks_are_kept(
     desk: Desk, reading_room: ReadingRoom, choice: str
@@ -319,8 +329,9 @@ def test_two_tabs_when_both_draw_then_the_stale_one_is_told_and_both_masks_are_k
     lost = LostDraft.objects.get(assignment_id=case["assignment"])
     np.testing.assert_array_equal(decode_mask(storage.read(lost.mask_key)), mine)
     dialog.get_by_role("button", name=choice).click()
+    expect(dialog).to_be_hidden()
     wanted = mine if choice == "Take mine" else theirs
-    np.testing.assert_array_equal(stale.mask(), wanted)
+    shown(stale, wanted)
     np.testing.assert_array_equal(drafted(stale), wanted)
     stale.page.keyboard.press("Control+z")
     np.testing.assert_array_equal(stale.mask(), theirs if choice == "Take mine" else mine)
