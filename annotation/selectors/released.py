@@ -105,14 +105,14 @@ def iter_selected(selection: Selection) -> Iterator[Selected]:
 
 
 def released_name(image: Image) -> str:
-    """Return a name that stays the same over versions and tells nothing of the source's file."""
-    return f"{image.group}_{image.id.hex[:16]}"
+    """Return a name that is the same in every version and tells neither file nor image id."""
+    return pseudonym(image.project, image.group, image.id).replace("-", "_")
 
 
 def pseudonym(project: Project, kind: str, subject: object) -> str:
     """Return a pseudonym, the same in every version, that cannot be undone without the salt."""
     digest = hmac.new(project.salt.encode(), f"{kind}:{subject}".encode(), hashlib.sha256)
-    return f"{kind}-{digest.hexdigest()[:10]}"
+    return f"{kind}-{digest.hexdigest()[:16]}"
 
 
 def biography(selected: Selected, *, infected_pixels: int) -> qata.ReleasedMask:

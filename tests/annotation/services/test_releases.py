@@ -65,6 +65,8 @@ def test_release_names_no_source_file_patient_or_account(filled: Project, tmp_pa
     for patient in filled.patients.all():
         assert patient.key not in text
         assert str(patient.id) not in text
+    for image in filled.images.all():
+        assert image.id.hex[:12] not in text
 
 
 def test_release_asked_twice_has_the_same_bytes(filled: Project, tmp_path: Path) -> None:
