@@ -8,16 +8,33 @@ import type { Film } from "./film";
 type Answer = { readonly id: number; readonly value?: unknown; readonly error?: string };
 
 function startWorker(): (job: Job, transfer: Transferable[]) => Promise<unknown> {
-  const worker = new Worker(new URL("./codec.worker.ts", import.meta.url), { type: "module" });
+  let worker = open();
   const waiting = new Map<number, { done: (value: unknown) => void; fail: (e: Error) => void }>();
   let count = 0;
-  worker.addEventListener("message", (event: MessageEvent<Answer>) => {
+
+  function open(): Worker {
+    const made = new Worker(new URL("./codec.worker.ts", import.meta.url), { type: "module" });
+    made.addEventListener("message", heard);
+    made.addEventListener("error", died);
+    return made;
+  }
+
+  function heard(event: MessageEvent<Answer>): void {
     const { id, value, error } = event.data;
     const caller = waiting.get(id);
     waiting.delete(id);
     if (error === undefined) caller?.done(value);
     else caller?.fail(new Error(error));
-  });
+  }
+
+  /** A dead worker answers nobody: tell all who wait, and begin a new one. */
+  function died(): void {
+    worker.terminate();
+    worker = open();
+    for (const caller of waiting.values()) caller.fail(new Error("the codec worker died"));
+    waiting.clear();
+  }
+
   return (job, transfer) =>
     new Promise((done, fail) => {
       const id = ++count;

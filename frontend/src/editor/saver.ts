@@ -98,8 +98,17 @@ export function createSaver(parts: SaverParts, start: Omit<SaveState, "phase" | 
     }
     const phase = phaseOf(problem);
     set({ phase, problem });
-    if (phase === "offline" || phase === "signed_out")
-      schedule(RETRY_MS[Math.min(failures++, RETRY_MS.length - 1)] as number);
+    if (phase === "offline" || phase === "signed_out") tryLater();
+  }
+
+  function tryLater(): void {
+    schedule(RETRY_MS[Math.min(failures++, RETRY_MS.length - 1)] as number);
+  }
+
+  /** The mask could not be packed or compared here: the journal has it, and it is tried again. */
+  function broke(): void {
+    set({ phase: "offline" });
+    tryLater();
   }
 
   async function attempt(): Promise<void> {
@@ -118,9 +127,11 @@ export function createSaver(parts: SaverParts, start: Omit<SaveState, "phase" | 
     if (running) return running;
     if (isStopped || state.phase === "conflict" || state.phase === "lost" || !isDirty())
       return Promise.resolve();
-    running = attempt().finally(() => {
-      running = null;
-    });
+    running = attempt()
+      .catch(broke)
+      .finally(() => {
+        running = null;
+      });
     return running;
   }
 

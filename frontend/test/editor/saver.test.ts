@@ -17,7 +17,8 @@ const saved = (etag: string, stroke: number): Reply<Saved> => ({
   value: { etag, stroke, lease_expires_at: "" },
 });
 
-function openSaver(answers: (Reply<Saved> | "ok")[], current: Mask | null = null) {
+function openSaver(answers: (Reply<Saved> | "ok")[], current: Mask | null = null, breaks = 0) {
+  let broken = breaks;
   const puts: { etag: string | null; stroke: number }[] = [];
   const phases: string[] = [];
   const mask = createMask(8, 8);
@@ -34,7 +35,8 @@ function openSaver(answers: (Reply<Saved> | "ok")[], current: Mask | null = null
         },
         bytes: () => Promise.resolve({ ok: true, status: 200, value: new Uint8Array(0) }),
       },
-      encode: () => Promise.resolve(new Blob()),
+      encode: () =>
+        broken-- > 0 ? Promise.reject(new Error("worker died")) : Promise.resolve(new Blob()),
       decode: () => Promise.resolve(current ?? createMask(8, 8)),
       mask,
       stroke: () => stroke,
@@ -84,6 +86,16 @@ describe("the saver", () => {
     expect(saver.state()).toMatchObject({ phase: "saved", savedStroke: 2 });
     expect(puts.length).toBe(4);
     expect(phases).toContain("offline");
+  });
+
+  it("goes on after the mask could not be packed, and loses nothing", async () => {
+    const { saver, draw, puts } = openSaver([], null, 2);
+    draw();
+    await vi.advanceTimersByTimeAsync(1000);
+    expect(saver.state().phase).toBe("offline");
+    await vi.advanceTimersByTimeAsync(30_000);
+    expect(puts).toEqual([{ etag: null, stroke: 1 }]);
+    expect(saver.state()).toMatchObject({ phase: "saved", savedStroke: 1 });
   });
 
   it("stops at a conflict until the reader has decided", async () => {
