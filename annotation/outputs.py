@@ -41,6 +41,8 @@ def read_member(folder: Path, manifest: TrainManifest) -> TrainedMember:
         "fold": manifest.fold,
         "k": manifest.k,
         "plan_sha256": manifest.plan.sha256,
+        "parent": manifest.parent.weights_sha256 if manifest.parent else None,
+        "parent_patients": list(manifest.parent.patients) if manifest.parent else [],
     }
     for name, value in asked.items():
         if card.get(name) != value:

@@ -32,8 +32,12 @@ CACHE_BYTES = 512 * 2**20
 
 def seeded(*parts: object) -> np.random.Generator:
     """Return a random generator that depends on `parts` and nothing else."""
-    key = hashlib.sha256("/".join(map(str, parts)).encode()).digest()
-    return np.random.Generator(np.random.Philox(int.from_bytes(key[:16], "big")))
+    key = int.from_bytes(_digest(*parts)[:16], "big")
+    return np.random.Generator(np.random.Philox(key))
+
+
+def _digest(*parts: object) -> bytes:
+    return hashlib.sha256("/".join(map(str, parts)).encode()).digest()
 
 
 @dataclass(slots=True)
@@ -121,7 +125,7 @@ def split_cases(cases: Sequence[Case], plan: Plan, reader: CaseReader) -> Split:
         )
     sick = {case.patient for case in cases if case.image in positive}
     well = {case.patient for case in cases} - sick
-    inner = _draw(sick, plan, "sick") | _draw(well, plan, "well")
+    inner = _draw(sick, plan) | _draw(well, plan)
     kept = [case for case in cases if case.patient not in inner]
     return Split(
         positives=tuple(case for case in kept if case.image in positive),
@@ -130,13 +134,15 @@ def split_cases(cases: Sequence[Case], plan: Plan, reader: CaseReader) -> Split:
     )
 
 
-def _draw(patients: set[str], plan: Plan, name: str) -> set[str]:
+def _draw(patients: set[str], plan: Plan) -> set[str]:
+    """Draw by each patient's own hash: whom a round sets aside, the next does too.
+
+    A warm start has learned from its parent's patients, so these could no longer tell when to stop.
+    """
     if len(patients) < 2:
         return set()
     count = max(1, round(plan.inner_fraction * len(patients)))
-    order = seeded(plan.seed, "inner", name).permutation(len(patients))
-    ordered = sorted(patients)
-    return {ordered[i] for i in order[:count]}
+    return set(sorted(patients, key=lambda one: _digest(plan.seed, "inner", one))[:count])
 
 
 def batch_cases(split: Split, plan: Plan, seed: int, step: int) -> list[Case]:

@@ -23,6 +23,7 @@ __all__ = [
     "ManifestError",
     "MemberRef",
     "NetworkPlan",
+    "Parent",
     "Plan",
     "PlanError",
     "ProposeManifest",
@@ -80,6 +81,19 @@ class MemberRef:
         require(right, "weights_sha256", "64 hexadecimal digits are needed.", ManifestError)
 
 
+@dataclass(frozen=True, slots=True)
+class Parent:
+    """The member a warm start goes on from; `patients` are all that it and its parents saw."""
+
+    weights_path: str
+    weights_sha256: str
+    patients: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        right = bool(_SHA256.fullmatch(self.weights_sha256))
+        require(right, "weights_sha256", "64 hexadecimal digits are needed.", ManifestError)
+
+
 def _check_cases(cases: tuple[Case, ...], k: int) -> None:
     images = [case.image for case in cases]
     require(len(set(images)) == len(images), "cases", "an image is listed twice.", ManifestError)
@@ -98,7 +112,10 @@ def _check_members(members: tuple[MemberRef, ...], plan: Plan, k: int) -> None:
 
 @dataclass(frozen=True, slots=True)
 class TrainManifest:
-    """One network trained without one fold. What is handed over counts as seen."""
+    """One network trained without one fold, from `parent` or from random weights.
+
+    What is handed over counts as seen, and so does what the parent saw.
+    """
 
     round: int
     plan: Plan
@@ -106,6 +123,7 @@ class TrainManifest:
     fold: int
     k: int
     cases: tuple[Case, ...]
+    parent: Parent | None = None
 
     def __post_init__(self) -> None:
         known = self.network in self.plan.networks

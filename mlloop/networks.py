@@ -12,6 +12,7 @@ from pathlib import Path
 import safetensors.torch
 import segmentation_models_pytorch as smp
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mlloop.devices import Device
@@ -19,24 +20,26 @@ from mlloop.errors import LearningError
 from mlloop.manifest import MemberRef, NetworkPlan, Plan
 from mlloop.records import write_bytes
 
-_INPUT_CHANNELS = 3  # the radiograph, and where each pixel lies
+_COORDINATES = 2  # channels that say where a pixel lies
 
 
 class SegmentationNetwork(nn.Module):
     """A radiograph `(N, 1, grid, grid)` in 0..1 to infection logits of the same shape."""
 
-    def __init__(self, body: nn.Module) -> None:
+    def __init__(self, body: nn.Module, patch: int) -> None:
         super().__init__()
         self.body = body
+        self.patch = patch
 
     def forward(self, image: Tensor) -> Tensor:
         """Add the two coordinate planes, so that a small network knows left from right."""
-        n, _, height, width = image.shape
+        pixels = F.pixel_unshuffle((image - 0.5) * 4, self.patch)
+        n, _, height, width = pixels.shape
         y = torch.linspace(-1, 1, height, device=image.device)[:, None].expand(n, 1, height, width)
         x = torch.linspace(-1, 1, width, device=image.device).expand(n, 1, height, width)
-        planes = torch.cat([(image - 0.5) * 4, y, x], dim=1)
+        planes = torch.cat([pixels, y, x], dim=1)
         logits: Tensor = self.body(planes.contiguous(memory_format=torch.channels_last))
-        return logits.float()
+        return F.pixel_shuffle(logits.float(), self.patch)
 
 
 def build_network(plan: NetworkPlan) -> SegmentationNetwork:
@@ -50,11 +53,12 @@ def build_network(plan: NetworkPlan) -> SegmentationNetwork:
         ) from error
     if plan.encoder_weights is not None:
         _load_encoder(body, plan)
-    return SegmentationNetwork(body).to(memory_format=torch.channels_last)
+    return SegmentationNetwork(body, plan.patch).to(memory_format=torch.channels_last)
 
 
 def _body(plan: NetworkPlan) -> nn.Module:
-    shared = {"encoder_weights": None, "in_channels": _INPUT_CHANNELS, "classes": 1}
+    pixels = plan.patch**2
+    shared = {"encoder_weights": None, "in_channels": pixels + _COORDINATES, "classes": pixels}
     if plan.decoder == "linknet":
         linknet: nn.Module = smp.Linknet(plan.encoder, encoder_depth=plan.depth, **shared)
         return linknet
@@ -80,7 +84,7 @@ def _load_encoder(body: nn.Module, plan: NetworkPlan) -> None:
         raise LearningError(
             "wrong_encoder_weights",
             f"The encoder weights {path.name} do not fit {plan.encoder} with"
-            f" {_INPUT_CHANNELS} input channels.",
+            f" {plan.patch**2 + _COORDINATES} input channels.",
         ) from error
 
 
@@ -97,17 +101,23 @@ def load_tensors(path: Path) -> dict[str, Tensor]:
     return dict(safetensors.torch.load(path.read_bytes()))
 
 
+def load_trained(path: Path, sha256: str, name: str) -> dict[str, Tensor]:
+    """Read the weights of `name`, or refuse them where they are not the ones recorded."""
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise LearningError("no_weights", f"The weights of {name} cannot be read.") from error
+    if hashlib.sha256(data).hexdigest() != sha256:
+        raise LearningError("weights_changed", f"The weights of {name} are not the trained ones.")
+    return dict(safetensors.torch.load(data))
+
+
 def load_member(member: MemberRef, plan: Plan, device: Device) -> SegmentationNetwork:
     """Load a trained member for inference, or refuse weights that are not the ones recorded."""
     name = f"{member.network}, fold {member.fold}"
-    try:
-        data = Path(member.weights_path).read_bytes()
-    except OSError as error:
-        raise LearningError("no_weights", f"The weights of {name} cannot be read.") from error
-    if hashlib.sha256(data).hexdigest() != member.weights_sha256:
-        raise LearningError("weights_changed", f"The weights of {name} are not the trained ones.")
+    tensors = load_trained(Path(member.weights_path), member.weights_sha256, name)
     network = build_network(plan.network(member.network))
-    network.load_state_dict(safetensors.torch.load(data))
+    network.load_state_dict(tensors)
     return network.to(device.torch_device).eval()
 
 

@@ -33,7 +33,7 @@ from mlloop.losses import segmentation_loss
 from mlloop.manifest import Case, Plan, TrainManifest
 from mlloop.masks import quantise
 from mlloop.metrics import Counts, counts, dice, pooled
-from mlloop.networks import build_network, predict
+from mlloop.networks import build_network, load_trained, predict
 from mlloop.schedule import epoch_ends, learning_rate, member_seed
 
 Stop = Callable[[], bool]
@@ -112,7 +112,12 @@ def _prepare(manifest: TrainManifest, out: Path, device: Device, emit: Emit) -> 
 
 def _fresh_state(run: Run) -> TrainingState:
     torch.manual_seed(run.seed)
-    network = build_network(run.manifest.network).to(run.device.torch_device).train()
+    network = build_network(run.manifest.network)
+    if parent := run.manifest.parent:
+        name = f"the parent of {run.manifest.network.key}, fold {run.manifest.fold}"
+        tensors = load_trained(Path(parent.weights_path), parent.weights_sha256, name)
+        network.load_state_dict(tensors)
+    network = network.to(run.device.torch_device).train()
     optimiser = torch.optim.AdamW(
         network.parameters(), lr=run.plan.learning_rate, weight_decay=run.plan.weight_decay
     )
@@ -181,7 +186,7 @@ def _case_counts(run: Run, state: TrainingState, case: Case) -> Counts:
 
 
 def _card(run: Run, state: TrainingState, started: float) -> Card:
-    manifest = run.manifest
+    manifest, parent = run.manifest, run.manifest.parent
     return Card(
         network=manifest.network.key,
         decoder=manifest.network.decoder,
@@ -202,6 +207,8 @@ def _card(run: Run, state: TrainingState, started: float) -> Card:
         inner_dice=state.best_dice if run.split.inner else None,
         parameters=sum(p.numel() for p in state.network.parameters()),
         seconds=time.monotonic() - started,
+        parent=parent.weights_sha256 if parent else None,
+        parent_patients=tuple(sorted(parent.patients)) if parent else (),
     )
 
 

@@ -97,6 +97,13 @@ class EnsembleMember(Row, Claimable):
     round = models.ForeignKey(Round, on_delete=models.CASCADE, related_name="members")
     network = models.CharField(max_length=80)
     fold = models.PositiveSmallIntegerField()
+    parent = models.ForeignKey(
+        "self",
+        null=True,
+        on_delete=models.PROTECT,
+        related_name="children",
+        help_text="The member of an earlier round whose weights a warm start goes on from.",
+    )
     state = models.CharField(max_length=9, choices=State.choices, default=State.DUE)
     epoch = models.PositiveIntegerField(default=0)
     epochs = models.PositiveIntegerField(default=0)

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 from annotation.models import EnsembleMember, Patient, Project, Proposal, Round, Split
+from annotation.selectors.lineage import MemberKey, patients_seen
 from annotation.selectors.training_cases import patient_hash
 
 Kind = Literal["seen_patient", "sealed_in_training", "sealed_proposal", "no_card"]
-MemberKey = tuple[str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,14 +56,10 @@ def _seen_by_member(round: Round) -> dict[MemberKey, frozenset[str]]:
     """Return what each member saw; a warm start inherits what its parent saw."""
     done = EnsembleMember.objects.filter(round=round, state=EnsembleMember.State.DONE)
     return {
-        (member.network, member.fold): _seen(member.card)
+        (member.network, member.fold): patients_seen(member.card)
         for member in done
         if "loaded_patients" in member.card
     }
-
-
-def _seen(card: Mapping[str, list[str]]) -> frozenset[str]:
-    return frozenset(card["loaded_patients"]) | frozenset(card.get("parent_patients", []))
 
 
 def _sealed(project: Project) -> frozenset[str]:

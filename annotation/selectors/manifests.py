@@ -11,13 +11,21 @@ from pathlib import Path
 from annotation import storage
 from annotation.models import EnsembleMember, Round
 from annotation.selectors.labels import label_of
+from annotation.selectors.lineage import patients_seen
 from annotation.selectors.training_cases import (
     Snapshot,
     SnapshotCase,
     sealed_cases,
     withdrawn_since,
 )
-from mlloop.manifest import Case, EvaluateManifest, MemberRef, ProposeManifest, TrainManifest
+from mlloop.manifest import (
+    Case,
+    EvaluateManifest,
+    MemberRef,
+    Parent,
+    ProposeManifest,
+    TrainManifest,
+)
 from mlloop.plan import Plan
 
 
@@ -42,6 +50,7 @@ def train_manifest(member: EnsembleMember) -> TrainManifest:
         fold=member.fold,
         k=round.folds,
         cases=tuple(case for case in cases if case.fold != member.fold),
+        parent=_parent(member.parent) if member.parent else None,
     )
 
 
@@ -78,6 +87,14 @@ def evaluate_manifest(round: Round, folder: Path) -> EvaluateManifest:
 def card_path(member: EnsembleMember, folder: Path) -> Path:
     """Return where a member's card is laid out for a child to read."""
     return folder / "cards" / f"{member.network}-{member.fold}.json"
+
+
+def _parent(member: EnsembleMember) -> Parent:
+    return Parent(
+        weights_path=str(storage.local_path(member.weights_key)),
+        weights_sha256=member.weights_sha256,
+        patients=tuple(sorted(patients_seen(member.card))),
+    )
 
 
 def _members(round: Round, folder: Path) -> tuple[MemberRef, ...]:

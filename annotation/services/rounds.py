@@ -5,6 +5,7 @@ A plan freezes what is trained on. One open round per project, by constraint. No
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from django.db import IntegrityError, transaction
@@ -15,6 +16,7 @@ from annotation import storage
 from annotation.errors import Conflict, Invalid, Refused
 from annotation.models import EnsembleMember, Project, Round, User
 from annotation.selectors.labels import label_of
+from annotation.selectors.lineage import MemberKey, warm_parents
 from annotation.selectors.training_cases import Snapshot, SnapshotCase, snapshot_of
 from annotation.services import audit, claims
 from mlloop.plan import Plan, PlanError
@@ -42,6 +44,7 @@ def plan_round(
     _refuse_second(project)
     snapshot = snapshot_of(project, label_of(project, "infection"))
     folds, note = choose_folds(plan, project, snapshot.train)
+    parents = warm_parents(project=project, plan=plan, folds=folds, snapshot=snapshot)
     made = Round(
         project=project,
         number=number,
@@ -52,10 +55,10 @@ def plan_round(
         snapshot_key=storage.put(project.id, snapshot.to_bytes()),
         n_train=len(snapshot.train),
         n_train_patients=len({case.patient for case in snapshot.train}),
-        metrics={"train": _counts(snapshot)},
+        metrics={"train": _counts(snapshot) | {"warm_members": len(parents)}},
         created_by=actor,
     )
-    return _insert(made, plan, actor)
+    return _insert(made, plan, parents, actor)
 
 
 def choose_folds(plan: Plan, project: Project, cases: tuple[SnapshotCase, ...]) -> tuple[int, str]:
@@ -191,9 +194,16 @@ def _refuse_second(project: Project) -> None:
         )
 
 
-def _insert(made: Round, plan: Plan, actor: User | None) -> Round:
+def _insert(
+    made: Round, plan: Plan, parents: Mapping[MemberKey, EnsembleMember], actor: User | None
+) -> Round:
     members = [
-        EnsembleMember(round=made, network=network.key, fold=fold)
+        EnsembleMember(
+            round=made,
+            network=network.key,
+            fold=fold,
+            parent=parents.get((network.key, fold)),
+        )
         for network in plan.networks
         for fold in range(made.folds)
     ]

@@ -53,7 +53,8 @@ def train(options: argparse.Namespace) -> None:
         "k": manifest.k,
         "plan_sha256": manifest.plan.sha256,
         "loaded_patients": patients,
-        "parent_patients": [],
+        "parent": manifest.parent.weights_sha256 if manifest.parent else None,
+        "parent_patients": list(manifest.parent.patients) if manifest.parent else [],
         "weights_sha256": hashlib.sha256(weights).hexdigest(),
         "seconds": 1.0,
     }

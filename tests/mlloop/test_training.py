@@ -15,7 +15,7 @@ import torch
 from mlloop.dataset import CaseReader
 from mlloop.devices import prepare
 from mlloop.errors import LearningError, Stopped
-from mlloop.manifest import Case, NetworkPlan, TrainManifest
+from mlloop.manifest import Case, NetworkPlan, Parent, TrainManifest
 from mlloop.networks import build_network, load_member, predict
 from mlloop.schedule import epoch_ends, learning_rate
 from tests.mlloop.conftest import STILL, card, member, small_plan, train, training
@@ -128,6 +128,41 @@ def test_training_when_folds_differ_gives_different_members(
     assert card(tmp_path / "0")["weights_sha256"] != card(tmp_path / "1")["weights_sha256"]
 
 
+def parent_of(out: Path) -> Parent:
+    weights = (out / "weights.safetensors").read_bytes()
+    patients = tuple(card(out)["loaded_patients"])  # type: ignore[arg-type]
+    return Parent(str(out / "weights.safetensors"), hashlib.sha256(weights).hexdigest(), patients)
+
+
+def test_training_when_warm_goes_on_from_the_parent_and_inherits_its_patients(
+    cases: tuple[Case, ...], tmp_path: Path
+) -> None:
+    cold = training(small_plan(), cases)
+    train(cold, tmp_path / "parent")
+    parent = parent_of(tmp_path / "parent")
+    still = small_plan(learning_rate=1e-9, weight_decay=0.0)
+    train(dataclasses.replace(training(still, cases), parent=parent), tmp_path / "child")
+    written = card(tmp_path / "child")
+    assert written["parent"] == parent.weights_sha256
+    assert written["parent_patients"] == sorted(parent.patients)
+    before, after = (
+        safetensors.torch.load_file(tmp_path / name / "weights.safetensors")
+        for name in ("parent", "child")
+    )
+    name = next(name for name in before if name.endswith("conv1.weight"))
+    torch.testing.assert_close(after[name], before[name], atol=1e-5, rtol=0)
+
+
+def test_training_when_the_parent_is_another_file_is_refused(
+    cases: tuple[Case, ...], tmp_path: Path
+) -> None:
+    train(training(small_plan(), cases), tmp_path / "parent")
+    parent = dataclasses.replace(parent_of(tmp_path / "parent"), weights_sha256="0" * 64)
+    manifest = dataclasses.replace(training(small_plan(), cases), parent=parent)
+    with pytest.raises(LearningError, match="the parent of unet, fold 0 are not the trained"):
+        train(manifest, tmp_path / "child")
+
+
 def test_training_when_no_patient_is_positive_says_so_before_anything_is_written(
     make_case: Callable[..., Case], tmp_path: Path
 ) -> None:
@@ -137,9 +172,10 @@ def test_training_when_no_patient_is_positive_says_so_before_anything_is_written
     assert not (tmp_path / "m").exists()
 
 
+@pytest.mark.parametrize("patch", [1, 2, 4])
 @pytest.mark.parametrize("decoder", ["unet", "unetplusplus", "linknet", "manet"])
-def test_network_when_built_gives_logits_of_the_size_of_the_image(decoder: str) -> None:
-    plan = NetworkPlan("n", decoder, "resnet18", (32, 16, 8))  # type: ignore[arg-type]
+def test_network_when_built_gives_logits_of_the_size_of_the_image(decoder: str, patch: int) -> None:
+    plan = NetworkPlan("n", decoder, "resnet18", (32, 16, 8), patch=patch)  # type: ignore[arg-type]
     network = build_network(plan).eval()
     with torch.inference_mode():
         assert network(torch.zeros(2, 1, 32, 32)).shape == (2, 1, 32, 32)
