@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from annotation.management.simulation import Play, PlayedRound
-from annotation.models import Project
+from annotation.models import Project, Round
 from annotation.selectors import simulated
 from annotation.selectors.leaks import find_leaks
 from mlloop.metrics import Estimate
@@ -24,7 +24,9 @@ def play_facts(played: Play) -> Facts:
             "sealed_dice": "all sealed images with a reference, controls included as empty; "
             "sealed_ci95 is of the per-image mean, sealed_ci95_pooled of the pooled Dice",
             "intervals": "95 %, bootstrap by patient; per image: both masks empty is left out",
-            "changed_pixels": "added and removed by hand; of a redrawn mask every pixel",
+            "changed_pixels": "added and removed by hand, after the best candidate was chosen and "
+            "in open reads its threshold moved; of a redrawn mask every pixel",
+            "changed_pixels_without_slider": "the same, had no threshold been moved",
         },
         "seed_reads": played.seed_reads.n_read,
         "sealed_reads": played.sealed_reads.n_read,
@@ -32,6 +34,11 @@ def play_facts(played: Play) -> Facts:
         "sealed_pooled_last_less_first": simulated.sealed_difference(last, first).as_json(),
         "compared_images": len(shared),
         "changed_pixels": simulated.changed_pixels(played.project, shared),
+        "changed_pixels_without_slider": sum(
+            one.tally.changed_without_slider
+            for one in played.rounds
+            if one.round.stage != Round.Stage.STAGE_1  # picks are of seed images
+        ),
         **_final(played.project, shared),
         "leaks": sum(len(find_leaks(one.round)) for one in played.rounds),
     }
@@ -78,6 +85,7 @@ def _round_facts(one: PlayedRound) -> Facts:
         "ci95_pooled": _interval(one.proposals.pooled),
         "verdicts": {name: tally.verdicts.get(name, 0) for name in VERDICTS},
         "changed_pixels": tally.changed_pixels,
+        "changed_pixels_without_slider": tally.changed_without_slider,
         "redrawn_contour": tally.redrawn_contour,
         "sealed_n": sealed["pooled"]["n"],
         "sealed_dice_per_image": sealed["per_image"]["value"],

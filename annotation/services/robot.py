@@ -20,6 +20,7 @@ from annotation import storage
 from annotation.models import Annotation, Assignment, Candidate, Label, Project, Truth, User
 from annotation.selectors.labels import label_of
 from annotation.services import drafts, leases, submission
+from annotation.services.candidates import mask_at
 from mlloop.masks import decode_mask, encode_wire_mask
 from mlloop.metrics import counts, dice
 
@@ -27,6 +28,8 @@ Mask = npt.NDArray[np.bool_]
 
 ACCEPT_AT = 0.90
 REDRAW_BELOW = 0.60
+# Where the hand stops on the threshold slider of an open read, in t8.
+SLIDER = range(16, 241, 16)
 # A tremor of about 1 % of the image: Dice of 0.90 to 0.97 with the truth for typical infections.
 TREMOR = 0.010
 TREMOR_GRID = 10
@@ -38,16 +41,18 @@ class Tally:
 
     verdicts: dict[str, int] = field(default_factory=dict)
     changed_pixels: int = 0
+    changed_without_slider: int = 0
     redrawn_contour: int = 0
     n_read: int = 0
     no_truth: set[UUID] = field(default_factory=set)
 
-    def add(self, annotation: Annotation) -> None:
-        """Count one submitted annotation."""
+    def add(self, annotation: Annotation, *, without_slider: int) -> None:
+        """Count one submitted annotation, and what it would have cost at the given thresholds."""
         self.n_read += 1
         verdict = str(annotation.verdict)
         self.verdicts[verdict] = self.verdicts.get(verdict, 0) + 1
         self.changed_pixels += annotation.added_pixels + annotation.removed_pixels
+        self.changed_without_slider += without_slider
         self.redrawn_contour += annotation.redrawn_contour
 
 
@@ -94,23 +99,67 @@ def read_cases(
         wish = wish_of(
             decode_mask(storage.read(truth.mask_key)), seed=seed, key=assignment.image.pixel_sha256
         )
-        tally.add(_read(assignment, label, wish, tuple(assignment.candidates.all())))
+        choice = _choose(tuple(assignment.candidates.all()), wish)
+        without_slider = _cost(choice, wish)
+        if not assignment.is_blind:
+            choice = _slide(choice, wish)
+        annotation = _submit(assignment, label, wish, choice)
+        tally.add(annotation, without_slider=without_slider)
         if progress:
             progress(tally.n_read)
     return tally
 
 
-def _read(
-    assignment: Assignment, label: Label, wish: Mask, candidates: Collection[Candidate]
-) -> Annotation:
-    """Pick, correct or redraw one case, and submit it as a person would."""
-    best, mask = _best_candidate(candidates, wish)
-    agreement = dice(counts(mask, wish)) if best else 0.0
-    if np.isnan(agreement):  # both empty: nothing to change
-        agreement = 1.0
-    if agreement < REDRAW_BELOW:
-        best = None
-    final = mask if best and agreement >= ACCEPT_AT else wish
+@dataclass(frozen=True, slots=True)
+class _Choice:
+    """A candidate as it is looked at: its mask at a threshold, and its Dice to the wish."""
+
+    candidate: Candidate | None
+    threshold: int | None
+    mask: Mask
+    agreement: float
+
+
+def _choose(candidates: Collection[Candidate], wish: Mask) -> _Choice:
+    """Return the candidate with the highest Dice to the wish, the first of equals."""
+    best = _Choice(None, None, np.zeros_like(wish), -1.0)
+    for candidate in candidates:
+        threshold = candidate.proposal.threshold if candidate.proposal else None
+        mask = decode_mask(storage.read(candidate.mask_key))
+        looked_at = _Choice(candidate, threshold, mask, _agreement(mask, wish))
+        best = max(best, looked_at, key=lambda choice: choice.agreement)
+    return best
+
+
+def _slide(choice: _Choice, wish: Mask) -> _Choice:
+    """Move the threshold of the chosen candidate to where it fits the wish best."""
+    best = choice
+    if choice.candidate is None or choice.candidate.proposal is None:
+        return best
+    for threshold in SLIDER:
+        mask = mask_at(choice.candidate, threshold=threshold)
+        looked_at = _Choice(choice.candidate, threshold, mask, _agreement(mask, wish))
+        best = max(best, looked_at, key=lambda choice: choice.agreement)
+    return best
+
+
+def _agreement(mask: Mask, wish: Mask) -> float:
+    value = dice(counts(mask, wish))
+    return 1.0 if np.isnan(value) else value  # both empty: nothing to change
+
+
+def _cost(choice: _Choice, wish: Mask) -> int:
+    """Return the pixels that making the wish of this choice changes."""
+    if choice.agreement < REDRAW_BELOW:
+        return int(np.count_nonzero(wish))
+    is_accepted = choice.agreement >= ACCEPT_AT
+    return 0 if is_accepted else int(np.count_nonzero(choice.mask ^ wish))
+
+
+def _submit(assignment: Assignment, label: Label, wish: Mask, choice: _Choice) -> Annotation:
+    """Accept, correct or redraw one case, and submit it as a person would."""
+    final = choice.mask if choice.agreement >= ACCEPT_AT else wish
+    is_used = choice.agreement >= REDRAW_BELOW and final.any()
     etag = None
     if final.any():
         saved = drafts.save_draft(
@@ -130,19 +179,6 @@ def _read(
         label=label,
         decision="accept" if final.any() else "no_infection",
         draft_etag=etag,
-        candidate=best.id if best and final.any() else None,
-        threshold=best.proposal.threshold if best and best.proposal and final.any() else None,
+        candidate=choice.candidate.id if choice.candidate and is_used else None,
+        threshold=choice.threshold if is_used else None,
     )
-
-
-def _best_candidate(candidates: Collection[Candidate], wish: Mask) -> tuple[Candidate | None, Mask]:
-    """Return the candidate with the highest Dice to the wish, and its mask."""
-    best: Candidate | None = None
-    best_mask, best_dice = np.zeros_like(wish), -1.0
-    for candidate in candidates:
-        mask = decode_mask(storage.read(candidate.mask_key))
-        value = dice(counts(mask, wish))
-        value = 1.0 if np.isnan(value) else value
-        if value > best_dice:
-            best, best_mask, best_dice = candidate, mask, value
-    return best, best_mask

@@ -134,11 +134,12 @@ def _summary(facts: Facts) -> list[str]:
     manual: Facts = facts["manual_arm"]  # type: ignore[assignment]
     release: Facts = facts["release"]  # type: ignore[assignment]
     mine, theirs = int(str(facts["changed_pixels"])), int(str(manual["changed_pixels"]))
-    share = f"{mine / theirs:.2f}" if theirs else "not known"
+    unmoved = int(str(facts["changed_pixels_without_slider"]))
+    share, still = (f"{n / theirs:.2f}" if theirs else "not known" for n in (mine, unmoved))
     return [
         f"Sealed, pooled, last round less first: {facts['sealed_pooled_last_less_first']}",
         f"Changed pixels on {facts['compared_images']} images: {mine} with proposals, "
-        f"{theirs} by hand (ratio {share}).",
+        f"{theirs} by hand (ratio {share}; {still} had no threshold been moved).",
         f"Final Dice to truth, per image: {facts['final_dice_to_truth']} with proposals, "
         f"{manual['final_dice_to_truth']} by hand.",
         f"Leaks: {facts['leaks']}. Release {release['version']}: {release['masks']} masks, "

@@ -86,6 +86,26 @@ def test_robot_judges_by_dice_to_its_wish(
         assert tally.changed_pixels == int(wish.sum())
 
 
+def test_robot_moves_the_slider_of_an_open_read_before_it_draws(project: Project, robot) -> None:
+    project.seed_size = 0
+    project.save()
+    shape = (128, 128)
+    image = make_image(project, shape=shape)
+    truth = disc(shape=shape, at=(64, 64), radius=24)
+    give_truth(project, image, truth)
+    serving = make_round(project, number=2, stage="stage_2")
+    # Sure of the middle, less of the rest: only a lower threshold shows all of it.
+    inner, outer = (disc(shape=(64, 64), at=(32, 32), radius=radius) for radius in (8, 12))
+    p8 = np.where(inner, 220, np.where(outer, 90, 0)).astype(np.uint8)
+    for kind, network in (("mean", "unet-resnet18"), ("ensemble", "ensemble")):
+        make_proposal(serving, image, kind=kind, network=network, p8=p8)
+    tally = read_cases(project=project, reader=robot, purpose="read", seed=0)
+    assert tally.verdicts == {"picked": 1}
+    assert Annotation.objects.get().threshold in range(16, 96, 16)
+    assert tally.changed_pixels == 0
+    assert tally.changed_without_slider > 0.3 * truth.sum()
+
+
 def test_reading_again_reads_nothing_twice(project: Project, robot) -> None:
     give_truth(project, make_image(project), disc())
     read_cases(project=project, reader=robot, purpose="seed", seed=0)
