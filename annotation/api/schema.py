@@ -16,6 +16,19 @@ SAVE_PROBLEMS: dict[object, OpenApiResponse] = PROBLEMS | {
     (status, "application/problem+json"): _PROBLEM for status in (410, 428)
 }
 PNG_BYTES: dict[object, object] = {(200, "image/png"): OpenApiTypes.BINARY, 304: None}
+BASIS_HEADERS = [
+    OpenApiParameter(
+        name,
+        str,
+        OpenApiParameter.HEADER,
+        response=[200],
+        description=f"{what} Empty where the mask was drawn from nothing.",
+    )
+    for name, what in (
+        ("X-Candidate", "The candidate that the mask was made from."),
+        ("X-Threshold", "The threshold of that candidate, 1 to 255; never in a blind read."),
+    )
+]
 LABEL = OpenApiParameter("label", str, description="The label's key; `infection` by default.")
 
 

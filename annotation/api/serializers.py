@@ -114,6 +114,8 @@ class _DraftHeadSerializer(serializers.Serializer[Json]):
     etag = serializers.CharField()
     stroke = serializers.IntegerField()
     mask_url = serializers.CharField()
+    candidate = serializers.UUIDField(allow_null=True)
+    threshold = serializers.IntegerField(allow_null=True)
 
 
 class CaseSerializer(serializers.Serializer[Json]):
@@ -137,6 +139,21 @@ class CaseSerializer(serializers.Serializer[Json]):
     draft = _DraftHeadSerializer(allow_null=True)
     note = serializers.CharField(allow_blank=True)
     flagged = serializers.BooleanField()
+
+
+class DraftBasisSerializer(serializers.Serializer[Json]):
+    """What a draft was made from, as a save names it."""
+
+    candidate = serializers.UUIDField(
+        allow_null=True, default=None, help_text="The candidate the mask was made from, if any."
+    )
+    threshold = serializers.IntegerField(
+        min_value=1,
+        max_value=255,
+        allow_null=True,
+        default=None,
+        help_text="Its threshold; never in a blind read.",
+    )
 
 
 class SavedDraftSerializer(serializers.Serializer[Json]):
@@ -261,6 +278,8 @@ def case_body(case: Case) -> Json:
             "etag": draft.etag,
             "stroke": draft.stroke,
             "mask_url": draft_url(assignment.id, case.label.key),
+            "candidate": draft.candidate_id,
+            "threshold": None if is_blind else draft.threshold,
         },
         "note": assignment.note,
         "flagged": assignment.is_flagged,

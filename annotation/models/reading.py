@@ -13,6 +13,8 @@ from annotation.models.dataset import Image
 from annotation.models.project import Label, Project
 from annotation.models.rounds import Proposal, Round
 
+_T8_OF_BASE = "t8 in 1..255 at which the mask was made from the candidate."
+
 
 class Assignment(Row):
     """A lease of one image to one reader for one purpose; open until submitted or released."""
@@ -79,13 +81,20 @@ class Assignment(Row):
 
 
 class Draft(Row):
-    """The reader's mask so far, whole, one per assignment and label; `etag` guards each save."""
+    """The reader's mask so far, whole, one per assignment and label; `etag` guards each save.
+
+    It names the candidate it was made from: another machine could not know it otherwise.
+    """
 
     assignment = models.ForeignKey(Assignment, on_delete=models.CASCADE, related_name="drafts")
     label = models.ForeignKey(Label, on_delete=models.PROTECT, related_name="+")
     mask_key = models.CharField(max_length=140)
     etag = models.CharField(max_length=64)
     stroke = models.PositiveIntegerField(default=0)
+    candidate = models.ForeignKey(
+        "Candidate", null=True, on_delete=models.RESTRICT, related_name="+"
+    )
+    threshold = models.PositiveSmallIntegerField(null=True, help_text=_T8_OF_BASE)
     updated_at = models.DateTimeField()
 
     class Meta:
@@ -96,13 +105,17 @@ class Draft(Row):
 
 
 class LostDraft(Row):
-    """A mask whose save lost a race, kept 30 days."""
+    """A mask that another one took the place of, or may take, kept 30 days with its base."""
 
     assignment = models.ForeignKey(Assignment, on_delete=models.CASCADE, related_name="lost_drafts")
     label = models.ForeignKey(Label, on_delete=models.PROTECT, related_name="+")
     mask_key = models.CharField(max_length=140)
     etag = models.CharField(max_length=64)
     stroke = models.PositiveIntegerField(default=0)
+    candidate = models.ForeignKey(
+        "Candidate", null=True, on_delete=models.RESTRICT, related_name="+"
+    )
+    threshold = models.PositiveSmallIntegerField(null=True, help_text=_T8_OF_BASE)
 
     def __str__(self) -> str:
         return f"lost draft of {self.assignment_id}"

@@ -1,5 +1,7 @@
 """Freeze the masks offered for an assignment: made once, shuffled where the read is blind.
 
+It also says which of them a mask may claim as its base.
+
 Blind masks, the manual one included, all pass one canonical raster: an edge must not tell a hand
 from a network's grid.
 """
@@ -15,6 +17,7 @@ import numpy.typing as npt
 from django.db import IntegrityError, transaction
 
 from annotation import storage
+from annotation.errors import Invalid
 from annotation.models import Annotation, Assignment, Candidate, Label, Proposal, Reference
 from annotation.selectors.labels import label_of
 from annotation.selectors.worklist import READING_LABEL
@@ -34,6 +37,14 @@ class _Offer:
     mask: Mask
     proposal: UUID | None = None
     annotation: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Basis:
+    """What a mask was made from: a candidate, where it is an open proposal at a threshold."""
+
+    candidate: Candidate | None = None
+    threshold: int | None = None
 
 
 def freeze(*, assignment: Assignment) -> None:
@@ -60,6 +71,39 @@ def freeze(*, assignment: Assignment) -> None:
             Candidate.objects.bulk_create(rows)
     except IntegrityError:
         return  # the reader's other tab froze them a moment ago
+
+
+def candidate_of(*, assignment: Assignment, candidate_id: UUID | None) -> Candidate | None:
+    """Return the candidate of this very assignment; any other raises Invalid."""
+    if candidate_id is None:
+        return None
+    row = (
+        Candidate.objects.filter(id=candidate_id, assignment=assignment)
+        .select_related("proposal", "assignment__image")
+        .first()
+    )
+    if row is None:
+        raise Invalid("This case has no such candidate.", field="candidate")
+    return row
+
+
+def basis_of(*, assignment: Assignment, candidate: UUID | None, threshold: int | None) -> Basis:
+    """Return what a draft says it was made from; a threshold needs an open read's proposal."""
+    row = candidate_of(assignment=assignment, candidate_id=candidate)
+    if threshold is None:
+        return Basis(row)
+    check_threshold(threshold)
+    if assignment.is_blind:  # one sentence for all candidates: another would tell them apart
+        raise Invalid("A blind read has no threshold.", field="threshold")
+    if row is None or row.proposal_id is None:
+        raise Invalid("A threshold needs the candidate it belongs to.", field="threshold")
+    return Basis(row, threshold)
+
+
+def check_threshold(threshold: int | None) -> None:
+    """Raise Invalid for a threshold that no probability map has."""
+    if threshold is not None and not 1 <= threshold <= 255:
+        raise Invalid("The threshold goes from 1 to 255.", field="threshold")
 
 
 def mask_at(candidate: Candidate, *, threshold: int | None) -> Mask:

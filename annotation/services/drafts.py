@@ -1,6 +1,7 @@
 """Save the reader's mask so far; a save that loses a race is refused and both masks are kept.
 
-The ETag is the sha256 of the mask's canonical bytes, so the same drawing has the same ETag.
+The ETag is the sha256 of the mask's canonical bytes, so the same drawing has the same ETag. What
+the mask was made from stands beside it and is replaced by every save, of the same drawing too.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from annotation.errors import (
 )
 from annotation.models import Assignment, Draft, Label, LostDraft, User
 from annotation.services import leases
+from annotation.services.candidates import Basis, basis_of
 from mlloop.masks import MaskError, decode_mask, encode_mask
 
 MAX_STROKE = 2_000_000_000
@@ -47,10 +49,22 @@ class _Save:
     label: Label
     mask_key: str
     stroke: int
+    basis: Basis
 
     @property
     def etag(self) -> str:
         return storage.digest_of(self.mask_key)
+
+    @property
+    def content(self) -> dict[str, object]:
+        """What every row that keeps this mask says of it."""
+        return {
+            "mask_key": self.mask_key,
+            "etag": self.etag,
+            "stroke": self.stroke,
+            "candidate": self.basis.candidate,
+            "threshold": self.basis.threshold,
+        }
 
 
 def save_draft(
@@ -62,10 +76,13 @@ def save_draft(
     if_match: str | None,
     if_none_match: str | None = None,
     stroke: int = 0,
+    candidate: UUID | None = None,
+    threshold: int | None = None,
 ) -> SavedDraft:
     """Store the whole mask if the draft is still the one named by `if_match` (first: `*`).
 
-    The same mask again succeeds. Raises PreconditionRequired, Invalid, LeaseLost, and StaleDraft,
+    `candidate`, at `threshold`, is what the mask was made from; without one it was drawn. The same
+    mask again succeeds. Raises PreconditionRequired, Invalid, LeaseLost, and StaleDraft,
     which names both masks.
     """
     if if_match is None and if_none_match != "*":
@@ -74,7 +91,8 @@ def save_draft(
         )
     if not 0 <= stroke <= MAX_STROKE:
         raise Invalid("The stroke number must be 0 or more.", field="stroke")
-    save = _Save(assignment, label, _store(assignment, png), stroke)
+    basis = basis_of(assignment=assignment, candidate=candidate, threshold=threshold)
+    save = _Save(assignment, label, _store(assignment, png), stroke, basis)
     try:
         with transaction.atomic():
             expires_at = leases.renew(assignment=assignment, reader=reader, has_draft=True)
@@ -131,10 +149,8 @@ def _create(save: _Save) -> bool:
             Draft.objects.create(
                 assignment=save.assignment,
                 label=save.label,
-                mask_key=save.mask_key,
-                etag=save.etag,
-                stroke=save.stroke,
                 updated_at=timezone.now(),
+                **save.content,
             )
     except IntegrityError:
         return False
@@ -145,11 +161,7 @@ def _replace(save: _Save, if_match: str | None) -> bool:
     """Move the draft on from `if_match`; the same content again counts as moved."""
     rows = Draft.objects.filter(assignment=save.assignment, label=save.label)
     bases = [save.etag] if if_match is None else [save.etag, if_match]
-    return bool(
-        rows.filter(etag__in=bases).update(
-            mask_key=save.mask_key, etag=save.etag, stroke=save.stroke, updated_at=timezone.now()
-        )
-    )
+    return bool(rows.filter(etag__in=bases).update(updated_at=timezone.now(), **save.content))
 
 
 def _stale(save: _Save) -> StaleDraft:
@@ -164,13 +176,11 @@ def _stale(save: _Save) -> StaleDraft:
 
 
 def _keep_lost(save: _Save) -> LostDraft:
-    kept = LostDraft.objects.filter(
+    """Keep a mask once, however often it is refused, with the base it was last said to have."""
+    rows = LostDraft.objects.filter(
         assignment=save.assignment, label=save.label, etag=save.etag, created_at__gte=_kept_since()
-    ).first()
-    return kept or LostDraft.objects.create(
-        assignment=save.assignment,
-        label=save.label,
-        mask_key=save.mask_key,
-        etag=save.etag,
-        stroke=save.stroke,
+    )
+    rows.update(**save.content)
+    return rows.first() or LostDraft.objects.create(
+        assignment=save.assignment, label=save.label, **save.content
     )

@@ -167,6 +167,8 @@ def reassign(*, assignment: Assignment, to: User | None, actor: User) -> Assignm
                 mask_key=draft.mask_key,
                 etag=draft.etag,
                 stroke=draft.stroke,
+                candidate_id=draft.candidate_id,
+                threshold=draft.threshold,
             )
         given = _hand_over(assignment, to) if to is not None else None
         audit.record(

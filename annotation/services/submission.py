@@ -28,7 +28,7 @@ from annotation.models import (
     User,
 )
 from annotation.services import audit, leases
-from annotation.services.candidates import Mask, mask_at
+from annotation.services.candidates import Mask, candidate_of, check_threshold, mask_at
 from annotation.services.edits import EXCLUDED, Decision, Edit, derive_edit
 from mlloop.masks import decode_mask, encode_mask
 
@@ -80,7 +80,7 @@ def submit(
     try:
         _check_open(assignment, reader)
         _check_figures(decision, exclusion_reason, threshold, active_seconds, strokes)
-        base = _candidate(assignment, candidate)
+        base = candidate_of(assignment=assignment, candidate_id=candidate)
         mask = _decided_mask(
             assignment=assignment,
             label=label,
@@ -155,25 +155,11 @@ def _check_figures(
         )
     if decision != "exclude" and exclusion_reason:
         raise Invalid("Only an excluded image has a reason.", field="exclusion_reason")
-    if threshold is not None and not 1 <= threshold <= 255:
-        raise Invalid("The threshold goes from 1 to 255.", field="threshold")
+    check_threshold(threshold)
     if not math.isfinite(active_seconds) or not 0 <= active_seconds <= MAX_ACTIVE_SECONDS:
         raise Invalid("The active time must be from 0 seconds to a week.", field="active_seconds")
     if not 0 <= strokes <= 1_000_000:
         raise Invalid("The number of strokes must be from 0 to a million.", field="strokes")
-
-
-def _candidate(assignment: Assignment, candidate_id: UUID | None) -> Candidate | None:
-    if candidate_id is None:
-        return None
-    row = (
-        Candidate.objects.filter(id=candidate_id, assignment=assignment)
-        .select_related("proposal", "assignment__image")
-        .first()
-    )
-    if row is None:
-        raise Invalid("This case has no such candidate.", field="candidate")
-    return row
 
 
 def _threshold(assignment: Assignment, base: Candidate | None, threshold: int | None) -> int | None:

@@ -17,10 +17,11 @@ from rest_framework.views import APIView
 from annotation import storage
 from annotation.api.binary import PNG, AnyAccept, PngParser, etags, send_bytes
 from annotation.api.persons import person
-from annotation.api.schema import LABEL, PNG_BYTES, PROBLEMS, SAVE_PROBLEMS
+from annotation.api.schema import BASIS_HEADERS, LABEL, PNG_BYTES, PROBLEMS, SAVE_PROBLEMS
 from annotation.api.serializers import (
     AssignmentHeadSerializer,
     AssignmentPatchSerializer,
+    DraftBasisSerializer,
     OpenAssignmentSerializer,
     ReassignSerializer,
     SavedDraftSerializer,
@@ -29,7 +30,7 @@ from annotation.api.serializers import (
     draft_url,
 )
 from annotation.errors import Invalid, StaleDraft
-from annotation.models import Assignment, Label, User
+from annotation.models import Assignment, Draft, Label, LostDraft, User
 from annotation.selectors.cases import held_assignment
 from annotation.selectors.labels import label_of
 from annotation.selectors.worklist import READING_LABEL
@@ -77,17 +78,20 @@ class DraftView(APIView):
     parser_classes = (PngParser,)
 
     @extend_schema(
-        operation_id="get_draft", parameters=[LABEL], responses={**PNG_BYTES, **PROBLEMS}
+        operation_id="get_draft",
+        parameters=[LABEL, *BASIS_HEADERS],
+        responses={**PNG_BYTES, **PROBLEMS},
     )
     def get(self, request: Request, assignment_id: UUID) -> HttpResponse:
         assignment = leases.open_assignment(assignment_id=assignment_id, reader=person(request))
         draft = drafts.current_draft(assignment=assignment, label=_label(request, assignment))
-        return _send_mask(request, draft.mask_key)
+        return _send_mask(request, draft)
 
     @extend_schema(
         operation_id="save_draft",
         parameters=[
             LABEL,
+            DraftBasisSerializer,
             OpenApiParameter("If-Match", str, OpenApiParameter.HEADER),
             OpenApiParameter("If-None-Match", str, OpenApiParameter.HEADER),
             OpenApiParameter("X-Stroke", int, OpenApiParameter.HEADER),
@@ -116,11 +120,15 @@ class LostDraftView(APIView):
 
     content_negotiation_class = AnyAccept
 
-    @extend_schema(operation_id="get_lost_draft", responses={**PNG_BYTES, **PROBLEMS})
+    @extend_schema(
+        operation_id="get_lost_draft",
+        parameters=BASIS_HEADERS,
+        responses={**PNG_BYTES, **PROBLEMS},
+    )
     def get(self, request: Request, assignment_id: UUID, lost_id: UUID) -> HttpResponse:
         assignment = leases.open_assignment(assignment_id=assignment_id, reader=person(request))
         kept = drafts.lost_draft(assignment=assignment, lost_id=lost_id)
-        return _send_mask(request, kept.mask_key)
+        return _send_mask(request, kept)
 
 
 class SubmitView(APIView):
@@ -175,6 +183,8 @@ def _save(request: Request, assignment: Assignment, label: Label) -> drafts.Save
     stroke = request.headers.get("X-Stroke", "0")
     if not stroke.isdecimal():
         raise Invalid("X-Stroke is the client's stroke number.", field="X-Stroke")
+    basis = DraftBasisSerializer(data=request.query_params)
+    basis.is_valid(raise_exception=True)
     return drafts.save_draft(
         assignment=assignment,
         reader=person(request),
@@ -183,6 +193,7 @@ def _save(request: Request, assignment: Assignment, label: Label) -> drafts.Save
         if_match=matches[0] if matches else None,
         if_none_match=request.headers.get("If-None-Match"),
         stroke=int(stroke),
+        **basis.validated_data,
     )
 
 
@@ -196,10 +207,14 @@ def _readable(label: Label) -> Label:
     return label
 
 
-def _send_mask(request: Request, key: str) -> HttpResponse:
-    return send_bytes(
+def _send_mask(request: Request, row: Draft | LostDraft) -> HttpResponse:
+    response = send_bytes(
         request,
-        encode_wire_mask(decode_mask(storage.read(key))),
-        etag=storage.digest_of(key),
+        encode_wire_mask(decode_mask(storage.read(row.mask_key))),
+        etag=storage.digest_of(row.mask_key),
         cache="private, no-cache",
     )
+    # On a 304 too: the same mask may be said to come from another candidate meanwhile.
+    response["X-Candidate"] = str(row.candidate_id or "")
+    response["X-Threshold"] = str(row.threshold or "")
+    return response

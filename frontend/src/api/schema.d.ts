@@ -932,6 +932,9 @@ export interface components {
             etag: string;
             stroke: number;
             mask_url: string;
+            /** Format: uuid */
+            candidate: string | null;
+            threshold: number | null;
         };
         _Label: {
             key: string;
@@ -1063,6 +1066,10 @@ export interface operations {
         responses: {
             200: {
                 headers: {
+                    /** @description The candidate that the mask was made from. Empty where the mask was drawn from nothing. */
+                    "X-Candidate"?: string;
+                    /** @description The threshold of that candidate, 1 to 255; never in a blind read. Empty where the mask was drawn from nothing. */
+                    "X-Threshold"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1135,8 +1142,12 @@ export interface operations {
     save_draft: {
         parameters: {
             query?: {
+                /** @description The candidate the mask was made from, if any. */
+                candidate?: string | null;
                 /** @description The label's key; `infection` by default. */
                 label?: string;
+                /** @description Its threshold; never in a blind read. */
+                threshold?: number | null;
             };
             header?: {
                 "If-Match"?: string;
@@ -1350,6 +1361,10 @@ export interface operations {
         responses: {
             200: {
                 headers: {
+                    /** @description The candidate that the mask was made from. Empty where the mask was drawn from nothing. */
+                    "X-Candidate"?: string;
+                    /** @description The threshold of that candidate, 1 to 255; never in a blind read. Empty where the mask was drawn from nothing. */
+                    "X-Threshold"?: string;
                     [name: string]: unknown;
                 };
                 content: {

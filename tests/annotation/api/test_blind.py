@@ -58,6 +58,30 @@ def test_case_when_blind_then_no_field_tells_who_drew_what(judge: User) -> None:
         assert secret not in text
 
 
+def test_draft_when_blind_then_its_base_is_the_letter_picked_and_never_a_threshold(
+    judge: User,
+) -> None:
+    client = signed_in(judge)
+    case = lease(client)
+    url = f"/api/v1/assignments/{case['assignment']}/draft/"
+    etag = None
+    for row in case["candidates"]:  # hand or network: each is answered alike
+        png = client.get(row["mask_url"]).content
+        guard = {"If-Match": etag} if etag else {"If-None-Match": "*"}
+        send = {"content_type": "image/png", "headers": guard}
+        refused = client.put(f"{url}?candidate={row['id']}&threshold=128", png, **send)
+        assert refused.status_code == 422
+        assert refused.json()["detail"] == "A blind read has no threshold."
+        saved = client.put(f"{url}?candidate={row['id']}", png, **send)
+        assert saved.status_code in (200, 201)
+        etag = saved["ETag"]
+        draft = lease(client)["draft"]
+        assert set(draft) == {"label", "etag", "stroke", "mask_url", "candidate", "threshold"}
+        assert (draft["candidate"], draft["threshold"]) == (row["id"], None)
+        answer = client.get(draft["mask_url"])
+        assert (answer["X-Candidate"], answer["X-Threshold"]) == (row["id"], "")
+
+
 def test_masks_when_blind_then_headers_differ_in_etag_and_length_only(judge: User) -> None:
     client = signed_in(judge)
     case = lease(client)

@@ -6,6 +6,7 @@ import gzip
 import json
 import uuid
 from collections.abc import Callable
+from urllib.parse import urlencode
 
 import numpy as np
 import pytest
@@ -30,9 +31,16 @@ def lease(client: Client, **body: object):
     return client.post("/api/v1/projects/pilot/next/", json.dumps(body), content_type=JSON)
 
 
-def put(client: Client, case: dict, png: bytes, **headers: str):
-    url = f"/api/v1/assignments/{case['assignment']}/draft/?label=infection"
+def put(client: Client, case: dict, png: bytes, basis: dict | None = None, **headers: str):
+    query = urlencode({"label": "infection"} | (basis or {}))
+    url = f"/api/v1/assignments/{case['assignment']}/draft/?{query}"
     return client.put(url, png, content_type="image/png", headers=headers)
+
+
+def basis_shown(client: Client) -> tuple[str | None, int | None]:
+    """Return what the case says that its saved mask was made from, as another machine reads it."""
+    draft = lease(client).json()["draft"]
+    return draft["candidate"], draft["threshold"]
 
 
 def submit(client: Client, case: dict, **body: object):
@@ -135,6 +143,84 @@ def test_draft_when_stale_then_both_masks_can_be_fetched(open_case: dict, reader
     assert problem["current_etag"] == won.json()["etag"] != problem["yours_etag"]
     for url, mask in ((problem["current_url"], masks[1]), (problem["yours_url"], masks[2])):
         np.testing.assert_array_equal(decode_mask(client.get(url).content), mask)
+
+
+def test_draft_when_made_from_a_candidate_then_another_machine_knows_it(
+    open_case: dict, reader: User
+) -> None:
+    client, png = signed_in(reader), encode_wire_mask(factories.disc())
+    first, second = (row["id"] for row in open_case["candidates"][:2])
+    basis = {"candidate": first, "threshold": 140}
+    saved = put(client, open_case, png, basis, **{"If-None-Match": "*"})
+    assert basis_shown(signed_in(reader)) == (first, 140)
+    mask = client.get(lease(client).json()["draft"]["mask_url"])
+    assert (mask["X-Candidate"], mask["X-Threshold"]) == (first, "140")
+    # The same pixels, picked from another candidate: the mask stays and its base moves.
+    again = put(client, open_case, png, {"candidate": second}, **{"If-Match": saved["ETag"]})
+    assert (again.status_code, again["ETag"]) == (200, saved["ETag"])
+    assert basis_shown(client) == (second, None)
+    kept = client.get(mask.request["PATH_INFO"], headers={"If-None-Match": saved["ETag"]})
+    assert (kept.status_code, kept["X-Candidate"], kept["X-Threshold"]) == (304, second, "")
+    put(client, open_case, png, **{"If-Match": saved["ETag"]})
+    assert basis_shown(client) == (None, None)
+
+
+def test_draft_when_saved_for_later_then_it_comes_back_with_its_base(
+    open_case: dict, reader: User
+) -> None:
+    client, candidate = signed_in(reader), open_case["candidates"][1]["id"]
+    png, basis = encode_wire_mask(factories.disc()), {"candidate": candidate, "threshold": 90}
+    saved = put(client, open_case, png, basis, **{"If-None-Match": "*"})
+    url = f"/api/v1/assignments/{open_case['assignment']}/"
+    client.patch(url, json.dumps({"saved_for_later": True}), content_type=JSON)
+    elsewhere = signed_in(reader)
+    assert basis_shown(elsewhere) == (candidate, 90)
+    body = {"draft_etag": saved.json()["etag"], **basis}
+    assert submit(elsewhere, open_case, **body).json()["verdict"] == "corrected"
+
+
+def test_draft_when_stale_then_each_mask_keeps_its_own_base(open_case: dict, reader: User) -> None:
+    client = signed_in(reader)
+    pngs = [encode_wire_mask(factories.disc(radius=radius)) for radius in (5, 8, 11)]
+    theirs, mine = (row["id"] for row in open_case["candidates"][:2])
+    base = put(client, open_case, pngs[0], **{"If-None-Match": "*"})
+    put(client, open_case, pngs[1], {"candidate": theirs}, **{"If-Match": base["ETag"]})
+    basis = {"candidate": mine, "threshold": 77}
+    problem = put(client, open_case, pngs[2], basis, **{"If-Match": base["ETag"]}).json()
+    current, yours = (client.get(problem[key]) for key in ("current_url", "yours_url"))
+    assert (current["X-Candidate"], current["X-Threshold"]) == (theirs, "")
+    assert (yours["X-Candidate"], yours["X-Threshold"]) == (mine, "77")
+
+
+@pytest.mark.parametrize(
+    ("basis", "field"),
+    [
+        ({"candidate": str(uuid.uuid4())}, "candidate"),
+        ({"candidate": "A"}, "candidate"),
+        ({"threshold": "140"}, "threshold"),
+        ({"threshold": "256"}, "threshold"),
+    ],
+)
+def test_draft_when_its_base_is_no_candidate_of_the_case_then_422(
+    open_case: dict, reader: User, basis: dict[str, str], field: str
+) -> None:
+    client = signed_in(reader)
+    png = encode_wire_mask(factories.disc())
+    refused = put(client, open_case, png, basis, **{"If-None-Match": "*"})
+    assert (refused.status_code, refused.json()["field"]) == (422, field)
+    assert lease(client).json()["draft"] is None
+
+
+def test_draft_when_its_base_is_another_cases_candidate_then_422(
+    project: Project, open_case: dict, reader: User
+) -> None:
+    client = signed_in(reader)
+    factories.make_proposals(project.rounds.get(), factories.make_image(project))
+    other = lease(client, prefetch=True, exclude=[open_case["assignment"]]).json()
+    basis = {"candidate": other["candidates"][0]["id"]}
+    png = encode_wire_mask(factories.disc())
+    refused = put(client, open_case, png, basis, **{"If-None-Match": "*"})
+    assert (refused.status_code, refused.json()["field"]) == (422, "candidate")
 
 
 def test_draft_without_a_precondition_then_428(open_case: dict, reader: User) -> None:
