@@ -1,6 +1,16 @@
 /** The only place that fetches. Every answer is a Reply: no exception crosses this line. */
 
-import type { Case, Problem, ReadingConfig, Reply, Saved, Submission, Submitted } from "./types";
+import type {
+  Basis,
+  Case,
+  Drafted,
+  Problem,
+  ReadingConfig,
+  Reply,
+  Saved,
+  Submission,
+  Submitted,
+} from "./types";
 
 const WRITE_TIMEOUT_MS = 20_000;
 const READ_TIMEOUT_MS = 60_000;
@@ -26,6 +36,21 @@ async function readProblem(response: Response): Promise<Problem> {
 
 async function bytesOf(response: Response): Promise<Uint8Array<ArrayBuffer>> {
   return new Uint8Array(await response.arrayBuffer());
+}
+
+async function draftOf(response: Response): Promise<Drafted> {
+  const { headers } = response;
+  const candidate = headers.get("X-Candidate") || null;
+  const threshold = Number(headers.get("X-Threshold")) || null;
+  const etag = /"(.+)"/.exec(headers.get("ETag") ?? "")?.[1] ?? null;
+  return { bytes: await bytesOf(response), etag, basis: { candidate, threshold } };
+}
+
+function draftQuery(label: string, { candidate, threshold }: Basis): string {
+  const query = new URLSearchParams({ label });
+  if (candidate !== null) query.set("candidate", candidate);
+  if (candidate !== null && threshold !== null) query.set("threshold", String(threshold));
+  return query.toString();
 }
 
 async function jsonOf<T>(response: Response): Promise<T> {
@@ -75,6 +100,7 @@ export function createClient(config: ReadingConfig) {
         async (response) => (response.status === 204 ? null : await jsonOf<Case>(response)),
       ),
     bytes: (url: string) => call(url, { headers: { Accept: "image/png" } }, bytesOf),
+    draft: (url: string) => call(url, { headers: { Accept: "image/png" } }, draftOf),
     blob: (url: string) => call(url, { headers: { Accept: "image/png" } }, (r) => r.blob()),
     putDraft: (
       id: string,
@@ -82,9 +108,10 @@ export function createClient(config: ReadingConfig) {
       body: Blob,
       etag: string | null,
       stroke: number,
+      basis: Basis,
     ): Promise<Reply<Saved>> =>
       call(
-        `${assignment(id)}/draft/?label=${encodeURIComponent(label)}`,
+        `${assignment(id)}/draft/?${draftQuery(label, basis)}`,
         {
           method: "PUT",
           headers: {

@@ -8,6 +8,14 @@ export type Case = Readonly<Schemas["Case"]>;
 export type Candidate = Readonly<Schemas["_Candidate"]>;
 export type CaseImage = Readonly<Schemas["_CaseImage"]>;
 export type Purpose = Case["purpose"];
+/** Which candidate, at which threshold, a mask was made from. */
+export type Basis = Readonly<Pick<Schemas["_DraftHead"], "candidate" | "threshold">>;
+/** A draft's bytes with what the same answer says of them. */
+export type Drafted = {
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly etag: string | null;
+  readonly basis: Basis;
+};
 export type Saved = Readonly<Schemas["SavedDraft"]>;
 export type Submission = Readonly<Schemas["SubmitRequestRequest"]>;
 export type Submitted = Readonly<Schemas["Submitted"]>;

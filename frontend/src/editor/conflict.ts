@@ -12,25 +12,28 @@ export async function settleConflict(
   codec: Codec,
   room: Room,
   sitting: Sitting,
+  ask = askConflict,
 ): Promise<void> {
   const { problem } = sitting.saver.state();
   if (!problem?.current_url || !problem.current_etag) {
     room.store.set({ notice: problem?.detail ?? "This case was changed elsewhere." });
     return;
   }
-  const reply = await client.bytes(problem.current_url);
+  const reply = await client.draft(problem.current_url);
   if (!reply.ok) {
     room.store.set({ notice: "This case was changed elsewhere. Reload to see both masks." });
     return;
   }
-  const theirs = await codec.mask(reply.value);
+  const { bytes, etag, basis: theirBasis } = reply.value;
+  const theirs = await codec.mask(bytes);
   sitting.desk.cancel();
-  const answer = await askConflict(sitting.desk.mask, theirs, room.preview());
+  const answer = await ask(sitting.desk.mask, theirs, room.preview());
   if (room.sitting() !== sitting) return;
-  // Theirs comes in as a gesture, so that Undo brings back whichever mask was not taken.
+  // Theirs comes in as a gesture, so that Undo brings back whichever mask was not taken. Each mask
+  // has its own base with it: the verdict is judged against that one.
   const mine = copyMask(sitting.desk.mask);
   const basis = sitting.desk.basis();
-  sitting.desk.replace(theirs, basis);
+  sitting.desk.replace(theirs, theirBasis);
   if (answer === "mine") sitting.desk.replace(mine, basis);
-  sitting.saver.resolve(problem.current_etag);
+  sitting.saver.resolve(etag ?? problem.current_etag);
 }

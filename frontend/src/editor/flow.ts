@@ -85,7 +85,10 @@ export function createFlow(parts: {
   }
 
   /** Run one write with the verdicts locked; on refusal the case stays and says why. */
-  async function locked(work: (now: Sitting) => Promise<Problem | null>): Promise<void> {
+  async function locked(
+    work: (now: Sitting) => Promise<Problem | null>,
+    isDone: boolean,
+  ): Promise<void> {
     const now = room.sitting();
     if (!now || store.get().isBusy) return;
     now.desk.cancel();
@@ -101,7 +104,7 @@ export function createFlow(parts: {
       store.set({ isBusy: false, notice });
       return;
     }
-    await room.close(true);
+    await room.close(isDone);
     await advance();
   }
 
@@ -131,14 +134,15 @@ export function createFlow(parts: {
   return {
     begin: advance,
     submit: (decision: Decision, reason: ExclusionReason | null = null) =>
-      locked((now) => send(now, decision, reason)),
+      locked((now) => send(now, decision, reason), true),
+    /** The case comes back: its journal knows the active time so far and the client id. */
     saveForLater: () =>
       locked(async (now) => {
         const { note, isFlagged } = store.get();
         const change = { note, flagged: isFlagged, saved_for_later: true } as const;
         const reply = await client.patch(now.case.assignment, change);
         return reply.ok ? null : reply.problem;
-      }),
+      }, false),
     /** Leave a case that is no longer ours; what was drawn stays in the journal. */
     skip: async () => {
       await room.close(false);

@@ -100,7 +100,8 @@ function candidateVerbs({ room, cancelGesture }: VerbParts) {
     settleThreshold: () => {
       const desk = room.sitting()?.desk;
       const { threshold } = store.get();
-      if (desk && threshold !== null) desk.commit({ ...desk.basis(), threshold });
+      const from = desk?.basis().threshold ?? null;
+      if (desk && from !== null && threshold !== null) desk.commit({ ...desk.basis(), threshold });
     },
   } satisfies Partial<Verbs>;
 }

@@ -4,7 +4,7 @@
  */
 
 import type { Client } from "../api/client";
-import type { Problem, Reply, Saved } from "../api/types";
+import type { Basis, Problem, Reply, Saved } from "../api/types";
 import { fingerprint, type Mask } from "../mask/bitmap";
 
 const PAUSE_MS = 400;
@@ -37,6 +37,8 @@ export type SaverParts = {
   readonly decode: (bytes: Uint8Array<ArrayBuffer>) => Promise<Mask>;
   readonly mask: Mask;
   readonly stroke: () => number;
+  /** What the mask was made from: it travels with the mask, for the next machine. */
+  readonly basis: () => Basis;
   readonly onChange: (state: SaveState) => void;
   readonly now: () => number;
 };
@@ -113,11 +115,13 @@ export function createSaver(parts: SaverParts, start: Omit<SaveState, "phase" | 
 
   async function attempt(): Promise<void> {
     const stroke = parts.stroke();
+    const basis = parts.basis();
     set({ phase: "saving", sent: [...state.sent.slice(-7), fingerprint(parts.mask)] });
     const { etag } = state;
     const blob = await parts.encode(parts.mask);
     const { assignment, label, client } = parts;
-    const reply: Reply<Saved> = await client.putDraft(assignment, label, blob, etag, stroke);
+    const put = client.putDraft(assignment, label, blob, etag, stroke, basis);
+    const reply: Reply<Saved> = await put;
     if (reply.ok) succeeded(stroke, reply.value);
     else await failed(reply.problem);
   }
@@ -158,7 +162,7 @@ export function createSaver(parts: SaverParts, start: Omit<SaveState, "phase" | 
     },
     /** The reader has decided a conflict: what we save next replaces the mask with this etag. */
     resolve: (etag: string) => {
-      set({ etag, phase: "dirty", problem: null });
+      set({ etag, phase: isDirty() ? "dirty" : "saved", problem: null });
       schedule(0);
     },
     stop: () => {

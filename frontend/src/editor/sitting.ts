@@ -29,14 +29,19 @@ export function startFrom(next: Case, draft: Mask | null, kept: Kept | null): St
     savedStroke: next.draft?.stroke ?? 0,
     etag: next.draft?.etag ?? null,
     sent: [],
-    basis: NO_BASIS,
+    basis: next.draft
+      ? { candidate: next.draft.candidate, threshold: next.draft.threshold }
+      : NO_BASIS,
   };
   if (!kept || kept.mask.width !== width || kept.mask.height !== height) return onServer;
   const { head, mask } = kept;
   const here = { mask, stroke: head.stroke, basis: head.basis, sent: head.sent };
   if (!next.draft || !draft) return { ...here, savedStroke: 0, etag: null };
-  if (next.draft.etag === head.etag)
-    return { ...here, savedStroke: head.savedStroke, etag: head.etag };
+  if (next.draft.etag === head.etag) {
+    // The same mask, saved elsewhere since: what it was made from may be another candidate now.
+    const isOvertaken = next.draft.stroke !== head.savedStroke && head.stroke <= head.savedStroke;
+    return isOvertaken ? onServer : { ...here, savedStroke: head.savedStroke, etag: head.etag };
+  }
   if (head.sent.includes(fingerprint(draft))) {
     const { etag, stroke: savedStroke } = next.draft;
     return { ...here, savedStroke, etag };
@@ -123,6 +128,7 @@ export function startSitting(parts: SittingParts): Sitting {
       decode: parts.codec.mask,
       mask: desk.mask,
       stroke: desk.stroke,
+      basis: desk.basis,
       now: Date.now,
       onChange: (state) => {
         void watch(journal.putHead(head()), desk.stroke());

@@ -3,10 +3,10 @@
  * difference, one bit a pixel, and what the mask was based on before and after. Bounded in bytes.
  */
 
+import type { Basis } from "../api/types";
 import type { Patch } from "../mask/bits";
 
-/** Which candidate, at which threshold, the mask was made from. */
-export type Basis = { readonly candidate: string | null; readonly threshold: number | null };
+export type { Basis };
 
 export const NO_BASIS: Basis = { candidate: null, threshold: null };
 

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import type { Problem, Reply, Saved } from "../../src/api/types";
+import type { Basis, Problem, Reply, Saved } from "../../src/api/types";
 import { createSaver, type SaveState } from "../../src/editor/saver";
 import { createMask, fingerprint, type Mask } from "../../src/mask/bitmap";
 
@@ -20,6 +20,7 @@ const saved = (etag: string, stroke: number): Reply<Saved> => ({
 function openSaver(answers: (Reply<Saved> | "ok")[], current: Mask | null = null, breaks = 0) {
   let broken = breaks;
   const puts: { etag: string | null; stroke: number }[] = [];
+  const bases: Basis[] = [];
   const phases: string[] = [];
   const mask = createMask(8, 8);
   let stroke = 0;
@@ -28,8 +29,9 @@ function openSaver(answers: (Reply<Saved> | "ok")[], current: Mask | null = null
       assignment: "a",
       label: "infection",
       client: {
-        putDraft: (_a, _l, _b, etag, number) => {
+        putDraft: (_a, _l, _b, etag, number, basis) => {
           puts.push({ etag, stroke: number });
+          bases.push(basis);
           const answer = answers.shift() ?? "ok";
           return Promise.resolve(answer === "ok" ? saved(`e${number}`, number) : answer);
         },
@@ -40,6 +42,7 @@ function openSaver(answers: (Reply<Saved> | "ok")[], current: Mask | null = null
       decode: () => Promise.resolve(current ?? createMask(8, 8)),
       mask,
       stroke: () => stroke,
+      basis: () => ({ candidate: "c", threshold: stroke }),
       now: () => 5,
       onChange: (state: SaveState) => phases.push(state.phase),
     },
@@ -50,7 +53,7 @@ function openSaver(answers: (Reply<Saved> | "ok")[], current: Mask | null = null
     stroke += 1;
     saver.touch();
   };
-  return { saver, draw, puts, phases, mask };
+  return { saver, draw, puts, bases, phases, mask };
 }
 
 describe("the saver", () => {
@@ -65,6 +68,18 @@ describe("the saver", () => {
       { etag: "e1", stroke: 2 },
     ]);
     expect(saver.state()).toMatchObject({ phase: "saved", savedStroke: 2, savedAt: 5 });
+  });
+
+  it("sends what the mask was made from with the very mask", async () => {
+    const { draw, bases } = openSaver([]);
+    draw();
+    vi.advanceTimersByTime(400);
+    draw(); // the threshold moved on while the mask was being packed
+    await vi.advanceTimersByTimeAsync(2000);
+    expect(bases).toEqual([
+      { candidate: "c", threshold: 1 },
+      { candidate: "c", threshold: 2 },
+    ]);
   });
 
   it("does not wait for a pause while strokes keep coming", async () => {

@@ -12,10 +12,11 @@ const painted = (at: number) => {
 };
 
 function caseWith(draft: { etag: string; stroke: number } | null): Case {
+  const basis = { candidate: "server's", threshold: 140 };
   return {
     assignment: "a",
     image: { width: 6, height: 4 },
-    draft: draft && { ...draft, label: "infection", mask_url: "/d" },
+    draft: draft && { ...draft, ...basis, label: "infection", mask_url: "/d" },
   } as Case;
 }
 
@@ -32,10 +33,18 @@ describe("where reading goes on", () => {
     expect(start.mask.data.every((value) => value === 0)).toBe(true);
   });
 
-  it("takes the server's draft on another machine", () => {
+  it("takes the server's draft on another machine, and what it was made from", () => {
     const start = startFrom(caseWith({ etag: "e3", stroke: 3 }), painted(2), null);
     expect(start).toMatchObject({ stroke: 3, savedStroke: 3, etag: "e3" });
+    expect(start.basis).toEqual({ candidate: "server's", threshold: 140 });
     expect(start.mask.data[2]).toBe(1);
+  });
+
+  it("takes the server's base where only that was changed elsewhere", () => {
+    const mine = kept({ stroke: 3, savedStroke: 3 });
+    const start = startFrom(caseWith({ etag: "e3", stroke: 4 }), painted(1), mine);
+    expect(start).toMatchObject({ stroke: 4, savedStroke: 4, etag: "e3" });
+    expect(start.basis.candidate).toBe("server's");
   });
 
   it("takes the journal where it knows more, and the server has what it had", () => {
@@ -55,12 +64,14 @@ describe("where reading goes on", () => {
   it("takes the server's where only the other place went on", () => {
     const start = startFrom(caseWith({ etag: "e9", stroke: 9 }), painted(2), kept({ stroke: 3 }));
     expect(start).toMatchObject({ stroke: 9, savedStroke: 9, etag: "e9" });
+    expect(start.basis.candidate).toBe("server's");
     expect(start.mask.data[2]).toBe(1);
   });
 
   it("keeps the old etag where both went on, so that the server refuses and asks", () => {
     const start = startFrom(caseWith({ etag: "e9", stroke: 9 }), painted(2), kept({}));
     expect(start).toMatchObject({ stroke: 5, savedStroke: 3, etag: "e3" });
+    expect(start.basis.candidate).toBe("c");
     expect(start.mask.data[1]).toBe(1);
   });
 });

@@ -1,0 +1,59 @@
+import { IDBKeyRange } from "fake-indexeddb";
+import { beforeEach, describe, expect, it, vi } from "vitest";
+import { settleConflict } from "../../src/editor/conflict";
+import { codec, maskOf, openBrowser, openServer, openTab } from "./world";
+
+beforeEach(() => void vi.stubGlobal("IDBKeyRange", IDBKeyRange));
+
+const THEIRS = { candidate: "theirs", threshold: 140 };
+const MINE = { candidate: "mine", threshold: 90 };
+
+/** Two browsers on one case: each went on from another candidate, and the second one is refused. */
+async function dispute(choice: "mine" | "theirs") {
+  const server = openServer(["a"]);
+  const first = await openTab(server);
+  const second = await openTab(server, openBrowser(), "two");
+  const start = (at: number) => ({ ...first.sitting().desk.mask, data: bytesWith(at) });
+  first.sitting().desk.replace(start(1), THEIRS);
+  expect(await first.sitting().saver.flush()).toBe(true);
+  const settled = new Promise<void>((done) => {
+    second.room.onConflict((sitting) => {
+      const ask = () => Promise.resolve(choice);
+      void settleConflict(server.client, codec, second.room, sitting, ask).then(done);
+    });
+  });
+  second.sitting().desk.replace(start(2), MINE);
+  await second.sitting().saver.flush();
+  await settled;
+  expect(await second.sitting().saver.flush()).toBe(true);
+  return { server, second };
+}
+
+function bytesWith(at: number): Uint8Array<ArrayBuffer> {
+  const data = new Uint8Array(256);
+  data[at] = 1;
+  return data;
+}
+
+describe("a conflict between two masks", () => {
+  it.each([
+    ["mine", 2, MINE],
+    ["theirs", 1, THEIRS],
+  ] as const)(
+    "goes on from %s and from what that mask was made from",
+    async (choice, pixel, basis) => {
+      const { server, second } = await dispute(choice);
+      expect(maskOf(server.drafts.get("a")).data[pixel]).toBe(1);
+      expect(server.drafts.get("a")?.basis).toEqual(basis);
+      await second.flow.submit("accept");
+      expect(server.submissions).toMatchObject([basis]);
+    },
+  );
+
+  it("gives back the other mask with its own base on Undo", async () => {
+    const { second } = await dispute("mine");
+    second.sitting().desk.undo();
+    expect(second.sitting().desk.mask.data[1]).toBe(1);
+    expect(second.sitting().desk.basis()).toEqual(THEIRS);
+  });
+});

@@ -1,0 +1,38 @@
+import { IDBKeyRange } from "fake-indexeddb";
+import { beforeEach, describe, expect, it, vi } from "vitest";
+import { openBrowser, openServer, openTab } from "./world";
+
+beforeEach(() => void vi.stubGlobal("IDBKeyRange", IDBKeyRange));
+
+describe("a case saved for later", () => {
+  const basis = { candidate: "c", threshold: 140 };
+
+  async function putAside() {
+    const server = openServer(["a"]);
+    const browser = openBrowser();
+    const tab = await openTab(server, browser);
+    const mask = { ...tab.sitting().desk.mask, data: new Uint8Array(256).fill(1, 3, 9) };
+    tab.sitting().desk.replace(mask, basis);
+    tab.room.store.set({ activeSeconds: 41 });
+    tab.sitting().noteTime();
+    await tab.flow.saveForLater();
+    return { server, tab };
+  }
+
+  it("comes back in the same tab with its base and its active time", async () => {
+    const { tab, server } = await putAside();
+    expect(tab.sitting().case.assignment).toBe("a");
+    expect(tab.state().activeSeconds).toBe(41);
+    await tab.flow.submit("accept");
+    expect(server.submissions).toMatchObject([{ ...basis, active_seconds: 41 }]);
+  });
+
+  it("comes back on another machine with its base", async () => {
+    const { server } = await putAside();
+    const other = await openTab(server, openBrowser(), "elsewhere");
+    expect(other.state().basis).toEqual(basis);
+    other.draw(9, 9);
+    await other.flow.submit("accept");
+    expect(server.submissions).toMatchObject([basis]);
+  });
+});

@@ -1,0 +1,144 @@
+/** A server and its readers' browser in memory: the room, the flow and the journal are real. */
+
+import { IDBFactory } from "fake-indexeddb";
+import type { Client } from "../../src/api/client";
+import type { Basis, Case, Problem, ReadingConfig, Reply, Submission } from "../../src/api/types";
+import type { Codec } from "../../src/editor/codec";
+import type { Film } from "../../src/editor/film";
+import { createFlow } from "../../src/editor/flow";
+import { openJournal } from "../../src/editor/journal";
+import { createRoom, type Room } from "../../src/editor/room";
+import { createMask, fingerprint, type Mask } from "../../src/mask/bitmap";
+import { fillCapsule } from "../../src/mask/brush";
+
+const SIDE = 16;
+type Bytes = Uint8Array<ArrayBuffer>;
+type Row = { bytes: Bytes; etag: string; stroke: number; basis: Basis };
+
+const refuse = (status: number, code: string, more: Partial<Problem> = {}) =>
+  ({ ok: false, problem: { status, code, detail: code, ...more } }) as const;
+const answer = <T>(value: T): Reply<T> => ({ ok: true, status: 200, value });
+
+export const codec: Codec = {
+  film: () => Promise.resolve({} as Film),
+  mask: (bytes) => Promise.resolve({ ...createMask(SIDE, SIDE), data: bytes.slice() }),
+  probability: () => Promise.reject(new Error("no map")),
+  encode: (mask) => Promise.resolve(new Blob([mask.data.slice() as Bytes])),
+};
+
+export function maskOf(row: { bytes: Bytes } | undefined): Mask {
+  return { ...createMask(SIDE, SIDE), data: row?.bytes.slice() ?? new Uint8Array(0) };
+}
+
+export function openServer(assignments: readonly string[]) {
+  const drafts = new Map<string, Row>();
+  const refused: Row[] = [];
+  const submissions: (Submission & { assignment: string })[] = [];
+  const waiting = [...assignments];
+  const later: string[] = [];
+
+  function caseOf(assignment: string): Case {
+    const row = drafts.get(assignment);
+    return {
+      assignment,
+      blind: false,
+      purpose: "read",
+      case_key: assignment,
+      position: { n: 1, of: assignments.length },
+      image: { width: SIDE, height: SIDE, window_center: 128, window_width: 256 },
+      labels: [{ key: "infection", name: "Infection" }],
+      candidates: [],
+      draft: row
+        ? {
+            ...row.basis,
+            label: "infection",
+            etag: row.etag,
+            stroke: row.stroke,
+            mask_url: assignment,
+          }
+        : null,
+      note: "",
+      flagged: false,
+    } as unknown as Case;
+  }
+
+  const isOver = (assignment: string) => submissions.some((one) => one.assignment === assignment);
+  const drafted = (assignment: string) => {
+    const row = drafts.get(assignment);
+    return row ? answer({ ...row, bytes: row.bytes.slice() }) : refuse(404, "not_found");
+  };
+
+  const client: Client = {
+    next: (isAhead) => {
+      const [first] = waiting.length ? waiting : later;
+      return Promise.resolve(answer(isAhead || !first ? null : caseOf(first)));
+    },
+    bytes: (url) => {
+      const row = drafts.get(url);
+      return Promise.resolve(answer(row ? row.bytes.slice() : new Uint8Array(0)));
+    },
+    draft: (url) => Promise.resolve(drafted(url)),
+    blob: () => Promise.resolve(refuse(404, "not_found")),
+    putDraft: async (assignment, _label, body, etag, stroke, basis) => {
+      const bytes = new Uint8Array(await body.arrayBuffer());
+      const row = { bytes, etag: fingerprint(maskOf({ bytes })), stroke, basis };
+      const current = drafts.get(assignment);
+      if (isOver(assignment)) {
+        refused.push(row);
+        return refuse(409, "already_submitted");
+      }
+      if (current && current.etag !== etag && current.etag !== row.etag) {
+        refused.push(row);
+        const at = { current_etag: current.etag, current_url: assignment };
+        return refuse(409, "stale_draft", at);
+      }
+      drafts.set(assignment, row);
+      return answer({ etag: row.etag, stroke, lease_expires_at: "" });
+    },
+    patch: (assignment, change) => {
+      if (change.saved_for_later) later.push(...waiting.splice(waiting.indexOf(assignment), 1));
+      return Promise.resolve(answer(null));
+    },
+    giveBack: () => Promise.resolve(answer(null)),
+    submit: (assignment, submission) => {
+      const current = drafts.get(assignment);
+      if (current && current.etag !== submission.draft_etag) {
+        const at = { current_etag: current.etag, current_url: assignment };
+        return Promise.resolve(refuse(409, "draft_moved", at));
+      }
+      submissions.push({ ...submission, assignment });
+      for (const list of [waiting, later])
+        if (list.includes(assignment)) list.splice(list.indexOf(assignment), 1);
+      return Promise.resolve(answer({ annotation: assignment, verdict: "picked" as const }));
+    },
+  };
+  return { client, drafts, refused, submissions };
+}
+
+/** One browser: its tabs share a journal. */
+export function openBrowser() {
+  const factory = new IDBFactory();
+  return { db: () => openJournal(factory) };
+}
+
+export async function openTab(
+  server: ReturnType<typeof openServer>,
+  browser = openBrowser(),
+  tab = "one",
+) {
+  const room: Room = createRoom({ client: server.client, codec, db: await browser.db(), tab });
+  const flow = createFlow({ config: {} as ReadingConfig, client: server.client, codec, room });
+  const sitting = () => {
+    const now = room.sitting();
+    if (!now) throw new Error("No case is open.");
+    return now;
+  };
+  /** One stroke of the brush, from a place of its own. */
+  const draw = (x: number, y = 4) => {
+    const { desk } = sitting();
+    desk.touch(fillCapsule(desk.mask, { x, y }, { x: x + 2, y }, 1, 1));
+    desk.commit();
+  };
+  await flow.begin();
+  return { room, flow, sitting, draw, state: () => room.store.get() };
+}
