@@ -110,6 +110,8 @@ export function createDesk(
 
   return {
     mask,
+    /** The mask without the gesture under way: what may be called the reader's. */
+    committed,
     stroke: () => stroke,
     basis: () => basis,
     isRunning: () => !isEmptyRect(dirty),

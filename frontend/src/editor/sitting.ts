@@ -126,7 +126,7 @@ export function startSitting(parts: SittingParts): Sitting {
       client: parts.client,
       encode: parts.codec.encode,
       decode: parts.codec.mask,
-      mask: desk.mask,
+      mask: desk.committed,
       stroke: desk.stroke,
       basis: desk.basis,
       now: Date.now,

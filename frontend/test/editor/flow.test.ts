@@ -1,6 +1,6 @@
 import { IDBKeyRange } from "fake-indexeddb";
 import { beforeEach, describe, expect, it, vi } from "vitest";
-import { openBrowser, openServer, openTab } from "./world";
+import { maskOf, openBrowser, openServer, openTab } from "./world";
 
 beforeEach(() => void vi.stubGlobal("IDBKeyRange", IDBKeyRange));
 
@@ -34,5 +34,22 @@ describe("a case saved for later", () => {
     other.draw(9, 9);
     await other.flow.submit("accept");
     expect(server.submissions).toMatchObject([basis]);
+  });
+});
+
+describe("a gesture under way", () => {
+  it("is not sent: given up, it must not be in the mask that is accepted", async () => {
+    const server = openServer(["a"]);
+    const { sitting, draw, flow } = await openTab(server);
+    draw(2);
+    const { desk, saver } = sitting();
+    desk.mask.data[200] = 1;
+    desk.touch({ x0: 8, y0: 12, x1: 9, y1: 13 });
+    expect(await saver.flush()).toBe(true);
+    desk.cancel();
+    await flow.submit("accept");
+    expect(server.submissions.length).toBe(1);
+    expect(maskOf(server.drafts.get("a")).data).toEqual(desk.mask.data);
+    expect(desk.mask.data[200]).toBe(0);
   });
 });
