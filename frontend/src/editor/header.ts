@@ -41,6 +41,8 @@ export function saveWords(state: RoomState, now: number): SaveWords {
     case "conflict":
       return { text: "changed elsewhere", tone: "bad" };
     case "lost":
+      if (save.problem?.code === "already_submitted" && kept === 0)
+        return { text: "submitted elsewhere", tone: "quiet" };
       return { text: `not saved, ${here}`, tone: "bad" };
     case "dirty":
     case "saving":

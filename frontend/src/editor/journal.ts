@@ -77,6 +77,11 @@ async function replay(db: IDBDatabase, head: Head): Promise<Kept> {
   return { head, mask };
 }
 
+async function headsOf(db: IDBDatabase, assignment: string): Promise<Head[]> {
+  const store = db.transaction("heads", "readonly").objectStore("heads");
+  return (await answer(store.getAll(everythingOf(assignment)))) as Head[];
+}
+
 /** What is kept of a case: this tab's own work, else the newest work of a tab that is gone. */
 export async function readJournal(
   db: IDBDatabase,
@@ -84,8 +89,7 @@ export async function readJournal(
   tab: string,
   isAlive: (tab: string) => Promise<boolean>,
 ): Promise<Kept | null> {
-  const store = db.transaction("heads", "readonly").objectStore("heads");
-  const heads = (await answer(store.getAll(everythingOf(assignment)))) as Head[];
+  const heads = await headsOf(db, assignment);
   const own = heads.find((head) => head.tab === tab);
   if (own) return replay(db, own);
   for (const head of heads.sort((a, b) => b.touchedAt - a.touchedAt)) {
@@ -100,10 +104,23 @@ function dropTab(transaction: IDBTransaction, assignment: string, tab: string): 
   transaction.objectStore("deltas").delete(everythingOf(assignment, tab));
 }
 
-/** Forget a submitted case, whichever tab wrote about it. */
-export async function dropCase(db: IDBDatabase, assignment: string): Promise<void> {
+/**
+ * Forget a submitted case: what this tab wrote, and what tabs wrote that are gone and had saved it
+ * all. Work of another tab that the server never had stays until it expires.
+ */
+export async function dropCase(
+  db: IDBDatabase,
+  assignment: string,
+  tab: string,
+  isAlive: (tab: string) => Promise<boolean>,
+): Promise<void> {
+  const done = [tab];
+  for (const head of await headsOf(db, assignment)) {
+    const isSaved = head.stroke <= head.savedStroke;
+    if (head.tab !== tab && isSaved && !(await isAlive(head.tab))) done.push(head.tab);
+  }
   const transaction = write(db);
-  for (const store of STORES) transaction.objectStore(store).delete(everythingOf(assignment));
+  for (const each of done) dropTab(transaction, assignment, each);
   await finished(transaction);
 }
 

@@ -19,7 +19,7 @@ import "./room.css";
 import { createRoom } from "./room";
 import { createSidebar } from "./sidebar";
 import { createStage } from "./stage";
-import { nameTab } from "./tabs";
+import { meetNeighbours, nameTab } from "./tabs";
 import { exposeTestHandle } from "./testhandle";
 import { watchTime } from "./time";
 
@@ -51,7 +51,7 @@ async function start(): Promise<void> {
   const db = await openJournal(indexedDB);
   void dropExpired(db, Date.now()).catch(() => undefined);
 
-  const room = createRoom({ client, codec, db, tab });
+  const room = createRoom({ client, codec, db, tab, neighbours: meetNeighbours() });
   const registry = createRegistry(ACTIONS);
   const flow = createFlow({ config, client, codec, room });
   const stage = createStage();

@@ -10,7 +10,7 @@ import type { Prepared } from "./prepare";
 import { type Sitting, startSitting } from "./sitting";
 import { type Figure, FRESH_CASE, INITIAL_STATE, type RoomState } from "./state";
 import { createStore, type Store } from "./store";
-import { isTabAlive } from "./tabs";
+import { isTabAlive, type Neighbours } from "./tabs";
 import { fitImage } from "./viewport";
 
 const FIGURES_AFTER_MS = 150;
@@ -20,6 +20,7 @@ export type RoomParts = {
   readonly codec: Codec;
   readonly db: IDBDatabase;
   readonly tab: string;
+  readonly neighbours: Neighbours;
 };
 
 export type Room = {
@@ -31,10 +32,19 @@ export type Room = {
   readonly onPaint: (listener: (rect: Rect | "all") => void) => void;
   readonly onConflict: (listener: (sitting: Sitting) => void) => void;
   readonly open: (prepared: Prepared) => Promise<void>;
-  /** Forget a case that the server has; `isDone` drops its journal too. */
+  /** Leave a case; `isDone`: it was submitted, so its journal goes and other tabs are told. */
   readonly close: (isDone: boolean) => Promise<void>;
   readonly setPeek: (candidate: string | null) => void;
 };
+
+/** What a tab says whose case was submitted in another one. */
+export function overWords(unsaved: number, isKept: boolean): string {
+  const over = "You submitted this case in another tab";
+  if (unsaved <= 0) return `${over}. Nothing drawn here enters it any more.`;
+  const count = unsaved === 1 ? "the last stroke" : `the last ${unsaved} strokes`;
+  const kept = isKept ? " This mask is kept in this browser for 30 days." : "";
+  return `${over}, without ${count} drawn here.${kept}`;
+}
 
 export function createRoom(parts: RoomParts): Room {
   const store = createStore<RoomState>(INITIAL_STATE);
@@ -141,6 +151,27 @@ export function createRoom(parts: RoomParts): Room {
     });
   }
 
+  async function close(isDone: boolean): Promise<void> {
+    const now = sitting;
+    turn++;
+    sitting = null;
+    now?.saver.stop();
+    if (!now || !isDone) return;
+    const { assignment } = now.case;
+    parts.neighbours.tellSubmitted(assignment);
+    await dropCase(parts.db, assignment, parts.tab, isTabAlive).catch(() => undefined);
+  }
+
+  /** Another tab submitted the case that is on this desk: what is drawn here can no longer enter. */
+  parts.neighbours.onSubmitted((assignment) => {
+    if (!sitting || sitting.case.assignment !== assignment) return;
+    const { desk, saver } = sitting;
+    const unsaved = desk.stroke() - saver.state().savedStroke;
+    const detail = overWords(unsaved, store.get().journalFailure === null);
+    store.set({ notice: "" });
+    saver.end({ status: 409, code: "already_submitted", detail });
+  });
+
   async function setPeek(candidate: string | null): Promise<void> {
     store.set({ peek: candidate });
     const mask = candidate ? await sitting?.prepared.candidates.get(candidate) : null;
@@ -158,13 +189,7 @@ export function createRoom(parts: RoomParts): Room {
     onPaint: (listener) => void painters.push(listener),
     onConflict: (listener) => void judges.push(listener),
     open,
-    close: async (isDone) => {
-      const now = sitting;
-      turn++;
-      sitting = null;
-      now?.saver.stop();
-      if (now && isDone) await dropCase(parts.db, now.case.assignment).catch(() => undefined);
-    },
+    close,
     setPeek: (candidate) => void setPeek(candidate).catch(() => undefined),
   };
 }

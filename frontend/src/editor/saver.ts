@@ -58,6 +58,7 @@ export function createSaver(parts: SaverParts, start: Omit<SaveState, "phase" | 
   let running: Promise<void> | null = null;
   let failures = 0;
   let isStopped = false;
+  let isOver = false;
 
   function set(change: Partial<SaveState>): void {
     state = { ...state, ...change };
@@ -109,19 +110,25 @@ export function createSaver(parts: SaverParts, start: Omit<SaveState, "phase" | 
 
   /** The mask could not be packed or compared here: the journal has it, and it is tried again. */
   function broke(): void {
+    if (isOver) return;
     set({ phase: "offline" });
     tryLater();
   }
 
-  async function attempt(): Promise<void> {
+  async function put(): Promise<Reply<Saved>> {
     const stroke = parts.stroke();
     const basis = parts.basis();
-    set({ phase: "saving", sent: [...state.sent.slice(-7), fingerprint(parts.mask)] });
     const { etag } = state;
     const blob = await parts.encode(parts.mask);
     const { assignment, label, client } = parts;
-    const put = client.putDraft(assignment, label, blob, etag, stroke, basis);
-    const reply: Reply<Saved> = await put;
+    return client.putDraft(assignment, label, blob, etag, stroke, basis);
+  }
+
+  async function attempt(): Promise<void> {
+    const stroke = parts.stroke();
+    set({ phase: "saving", sent: [...state.sent.slice(-7), fingerprint(parts.mask)] });
+    const reply = await put();
+    if (isOver) return;
     if (reply.ok) succeeded(stroke, reply.value);
     else await failed(reply.problem);
   }
@@ -129,7 +136,7 @@ export function createSaver(parts: SaverParts, start: Omit<SaveState, "phase" | 
   function send(): Promise<void> {
     clearTimeout(timer);
     if (running) return running;
-    if (isStopped || state.phase === "conflict" || state.phase === "lost" || !isDirty())
+    if (isStopped || isOver || state.phase === "conflict" || state.phase === "lost" || !isDirty())
       return Promise.resolve();
     running = attempt()
       .catch(broke)
@@ -162,8 +169,17 @@ export function createSaver(parts: SaverParts, start: Omit<SaveState, "phase" | 
     },
     /** The reader has decided a conflict: what we save next replaces the mask with this etag. */
     resolve: (etag: string) => {
+      if (isOver) return;
       set({ etag, phase: isDirty() ? "dirty" : "saved", problem: null });
       schedule(0);
+    },
+    /** The case is over and nothing more is saved; the server keeps a refused mask all the same. */
+    end: (problem: Problem) => {
+      const isUnsent = isDirty() && !running && state.phase !== "conflict" && !isOver;
+      isOver = true;
+      clearTimeout(timer);
+      set({ phase: "lost", problem });
+      if (isUnsent) put().catch(() => undefined);
     },
     stop: () => {
       isStopped = true;

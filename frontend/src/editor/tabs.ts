@@ -1,4 +1,4 @@
-/** Who this tab is, over reloads, and whether another tab still lives. */
+/** Who this tab is, over reloads, whether another tab still lives, and what tabs tell each other. */
 
 const KEY = "roundtruth.tab";
 const LOCK = "roundtruth.tab.";
@@ -38,4 +38,22 @@ export async function isTabAlive(tab: string): Promise<boolean> {
   if (!("locks" in navigator)) return true;
   const { held } = await navigator.locks.query();
   return (held ?? []).some((lock) => lock.name === LOCK + tab);
+}
+
+export type Neighbours = {
+  /** Tell the other tabs of this browser that a case was submitted here. */
+  readonly tellSubmitted: (assignment: string) => void;
+  readonly onSubmitted: (listener: (assignment: string) => void) => void;
+};
+
+/** Without the channel the other tab learns it from the server, when it saves next. */
+export function meetNeighbours(): Neighbours {
+  if (!("BroadcastChannel" in globalThis))
+    return { tellSubmitted: () => undefined, onSubmitted: () => undefined };
+  const channel = new BroadcastChannel("roundtruth.submitted");
+  return {
+    tellSubmitted: (assignment) => channel.postMessage(assignment),
+    onSubmitted: (listener) =>
+      channel.addEventListener("message", (event: MessageEvent<string>) => listener(event.data)),
+  };
 }

@@ -78,10 +78,28 @@ describe("the journal", () => {
   it("forgets a submitted case and nothing else", async () => {
     await writeCase(HEAD).draw(5, 1);
     await writeCase({ ...HEAD, assignment: "case2" }).draw(5, 1);
-    await dropCase(db, "case");
+    await dropCase(db, "case", "one", nobody);
     expect(await readJournal(db, "case", "one", nobody)).toBeNull();
     expect(await readJournal(db, "case2", "one", nobody)).not.toBeNull();
   });
+
+  it.each([
+    ["a living tab with unsaved work", "kept", 3, 1, everybody],
+    ["a living tab with everything saved", "kept", 3, 3, everybody],
+    ["a dead tab with unsaved work", "kept", 3, 1, nobody],
+    ["a dead tab with everything saved", "dropped", 3, 3, nobody],
+  ])(
+    "when a case is submitted: of %s the mask is %s",
+    async (_who, fate, stroke, savedStroke, isAlive) => {
+      const other = writeCase({ ...HEAD, tab: "two", savedStroke });
+      await other.draw(5, stroke);
+      await writeCase(HEAD).draw(20, 1);
+      await dropCase(db, "case", "one", isAlive);
+      const kept = await readJournal(db, "case", "two", everybody);
+      expect(kept?.mask.data).toEqual(fate === "kept" ? other.mask.data : undefined);
+      expect(await readJournal(db, "case", "one", everybody)).toBeNull();
+    },
+  );
 
   it("forgets after 30 days", async () => {
     await writeCase(HEAD).draw(5, 1);

@@ -11,6 +11,8 @@ const withSave = (save: Partial<RoomState["save"]>, more: Partial<RoomState> = {
   ...more,
 });
 
+const SUBMITTED = { status: 409, code: "already_submitted", detail: "" };
+
 describe("the truth about saving", () => {
   it.each([
     [withSave({}), "nothing drawn yet"],
@@ -26,6 +28,14 @@ describe("the truth about saving", () => {
     ],
     [withSave({ phase: "offline" }, { journalFailure: "full" }), "offline, not kept here"],
     [withSave({ phase: "conflict" }), "changed elsewhere"],
+    [
+      withSave({ phase: "lost", problem: SUBMITTED, savedStroke: 3 }, { keptStroke: 5 }),
+      "not saved, 2 strokes kept here",
+    ],
+    [
+      withSave({ phase: "lost", problem: SUBMITTED, savedStroke: 3 }, { keptStroke: 3 }),
+      "submitted elsewhere",
+    ],
     [withSave({ phase: "signed_out" }, { keptStroke: 1 }), "signed out, 1 stroke kept here"],
   ])("says it", (state, words) => {
     expect(saveWords(state, 10_000).text).toBe(words);

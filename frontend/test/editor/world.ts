@@ -8,6 +8,7 @@ import type { Film } from "../../src/editor/film";
 import { createFlow } from "../../src/editor/flow";
 import { openJournal } from "../../src/editor/journal";
 import { createRoom, type Room } from "../../src/editor/room";
+import type { Neighbours } from "../../src/editor/tabs";
 import { createMask, fingerprint, type Mask } from "../../src/mask/bitmap";
 import { fillCapsule } from "../../src/mask/brush";
 
@@ -115,10 +116,23 @@ export function openServer(assignments: readonly string[]) {
   return { client, drafts, refused, submissions };
 }
 
-/** One browser: its tabs share a journal. */
+/** One browser: its tabs share a journal and hear each other. */
 export function openBrowser() {
   const factory = new IDBFactory();
-  return { db: () => openJournal(factory) };
+  const tabs: ((assignment: string) => void)[] = [];
+  const neighbours = (): Neighbours => {
+    let own: ((assignment: string) => void) | null = null;
+    return {
+      tellSubmitted: (assignment) => {
+        for (const tab of tabs) if (tab !== own) tab(assignment);
+      },
+      onSubmitted: (listener) => {
+        own = listener;
+        tabs.push(listener);
+      },
+    };
+  };
+  return { db: () => openJournal(factory), neighbours };
 }
 
 export async function openTab(
@@ -126,8 +140,10 @@ export async function openTab(
   browser = openBrowser(),
   tab = "one",
 ) {
-  const room: Room = createRoom({ client: server.client, codec, db: await browser.db(), tab });
-  const flow = createFlow({ config: {} as ReadingConfig, client: server.client, codec, room });
+  const { client } = server;
+  const neighbours = browser.neighbours();
+  const room: Room = createRoom({ client, codec, db: await browser.db(), tab, neighbours });
+  const flow = createFlow({ config: {} as ReadingConfig, client, codec, room });
   const sitting = () => {
     const now = room.sitting();
     if (!now) throw new Error("No case is open.");

@@ -1,0 +1,74 @@
+import { IDBKeyRange } from "fake-indexeddb";
+import { beforeEach, describe, expect, it, vi } from "vitest";
+import { readJournal } from "../../src/editor/journal";
+import { meetNeighbours } from "../../src/editor/tabs";
+import { maskOf, openBrowser, openServer, openTab } from "./world";
+
+beforeEach(() => void vi.stubGlobal("IDBKeyRange", IDBKeyRange));
+const everybody = () => Promise.resolve(true);
+
+async function twoTabs() {
+  const server = openServer(["a", "b"]);
+  const browser = openBrowser();
+  const first = await openTab(server, browser, "one");
+  first.draw(2);
+  await first.sitting().saver.flush();
+  const second = await openTab(server, browser, "two");
+  return { server, browser, first, second };
+}
+
+describe("a case that is submitted in one tab while another one has it", () => {
+  it("leaves the other tab's unsaved strokes where they are, and says so there", async () => {
+    const { server, browser, first, second } = await twoTabs();
+    second.draw(9, 9);
+    second.draw(12, 12);
+    const drawn = second.sitting().desk.mask.data.slice();
+    await vi.waitFor(() => expect(second.state().keptStroke).toBe(3));
+    await first.flow.submit("accept");
+    expect(server.submissions.map((one) => one.assignment)).toEqual(["a"]);
+    expect(second.state().save.phase).toBe("lost");
+    expect(second.state().save.problem?.detail).toBe(
+      "You submitted this case in another tab, without the last 2 strokes drawn here. " +
+        "This mask is kept in this browser for 30 days.",
+    );
+    const db = await browser.db();
+    expect((await readJournal(db, "a", "two", everybody))?.mask.data).toEqual(drawn);
+    expect(await readJournal(db, "a", "one", everybody)).toBeNull();
+    await vi.waitFor(() => expect(maskOf(server.refused[0]).data).toEqual(drawn));
+    await second.flow.submit("accept"); // refused with the same words, not taken silently
+    expect(server.submissions.length).toBe(1);
+    expect(second.state().notice).toContain("without the last 2 strokes");
+    await second.flow.skip();
+    expect(second.sitting().case.assignment).toBe("b");
+    expect((await readJournal(db, "a", "two", everybody))?.mask.data).toEqual(drawn);
+  });
+
+  it("says so where nothing is unsaved, too", async () => {
+    const { first, second } = await twoTabs();
+    await first.flow.submit("no_infection");
+    expect(second.state().save).toMatchObject({ phase: "lost" });
+    expect(second.state().save.problem?.detail).toBe(
+      "You submitted this case in another tab. Nothing drawn here enters it any more.",
+    );
+  });
+
+  it("does not disturb a tab that reads another case", async () => {
+    const { first, second } = await twoTabs();
+    await second.flow.submit("accept");
+    expect(second.sitting().case.assignment).toBe("b");
+    await first.flow.skip();
+    second.draw(3);
+    expect(await second.sitting().saver.flush()).toBe(true);
+  });
+});
+
+describe("tabs of one browser", () => {
+  it("hear which case was submitted, and not themselves", async () => {
+    const [one, two] = [meetNeighbours(), meetNeighbours()];
+    const heard: string[] = [];
+    one.onSubmitted((assignment) => heard.push(`one ${assignment}`));
+    two.onSubmitted((assignment) => heard.push(`two ${assignment}`));
+    one.tellSubmitted("a");
+    await vi.waitFor(() => expect(heard).toEqual(["two a"]));
+  });
+});
