@@ -5,7 +5,8 @@ RoundtruthError
 ├── Forbidden             it exists and this person may not do this to it
 ├── Invalid               the input is wrong; the sentence says what, where and what to do
 ├── Conflict              the state of the thing does not allow it now
-│   └── StaleDraft        a save lost a race; both masks are kept
+│   ├── StaleDraft        a save lost a race; both masks are kept
+│   └── DraftMoved        a decision was made on another drawing than the server has
 ├── LeaseLost             the case belongs to somebody else now, or the lease has lapsed
 ├── PreconditionRequired  a save without If-Match or If-None-Match
 └── Refused               a whole operation is refused, with the reason (exit code 1 of a command)
@@ -56,6 +57,17 @@ class StaleDraft(Conflict):
         self.lost_draft = lost_draft
         self.current_url: str | None = None  # the API fills in where both can be fetched
         self.yours_url: str | None = None
+
+
+class DraftMoved(Conflict):
+    """Name the drawing that the decision did not see; None where there is none."""
+
+    code = "draft_moved"
+
+    def __init__(self, sentence: str, *, current_etag: str | None) -> None:
+        super().__init__(sentence, field="draft_etag")
+        self.current_etag = current_etag
+        self.current_url: str | None = None  # the API fills in where it can be fetched
 
 
 class LeaseLost(RoundtruthError):

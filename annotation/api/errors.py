@@ -79,6 +79,8 @@ def _domain_problem(error: errors.RoundtruthError) -> HttpResponse:
             "current_url": error.current_url,
             "yours_url": error.yours_url,
         }
+    if isinstance(error, errors.DraftMoved) and error.current_etag:
+        extra = {"current_etag": error.current_etag, "current_url": error.current_url}
     return problem(status, code=error.code, detail=error.sentence, field=error.field, **extra)
 
 

@@ -216,7 +216,12 @@ class SubmitRequestSerializer(serializers.Serializer[Json]):
     client_id = serializers.UUIDField()
     label = serializers.CharField(max_length=40)  # type: ignore[assignment]
     decision = serializers.ChoiceField(choices=["accept", "no_infection", "exclude"])
-    draft_etag = serializers.CharField(max_length=80, allow_null=True, default=None)
+    draft_etag = serializers.CharField(
+        max_length=80,
+        allow_null=True,
+        default=None,
+        help_text="The drawing decided on, whatever the decision; null where none was saved.",
+    )
     candidate = serializers.UUIDField(allow_null=True, default=None)
     threshold = serializers.IntegerField(min_value=1, max_value=255, allow_null=True, default=None)
     exclusion_reason = serializers.ChoiceField(

@@ -124,6 +124,14 @@ def lost_draft(*, assignment: Assignment, lost_id: UUID) -> LostDraft:
     return kept
 
 
+def keep_current(*, assignment: Assignment, label: Label) -> None:
+    """Keep the draft besides: a reader who looks at two masks may put another in its place."""
+    draft = Draft.objects.filter(assignment=assignment, label=label).first()
+    if draft is not None:
+        basis = Basis(draft.candidate, draft.threshold)
+        _keep_lost(_Save(assignment, label, draft.mask_key, draft.stroke, basis))
+
+
 def purge_lost_drafts() -> int:
     """Forget masks that lost a race longer ago than they are kept; return how many."""
     deleted, _ = LostDraft.objects.filter(created_at__lt=_kept_since()).delete()
@@ -166,6 +174,7 @@ def _replace(save: _Save, if_match: str | None) -> bool:
 
 def _stale(save: _Save) -> StaleDraft:
     lost = _keep_lost(save)
+    keep_current(assignment=save.assignment, label=save.label)
     current = Draft.objects.filter(assignment=save.assignment, label=save.label).first()
     return StaleDraft(
         "This case was changed in another window since you last saved. Both drawings are kept.",

@@ -15,7 +15,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from annotation import storage
-from annotation.errors import Conflict, Invalid
+from annotation.errors import Conflict, DraftMoved, Invalid
 from annotation.models import (
     Annotation,
     Assignment,
@@ -27,7 +27,7 @@ from annotation.models import (
     ReferenceSource,
     User,
 )
-from annotation.services import audit, leases
+from annotation.services import audit, drafts, leases
 from annotation.services.candidates import Mask, candidate_of, check_threshold, mask_at
 from annotation.services.edits import EXCLUDED, Decision, Edit, derive_edit
 from mlloop.masks import decode_mask, encode_mask
@@ -43,7 +43,7 @@ class _Reading:
     reader: User
     label: Label
     client_id: UUID
-    draft_etag: str | None
+    draft_etag: str | None  # of the drawing that was there when the decision was measured
     candidate: Candidate | None
     threshold: int | None
     exclusion_reason: str
@@ -73,7 +73,9 @@ def submit(
 ) -> Annotation:
     """Record the decision and move the reference; the same `client_id` again changes nothing.
 
-    Raises Invalid, LeaseLost, and Conflict: already submitted, or the draft is not the one named.
+    `draft_etag` names the drawing decided on, whatever the decision; None: none was there. Raises
+    Invalid, LeaseLost, Conflict where it was submitted before, and DraftMoved where the drawing is
+    another one, which is then kept.
     """
     if repeated := _submitted_before(assignment, reader, client_id):
         return repeated
@@ -81,20 +83,16 @@ def submit(
         _check_open(assignment, reader)
         _check_figures(decision, exclusion_reason, threshold, active_seconds, strokes)
         base = candidate_of(assignment=assignment, candidate_id=candidate)
+        draft = _draft_seen(assignment, label, decision, draft_etag)
         mask = _decided_mask(
-            assignment=assignment,
-            label=label,
-            decision=decision,
-            draft_etag=draft_etag,
-            base=base,
-            threshold=threshold,
+            assignment=assignment, decision=decision, draft=draft, base=base, threshold=threshold
         )
         reading = _Reading(
             assignment=assignment,
             reader=reader,
             label=label,
             client_id=client_id,
-            draft_etag=draft_etag if decision == "accept" else None,
+            draft_etag=draft.etag if draft else None,
             candidate=base,
             threshold=_threshold(assignment, base, threshold),
             exclusion_reason=exclusion_reason or "",
@@ -106,9 +104,11 @@ def submit(
             strokes=strokes,
         )
         return _write(reading)
-    except (Conflict, IntegrityError):
+    except (Conflict, IntegrityError) as error:
         if repeated := _submitted_before(assignment, reader, client_id):
             return repeated  # the same request, sent twice at once
+        if isinstance(error, DraftMoved):
+            drafts.keep_current(assignment=assignment, label=label)
         raise
 
 
@@ -168,12 +168,23 @@ def _threshold(assignment: Assignment, base: Candidate | None, threshold: int | 
     return base.proposal.threshold if assignment.is_blind or threshold is None else threshold
 
 
+def _draft_seen(
+    assignment: Assignment, label: Label, decision: Decision, draft_etag: str | None
+) -> Draft | None:
+    """Return the stored drawing if it is the one decided on: no decision drops another unseen."""
+    draft = Draft.objects.filter(assignment=assignment, label=label).first()
+    if draft is not None and draft.etag != draft_etag:
+        raise _draft_moved(draft)
+    if draft is None and draft_etag is not None and decision == "accept":
+        raise _draft_moved(None)
+    return draft
+
+
 def _decided_mask(
     *,
     assignment: Assignment,
-    label: Label,
     decision: Decision,
-    draft_etag: str | None,
+    draft: Draft | None,
     base: Candidate | None,
     threshold: int | None,
 ) -> Mask | None:
@@ -182,11 +193,8 @@ def _decided_mask(
         return None
     if decision == "no_infection":
         return np.zeros((assignment.image.height, assignment.image.width), np.bool_)
-    draft = Draft.objects.filter(assignment=assignment, label=label).first()
-    if draft is not None and draft.etag == draft_etag:
+    if draft is not None:
         return decode_mask(storage.read(draft.mask_key))
-    if draft is not None or draft_etag is not None:
-        raise _draft_moved()
     if base is None:
         raise Invalid(
             "There is no mask to accept: draw one, pick a candidate, or say no infection.",
@@ -217,9 +225,10 @@ def _write(reading: _Reading) -> Annotation:
     )
     if not closed:
         raise leases.lease_lost(assignment)
-    drafts = Draft.objects.filter(assignment=assignment, label=reading.label)
-    if reading.draft_etag and not drafts.filter(etag=reading.draft_etag).exists():
-        raise _draft_moved()
+    # A save holds the assignment's row while it writes, so none can come between this and the end.
+    draft = Draft.objects.filter(assignment=assignment, label=reading.label).first()
+    if (draft.etag if draft else None) != reading.draft_etag:
+        raise _draft_moved(draft)
     annotation = _annotate(reading)
     if assignment.purpose != Assignment.Purpose.DOUBLE:  # double reads wait for each other
         _move_reference(annotation)
@@ -283,9 +292,8 @@ def _move_reference(annotation: Annotation) -> Reference:
     return reference
 
 
-def _draft_moved() -> Conflict:
-    return Conflict(
-        "The drawing on the server is not the one you accepted; look at it and accept again.",
-        code="draft_moved",
-        field="draft_etag",
+def _draft_moved(current: Draft | None) -> DraftMoved:
+    return DraftMoved(
+        "The drawing on the server is not the one you decided on; look at it and decide again.",
+        current_etag=current.etag if current else None,
     )

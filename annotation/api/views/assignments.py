@@ -29,7 +29,7 @@ from annotation.api.serializers import (
     SubmittedSerializer,
     draft_url,
 )
-from annotation.errors import Invalid, StaleDraft
+from annotation.errors import DraftMoved, Invalid, StaleDraft
 from annotation.models import Assignment, Draft, Label, LostDraft, User
 from annotation.selectors.cases import held_assignment
 from annotation.selectors.labels import label_of
@@ -145,13 +145,18 @@ class SubmitView(APIView):
         asked.is_valid(raise_exception=True)
         data = dict(asked.validated_data)
         is_repeat = submission.was_submitted(client_id=data["client_id"])
-        annotation = submission.submit(
-            assignment=assignment,
-            reader=person(request),
-            label=_readable(label_of(assignment.project, data.pop("label"))),
-            is_flagged=data.pop("flagged"),
-            **data,
-        )
+        label = _readable(label_of(assignment.project, data.pop("label")))
+        try:
+            annotation = submission.submit(
+                assignment=assignment,
+                reader=person(request),
+                label=label,
+                is_flagged=data.pop("flagged"),
+                **data,
+            )
+        except DraftMoved as moved:
+            moved.current_url = draft_url(assignment.id, label.key)
+            raise
         body = {"annotation": annotation.id, "verdict": annotation.verdict}
         return Response(SubmittedSerializer(body).data, status=200 if is_repeat else 201)
 

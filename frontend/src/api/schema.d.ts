@@ -838,6 +838,7 @@ export interface components {
             client_id: string;
             label: string;
             decision: components["schemas"]["DecisionEnum"];
+            /** @description The drawing decided on, whatever the decision; null where none was saved. */
             draft_etag?: string | null;
             /** Format: uuid */
             candidate?: string | null;

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from django.test import Client
 
-from annotation.models import Annotation, Assignment, Project, Reference, User
+from annotation.models import Annotation, Assignment, LostDraft, Project, Reference, User
 from mlloop.images import decode_image
 from mlloop.masks import decode_mask, decode_probability, encode_wire_mask, threshold_mask
 from tests.annotation import factories
@@ -190,6 +190,8 @@ def test_draft_when_stale_then_each_mask_keeps_its_own_base(open_case: dict, rea
     current, yours = (client.get(problem[key]) for key in ("current_url", "yours_url"))
     assert (current["X-Candidate"], current["X-Threshold"]) == (theirs, "")
     assert (yours["X-Candidate"], yours["X-Threshold"]) == (mine, "77")
+    replaced = LostDraft.objects.get(etag=problem["current_etag"])
+    assert str(replaced.candidate_id) == theirs
 
 
 @pytest.mark.parametrize(
@@ -271,6 +273,20 @@ def test_submit_when_the_draft_differs_then_corrected_once(open_case: dict, read
     late = put(client, open_case, encode_wire_mask(factories.disc(radius=3)), **{"If-Match": "x"})
     assert (late.status_code, late.json()["code"]) == (409, "already_submitted")
     assert client.get(open_case["image"]["pixels_url"]).status_code == 404
+
+
+def test_submit_when_another_tab_drew_then_409_says_where_to_look(
+    open_case: dict, reader: User
+) -> None:
+    client, mask = signed_in(reader), factories.disc()
+    saved = put(client, open_case, encode_wire_mask(mask), **{"If-None-Match": "*"})
+    refused = submit(client, open_case, decision="no_infection")
+    assert (refused.status_code, refused.json()["code"]) == (409, "draft_moved")
+    assert refused.json()["current_etag"] == saved.json()["etag"]
+    shown = client.get(refused.json()["current_url"])
+    np.testing.assert_array_equal(decode_mask(shown.content), mask)
+    body = {"decision": "no_infection", "draft_etag": saved.json()["etag"]}
+    assert submit(client, open_case, **body).status_code == 201
 
 
 def test_submit_when_excluded_then_a_reason_is_needed(open_case: dict, reader: User) -> None:

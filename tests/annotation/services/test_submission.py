@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from annotation import storage
-from annotation.errors import Conflict, Invalid, NotFound, StaleDraft
+from annotation.errors import Conflict, DraftMoved, Invalid, NotFound, StaleDraft
 from annotation.models import Annotation, Assignment, Label, LostDraft, Project, Reference, User
 from annotation.selectors.labels import label_of
 from annotation.services import drafts, leases, submission
@@ -113,9 +113,61 @@ def test_accept_when_the_draft_moved_on_then_refused_and_open(case: Assignment) 
     new = save(case, factories.disc(radius=4), if_match=old)
     candidate = case.candidates.all()[0].id
     for options in ({"draft_etag": old}, {"candidate": candidate}):
-        with pytest.raises(Conflict, match="not the one you accepted"):
+        with pytest.raises(DraftMoved, match="not the one you decided on") as moved:
             submit(case, **options)
+        assert moved.value.current_etag == new
     assert submit(case, draft_etag=new).verdict == "redrawn"
+
+
+DECISIONS: list[dict[str, object]] = [
+    {"decision": "accept"},
+    {"decision": "no_infection"},
+    {"decision": "exclude", "exclusion_reason": "poor_quality"},
+]
+VERDICTS = {"no_infection": "no_infection", "exclude": "excluded"}
+
+
+@pytest.mark.parametrize("decision", DECISIONS, ids=lambda one: one["decision"])
+@pytest.mark.parametrize("seen", [None, "an older drawing"])
+def test_decision_when_another_tab_drew_meanwhile_then_refused_and_the_drawing_is_kept(
+    case: Assignment, decision: dict[str, object], seen: str | None
+) -> None:
+    drawn = save(case, factories.disc())
+    with pytest.raises(DraftMoved, match="look at it and decide again"):
+        submit(case, draft_etag=seen, **decision)
+    assert not Annotation.objects.exists()
+    assert Assignment.objects.get().state == "open"
+    assert LostDraft.objects.get().etag == drawn
+    wanted = VERDICTS | {"accept": "redrawn"}
+    row = submit(case, draft_etag=drawn, **decision)
+    assert row.verdict == wanted[str(decision["decision"])]
+
+
+@pytest.mark.parametrize("decision", DECISIONS, ids=lambda one: one["decision"])
+def test_decision_when_a_first_save_slips_in_at_the_last_moment_then_refused(
+    case: Assignment, decision: dict[str, object]
+) -> None:
+    """The decision was measured with no drawing there; one is when it is written."""
+    slipped: list[str] = []
+
+    def slip_in(execute, sql, params, many, context):
+        if sql.startswith("SAVEPOINT") and not slipped:
+            slipped.append("")
+            slipped[0] = save(case, factories.disc())
+        return execute(sql, params, many, context)
+
+    candidate = case.candidates.all()[0].id
+    with connection.execute_wrapper(slip_in), pytest.raises(DraftMoved) as moved:
+        submit(case, candidate=candidate, **decision)
+    assert moved.value.current_etag == slipped[0]
+    assert Assignment.objects.get().state == "open"
+
+
+@pytest.mark.parametrize("decision", DECISIONS[1:], ids=lambda one: one["decision"])
+def test_decision_when_nothing_was_ever_saved_then_no_draft_needs_naming(
+    case: Assignment, decision: dict[str, object]
+) -> None:
+    assert submit(case, **decision).verdict == VERDICTS[str(decision["decision"])]
 
 
 @pytest.mark.parametrize(
@@ -184,15 +236,22 @@ def test_draft_when_saved_from_a_stale_base_then_both_are_kept_thirty_days(
         with pytest.raises(StaleDraft) as stale:
             save(case, factories.disc(radius=7), if_match=base)
     assert stale.value.current_etag == won
-    kept = LostDraft.objects.get()
-    assert kept.etag == stale.value.yours_etag
-    assert drafts.lost_draft(assignment=case, lost_id=kept.id) == kept
+    kept = LostDraft.objects.get(etag=stale.value.yours_etag)
+    assert str(kept.id) == stale.value.lost_draft
+    # The reader takes the refused one: what it replaces is kept as long.
+    save(case, factories.disc(radius=7), if_match=won)
+    replaced = LostDraft.objects.exclude(id=kept.id).get()
+    np.testing.assert_array_equal(
+        decode_mask(storage.read(replaced.mask_key)), factories.disc(radius=5)
+    )
+    for row in (kept, replaced):
+        assert drafts.lost_draft(assignment=case, lost_id=row.id) == row
     with time_machine.travel(timezone.now() + timedelta(days=29)):
         assert drafts.purge_lost_drafts() == 0
     with time_machine.travel(timezone.now() + timedelta(days=31)):
         with pytest.raises(NotFound):
             drafts.lost_draft(assignment=case, lost_id=kept.id)
-        assert drafts.purge_lost_drafts() == 1
+        assert drafts.purge_lost_drafts() == 2
 
 
 def test_annotation_when_changed_by_sql_then_the_database_refuses(case: Assignment) -> None:
