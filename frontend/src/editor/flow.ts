@@ -12,6 +12,7 @@ const RETRY_NOTICE = "Your mask is kept in this browser. Try again in a moment."
 export type Flow = ReturnType<typeof createFlow>;
 
 export function sayProblem(problem: Problem): string {
+  if (problem.code === "broken") return problem.detail;
   if (problem.status === 0) return `The server does not answer. ${RETRY_NOTICE}`;
   if (problem.status === 401) return "You are signed out. Sign in again, then go on here.";
   if (problem.status === 410)
@@ -84,7 +85,29 @@ export function createFlow(parts: {
     else await show(prepareCase(client, codec, reply.value));
   }
 
-  /** Run one write with the verdicts locked; on refusal the case stays and says why. */
+  /** What came of one write, with everything drawn saved before it; an exception is a refusal too. */
+  async function outcome(
+    now: Sitting,
+    work: (now: Sitting) => Promise<Problem | null>,
+  ): Promise<Problem | null> {
+    try {
+      if (await now.saver.flush()) return await work(now);
+      return now.saver.state().problem ?? { status: 0, code: "", detail: "" };
+    } catch (error) {
+      const detail = `This could not be sent: ${(error as Error).message}. ${RETRY_NOTICE}`;
+      return { status: 0, code: "broken", detail };
+    }
+  }
+
+  /** The case stays, unlocked, and says why; another drawing on the server is shown beside it. */
+  function refuse(now: Sitting, problem: Problem): void {
+    const isDispute = problem.code === "draft_moved" && problem.current_url;
+    const isShown = isDispute || now.saver.state().phase === "conflict";
+    store.set({ isBusy: false, notice: isShown ? "" : sayProblem(problem) });
+    if (isDispute) now.saver.dispute(problem);
+  }
+
+  /** Run one write with the verdicts locked, then go on; on refusal the case stays. */
   async function locked(
     work: (now: Sitting) => Promise<Problem | null>,
     isDone: boolean,
@@ -93,15 +116,10 @@ export function createFlow(parts: {
     if (!now || store.get().isBusy) return;
     now.desk.cancel();
     store.set({ isBusy: true, notice: "" });
-    const isSaved = await now.saver.flush();
-    const state = now.saver.state();
-    const problem = isSaved
-      ? await work(now)
-      : (state.problem ?? { status: 0, code: "", detail: "" });
+    const problem = await outcome(now, work);
     if (room.sitting() !== now) return;
     if (problem) {
-      const notice = state.phase === "conflict" ? "" : sayProblem(problem);
-      store.set({ isBusy: false, notice });
+      refuse(now, problem);
       return;
     }
     await room.close(isDone);

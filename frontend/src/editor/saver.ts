@@ -167,6 +167,10 @@ export function createSaver(parts: SaverParts, start: Omit<SaveState, "phase" | 
     retry: () => {
       if (state.phase === "offline" || state.phase === "signed_out") void send();
     },
+    /** A decision met another drawing on the server: the reader must look at both. */
+    dispute: (problem: Problem) => {
+      if (!isOver) set({ phase: "conflict", problem });
+    },
     /** The reader has decided a conflict: what we save next replaces the mask with this etag. */
     resolve: (etag: string) => {
       if (isOver) return;

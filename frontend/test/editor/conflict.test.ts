@@ -1,6 +1,7 @@
 import { IDBKeyRange } from "fake-indexeddb";
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import { settleConflict } from "../../src/editor/conflict";
+import { countSet, type Mask } from "../../src/mask/bitmap";
 import { codec, maskOf, openBrowser, openServer, openTab } from "./world";
 
 beforeEach(() => void vi.stubGlobal("IDBKeyRange", IDBKeyRange));
@@ -47,6 +48,35 @@ describe("a conflict between two masks", () => {
       expect(server.drafts.get("a")?.basis).toEqual(basis);
       await second.flow.submit("accept");
       expect(server.submissions).toMatchObject([basis]);
+    },
+  );
+
+  it.each(["no_infection", "exclude"] as const)(
+    "is shown when %s meets a drawing of another tab, which is not thrown away",
+    async (decision) => {
+      const server = openServer(["a"]);
+      const blank = await openTab(server);
+      const painter = await openTab(server, openBrowser(), "two");
+      painter.draw(5);
+      await painter.sitting().saver.flush();
+      const seen: number[] = [];
+      const settled = new Promise<void>((done) => {
+        blank.room.onConflict((sitting) => {
+          const ask = (_mine: Mask, theirs: Mask) => {
+            seen.push(countSet(theirs));
+            return Promise.resolve("theirs" as const);
+          };
+          void settleConflict(server.client, codec, blank.room, sitting, ask).then(done);
+        });
+      });
+      await blank.flow.submit(decision, decision === "exclude" ? "other" : null);
+      await settled;
+      expect(seen).toEqual([countSet(painter.sitting().desk.mask)]);
+      expect(server.submissions).toEqual([]);
+      expect(blank.sitting().desk.mask.data).toEqual(painter.sitting().desk.mask.data);
+      expect(blank.state()).toMatchObject({ isBusy: false, notice: "" });
+      await blank.flow.submit("accept");
+      expect(server.submissions.length).toBe(1);
     },
   );
 

@@ -37,6 +37,34 @@ describe("a case saved for later", () => {
   });
 });
 
+describe("a verdict that cannot be sent", () => {
+  it("unlocks the room and says so when the flush breaks", async () => {
+    const server = openServer(["a"]);
+    const tab = await openTab(server);
+    tab.draw(2);
+    let isBroken = true;
+    tab.room.store.subscribe(({ save }, before) => {
+      if (isBroken && save.phase !== before.save.phase) throw new Error("no screen");
+    });
+    await tab.flow.submit("accept");
+    isBroken = false;
+    expect(tab.state()).toMatchObject({ isBusy: false, phase: "reading" });
+    expect(tab.state().notice).toContain("no screen");
+    expect(tab.state().notice).toContain("Your mask is kept in this browser.");
+    await tab.flow.submit("accept");
+    expect(server.submissions.length).toBe(1);
+  });
+
+  it("unlocks the room when the sending itself breaks", async () => {
+    const server = openServer(["a"]);
+    const tab = await openTab(server);
+    vi.spyOn(server.client, "submit").mockRejectedValueOnce(new Error("no room for the request"));
+    await tab.flow.submit("no_infection");
+    expect(tab.state()).toMatchObject({ isBusy: false, phase: "reading" });
+    expect(tab.state().notice).toContain("no room for the request");
+  });
+});
+
 describe("a gesture under way", () => {
   it("is not sent: given up, it must not be in the mask that is accepted", async () => {
     const server = openServer(["a"]);

@@ -142,7 +142,8 @@ export async function openTab(
 ) {
   const { client } = server;
   const neighbours = browser.neighbours();
-  const room: Room = createRoom({ client, codec, db: await browser.db(), tab, neighbours });
+  const db = await browser.db();
+  const room: Room = createRoom({ client, codec, db, tab, neighbours });
   const flow = createFlow({ config: {} as ReadingConfig, client, codec, room });
   const sitting = () => {
     const now = room.sitting();
@@ -156,5 +157,5 @@ export async function openTab(
     desk.commit();
   };
   await flow.begin();
-  return { room, flow, sitting, draw, state: () => room.store.get() };
+  return { db, room, flow, sitting, draw, state: () => room.store.get() };
 }
