@@ -142,7 +142,8 @@ export function keepCase(db: IDBDatabase, first: Head, mask: Mask, from: string 
   const { assignment, tab } = first;
   let seq = 0;
 
-  function rebase(head: Head, takenFrom: string | null): Promise<void> {
+  // Async, so that a journal which was closed under us fails like any other and stops no stroke.
+  async function rebase(head: Head, takenFrom: string | null): Promise<void> {
     const transaction = write(db);
     if (takenFrom !== null) dropTab(transaction, assignment, takenFrom);
     dropTab(transaction, assignment, tab);
@@ -157,7 +158,7 @@ export function keepCase(db: IDBDatabase, first: Head, mask: Mask, from: string 
 
   return {
     started: rebase(first, from),
-    append: (patch: Patch, head: Head): Promise<void> => {
+    append: async (patch: Patch, head: Head): Promise<void> => {
       if (seq >= REBASE_AFTER) return rebase(head, null);
       const transaction = write(db);
       seq += 1;
@@ -165,7 +166,7 @@ export function keepCase(db: IDBDatabase, first: Head, mask: Mask, from: string 
       transaction.objectStore("heads").put(head);
       return finished(transaction);
     },
-    putHead: (head: Head): Promise<void> => {
+    putHead: async (head: Head): Promise<void> => {
       const transaction = write(db);
       transaction.objectStore("heads").put(head);
       return finished(transaction);

@@ -65,6 +65,18 @@ describe("a verdict that cannot be sent", () => {
   });
 });
 
+describe("a journal that was closed by the browser", () => {
+  it("stops no stroke: the server gets it, and the reader is told", async () => {
+    const server = openServer(["a"]);
+    const tab = await openTab(server);
+    tab.db.close();
+    tab.draw(2);
+    await vi.waitFor(() => expect(tab.state().journalFailure).toContain("does not keep strokes"));
+    expect(await tab.sitting().saver.flush()).toBe(true);
+    expect(maskOf(server.drafts.get("a")).data).toEqual(tab.sitting().desk.mask.data);
+  });
+});
+
 describe("a gesture under way", () => {
   it("is not sent: given up, it must not be in the mask that is accepted", async () => {
     const server = openServer(["a"]);
