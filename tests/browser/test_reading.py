@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import expect
 
 from annotation import storage
-from annotation.models import Annotation, Assignment, Draft, LostDraft, Project, User
+from annotation.models import Annotation, Assignment, Candidate, Draft, LostDraft, Project, User
 from mlloop.masks import decode_mask, decode_probability, threshold_mask
 from tests.annotation import factories
 from tests.browser.conftest import Desk, ReadingRoom
@@ -337,6 +337,109 @@ def test_two_tabs_when_both_draw_then_the_stale_one_is_told_and_both_masks_are_k
     np.testing.assert_array_equal(drafted(stale), wanted)
     stale.page.keyboard.press("Control+z")
     np.testing.assert_array_equal(stale.mask(), theirs if choice == "Take mine" else mine)
+
+
+@pytest.mark.parametrize("choice", ["Take mine", "Take theirs"])
+def test_two_tabs_when_each_picked_another_then_the_verdict_knows_which_was_taken(
+    desk: Desk, reading_room: ReadingRoom, choice: str
+) -> None:
+    stale = reading_room.open(desk.page.context)
+    case = stale.wait_open()
+    theirs, _, mine = (row["id"] for row in case["candidates"])
+    desk.page.keyboard.press("1")
+    desk.wait(f"window.roundtruth.state().basis.candidate === '{theirs}'")
+    desk.wait_saved()
+    stale.page.keyboard.press("3")
+    dialog = stale.page.get_by_role("dialog", name="Two masks for one case")
+    dialog.get_by_role("button", name=choice).click()
+    expect(dialog).to_be_hidden()
+    taken = mine if choice == "Take mine" else theirs
+    stale.wait(f"window.roundtruth.state().basis.candidate === '{taken}'")
+    stale.wait_saved()
+    stale.page.keyboard.press("Enter")
+    stale.wait(f"window.roundtruth.state().current?.assignment !== '{case['assignment']}'")
+    annotation, _ = annotated(case["assignment"])
+    assert annotation.verdict == "picked"
+    assert annotation.proposal == Candidate.objects.get(id=taken).proposal
+
+
+def test_save_for_later_when_another_machine_goes_on_then_the_base_is_known_there(
+    desk: Desk, reading_room: ReadingRoom, reader: User
+) -> None:
+    case = desk.state()["current"]
+    picked = case["candidates"][1]["id"]
+    desk.page.keyboard.press("2")
+    desk.wait(f"window.roundtruth.state().basis.candidate === '{picked}'")
+    desk.drag((20, 20), (60, 20))
+    drawn = desk.mask()
+    desk.page.keyboard.press("Shift+S")
+    desk.wait(f"window.roundtruth.state().current?.assignment !== '{case['assignment']}'")
+    desk.wait_open()
+    desk.page.keyboard.press("0")
+    desk.wait(f"window.roundtruth.state().current?.assignment === '{case['assignment']}'")
+    desk.page.close()
+    elsewhere = reading_room.open(reading_room.sign_in(reader))
+    assert elsewhere.wait_open()["assignment"] == case["assignment"]
+    np.testing.assert_array_equal(elsewhere.mask(), drawn)
+    expect(elsewhere.button("Candidate B: U-Net resnet18 (2)")).to_have_attribute(
+        "aria-pressed", "true"
+    )
+    elsewhere.page.keyboard.press("Enter")
+    expect(elsewhere.page.get_by_role("heading", name="All read")).to_be_visible()
+    annotation, mask = annotated(case["assignment"])
+    assert annotation.verdict == "corrected"
+    assert str(annotation.proposal_id) == str(Candidate.objects.get(id=picked).proposal_id)
+    np.testing.assert_array_equal(mask, drawn)
+
+
+def test_two_tabs_when_one_submits_then_the_other_is_told_and_its_mask_is_kept(
+    desk: Desk, reading_room: ReadingRoom
+) -> None:
+    other = reading_room.open(desk.page.context)
+    case = other.wait_open()
+    other.page.route("**/draft/**", lambda route: route.abort())
+    other.drag((200, 200), (250, 250))
+    other.wait_kept(1)
+    other.page.unroute("**/draft/**")
+    desk.page.bring_to_front()
+    desk.page.keyboard.press("0")
+    desk.wait(f"window.roundtruth.state().current?.assignment !== '{case['assignment']}'")
+    expect(other.page.get_by_role("alert")).to_contain_text(
+        "You submitted this case in another tab, without the last stroke drawn here. "
+        "This mask is kept in this browser for 30 days."
+    )
+    other.page.reload()
+    other.wait_open()
+    kept = other.page.evaluate(
+        """assignment => new Promise((done) => {
+            indexedDB.open("roundtruth").onsuccess = ({ target: { result: db } }) => {
+                const heads = db.transaction("heads").objectStore("heads").getAll();
+                heads.onsuccess = () => done(heads.result.filter(
+                    (head) => head.assignment === assignment && head.stroke > head.savedStroke
+                ).length);
+            };
+        })""",
+        case["assignment"],
+    )
+    assert kept == 1
+
+
+def test_no_infection_when_another_tab_drew_then_its_drawing_is_shown_and_not_lost(
+    desk: Desk, reading_room: ReadingRoom
+) -> None:
+    blank = reading_room.open(desk.page.context)
+    case = blank.wait_open()
+    desk.drag((80, 90), (140, 130))
+    theirs = drafted(desk)
+    blank.page.keyboard.press("0")
+    dialog = blank.page.get_by_role("dialog", name="Two masks for one case")
+    dialog.get_by_role("button", name="Take theirs").click()
+    shown(blank, theirs)
+    assert not Annotation.objects.filter(assignment_id=case["assignment"]).exists()
+    blank.wait_saved()
+    blank.page.keyboard.press("Enter")
+    blank.wait(f"window.roundtruth.state().current?.assignment !== '{case['assignment']}'")
+    np.testing.assert_array_equal(annotated(case["assignment"])[1], theirs)
 
 
 def test_blind_read_when_open_then_nothing_betrays_a_candidate(
