@@ -20,12 +20,12 @@ export async function settleConflict(
     return;
   }
   const reply = await client.draft(problem.current_url);
-  if (!reply.ok) {
+  const theirs = reply.ok ? await codec.mask(reply.value.bytes).catch(() => null) : null;
+  if (!reply.ok || !theirs) {
     room.store.set({ notice: "This case was changed elsewhere. Reload to see both masks." });
     return;
   }
-  const { bytes, etag, basis: theirBasis } = reply.value;
-  const theirs = await codec.mask(bytes);
+  const { etag, basis: theirBasis } = reply.value;
   sitting.desk.cancel();
   const answer = await ask(sitting.desk.mask, theirs, room.preview());
   if (room.sitting() !== sitting) return;

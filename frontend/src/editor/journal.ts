@@ -82,7 +82,12 @@ async function headsOf(db: IDBDatabase, assignment: string): Promise<Head[]> {
   return (await answer(store.getAll(everythingOf(assignment)))) as Head[];
 }
 
-/** What is kept of a case: this tab's own work, else the newest work of a tab that is gone. */
+const isUnsaved = (head: Head) => head.stroke > head.savedStroke;
+
+/**
+ * What is kept of a case: this tab's own work, else the newest of a tab that is gone. What the
+ * server never had comes before what it has, or nobody would see it again.
+ */
 export async function readJournal(
   db: IDBDatabase,
   assignment: string,
@@ -91,11 +96,12 @@ export async function readJournal(
 ): Promise<Kept | null> {
   const heads = await headsOf(db, assignment);
   const own = heads.find((head) => head.tab === tab);
-  if (own) return replay(db, own);
-  for (const head of heads.sort((a, b) => b.touchedAt - a.touchedAt)) {
-    if (!(await isAlive(head.tab))) return replay(db, head);
-  }
-  return null;
+  if (own && isUnsaved(own)) return replay(db, own);
+  const gone: Head[] = [];
+  for (const head of heads) if (head !== own && !(await isAlive(head.tab))) gone.push(head);
+  gone.sort((a, b) => b.touchedAt - a.touchedAt);
+  const head = gone.find(isUnsaved) ?? own ?? gone[0];
+  return head ? replay(db, head) : null;
 }
 
 function dropTab(transaction: IDBTransaction, assignment: string, tab: string): void {
@@ -116,8 +122,7 @@ export async function dropCase(
 ): Promise<void> {
   const done = [tab];
   for (const head of await headsOf(db, assignment)) {
-    const isSaved = head.stroke <= head.savedStroke;
-    if (head.tab !== tab && isSaved && !(await isAlive(head.tab))) done.push(head.tab);
+    if (head.tab !== tab && !isUnsaved(head) && !(await isAlive(head.tab))) done.push(head.tab);
   }
   const transaction = write(db);
   for (const each of done) dropTab(transaction, assignment, each);

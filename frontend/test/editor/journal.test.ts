@@ -75,6 +75,18 @@ describe("the journal", () => {
     expect((await readJournal(db, "case", "one", everybody))?.head.tab).toBeUndefined();
   });
 
+  it("gives back what the server never had before newer work that it has", async () => {
+    const lost = writeCase({ ...HEAD, tab: "dead", savedStroke: 1 });
+    await lost.draw(5, 2, 1000);
+    await writeCase({ ...HEAD, tab: "dead too", savedStroke: 4 }).draw(9, 4, 2000);
+    const own = writeCase({ ...HEAD, savedStroke: 3 });
+    await own.draw(20, 3, 3000);
+    expect((await readJournal(db, "case", "new", nobody))?.mask.data).toEqual(lost.mask.data);
+    expect((await readJournal(db, "case", "one", nobody))?.mask.data).toEqual(lost.mask.data);
+    await own.draw(30, 4, 4000);
+    expect((await readJournal(db, "case", "one", nobody))?.mask.data).toEqual(own.mask.data);
+  });
+
   it("forgets a submitted case and nothing else", async () => {
     await writeCase(HEAD).draw(5, 1);
     await writeCase({ ...HEAD, assignment: "case2" }).draw(5, 1);
