@@ -27,10 +27,13 @@ _LIBC = ctypes.CDLL(None, use_errno=True) if os.name == "posix" else None
 
 
 def put(project_id: UUID, data: bytes) -> str:
-    """Store `data` once and return its key; storing the same bytes again is free."""
+    """Store `data` once and return its key; storing the same bytes again is free.
+
+    Bytes that were erased and are now given anew are somebody else's: the tombstone makes way.
+    """
     key = key_of(project_id, hashlib.sha256(data).hexdigest())
     path = local_path(key)
-    if not path.exists():
+    if not _is_kept(path):
         _write_atomically(path, data)
     return key
 
@@ -50,7 +53,7 @@ class Batch:
         """Write `data` beside its place and return the key that it will have once settled."""
         key = key_of(self._project_id, hashlib.sha256(data).hexdigest())
         path = local_path(key)
-        if key not in self._waiting and not path.exists():
+        if key not in self._waiting and not _is_kept(path):
             name = _write_beside(path, data, flush=False)
             if self._waiting.setdefault(key, name) != name:
                 Path(name).unlink()
@@ -110,6 +113,14 @@ def local_path(key: str) -> Path:
     if not _KEY.fullmatch(key):
         raise NotFound(f"{key!r} is not a storage key.", code="bad_key")
     return Path(settings.DATA_ROOT) / "store" / key
+
+
+def _is_kept(path: Path) -> bool:
+    """Say whether the file is there with its bytes, not with a tombstone."""
+    try:
+        return path.stat().st_size != len(_TOMBSTONE) or path.read_bytes() != _TOMBSTONE
+    except FileNotFoundError:
+        return False
 
 
 def _write_atomically(path: Path, data: bytes) -> None:

@@ -1,42 +1,25 @@
-"""Which references and controls a new release holds, and each mask's biography."""
+"""Each released mask with its biography, and the names under which it is released."""
 
 from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import islice
-from typing import TypedDict, TypeVar
-
-from django.db.models import QuerySet
 
 from annotation.errors import NotFound
 from annotation.formats import qata
 from annotation.models import (
     Annotation,
     Image,
-    Patient,
     Project,
     Proposal,
     Provenance,
     Reference,
     Release,
-    Round,
     Verdict,
 )
-
-BATCH = 500
-T = TypeVar("T")
-
-
-class Selection(TypedDict):
-    """What a release will hold, frozen when it was asked for; ids as text."""
-
-    references: list[str]
-    controls: list[str]
-    rounds: list[str]
-    withdrawn: list[str]
+from annotation.selectors.release_selection import BATCH, Selection, batched
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,41 +29,6 @@ class Selected:
     image: Image
     reference: Reference | None
     annotation: Annotation | None
-
-
-def select_for_release(project: Project) -> Selection:
-    """Return the ids that a release asked for now will hold: references, and unread controls.
-
-    Excluded, withdrawn and quarantined images stay out.
-    """
-    current = Reference.objects.filter(
-        project=project,
-        label__key="infection",
-        superseded_by=None,
-        image__withdrawn_at=None,
-        image__patient__state=Patient.State.ACTIVE,
-    )
-    references = current.exclude(verdict=Verdict.EXCLUDED).order_by("image_id")
-    controls = (
-        Image.objects.filter(
-            project=project,
-            group=Image.Group.NORMAL,
-            withdrawn_at=None,
-            patient__state=Patient.State.ACTIVE,
-        )
-        .exclude(references__label__key="infection")
-        .order_by("id")
-    )
-    rounds = project.rounds.filter(state__in=(Round.State.SERVING, Round.State.SUPERSEDED))
-    withdrawn = project.images.exclude(
-        withdrawn_at=None, patient__state=Patient.State.ACTIVE
-    ).order_by("id")
-    return Selection(
-        references=_ids(references),
-        controls=_ids(controls),
-        rounds=_ids(rounds.order_by("number")),
-        withdrawn=_ids(withdrawn),
-    )
 
 
 def iter_selected(selection: Selection) -> Iterator[Selected]:
@@ -172,17 +120,6 @@ def _edit(annotation: Annotation | None) -> qata.EditFigures | None:
         active_seconds=annotation.active_seconds,
         strokes=annotation.strokes,
     )
-
-
-def _ids(rows: QuerySet[Reference] | QuerySet[Image] | QuerySet[Round]) -> list[str]:
-    return [str(pk) for pk in rows.values_list("id", flat=True)]
-
-
-def batched(things: Iterable[T], size: int) -> Iterator[list[T]]:
-    """Yield lists of at most `size` (itertools.batched, which Python 3.11 lacks)."""
-    iterator = iter(things)
-    while batch := list(islice(iterator, size)):
-        yield batch
 
 
 def next_version(project: Project) -> str:

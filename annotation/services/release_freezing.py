@@ -1,32 +1,27 @@
 """Make a release's files once, store them by hash, and freeze it; safe to kill and run again.
 
-Every file is a pure function of the selection made when the release was asked for, so a second
-run finds what the first one stored and ends with the same bytes.
+Every file is a pure function of the selection made when the release was asked for, less what was
+withdrawn before it is published, so a second run finds what the first one stored.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from uuid import UUID
 
 import numpy as np
+from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
 from annotation import storage
-from annotation.errors import RoundtruthError
+from annotation.errors import NotFound, RoundtruthError
 from annotation.formats import dataset_card, qata
 from annotation.models import Release, ReleaseItem, Round
 from annotation.selectors.leaks import find_leaks
-from annotation.selectors.released import (
-    Selected,
-    Selection,
-    batched,
-    biography,
-    iter_selected,
-)
-from annotation.services import claims
+from annotation.selectors.release_selection import Selection, batched, without_withdrawn
+from annotation.selectors.released import Selected, biography, iter_selected
+from annotation.services import claims, release_narrowing
 from mlloop.masks import decode_mask, encode_mask
 
 State = Release.State
@@ -53,9 +48,31 @@ def run_release(*, release_id: UUID, progress: Callable[[int, int], None] | None
 def _freeze(
     release: Release, claim: claims.Claim, progress: Callable[[int, int], None] | None
 ) -> None:
+    """Make the files of what is left of the selection, until nothing is withdrawn meanwhile.
+
+    Each turn drops an image at least, so it ends.
+    """
+    while True:
+        selection = release_narrowing.drop_withdrawn(release=release, claim=claim)
+        try:
+            masks, files = _render(release, claim, selection, progress)
+        except NotFound:
+            if without_withdrawn(release.project, selection) is selection:
+                raise
+            continue  # its bytes were erased under our hands
+        if _publish(release, claim, selection, masks, files):
+            return
+
+
+def _render(
+    release: Release,
+    claim: claims.Claim,
+    selection: Selection,
+    progress: Callable[[int, int], None] | None,
+) -> tuple[list[qata.ReleasedMask], list[qata.ReleasedFile]]:
+    """Store every file of the release; the last is the manifest's own checksum."""
     masks: list[qata.ReleasedMask] = []
     files: list[qata.ReleasedFile] = []
-    selection: Selection = json.loads(storage.read(release.selection_key))
     for batch in batched(iter_selected(selection), BATCH):
         for selected in batch:
             mask, added = _mask_and_files(release, selected)
@@ -76,7 +93,9 @@ def _freeze(
         files=files,
         counts=dataset_card.counts_of(masks),
     )
-    _finish(release, claim, masks, files, manifest)
+    listed = _stored(release, qata.MANIFEST, manifest)
+    checksum = _stored(release, qata.CHECKSUM, f"{listed.sha256}  {qata.MANIFEST}\n".encode())
+    return masks, [*files, listed, checksum]
 
 
 def _mask_and_files(
@@ -102,17 +121,40 @@ def _stored(release: Release, path: str, data: bytes) -> qata.ReleasedFile:
     return _file(path, storage.put(release.project_id, data))
 
 
-def _finish(
+def _publish(
     release: Release,
     claim: claims.Claim,
+    selection: Selection,
     masks: list[qata.ReleasedMask],
     files: list[qata.ReleasedFile],
-    manifest: bytes,
-) -> None:
-    """List the files, and freeze the row in the same transaction as its last item."""
-    listed = _stored(release, qata.MANIFEST, manifest)
-    checksum = _stored(release, qata.CHECKSUM, f"{listed.sha256}  {qata.MANIFEST}\n".encode())
-    items = [
+) -> bool:
+    """List the files and freeze the row; False where an image was withdrawn in the meantime."""
+    _list_files(release, claim, files)
+    listed = files[-2]
+    with transaction.atomic():
+        # This locks the row: a withdrawal waits for it from here on, or is seen below.
+        claims.update(claim)
+        if without_withdrawn(release.project, selection) is not selection:
+            return False
+        claims.release(
+            claim,
+            state=State.FROZEN,
+            manifest_key=storage.key_of(release.project_id, listed.sha256),
+            manifest_sha256=listed.sha256,
+            n_masks=len(masks),
+            done=len(masks),
+            summary=dataset_card.counts_of(masks),
+            frozen_at=timezone.now(),
+        )
+    return True
+
+
+def _list_files(release: Release, claim: claims.Claim, files: list[qata.ReleasedFile]) -> None:
+    """Write the items anew, in batches that each need the claim: a killed run left others."""
+    with transaction.atomic():
+        claims.update(claim)
+        ReleaseItem.objects.filter(release=release).delete()
+    items = (
         ReleaseItem(
             release=release,
             path=file.path,
@@ -120,21 +162,12 @@ def _finish(
             sha256=file.sha256,
             size=file.size,
         )
-        for file in (*files, listed, checksum)
-    ]
-    # Conflicts are the items of an earlier, killed run: the same paths with the same bytes.
-    for batch in batched(items, 1000):
-        ReleaseItem.objects.bulk_create(batch, ignore_conflicts=True)
-    claims.release(
-        claim,
-        state=State.FROZEN,
-        manifest_key=storage.key_of(release.project_id, listed.sha256),
-        manifest_sha256=listed.sha256,
-        n_masks=len(masks),
-        done=len(masks),
-        summary=dataset_card.counts_of(masks),
-        frozen_at=timezone.now(),
+        for file in files
     )
+    for batch in batched(items, 1000):
+        with transaction.atomic():
+            claims.update(claim)
+            ReleaseItem.objects.bulk_create(batch)
 
 
 def _card_facts(release: Release, selection: Selection) -> dataset_card.CardFacts:

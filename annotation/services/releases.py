@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shutil
@@ -17,8 +16,9 @@ from annotation import storage
 from annotation.errors import Conflict, Invalid, NotFound, Refused
 from annotation.formats import archive, qata
 from annotation.models import Project, Release, ReleaseItem, User
-from annotation.selectors.released import select_for_release
+from annotation.selectors.release_selection import select_for_release, size_of
 from annotation.services import audit
+from annotation.services.release_narrowing import store_selection
 
 FORMATS = ("qata",)
 _VERSION = re.compile(r"(0|[1-9]\d{0,5})\.(0|[1-9]\d{0,5})\.(0|[1-9]\d{0,5})")
@@ -44,7 +44,7 @@ def request_release(
             "There is nothing to release: no image has a reference mask yet. Read cases first.",
             code="nothing_to_release",
         )
-    key = storage.put(project.id, json.dumps(selection, sort_keys=True).encode())
+    key = store_selection(project_id=project.id, selection=selection)
     try:
         with transaction.atomic():
             release = Release.objects.create(
@@ -52,7 +52,7 @@ def request_release(
                 version=version,
                 formats=sorted(formats),
                 selection_key=key,
-                total=len(selection["references"]) + len(selection["controls"]),
+                total=size_of(selection),
                 created_by=actor,
             )
             audit.record(
@@ -64,21 +64,6 @@ def request_release(
             )
     except IntegrityError:
         return Release.objects.get(project=project, version=version)
-    return release
-
-
-def retry_release(*, release: Release, actor: User | None) -> Release:
-    """Let a failed release run again, with the same selection."""
-    with transaction.atomic():
-        reopened = Release.objects.filter(pk=release.pk, state=Release.State.FAILED).update(
-            state=Release.State.DUE, attempts=0, failure=""
-        )
-        if not reopened:
-            raise Conflict(
-                f"Release {release.version} is {release.state}; only a failed one is retried."
-            )
-        audit.record(project=release.project, actor=actor, verb="retry_release", target=release.id)
-    release.refresh_from_db()
     return release
 
 

@@ -1,17 +1,20 @@
 """Take an image or a patient out of the project, and erase bytes for good; rows are never deleted.
 
 Withdrawal ends queues, snapshots and new releases for what it names. Erasure withdraws first, then
-puts a tombstone in place of the bytes. A key that another image shares is left alone: an empty
-mask has the same bytes for everybody. A release that was handed out keeps its copy.
+puts a tombstone in place of the bytes. A key that another image shares is left alone, and so is an
+empty mask: it has the same bytes for everybody. A release not yet published drops the image; one
+that was handed out keeps its copy.
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Sequence
 from uuid import UUID
 
+import numpy as np
 from django.db import transaction
-from django.db.models import Model, Q, QuerySet
+from django.db.models import F, Model, Q, QuerySet
 from django.utils import timezone
 
 from annotation import storage
@@ -24,12 +27,15 @@ from annotation.models import (
     Image,
     LostDraft,
     Patient,
+    Project,
     Proposal,
     Reference,
+    Release,
     Truth,
     User,
 )
 from annotation.services import audit
+from mlloop.masks import encode_mask
 
 # Where an image's bytes are named: model, path to the image, columns with keys.
 _HOLDERS: tuple[tuple[type[Model], str, tuple[str, ...]], ...] = (
@@ -50,6 +56,7 @@ def withdraw_image(*, image: Image, actor: User | None, reason: str) -> bool:
     _require(reason)
     if not _withdraw(Image.objects.filter(pk=image.pk)):
         return False
+    _wait_for_publication(image.project)
     audit.record(
         project=image.project,
         actor=actor,
@@ -68,6 +75,7 @@ def withdraw_patient(*, patient: Patient, actor: User | None, reason: str) -> bo
     if not rows.update(state=Patient.State.WITHDRAWN):
         return False
     n_images = _withdraw(Image.objects.filter(patient=patient))
+    _wait_for_publication(patient.project)
     audit.record(
         project=patient.project,
         actor=actor,
@@ -95,8 +103,8 @@ def erase_patient(*, patient: Patient, actor: User | None, reason: str) -> int:
 
 
 def _erase(images: Sequence[Image], *, actor: User | None, reason: str) -> int:
-    keys = _keys_of_alone([image.pk for image in images])
-    for key in keys:
+    keys = set(_keys_of_alone([image.pk for image in images])) - _empty_masks(images)
+    for key in sorted(keys):
         storage.erase(key)
     with transaction.atomic():
         for image in images:
@@ -112,6 +120,16 @@ def _erase(images: Sequence[Image], *, actor: User | None, reason: str) -> int:
     return len(keys)
 
 
+def _empty_masks(images: Iterable[Image]) -> set[str]:
+    """Return the keys of the empty masks of these sizes: released controls share those bytes."""
+    sizes = {(image.project_id, image.height, image.width) for image in images}
+    empty = {size: encode_mask(np.zeros(size[1:], np.bool_)) for size in sizes}
+    return {
+        storage.key_of(project_id, hashlib.sha256(empty[project_id, height, width]).hexdigest())
+        for project_id, height, width in sizes
+    }
+
+
 def _require(reason: str) -> None:
     if not reason.strip():
         raise Invalid("A withdrawal needs a written reason.", field="reason")
@@ -125,6 +143,16 @@ def _withdraw(images: QuerySet[Image]) -> int:
     held = Assignment.objects.filter(image__in=ids, state=Assignment.State.OPEN)
     held.update(state=Assignment.State.RELEASED, closed_at=now)
     return len(ids)
+
+
+def _wait_for_publication(project: Project) -> None:
+    """Queue behind a release that is being published right now; a later one sees this withdrawal.
+
+    The write changes nothing: its lock is what counts, since the publication takes it before it
+    looks for withdrawn images.
+    """
+    unpublished = Release.objects.filter(project=project).exclude(state=Release.State.FROZEN)
+    unpublished.update(done=F("done"))
 
 
 def _keys_of_alone(images: Sequence[UUID]) -> Sequence[str]:

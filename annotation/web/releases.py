@@ -13,8 +13,10 @@ from django.views.decorators.http import require_GET
 from annotation.errors import RoundtruthError
 from annotation.models import Project, Release, User
 from annotation.permissions import Deed, may
-from annotation.selectors.released import next_version, release_of, select_for_release
-from annotation.services.releases import request_release, retry_release, stream_release
+from annotation.selectors.release_selection import select_for_release
+from annotation.selectors.released import next_version, release_of
+from annotation.services.release_narrowing import retry_release
+from annotation.services.releases import request_release, stream_release
 from annotation.web.pages import project_page, render_page
 
 SHOWN = 50
