@@ -16,6 +16,7 @@ from django.db.models import Count, QuerySet
 from annotation import storage
 from annotation.errors import NotFound
 from annotation.models import Annotation, EnsembleMember, Project, Proposal, Round, Verdict
+from annotation.selectors.decisions import former_round
 from mlloop.plan import Plan
 
 State = Round.State
@@ -253,14 +254,9 @@ def _deeds(round: Round, is_cancelling: bool) -> frozenset[str]:
         return frozenset() if round.decided_at else frozenset({"resume", "close"})
     if round.state == State.AWAITING_DECISION:
         return frozenset({"promote", "refuse"})
-    if round.state == State.SERVING and _former(round):
+    if round.state == State.SERVING and former_round(round):
         return frozenset({"rollback"})
     return frozenset()
-
-
-def _former(round: Round) -> bool:
-    older = round.project.rounds.filter(number__lt=round.number, state=State.SUPERSEDED)
-    return older.exists()
 
 
 def _sealed_point(round: Round, convention: str) -> SealedPoint:

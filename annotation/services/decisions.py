@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from annotation.errors import Conflict
 from annotation.models import Round, User
+from annotation.selectors.decisions import former_round
 from annotation.selectors.leaks import find_leaks
 from annotation.services import audit
 from annotation.services.rounds import State, reason_or_invalid
@@ -61,18 +62,21 @@ def refuse_round(*, round: Round, actor: User | None, reason: str) -> Round:
 
 
 def rollback_round(*, round: Round, actor: User | None, reason: str) -> Round:
-    """Take the serving round out of service and let the one before it serve again; return that."""
+    """Take the serving round out of service and let the one before it serve again; return that.
+
+    Never one that was itself rolled back; the decisions that let either of them serve stay.
+    """
     why = reason_or_invalid(reason)
     round.refresh_from_db()
     if round.state != State.SERVING:
         raise Conflict(_not_now(round, "rolled back"))
-    former = (
-        round.project.rounds.filter(state=State.SUPERSEDED, number__lt=round.number)
-        .order_by("-number")
-        .first()
-    )
+    former = former_round(round)
     if former is None:
-        raise Conflict(f"No round served before round {round.number}, so it cannot be rolled back.")
+        raise Conflict(
+            f"No round served before round {round.number}, but for those that were rolled back "
+            "themselves, so it cannot be rolled back."
+        )
+    # The row of the former round keeps its own promotion; this decision is the audit's.
     return _serve(former, actor, why, verb="rollback_round", was=State.SUPERSEDED, over=round)
 
 
@@ -91,8 +95,9 @@ def _serve(
             stood_down = serving.update(state=State.SUPERSEDED)
             if over is not None and not stood_down:
                 raise Conflict(_not_now(over, "rolled back"))
+            decision = {} if over is not None else _decision(actor, why)
             served = Round.objects.filter(pk=round.pk, state=was).update(
-                state=State.SERVING, **_decision(actor, why)
+                state=State.SERVING, **decision
             )
             if not served:
                 raise Conflict(_not_now(round, "promoted"))

@@ -14,6 +14,7 @@ from annotation.errors import RoundtruthError
 from annotation.models import Project, Round, User
 from annotation.permissions import Deed, may
 from annotation.selectors import rounds as selector
+from annotation.selectors.decisions import decisions_about
 from annotation.services import decisions
 from annotation.services import rounds as service
 from annotation.web import charts
@@ -59,6 +60,7 @@ def _page(request: HttpRequest, project: Project, shown: Round | None) -> HttpRe
         return _live(request, project, view)
     context = {
         "view": view,
+        "decisions": decisions_about(shown) if shown else (),
         "rounds": selector.rounds_of(project)[:SHOWN],
         "may_start": may_run and selector.may_start(project),
         "sealed_plot": charts.sealed_plot(selector.sealed_history(project)),

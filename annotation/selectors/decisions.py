@@ -1,0 +1,68 @@
+"""What was decided about a round, from the append-only audit, and where a rollback leads.
+
+A round's row keeps the decision that let it serve or put it aside; what came after is told here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db.models import QuerySet
+
+from annotation.models import AuditEvent, Project, Round, User
+
+_DEEDS = {
+    "promote_round": "Promoted",
+    "refuse_round": "Refused",
+    "close_round": "Closed",
+    "rollback_round": "Serves again",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """One decision about a round: what was done, by whom, when and why."""
+
+    deed: str
+    by: User | None
+    at: datetime
+    reason: str
+
+
+def former_round(round: Round) -> Round | None:
+    """Return the round that a rollback of the serving one lets serve again; None: there is none.
+
+    It is the last one promoted before it that was not itself rolled back: nobody goes back to
+    what was taken out of service for a reason.
+    """
+    superseded = round.project.rounds.filter(state=Round.State.SUPERSEDED)
+    if not superseded.exists():
+        return None
+    # Numbers follow promotions: no round is resumed once a later one was promoted.
+    return superseded.exclude(number__in=_rolled_back(round.project)).order_by("-number").first()
+
+
+def decisions_about(round: Round) -> tuple[Decision, ...]:
+    """Return every decision about a round, the oldest first."""
+    rows = _events(round.project, *_DEEDS).select_related("actor").order_by("created_at")
+    found = []
+    for row in rows:
+        if row.target == str(round.id):
+            found.append(_decision(row, _DEEDS[row.verb]))
+        elif row.facts.get("instead_of") == round.number:
+            found.append(_decision(row, f"Rolled back in favour of round {row.facts['number']}"))
+    return tuple(found)
+
+
+def _rolled_back(project: Project) -> set[int]:
+    events = _events(project, "rollback_round").values_list("facts", flat=True)
+    return {int(facts["instead_of"]) for facts in events}
+
+
+def _events(project: Project, *verbs: str) -> QuerySet[AuditEvent]:
+    return AuditEvent.objects.filter(project=project, verb__in=verbs)
+
+
+def _decision(row: AuditEvent, deed: str) -> Decision:
+    return Decision(deed, row.actor, row.created_at, str(row.facts.get("reason", "")))
