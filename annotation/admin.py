@@ -109,11 +109,11 @@ class ReferenceAdmin(LookOnlyAdmin):
 
 
 class RoundAdmin(LookOnlyAdmin):
-    """Rounds and where they stand."""
+    """Rounds and where they stand; the rounds page tells their figures as far as may be."""
 
     list_display = ("project", "number", "stage", "state")
     list_select_related = ("project",)
-    exclude = ("snapshot_key", "evaluation_key", "claim_token")
+    exclude = ("snapshot_key", "evaluation_key", "metrics", "claim_token")
 
 
 class ReleaseAdmin(LookOnlyAdmin):

@@ -17,6 +17,7 @@ from annotation.api.schema import PROBLEMS
 from annotation.models import EnsembleMember, Round
 from annotation.permissions import Deed, project_for
 from annotation.selectors.rounds import round_of, rounds_of
+from annotation.selectors.sealed import shown_metrics
 from annotation.services import decisions
 from annotation.services import rounds as service
 
@@ -43,6 +44,9 @@ class MemberSerializer(serializers.ModelSerializer[EnsembleMember]):
 
 class RoundSerializer(serializers.ModelSerializer[Round]):
     """A round as programs see it; sealed results are aggregates."""
+
+    def to_representation(self, instance: Round) -> dict[str, object]:
+        return {**super().to_representation(instance), "metrics": shown_metrics(instance)}
 
     class Meta:
         model = Round

@@ -1,6 +1,6 @@
 """What the rounds page and the API show of a round: phases, members, figures, what may be done.
 
-Sealed results leave here as aggregates only.
+Sealed results come from sealed.py, which shows aggregates only.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from annotation import storage
 from annotation.errors import NotFound
 from annotation.models import Annotation, EnsembleMember, Project, Proposal, Round, Verdict
 from annotation.selectors.decisions import former_round
+from annotation.selectors.sealed import shown_metrics
 from mlloop.plan import Plan
 
 State = Round.State
@@ -78,19 +79,8 @@ class RoundView:
     progress: tuple[str, int, int]
     steps: tuple[Step, ...]
     rows: tuple[MemberRow, ...]
+    metrics: Mapping[str, object]
     may: frozenset[str]
-
-
-@dataclass(frozen=True, slots=True)
-class SealedPoint:
-    """A round's sealed Dice for the plot; None where nothing was measured."""
-
-    number: int
-    state: str
-    value: float | None
-    low: float | None
-    high: float | None
-    n: int
 
 
 def round_of(project: Project, number: int) -> Round:
@@ -129,6 +119,7 @@ def view_of(round: Round, *, may_run: bool) -> RoundView:
         progress=phase_progress(round),
         steps=_steps(round, members),
         rows=_rows(round, members),
+        metrics=shown_metrics(round),
         may=_deeds(round, is_cancelling) if may_run else frozenset(),
     )
 
@@ -136,12 +127,6 @@ def view_of(round: Round, *, may_run: bool) -> RoundView:
 def may_start(project: Project) -> bool:
     """Say whether a new round may be planned: none is open."""
     return not project.rounds.filter(state__in=_PHASES).exists()
-
-
-def sealed_history(project: Project, convention: str = "per_image") -> list[SealedPoint]:
-    """Return each measured round's sealed Dice, oldest first, at most the last thirty."""
-    rounds = project.rounds.filter(state__in=(State.AWAITING_DECISION, *_OVER)).order_by("-number")
-    return [_sealed_point(round, convention) for round in reversed(rounds[:30])]
 
 
 def verdict_history(project: Project) -> dict[int, dict[str, int]]:
@@ -257,18 +242,6 @@ def _deeds(round: Round, is_cancelling: bool) -> frozenset[str]:
     if round.state == State.SERVING and former_round(round):
         return frozenset({"rollback"})
     return frozenset()
-
-
-def _sealed_point(round: Round, convention: str) -> SealedPoint:
-    figure: Mapping[str, float | None] = round.metrics.get("sealed", {}).get(convention, {})
-    return SealedPoint(
-        number=round.number,
-        state=str(round.state),
-        value=figure.get("value"),
-        low=figure.get("ci_low"),
-        high=figure.get("ci_high"),
-        n=int(figure.get("n") or 0),
-    )
 
 
 def proposal_count(round: Round) -> int:

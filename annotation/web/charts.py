@@ -9,7 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil, floor
 
-from annotation.selectors.rounds import SHOWN_VERDICTS, SealedPoint
+from annotation.selectors.rounds import SHOWN_VERDICTS
+from annotation.selectors.sealed import SealedPoint
 
 LEFT, RIGHT, TOP, BOTTOM = 44.0, 550.0, 20.0, 170.0
 _CLASSES = ("fill-ok", "fill-mine", "fill-theirs", "fill-dim", "fill-bad")

@@ -15,6 +15,7 @@ from annotation.models import Project, Round, User
 from annotation.permissions import Deed, may
 from annotation.selectors import rounds as selector
 from annotation.selectors.decisions import decisions_about
+from annotation.selectors.sealed import sealed_history, shown_sealed
 from annotation.services import decisions
 from annotation.services import rounds as service
 from annotation.web import charts
@@ -61,9 +62,11 @@ def _page(request: HttpRequest, project: Project, shown: Round | None) -> HttpRe
     context = {
         "view": view,
         "decisions": decisions_about(shown) if shown else (),
-        "rounds": selector.rounds_of(project)[:SHOWN],
+        "rounds": [
+            (row, shown_sealed(row).get("per_image")) for row in selector.rounds_of(project)[:SHOWN]
+        ],
         "may_start": may_run and selector.may_start(project),
-        "sealed_plot": charts.sealed_plot(selector.sealed_history(project)),
+        "sealed_plot": charts.sealed_plot(sealed_history(project)),
         "verdict_plot": charts.verdict_plot(selector.verdict_history(project)),
     }
     return render_page(request, project, "annotation/rounds.html", active="rounds", context=context)

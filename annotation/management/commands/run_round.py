@@ -15,6 +15,7 @@ from annotation.management.console import (
     named_project,
 )
 from annotation.models import Project, Round, User
+from annotation.selectors.sealed import shown_metrics, shown_sealed
 from annotation.services.rounds import RUNNING, plan_round
 from annotation.watch import OnProgress
 from mlloop.presets import PRESETS, preset
@@ -77,19 +78,23 @@ def _facts(round: Round) -> dict[str, object]:
         "members": round.members.count(),
         "n_train": round.n_train,
         "failure": round.failure,
-        "metrics": round.metrics,
+        "metrics": shown_metrics(round),
     }
 
 
 def _lines(round: Round) -> list[str]:
     lines = [f"Round {round.number} is {round.get_state_display().lower()}. {round.folds_note}"]
-    for name, figures in {"sealed": round.metrics.get("sealed", {})}.items():
-        for convention, one in figures.items():
-            if one["value"] is not None:
-                lines.append(
-                    f"Dice {name} {convention}: {one['value']:.3f} "
-                    f"({one['ci_low']:.3f} to {one['ci_high']:.3f}), n = {one['n']}"
-                )
+    sealed = shown_sealed(round)
+    for convention, one in sealed.items():
+        if "hidden" in one:
+            lines.append(f"Dice sealed {convention}: {one['hidden']}.")
+        elif one["value"] is not None:
+            lines.append(
+                f"Dice sealed {convention}: {one['value']:.3f} "
+                f"({one['ci_low']:.3f} to {one['ci_high']:.3f}), n = {one['n']}"
+            )
+    if sealed:
+        lines.append(f"Looks at the sealed set so far: {round.project.sealed_looks}.")
     return lines
 
 
