@@ -143,7 +143,7 @@ def _pick(desk: Desk) -> QuerySet[Image, UUID]:
     images = _images(desk, Split.TRAIN, Purpose.PICK)
     if desk.serving is None or desk.serving.stage != Round.Stage.STAGE_1:
         return _shuffled(images.none())
-    sources = ReferenceSource.objects.filter(reference=OuterRef("pk"))
+    sources = _sources()
     seeds = Reference.objects.filter(
         Exists(sources.filter(annotation__purpose=Purpose.SEED)),
         image=OuterRef("pk"),
@@ -155,6 +155,19 @@ def _pick(desk: Desk) -> QuerySet[Image, UUID]:
         seeds = seeds.filter(~Exists(sources.filter(annotation__reader=desk.reader)))
     proposed = Proposal.objects.filter(image=OuterRef("pk"), label=desk.label, round=desk.serving)
     return _shuffled(images.filter(Exists(seeds), Exists(proposed)))
+
+
+def may_judge(desk: Desk, image_id: UUID) -> bool:
+    """Say whether this reader may judge the manual mask of an image; alone they judge their own."""
+    own = _sources().filter(annotation__reader=desk.reader)
+    drawn = Reference.objects.filter(
+        Exists(own), image=image_id, label=desk.label, superseded_by=None
+    )
+    return not _has_two_readers(desk.project) or not drawn.exists()
+
+
+def _sources() -> QuerySet[ReferenceSource]:
+    return ReferenceSource.objects.filter(reference=OuterRef("pk"))
 
 
 def _has_two_readers(project: Project) -> bool:

@@ -149,10 +149,11 @@ def give_back(*, assignment: Assignment, reader: User) -> None:
 def reassign(*, assignment: Assignment, to: User | None, actor: User) -> Assignment | None:
     """Take an open case from its reader, drawing or not, and give it to `to` or to the queue.
 
-    The new reader starts afresh and sees nothing of the first; the first one's masks are kept.
+    The new reader draws afresh; the first one's masks, note and flag are kept. The note and the
+    flag go along with an open read; of a blind one a second reader sees nothing.
     """
-    if to is not None and not may(to, Deed.READ_CASES, assignment.project):
-        raise Invalid(f"{to.username} does not read in this project.", field="reader")
+    if to is not None:
+        _check_reader(assignment, to)
     now = timezone.now()
     with transaction.atomic():
         closed = Assignment.objects.filter(id=assignment.id, state=Assignment.State.OPEN).update(
@@ -160,6 +161,7 @@ def reassign(*, assignment: Assignment, to: User | None, actor: User) -> Assignm
         )
         if not closed:
             raise lease_lost(assignment)
+        assignment.refresh_from_db(fields=["note", "is_flagged"])
         for draft in assignment.drafts.all():
             LostDraft.objects.create(
                 assignment=assignment,
@@ -176,7 +178,12 @@ def reassign(*, assignment: Assignment, to: User | None, actor: User) -> Assignm
             actor=actor,
             verb="reassign",
             target=assignment.id,
-            facts={"from": str(assignment.reader_id), "to": str(to.id) if to else None},
+            facts={
+                "from": str(assignment.reader_id),
+                "to": str(to.id) if to else None,
+                "flagged": assignment.is_flagged,
+                "has_note": bool(assignment.note),
+            },
         )
     return given
 
@@ -193,6 +200,21 @@ def open_assignment(*, assignment_id: UUID, reader: User) -> Assignment:
     return row
 
 
+def _check_reader(assignment: Assignment, to: User) -> None:
+    """Raise Invalid where `to` does not read here, or would judge a mask of their own."""
+    if not may(to, Deed.READ_CASES, assignment.project):
+        raise Invalid(f"{to.username} does not read in this project.", field="reader")
+    if assignment.purpose == Assignment.Purpose.PICK:
+        desk = worklist.desk_of(project=assignment.project, reader=to)
+        if not worklist.may_judge(desk, assignment.image_id):
+            raise Invalid(
+                f"{to.username} drew the manual mask of this case and does not judge it: "
+                "there are other readers in this project.",
+                code="own_mask",
+                field="reader",
+            )
+
+
 def _hand_over(old: Assignment, to: User) -> Assignment:
     # Saved for later: it waits for them without pushing out the case they have before them.
     return Assignment.objects.create(
@@ -202,6 +224,8 @@ def _hand_over(old: Assignment, to: User) -> Assignment:
         purpose=old.purpose,
         round=old.round,
         is_blind=old.is_blind,
+        note="" if old.is_blind else old.note,
+        is_flagged=old.is_flagged and not old.is_blind,
         is_saved_for_later=True,
         lease_expires_at=_expiry(is_prefetch=False),
     )
