@@ -10,7 +10,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 from uuid import UUID
 
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 
 from annotation.models import (
     Assignment,
@@ -94,12 +94,16 @@ def own_open(*, project: Project, reader: User) -> QuerySet[Assignment]:
 
 
 def _images(desk: Desk, split: Split, purpose: Purpose) -> QuerySet[Image]:
-    """Return the covid images of a split that nobody holds open for `purpose`."""
-    held = Assignment.objects.filter(
-        image=OuterRef("pk"), purpose=purpose, state=Assignment.State.OPEN
-    )
+    """Return the covid images of a split that nobody holds open, for `purpose` or another.
+
+    Double reads are apart: they are meant to be at two readers.
+    """
+    held = Assignment.objects.filter(image=OuterRef("pk"), state=Assignment.State.OPEN)
+    held = held.exclude(purpose=Purpose.DOUBLE)
+    if desk.is_checking:  # one's own row is there already, and the only one of its purpose
+        held = held.exclude(purpose=purpose)
     return Image.objects.filter(
-        Q() if desk.is_checking else ~Exists(held),
+        ~Exists(held),
         project=desk.project,
         group=Image.Group.COVID,
         withdrawn_at=None,

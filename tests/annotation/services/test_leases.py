@@ -197,6 +197,47 @@ def test_read_then_the_most_disputed_first_and_only_what_is_proposed(
     assert read == [images[1], images[2], images[0]]
 
 
+def test_read_when_the_image_is_held_for_the_seed_then_not_offered(
+    project: Project, readers
+) -> None:
+    image = factories.make_image(project)
+    held = must_lease(project, readers[0])
+    assert held.purpose == "seed"
+    draw(held)
+    serving = factories.make_round(project, stage="stage_2")
+    factories.make_proposals(serving, image)
+    assert lease(project, readers[1]) is None
+    assert worklist.waiting_counts(project=project, reader=readers[1])["read"] == 0
+
+
+def test_read_when_a_seed_lease_has_lapsed_then_offered(project: Project, readers) -> None:
+    image = factories.make_image(project)
+    must_lease(project, readers[0])
+    factories.make_proposals(factories.make_round(project, stage="stage_2"), image)
+    with time_machine.travel(timezone.now() + timedelta(hours=2)):
+        assert must_lease(project, readers[1]).purpose == "read"
+
+
+def test_read_when_leased_for_another_purpose_a_moment_before_then_withdrawn(
+    project: Project, readers
+) -> None:
+    """Two lists were made before either insert: the later one finds the other and steps back."""
+    image = factories.make_image(project)
+    factories.make_proposals(factories.make_round(project, stage="stage_2"), image)
+    desk = worklist.desk_of(project=project, reader=readers[1])
+    factories.make_assignment(image, readers[1], purpose="read")
+    assert worklist.still_waits(desk, "read", image.id)
+    factories.make_assignment(image, readers[0], purpose="seed")
+    assert not worklist.still_waits(desk, "read", image.id)
+
+
+def test_read_when_somebody_reads_it_doubly_then_still_offered(project: Project, readers) -> None:
+    image = factories.make_image(project)
+    factories.make_proposals(factories.make_round(project, stage="stage_2"), image)
+    factories.make_assignment(image, readers[0], purpose="double")
+    assert must_lease(project, readers[1]).image == image
+
+
 def test_pick_when_there_is_one_reader_then_they_judge_their_own(
     project: Project, member: Member
 ) -> None:
