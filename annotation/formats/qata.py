@@ -30,7 +30,11 @@ class EditFigures:
 
 @dataclass(frozen=True, slots=True)
 class ReleasedMask:
-    """One image and its mask, with the mask's biography."""
+    """One image and its mask, with the mask's biography.
+
+    `candidate` is what the mask was made from: a kind of proposal, `manual` or `none`; `drawn_by`
+    is who drew the manual one, where that is known, and `reader` who decided.
+    """
 
     image: str
     mask: str
@@ -50,6 +54,7 @@ class ReleasedMask:
     provenance: str
     round: int | None
     candidate: str
+    drawn_by: str | None
     network: str | None
     threshold: int | None
     reader: str | None

@@ -7,10 +7,13 @@ import hmac
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from django.db.models import Prefetch
+
 from annotation.errors import NotFound
 from annotation.formats import qata
 from annotation.models import (
     Annotation,
+    Candidate,
     Image,
     Project,
     Proposal,
@@ -20,6 +23,12 @@ from annotation.models import (
     Verdict,
 )
 from annotation.selectors.release_selection import BATCH, Selection, batched
+
+# Of an assignment's candidates, the manual one: at most one, and only in a pick.
+_MANUAL = Prefetch(
+    "annotations__assignment__candidates",
+    Candidate.objects.exclude(annotation=None).select_related("annotation"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +46,7 @@ def iter_selected(selection: Selection) -> Iterator[Selected]:
         references = (
             Reference.objects.filter(id__in=ids)
             .select_related("image__patient", "image__study", "image__project", "label")
-            .prefetch_related("annotations__proposal", "annotations__round", "annotations__label")
+            .prefetch_related("annotations__proposal", "annotations__round", _MANUAL)
             .order_by("image_id")
         )
         for reference in references:
@@ -68,6 +77,7 @@ def biography(selected: Selected, *, infected_pixels: int) -> qata.ReleasedMask:
     image, annotation = selected.image, selected.annotation
     name = released_name(image)
     proposal = annotation.proposal if annotation else None
+    manual = _manual_candidate(annotation) if annotation else None
     return qata.ReleasedMask(
         image=qata.image_path(name),
         mask=qata.mask_path(name),
@@ -87,10 +97,11 @@ def biography(selected: Selected, *, infected_pixels: int) -> qata.ReleasedMask:
         provenance=annotation.provenance if annotation else Provenance.AUTOMATIC.value,
         round=annotation.round.number if annotation and annotation.round else None,
         candidate=_candidate(annotation, proposal),
+        drawn_by=_reader(image, manual),
         network=proposal.network if proposal else None,
         threshold=annotation.threshold if annotation else None,
         reader=_reader(image, annotation),
-        origin=annotation.origin if annotation else "implied by the image's group",
+        origin=_origin(annotation, manual),
         licence=image.licence,
         edit=_edit(annotation),
     )
@@ -100,7 +111,28 @@ def _candidate(annotation: Annotation | None, proposal: Proposal | None) -> str:
     """Name what the mask was made from: a proposal's kind, a manual mask, or nothing."""
     if proposal:
         return proposal.kind
-    return "manual" if annotation and annotation.verdict == Verdict.PICKED else "none"
+    return "manual" if annotation and _is_from_manual(annotation) else "none"
+
+
+def _is_from_manual(annotation: Annotation) -> bool:
+    """Say whether a reader began with the manual mask: there is no other base than a proposal."""
+    from_a_base = annotation.verdict in (Verdict.PICKED, Verdict.CORRECTED)
+    # What was emptied by hand has an agreement with its base; what had no base has none.
+    return annotation.proposal_id is None and (from_a_base or annotation.agreement is not None)
+
+
+def _manual_candidate(annotation: Annotation) -> Annotation | None:
+    """Return the manual mask that this one was made from; None where it was made otherwise."""
+    if annotation.assignment is None or not _is_from_manual(annotation):
+        return None
+    offered = list(annotation.assignment.candidates.all())
+    return offered[0].annotation if offered else None
+
+
+def _origin(annotation: Annotation | None, manual: Annotation | None) -> str:
+    if annotation is None:
+        return "implied by the image's group"
+    return annotation.origin or (manual.origin if manual else "")
 
 
 def _reader(image: Image, annotation: Annotation | None) -> str | None:

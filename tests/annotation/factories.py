@@ -165,6 +165,7 @@ def make_reference(
     purpose: str = "seed",
     method: str = "single",
     verdict: str = "redrawn",
+    origin: str = "",
 ) -> Reference:
     """The first reference of an image, from one annotation."""
     label = label_of(image.project, "infection")
@@ -181,6 +182,7 @@ def make_reference(
         verdict=verdict,
         provenance=Provenance.MANUAL,
         mask_key=key,
+        origin=origin,
     )
     reference = Reference.objects.create(
         project=image.project,
