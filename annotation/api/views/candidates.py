@@ -10,7 +10,7 @@ from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from annotation import storage
-from annotation.api.binary import AnyAccept, send_bytes
+from annotation.api.binary import AnyAccept, keyed_etag, send_bytes
 from annotation.api.persons import person
 from annotation.api.schema import PNG_BYTES, PROBLEMS
 from annotation.errors import NotFound
@@ -28,7 +28,7 @@ class CandidateMaskView(APIView):
         candidate = shown_candidate(user=person(request), candidate_id=candidate_id)
         mask = decode_mask(storage.read(candidate.mask_key))
         return send_bytes(
-            request, encode_wire_mask(mask), etag=storage.digest_of(candidate.mask_key)
+            request, encode_wire_mask(mask), etag=keyed_etag(request, f"candidate:{candidate.id}")
         )
 
 
@@ -43,4 +43,4 @@ class CandidateProbabilityView(APIView):
         if candidate.assignment.is_blind or candidate.proposal is None:
             raise NotFound("There is no probability map for this candidate.")
         key = candidate.proposal.probability_key
-        return send_bytes(request, storage.read(key), etag=storage.digest_of(key))
+        return send_bytes(request, storage.read(key), etag=keyed_etag(request, key))

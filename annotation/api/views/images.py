@@ -11,7 +11,7 @@ from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from annotation import storage
-from annotation.api.binary import RAW, AnyAccept, compress, send_bytes, wants_raw
+from annotation.api.binary import RAW, AnyAccept, compress, keyed_etag, send_bytes, wants_raw
 from annotation.api.persons import person
 from annotation.api.schema import PNG_BYTES, PROBLEMS
 from annotation.models import Image
@@ -33,7 +33,7 @@ class PixelsView(APIView):
         data = storage.read(image.pixels_key)
         if wants_raw(request):
             return _raw_pixels(request, image, data)
-        return send_bytes(request, data, etag=storage.digest_of(image.pixels_key))
+        return send_bytes(request, data, etag=keyed_etag(request, image.pixels_key))
 
 
 class PreviewView(APIView):
@@ -45,7 +45,7 @@ class PreviewView(APIView):
     def get(self, request: Request, image_id: UUID) -> HttpResponse:
         image = shown_image(user=person(request), image_id=image_id)
         data = storage.read(image.preview_key)
-        return send_bytes(request, data, etag=storage.digest_of(image.preview_key))
+        return send_bytes(request, data, etag=keyed_etag(request, image.preview_key))
 
 
 def _raw_pixels(request: Request, image: Image, png: bytes) -> HttpResponse:
@@ -55,7 +55,7 @@ def _raw_pixels(request: Request, image: Image, png: bytes) -> HttpResponse:
     is_zipped = "gzip" in request.headers.get("Accept-Encoding", "")
     if is_zipped:
         headers["Content-Encoding"] = "gzip"
-    etag = f"{storage.digest_of(image.pixels_key)}-raw{'-gzip' if is_zipped else ''}"
+    etag = keyed_etag(request, image.pixels_key, "raw-gzip" if is_zipped else "raw")
     data = compress(values) if is_zipped else values
     response = send_bytes(request, data, etag=etag, content_type=RAW, headers=headers)
     response["Vary"] = "Accept, Accept-Encoding"

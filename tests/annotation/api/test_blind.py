@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable
 
@@ -9,8 +10,11 @@ import numpy as np
 import pytest
 from django.test import Client
 
-from annotation.models import Assignment, Candidate, Project, User
+from annotation.models import Assignment, Candidate, Project, Release, User
 from annotation.services import leases
+from annotation.services.release_freezing import run_release
+from annotation.services.releases import request_release
+from annotation.storage import digest_of
 from mlloop.masks import canonical_raster, decode_mask
 from tests.annotation import factories
 
@@ -94,6 +98,52 @@ def test_masks_when_blind_then_headers_differ_in_etag_and_length_only(judge: Use
         assert probability.status_code == 404
     assert seen[0] == seen[1] == seen[2]
     assert "Last-Modified" not in seen[0]
+
+
+def stored_hashes(project: Project, released: Release) -> set[str]:
+    """Every content hash by which a person with a second role could know the case again."""
+    hashes = set(released.items.values_list("sha256", flat=True))
+    for image in project.images.all():
+        keys = (image.pixels_key, image.preview_key, image.thumbnail_key)
+        hashes |= {image.pixel_sha256, *map(digest_of, keys)}
+    keys = Candidate.objects.exclude(mask_key="").values_list("mask_key", flat=True)
+    return hashes | {digest_of(key) for key in keys}
+
+
+def test_anything_when_blind_then_no_content_hash_that_a_release_or_the_store_knows(
+    project: Project, judge: User, member: Member
+) -> None:
+    """The same person may also be a viewer, who sees the sha256 of every released file."""
+    released = request_release(project=project, version="1.0.0", actor=None)
+    run_release(release_id=released.id)
+    client, other = signed_in(judge), signed_in(member("viewer", name="other"))
+    case = lease(client)
+    hashes = stored_hashes(project, released)
+    urls = [case["image"]["pixels_url"], case["image"]["preview_url"]]
+    masks = [row["mask_url"] for row in case["candidates"]]
+    answers = [client.get(url) for url in urls + masks]
+    answers += [
+        client.get(urls[0], headers={"Accept": "application/octet-stream", **zipped})
+        for zipped in ({}, {"Accept-Encoding": "gzip"})
+    ]
+    seen = json.dumps([case, [dict(answer.items()) for answer in answers]])
+    for known in hashes:
+        assert known not in seen
+        assert known[:16] not in seen
+    for answer in answers:
+        bodys_own = hashlib.sha256(answer.content).hexdigest()
+        assert bodys_own[:16] not in str(dict(answer.items()))
+    # Nor is an ETag the same for everybody, so it cannot be exchanged as a name.
+    assert other.get(urls[0])["ETag"] != answers[0]["ETag"]
+
+
+def test_etag_when_asked_again_then_304(judge: User) -> None:
+    client = signed_in(judge)
+    case = lease(client)
+    for url in (case["image"]["preview_url"], case["candidates"][0]["mask_url"]):
+        first = client.get(url)
+        again = client.get(url, headers={"If-None-Match": first["ETag"]})
+        assert (again.status_code, again["ETag"]) == (304, first["ETag"])
 
 
 def test_masks_when_blind_then_all_pass_one_raster(judge: User) -> None:
