@@ -1,7 +1,7 @@
 """All Celery policy in one decorator, one call in each task, and the worker's own timer.
 
 A message is only a hint: the claim decides. Lost or doubled messages change nothing, since every
-worker sweeps for due rows by itself. Arguments are ids only.
+worker sweeps for due rows by itself, and does the daily chores. Arguments are ids only.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import logging
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterable
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -18,10 +19,11 @@ from celery.signals import worker_ready, worker_shutting_down
 from celery.worker import state as worker_state
 from django.conf import settings
 from django.db import OperationalError, close_old_connections
+from django.utils import timezone
 
 from annotation import loop
 from annotation.models import Intake, Release
-from annotation.services import claims, intake, release_freezing
+from annotation.services import claims, drafts, intake, release_freezing
 
 logger = logging.getLogger(__name__)
 _TRAINING = threading.BoundedSemaphore(settings.TRAIN_SLOTS)
@@ -101,16 +103,34 @@ def dispatch_due(queues: Iterable[str], busy: Counter[str]) -> int:
     return sent
 
 
+class Daily:
+    """Do a chore at a worker's start and once a day; two workers doing it at once is no harm."""
+
+    def __init__(self, chore: Callable[[], int]) -> None:
+        self._chore = chore
+        self._done_at: datetime | None = None
+
+    def run(self) -> None:
+        """Do it when a day has passed; what raises has its turn again at the next sweep."""
+        now = timezone.now()
+        if self._done_at is None or now - self._done_at >= timedelta(days=1):
+            if done := self._chore():
+                logger.info("%s: %d", self._chore.__name__, done)
+            self._done_at = now
+
+
 @worker_ready.connect
 def start_timer(sender: Any, **_: object) -> None:
     """Sweep at once and then by the worker's own clock: no beat process is needed."""
     queues = [queue.name for queue in sender.app.amqp.queues.consume_from.values()]
+    purge = Daily(drafts.purge_lost_drafts)
 
     def sweep() -> None:
         close_old_connections()
         try:
             busy = Counter(request.name for request in worker_state.reserved_requests)
             dispatch_due(queues, busy)
+            purge.run()
         except Exception:  # the timer drops a callback that raises, and with it all later work
             logger.exception("the sweep failed; the next one tries again")
 

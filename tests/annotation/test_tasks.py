@@ -3,13 +3,20 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable
+from datetime import timedelta
+from types import SimpleNamespace
 
 import pytest
+import time_machine
 from celery.app.task import Task
+from django.db import OperationalError
+from django.utils import timezone
 
-from annotation import loop, tasks
-from annotation.models import Project, Round
+from annotation import loop, storage, tasks
+from annotation.models import LostDraft, Project, Round, User
+from annotation.selectors.labels import label_of
 from annotation.services.rounds import plan_round
+from tests.annotation.factories import make_assignment, make_image
 from tests.annotation.learning import fake_learner, fill_project, small_plan
 
 Sent = list[tuple[str, str]]
@@ -112,3 +119,67 @@ def test_messages_carry_ids_only(training: Round, sent: Sent) -> None:
     tasks.dispatch_due(QUEUES, Counter())
     json.dumps(sent)
     assert all(len(message) == 2 for message in sent)
+
+
+@pytest.fixture
+def timer() -> list[Callable[[], None]]:
+    """Start a worker's timer and catch what it would call every two seconds."""
+    callbacks: list[Callable[[], None]] = []
+    queues = SimpleNamespace(consume_from={"io": SimpleNamespace(name="io")})
+    tasks.start_timer(
+        sender=SimpleNamespace(
+            app=SimpleNamespace(amqp=SimpleNamespace(queues=queues)),
+            timer=SimpleNamespace(call_repeatedly=lambda _, call: callbacks.append(call)),
+        )
+    )
+    return callbacks
+
+
+def lose_draft(project: Project, reader: User, *, days_ago: float) -> LostDraft:
+    lost = LostDraft.objects.create(
+        assignment=make_assignment(make_image(project), reader, state="submitted"),
+        label=label_of(project, "infection"),
+        mask_key=storage.put(project.id, b"mask"),
+        etag="e",
+    )
+    LostDraft.objects.filter(pk=lost.pk).update(
+        created_at=timezone.now() - timedelta(days=days_ago)
+    )
+    return lost
+
+
+def test_masks_that_lost_a_race_are_forgotten_by_the_sweep_at_start_and_then_daily(
+    project: Project, member: Callable[..., User], timer: list[Callable[[], None]], sent: Sent
+) -> None:
+    (sweep,) = timer
+    reader = member("reader")
+    kept = lose_draft(project, reader, days_ago=10)
+    lose_draft(project, reader, days_ago=31)
+    sweep()
+    assert list(LostDraft.objects.all()) == [kept]
+    late = lose_draft(project, reader, days_ago=31)
+    sweep()
+    assert set(LostDraft.objects.all()) == {kept, late}  # not twice a day
+    with time_machine.travel(timezone.now() + timedelta(days=1, minutes=1)):
+        sweep()
+        sweep()
+    assert list(LostDraft.objects.all()) == [kept]
+
+
+def test_a_chore_that_fails_is_done_at_the_next_sweep_and_ends_no_worker(
+    project: Project, sent: Sent
+) -> None:
+    calls = []
+
+    def chore() -> int:
+        calls.append(1)
+        if len(calls) == 1:
+            raise OperationalError("database is locked")
+        return 0
+
+    daily = tasks.Daily(chore)
+    with pytest.raises(OperationalError):
+        daily.run()
+    daily.run()
+    daily.run()
+    assert len(calls) == 2
