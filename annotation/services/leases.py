@@ -1,7 +1,8 @@
 """Give a case to a reader, and take it back: conditional updates and unique constraints only.
 
 A reader holds at most two leases, the current and the prefetched one. A lease without a draft
-lapses and is taken over by whoever asks next; with a draft it stays until a curator reassigns it.
+lapses and is taken over by whoever asks next; with a draft it stays until a curator reassigns it
+(reassigning.py).
 """
 
 from __future__ import annotations
@@ -16,10 +17,10 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from annotation.errors import Conflict, Invalid, LeaseLost, NotFound
-from annotation.models import Assignment, LostDraft, Project, User
+from annotation.models import Assignment, Project, User
 from annotation.permissions import Deed, may
 from annotation.selectors import worklist
-from annotation.services import audit, candidates
+from annotation.services import candidates
 
 
 class _AlreadyRead(Exception):
@@ -41,7 +42,7 @@ class Request:
 
     @property
     def expires_at(self) -> datetime:
-        return _expiry(is_prefetch=self.is_prefetch)
+        return expiry(is_prefetch=self.is_prefetch)
 
 
 def lease_next(
@@ -89,7 +90,7 @@ def renew(*, assignment: Assignment, reader: User, has_draft: bool = False) -> d
 
     Inside a transaction this also locks the row against a takeover and a second submit.
     """
-    until = _expiry(is_prefetch=False)
+    until = expiry(is_prefetch=False)
     changes: dict[str, bool] = {"has_draft": True} if has_draft else {}
     held = Assignment.objects.filter(
         id=assignment.id, reader=reader, state=Assignment.State.OPEN
@@ -125,7 +126,7 @@ def annotate_lease(
     )
     try:
         with transaction.atomic():
-            held = open_rows.update(lease_expires_at=_expiry(is_prefetch=False), **changes)
+            held = open_rows.update(lease_expires_at=expiry(is_prefetch=False), **changes)
     except IntegrityError:
         raise _too_many() from None
     if not held:
@@ -146,48 +147,6 @@ def give_back(*, assignment: Assignment, reader: User) -> None:
         )
 
 
-def reassign(*, assignment: Assignment, to: User | None, actor: User) -> Assignment | None:
-    """Take an open case from its reader, drawing or not, and give it to `to` or to the queue.
-
-    The new reader draws afresh; the first one's masks, note and flag are kept. The note and the
-    flag go along with an open read; of a blind one a second reader sees nothing.
-    """
-    if to is not None:
-        _check_reader(assignment, to)
-    now = timezone.now()
-    with transaction.atomic():
-        closed = Assignment.objects.filter(id=assignment.id, state=Assignment.State.OPEN).update(
-            state=Assignment.State.RELEASED, closed_at=now
-        )
-        if not closed:
-            raise lease_lost(assignment)
-        assignment.refresh_from_db(fields=["note", "is_flagged"])
-        for draft in assignment.drafts.all():
-            LostDraft.objects.create(
-                assignment=assignment,
-                label=draft.label,
-                mask_key=draft.mask_key,
-                etag=draft.etag,
-                stroke=draft.stroke,
-                candidate_id=draft.candidate_id,
-                threshold=draft.threshold,
-            )
-        given = _hand_over(assignment, to) if to is not None else None
-        audit.record(
-            project=assignment.project,
-            actor=actor,
-            verb="reassign",
-            target=assignment.id,
-            facts={
-                "from": str(assignment.reader_id),
-                "to": str(to.id) if to else None,
-                "flagged": assignment.is_flagged,
-                "has_note": bool(assignment.note),
-            },
-        )
-    return given
-
-
 def open_assignment(*, assignment_id: UUID, reader: User) -> Assignment:
     """Return the reader's own assignment in any state; somebody else's does not exist."""
     row = (
@@ -198,37 +157,6 @@ def open_assignment(*, assignment_id: UUID, reader: User) -> Assignment:
     if row is None or not may(reader, Deed.READ_CASES, row.project):
         raise NotFound("There is no such case of yours.")
     return row
-
-
-def _check_reader(assignment: Assignment, to: User) -> None:
-    """Raise Invalid where `to` does not read here, or would judge a mask of their own."""
-    if not may(to, Deed.READ_CASES, assignment.project):
-        raise Invalid(f"{to.username} does not read in this project.", field="reader")
-    if assignment.purpose == Assignment.Purpose.PICK:
-        desk = worklist.desk_of(project=assignment.project, reader=to)
-        if not worklist.may_judge(desk, assignment.image_id):
-            raise Invalid(
-                f"{to.username} drew the manual mask of this case and does not judge it: "
-                "there are other readers in this project.",
-                code="own_mask",
-                field="reader",
-            )
-
-
-def _hand_over(old: Assignment, to: User) -> Assignment:
-    # Saved for later: it waits for them without pushing out the case they have before them.
-    return Assignment.objects.create(
-        project=old.project,
-        image=old.image,
-        reader=to,
-        purpose=old.purpose,
-        round=old.round,
-        is_blind=old.is_blind,
-        note="" if old.is_blind else old.note,
-        is_flagged=old.is_flagged and not old.is_blind,
-        is_saved_for_later=True,
-        lease_expires_at=_expiry(is_prefetch=False),
-    )
 
 
 def _resume(project: Project, reader: User, request: Request) -> Assignment | None:
@@ -338,7 +266,8 @@ def _take_up(project: Project, reader: User, request: Request) -> Assignment | N
     return None
 
 
-def _expiry(*, is_prefetch: bool) -> datetime:
+def expiry(*, is_prefetch: bool) -> datetime:
+    """Return until when a lease taken or renewed now holds without a draft."""
     minutes = settings.PREFETCH_LEASE_MINUTES if is_prefetch else settings.LEASE_MINUTES
     return timezone.now() + timedelta(minutes=minutes)
 

@@ -34,7 +34,7 @@ from annotation.models import Assignment, Draft, Label, LostDraft, User
 from annotation.selectors.cases import held_assignment
 from annotation.selectors.labels import label_of
 from annotation.selectors.worklist import READING_LABEL
-from annotation.services import drafts, leases, submission
+from annotation.services import drafts, leases, reassigning, submission
 from mlloop.masks import decode_mask, encode_wire_mask
 
 
@@ -177,7 +177,7 @@ class ReassignView(APIView):
         to = User.objects.filter(username=name).first() if name is not None else None
         if name is not None and to is None:
             raise Invalid(f"{name} does not read in this project.", field="reader")
-        given = leases.reassign(assignment=assignment, to=to, actor=person(request))
+        given = reassigning.reassign(assignment=assignment, to=to, actor=person(request))
         if given is None:
             return Response(status=204)
         return Response(OpenAssignmentSerializer(given).data)

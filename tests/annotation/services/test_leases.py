@@ -11,7 +11,7 @@ import time_machine
 from django.utils import timezone
 
 from annotation.errors import Conflict, Invalid, LeaseLost
-from annotation.models import Assignment, AuditEvent, Membership, Project, User
+from annotation.models import Assignment, Project, User
 from annotation.selectors import worklist
 from annotation.selectors.labels import label_of
 from annotation.services import drafts, leases, submission
@@ -246,70 +246,6 @@ def test_pick_when_there_is_one_reader_then_they_judge_their_own(
     factories.make_reference(image, reader=alone)
     factories.make_proposals(factories.make_round(project), image, kind="out_of_fold")
     assert must_lease(project, alone).purpose == "pick"
-
-
-@pytest.fixture
-def pick(project: Project, readers) -> Assignment:
-    """A pick of ann's mask, held by bob."""
-    image = factories.make_image(project)
-    factories.make_reference(image, reader=readers[0])
-    factories.make_proposals(factories.make_round(project), image, kind="out_of_fold")
-    held = must_lease(project, readers[1])
-    assert held.purpose == "pick"
-    return held
-
-
-def test_reassign_when_a_pick_then_never_to_the_author_of_the_manual_mask(
-    pick: Assignment, readers, member: Member
-) -> None:
-    curator = member("curator")
-    with pytest.raises(Invalid, match="ann drew the manual mask of this case and does not judge"):
-        leases.reassign(assignment=pick, to=readers[0], actor=curator)
-    pick.refresh_from_db()
-    assert (pick.state, pick.reader) == ("open", readers[1])
-    other = member("adjudicator", name="eve")
-    given = leases.reassign(assignment=pick, to=other, actor=curator)
-    assert given is not None
-    assert must_lease(pick.project, other).id == given.id
-
-
-def test_reassign_when_the_author_is_the_only_reader_then_they_judge_it(
-    pick: Assignment, readers, member: Member
-) -> None:
-    Membership.objects.filter(user=readers[1]).delete()
-    given = leases.reassign(assignment=pick, to=readers[0], actor=member("curator"))
-    assert given is not None
-    assert given.reader == readers[0]
-
-
-def test_reassign_when_open_then_note_and_flag_go_along(
-    project: Project, readers, member: Member
-) -> None:
-    factories.make_image(project)
-    held = must_lease(project, readers[0])
-    leases.annotate_lease(
-        assignment=held, reader=readers[0], note="Is this a shadow?", is_flagged=True
-    )
-    given = leases.reassign(assignment=held, to=readers[1], actor=member("curator"))
-    assert given is not None
-    shown = must_lease(project, readers[1])
-    assert (shown.id, shown.note, shown.is_flagged) == (given.id, "Is this a shadow?", True)
-    event = AuditEvent.objects.get(verb="reassign")
-    assert (event.facts["flagged"], event.facts["has_note"]) == (True, True)
-
-
-def test_reassign_when_blind_then_note_and_flag_stay_with_the_first_reader(
-    pick: Assignment, readers, member: Member
-) -> None:
-    leases.annotate_lease(
-        assignment=pick, reader=readers[1], note="B looks drawn by hand", is_flagged=True
-    )
-    other = member("reader", name="eve")
-    leases.reassign(assignment=pick, to=other, actor=member("curator"))
-    shown = must_lease(pick.project, other)
-    assert (shown.note, shown.is_flagged) == ("", False)
-    pick.refresh_from_db()
-    assert (pick.state, pick.note, pick.is_flagged) == ("released", "B looks drawn by hand", True)
 
 
 def test_candidates_when_a_new_round_serves_then_the_frozen_ones_stay(

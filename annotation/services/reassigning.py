@@ -1,0 +1,88 @@
+"""Take a case from its reader and give it to another, or to the queue: a curator's deed.
+
+Nothing is lost: the first reader's masks, note and flag stay with the assignment they gave up.
+"""
+
+from __future__ import annotations
+
+from django.db import transaction
+from django.utils import timezone
+
+from annotation.errors import Invalid
+from annotation.models import Assignment, LostDraft, User
+from annotation.permissions import Deed, may
+from annotation.selectors import worklist
+from annotation.services import audit, leases
+
+
+def reassign(*, assignment: Assignment, to: User | None, actor: User) -> Assignment | None:
+    """Take an open case from its reader, drawing or not, and give it to `to` or to the queue.
+
+    The new reader draws afresh; the first one's masks, note and flag are kept. The note and the
+    flag go along with an open read; of a blind one a second reader sees nothing.
+    """
+    if to is not None:
+        _check_reader(assignment, to)
+    now = timezone.now()
+    with transaction.atomic():
+        closed = Assignment.objects.filter(id=assignment.id, state=Assignment.State.OPEN).update(
+            state=Assignment.State.RELEASED, closed_at=now
+        )
+        if not closed:
+            raise leases.lease_lost(assignment)
+        assignment.refresh_from_db(fields=["note", "is_flagged"])
+        for draft in assignment.drafts.all():
+            LostDraft.objects.create(
+                assignment=assignment,
+                label=draft.label,
+                mask_key=draft.mask_key,
+                etag=draft.etag,
+                stroke=draft.stroke,
+                candidate_id=draft.candidate_id,
+                threshold=draft.threshold,
+            )
+        given = _hand_over(assignment, to) if to is not None else None
+        audit.record(
+            project=assignment.project,
+            actor=actor,
+            verb="reassign",
+            target=assignment.id,
+            facts={
+                "from": str(assignment.reader_id),
+                "to": str(to.id) if to else None,
+                "flagged": assignment.is_flagged,
+                "has_note": bool(assignment.note),
+            },
+        )
+    return given
+
+
+def _check_reader(assignment: Assignment, to: User) -> None:
+    """Raise Invalid where `to` does not read here, or would judge a mask of their own."""
+    if not may(to, Deed.READ_CASES, assignment.project):
+        raise Invalid(f"{to.username} does not read in this project.", field="reader")
+    if assignment.purpose == Assignment.Purpose.PICK:
+        desk = worklist.desk_of(project=assignment.project, reader=to)
+        if not worklist.may_judge(desk, assignment.image_id):
+            raise Invalid(
+                f"{to.username} drew the manual mask of this case and does not judge it: "
+                "there are other readers in this project.",
+                code="own_mask",
+                field="reader",
+            )
+
+
+def _hand_over(old: Assignment, to: User) -> Assignment:
+    # Saved for later: it waits for them without pushing out the case they have before them.
+    return Assignment.objects.create(
+        project=old.project,
+        image=old.image,
+        reader=to,
+        purpose=old.purpose,
+        round=old.round,
+        is_blind=old.is_blind,
+        note="" if old.is_blind else old.note,
+        is_flagged=old.is_flagged and not old.is_blind,
+        is_saved_for_later=True,
+        lease_expires_at=leases.expiry(is_prefetch=False),
+    )
