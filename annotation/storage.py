@@ -103,6 +103,12 @@ def erase(key: str) -> None:
     _write_atomically(local_path(key), _TOMBSTONE)
 
 
+def is_erased(key: str) -> bool:
+    """Say whether a tombstone lies in place of the bytes; one look at the file's size, mostly."""
+    path = local_path(key)
+    return path.exists() and not _is_kept(path)
+
+
 def digest_of(key: str) -> str:
     """Return the sha256 (hex) that `key` names."""
     return key.rsplit("/", 1)[1]

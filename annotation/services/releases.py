@@ -121,3 +121,9 @@ def _require_frozen(release: Release) -> None:
         )
     if not release.items.filter(path=qata.MANIFEST).exists():
         raise NotFound(f"Release {release.version} has lost its manifest.", code="missing_bytes")
+    if any(storage.is_erased(key) for _, key in _items(release)):
+        raise Conflict(
+            f"Release {release.version} is not handed out any more: an image in it was erased on "
+            "request. Ask for a new version, which leaves it out.",
+            code="erased",
+        )

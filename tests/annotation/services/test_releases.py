@@ -292,6 +292,19 @@ def test_published_release_when_an_image_is_withdrawn_then_the_same_bytes(filled
     assert dropped("drop_withdrawn") == []
 
 
+def test_published_release_when_an_image_is_erased_then_said_before_a_byte_is_sent(
+    filled: Project, tmp_path: Path
+) -> None:
+    release = freeze(filled)
+    erase_image(image=a_read_image(filled), actor=None, reason="consent withdrawn")
+    with pytest.raises(Conflict, match="an image in it was erased on request"):
+        stream_release(release)
+    with pytest.raises(Conflict, match="Ask for a new version"):
+        export_release(release=release, folder=tmp_path / "out")
+    assert list(tmp_path.glob("*out*")) == []
+    assert freeze(filled, "1.1.0").n_masks == 3
+
+
 def test_controls_when_a_read_but_empty_image_is_erased_then_still_released(
     filled: Project, member: Callable[..., User]
 ) -> None:
