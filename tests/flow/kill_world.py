@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,20 +17,56 @@ import django
 
 django.setup()
 
-from annotation import loop
-from annotation.models import EnsembleMember, Project, Round
+from annotation import loop, storage
+from annotation.models import EnsembleMember, Image, Project, Release, ReleaseItem, Round
 from annotation.selectors.leaks import find_leaks
 from annotation.services.decisions import refuse_round
 from annotation.services.projects import create_project
+from annotation.services.releases import request_release
 from annotation.services.round_results import claim_member
 from annotation.services.rounds import plan_round
 from mlloop.presets import tiny
+from tests.annotation.factories import make_image, make_reference
 from tests.annotation.learning import fill_project
+
+CONTROLS = 900
 
 
 def create() -> None:
     project = create_project(slug="kill", name="Kill", actor=None, folds=2)
-    fill_project(project, read=4, unread=40, controls=1, sealed=2)
+    fill_project(project, read=4, unread=40, controls=1, sealed=40)
+
+
+def ask() -> None:
+    """Ask for a release of one read image and many controls, each of a size and so a file of its
+    own: freezing then lasts long enough to be killed in the middle."""
+    project = create_project(slug="kill", name="Kill", actor=None, folds=2)
+    make_reference(make_image(project, seed=0))
+    first = make_image(project, group="normal", seed=1)
+    shared = ("study", "patient", "project", "group", "bits", "window_center", "window_width")
+    keys = ("pixels_key", "preview_key", "thumbnail_key")
+    like = {name: getattr(first, name) for name in (*shared, *keys)}
+    Image.objects.bulk_create(
+        Image(**like, width=64 + n % 40, height=81 + n // 40, pixel_sha256=f"{n:064x}")
+        for n in range(CONTROLS - 1)
+    )
+    request_release(project=project, version="1.0.0", actor=None)
+
+
+def watch() -> None:
+    """Say as soon as the first files of the release are its items, and when its making ended."""
+    ended = Release.objects.filter(state__in=(Release.State.FROZEN, Release.State.FAILED))
+    for word, rows in (("listed", ReleaseItem.objects.all()), ("ended", ended)):
+        while not rows.exists():
+            time.sleep(0.002 if word == "listed" else 0.1)
+        sys.stdout.write(f"{word}\n")
+        sys.stdout.flush()
+
+
+def release_facts() -> None:
+    release = Release.objects.get()
+    found = {name: getattr(release, name) for name in ("state", "failure", "attempts", "done")}
+    sys.stdout.write(json.dumps({**found, "items": release.items.count()}))
 
 
 def plan() -> None:
@@ -45,6 +82,7 @@ def facts() -> None:
     round = Round.objects.order_by("-number").first()
     proposals = round.proposals.order_by("image_id", "network", "kind")
     fields = ("network", "kind", "members", "probability_key", "disagreement", "threshold")
+    key = round.evaluation_key
     found = {
         "state": round.state,
         "failure": round.failure,
@@ -54,7 +92,9 @@ def facts() -> None:
         "proposals": [
             [str(row[0]), *row[1:]] for row in proposals.values_list("image_id", *fields)
         ],
-        "metrics": {key: value for key, value in round.metrics.items() if key != "seconds"},
+        "metrics": {name: value for name, value in round.metrics.items() if name != "seconds"},
+        "sealed": json.loads(storage.read(key))["cases"] if key else [],
+        "looks": round.project.sealed_looks,
         "leaks": len(find_leaks(round)),
     }
     sys.stdout.write(json.dumps(found))
@@ -74,4 +114,5 @@ def claim() -> None:
 
 
 if __name__ == "__main__":
-    {"create": create, "plan": plan, "facts": facts, "claim": claim}[sys.argv[1]]()
+    verbs = (create, plan, facts, claim, ask, watch, release_facts)
+    {verb.__name__: verb for verb in verbs}[sys.argv[1]]()

@@ -3,91 +3,37 @@
 from __future__ import annotations
 
 import json
-import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
-import uuid
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlparse
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from tests.flow.installation import ROOT, Databases, Installation, installed
+
 WORLD = str(Path(__file__).with_name("kill_world.py"))
 PATIENCE = 600.0  # seconds; a busy machine starves a child that is nice
-CELERY = (
-    *("-m", "celery", "-A", "annotation.config", "worker", "--pool", "threads"),
-    *("--concurrency", "3", "--queues", "train,propose,io", "--loglevel", "INFO"),
-)
-
-
-@dataclass(frozen=True)
-class Installation:
-    """A database, a data root and workers that no other test shares."""
-
-    var: Path
-    env: dict[str, str]
-
-    def run(self, *command: str) -> str:
-        done = subprocess.run(
-            [sys.executable, *command], env=self.env, cwd=ROOT, capture_output=True, text=True
-        )
-        assert done.returncode == 0, done.stderr[-3000:]
-        return done.stdout
-
-    def worker(self) -> subprocess.Popen[bytes]:
-        with (self.var.parent / "worker.log").open("ab") as log:
-            return subprocess.Popen(
-                [sys.executable, *CELERY], env=self.env, cwd=ROOT, stdout=log, stderr=log
-            )
-
-    def facts(self) -> dict[str, object]:
-        return json.loads(self.run(WORLD, "facts"))
-
-    def children(self) -> list[int]:
-        """Find training processes that work in this data root."""
-        found = []
-        for entry in Path("/proc").iterdir():
-            if entry.name.isdigit():
-                try:
-                    line = (entry / "cmdline").read_bytes()
-                    state = (entry / "stat").read_text().rpartition(")")[2].split()[0]
-                except OSError:
-                    continue
-                if b"mlloop" in line and str(self.var).encode() in line and state not in "ZX":
-                    found.append(int(entry.name))
-        return found
 
 
 @pytest.fixture
-def installation(tmp_path: Path) -> Iterator[Installation]:
-    env = {**os.environ, "ROUNDTRUTH_VAR": str(tmp_path / "var"), "OMP_NUM_THREADS": "1"}
-    name, server = f"kill_{uuid.uuid4().hex[:12]}", os.environ.get("DATABASE_URL", "")
-    is_postgres = server.startswith("postgres")
-    if is_postgres:
-        import psycopg
-
-        with psycopg.connect(server, dbname="postgres", autocommit=True) as admin:
-            admin.execute(f"CREATE DATABASE {name}")
-        env["DATABASE_URL"] = urlparse(server)._replace(path=f"/{name}").geturl()
-    else:
-        env.pop("DATABASE_URL", None)
-        env.pop("CELERY_BROKER_URL", None)
-    made = Installation(tmp_path / "var", env)
+def empty(tmp_path: Path, databases: Databases) -> Installation:
+    made = installed(tmp_path / "var", databases.make())
     made.run("manage.py", "migrate", "--verbosity", "0")
-    made.run(WORLD, "create")
-    yield made
-    if is_postgres:
-        with psycopg.connect(server, dbname="postgres", autocommit=True) as admin:
-            admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    return made
 
 
 @pytest.fixture
-def running(installation: Installation) -> Iterator[list[subprocess.Popen[bytes]]]:
+def installation(empty: Installation) -> Installation:
+    empty.run(WORLD, "create")
+    return empty
+
+
+@pytest.fixture
+def running(empty: Installation) -> Iterator[list[subprocess.Popen[bytes]]]:
     workers: list[subprocess.Popen[bytes]] = []
     yield workers
     for worker in workers:
@@ -118,7 +64,7 @@ def finished(installation: Installation) -> dict[str, object]:
     wait_for(lambda: any(work.glob("*")), "the round's work folder")
     wait_for(lambda: not any(work.glob("*")), "the round's end")
     time.sleep(0.5)
-    found = installation.facts()
+    found = installation.ask(WORLD, "facts")
     assert found["state"] == "awaiting_decision", found["failure"]
     return found
 
@@ -130,16 +76,21 @@ def test_a_killed_worker_ends_with_the_same_bits_as_one_that_lived(
 ) -> None:
     work = installation.var / "work"
     triggers = {
-        "training": lambda: list(work.glob("*/*/state/*.json")),
-        "proposing": lambda: list(work.glob("*/proposals/*/*.png")),
+        "training": "*/*/state/*.json",
+        "proposing": "*/proposals/*/*.png",
+        "evaluating": "*/evaluation-*/maps/*/*.png",
     }
     results = []
-    for phase, trigger in triggers.items():
+    for phases in (("training",), ("proposing", "evaluating")):
         installation.run(WORLD, "plan")
-        running.append(installation.worker())
-        wait_for(trigger, "the moment to kill")
-        kill(installation, running.pop())
-        assert installation.facts()["state"] == phase
+        for phase in phases:
+            running.append(installation.worker())
+            wait_for(lambda found=triggers[phase]: any(work.glob(found)), f"{phase} to kill")
+            kill(installation, running.pop())
+            assert installation.ask(WORLD, "facts")["state"] == phase
+        if "evaluating" in phases:  # some sealed images had their maps, and none was counted
+            assert 0 < len(list(work.glob(triggers["evaluating"]))) < 40
+            assert not any(work.glob("*/evaluation-*/evaluation.json"))
         running.append(installation.worker())
         results.append(finished(installation))
         worker = running.pop()
@@ -152,10 +103,52 @@ def test_a_killed_worker_ends_with_the_same_bits_as_one_that_lived(
     assert lived["attempts"] == 3  # two members and the round's own last phase
     assert all(weights for *_, weights in lived["weights"])
     assert lived["leaks"] == 0
+    assert len(lived["sealed"]) == 40
+    assert [killed["looks"] for killed in (*results, lived)] == [1, 2, 3]
     for killed in results:
         assert killed["attempts"] >= lived["attempts"]
-        for part in ("weights", "history", "proposals", "metrics", "leaks"):
+        for part in ("weights", "history", "proposals", "metrics", "sealed", "leaks"):
             assert killed[part] == lived[part], part
+    assert installation.half_written() == []
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_a_release_killed_twice_has_the_bytes_of_one_that_lived(
+    empty: Installation,
+    running: list[subprocess.Popen[bytes]],
+    databases: Databases,
+    tmp_path: Path,
+) -> None:
+    """Killed once with some masks stored, once with some files listed; its twin is left alone."""
+    empty.run(WORLD, "ask")
+    twin = installed(tmp_path / "twin", databases.make(like=empty.env.get("DATABASE_URL", "")))
+    shutil.copytree(empty.var, twin.var)
+    lived = twin.exported(tmp_path / "lived", project="kill")
+    before, after = len(empty.stored()), len(twin.stored())
+
+    running.append(empty.worker())
+    wait_for(lambda: len(empty.stored()) > before + 50, "masks to be stored")
+    kill(empty, running.pop())
+    assert before + 50 < len(empty.stored()) < after
+    assert empty.ask(WORLD, "release_facts")["state"] == "running"
+    assert empty.half_written() == []
+
+    watch = [sys.executable, WORLD, "watch"]
+    with subprocess.Popen(watch, env=empty.env, cwd=ROOT, stdout=subprocess.PIPE) as watcher:
+        running.extend((watcher, empty.worker()))
+        assert watcher.stdout.readline() == b"listed\n"
+        kill(empty, running.pop())
+        halfway = empty.ask(WORLD, "release_facts")
+        assert halfway["state"] == "running"
+        assert 0 < halfway["items"] < len(lived)
+        running.append(empty.worker())
+        assert watcher.stdout.readline() == b"ended\n"
+    facts = empty.ask(WORLD, "release_facts")
+    assert facts == {**halfway, "state": "frozen", "attempts": 3, "items": len(lived)}
+    assert empty.exported(tmp_path / "killed", project="kill") == lived
+    assert empty.half_written() == []
+    assert len(empty.stored()) == after
 
 
 @pytest.mark.timeout(900)
