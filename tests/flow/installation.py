@@ -27,11 +27,15 @@ class Installation:
     env: dict[str, str]
 
     def run(self, *command: str) -> str:
-        done = subprocess.run(
-            [sys.executable, *command], env=self.env, cwd=ROOT, capture_output=True, text=True
-        )
+        done = self._run(command)
         assert done.returncode == 0, done.stderr[-3000:]
         return done.stdout
+
+    def refused(self, *command: str) -> str:
+        """Run a command that must be refused, and return its reason."""
+        done = self._run(command)
+        assert done.returncode == 1, done.stderr[-3000:]
+        return done.stderr
 
     def ask(self, *command: str) -> object:
         return json.loads(self.run(*command))
@@ -55,6 +59,11 @@ class Installation:
                 if b"mlloop" in line and str(self.var).encode() in line and state not in "ZX":
                     found.append(int(entry.name))
         return found
+
+    def _run(self, command: tuple[str, ...]) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, *command], env=self.env, cwd=ROOT, capture_output=True, text=True
+        )
 
     def stored(self) -> list[Path]:
         """Find every file that has a key; a write that was killed has none."""

@@ -1,0 +1,32 @@
+"""Move to another database engine: copy every row of the former database into this empty one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from django.core.management.base import CommandParser
+
+from annotation.management.console import Outcome, Verb
+from annotation.services.moving import copy_database
+
+
+class Command(Verb):
+    help = "Copy all rows from another database into this one, which is migrated and empty."
+
+    def add_options(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "--from",
+            dest="source",
+            required=True,
+            metavar="URL",
+            help="the former database, such as sqlite:////srv/roundtruth/roundtruth.sqlite3",
+        )
+
+    def run(self, options: Mapping[str, object]) -> Outcome:
+        with self.progress("Copying", unit="row") as progress:
+            copied = copy_database(source=str(options["source"]), progress=progress)
+        rows = sum(copied.values())
+        return Outcome(
+            {"rows": rows, "tables": copied},
+            [f"{rows} rows are copied. Check them: python manage.py check_invariants"],
+        )
