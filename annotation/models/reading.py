@@ -195,7 +195,10 @@ class Annotation(Row):
 
 
 class Candidate(Row):
-    """A mask offered to one reader for one assignment, frozen; its id and letter tell nothing."""
+    """A mask offered to one reader for one assignment, frozen; its id and letter tell nothing.
+
+    `mask_key` is empty in an open read: there the mask is the proposal's at its threshold.
+    """
 
     assignment = models.ForeignKey(Assignment, on_delete=models.CASCADE, related_name="candidates")
     label = models.ForeignKey(Label, on_delete=models.PROTECT, related_name="+")

@@ -1,9 +1,10 @@
-"""Freeze the masks offered for an assignment: made once, shuffled where the read is blind.
+"""Freeze the masks offered for an assignment: chosen once, shuffled where the read is blind.
 
 It also says which of them a mask may claim as its base.
 
 Blind masks, the manual one included, all pass one canonical raster: an edge must not tell a hand
-from a network's grid.
+from a network's grid. They are stored, as a pick is of what was seen. The mask of an open read is
+its proposal at a threshold, neither of which ever changes: it is drawn when it is asked for.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ Mask = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True, slots=True)
 class _Offer:
-    mask: Mask
+    mask: Mask | None  # None: the proposal says it all
     proposal: UUID | None = None
     annotation: UUID | None = None
 
@@ -62,7 +63,7 @@ def freeze(*, assignment: Assignment) -> None:
             position=position,
             proposal_id=offer.proposal,
             annotation_id=offer.annotation,
-            mask_key=storage.put(assignment.project_id, encode_mask(offer.mask)),
+            mask_key="" if offer.mask is None else _stored(assignment, offer.mask),
         )
         for position, offer in enumerate(offers)
     ]
@@ -106,35 +107,32 @@ def check_threshold(threshold: int | None) -> None:
         raise Invalid("The threshold goes from 1 to 255.", field="threshold")
 
 
-def mask_at(candidate: Candidate, *, threshold: int | None) -> Mask:
+def mask_at(candidate: Candidate, *, threshold: int | None = None) -> Mask:
     """Return the mask `(H, W) bool` a reader saw: the frozen one, or the proposal's at `threshold`.
 
     A blind read has no threshold, so there it is the frozen one.
     """
     assignment, proposal = candidate.assignment, candidate.proposal
-    if assignment.is_blind or proposal is None or threshold in (None, proposal.threshold):
+    if assignment.is_blind or proposal is None:
         return decode_mask(storage.read(candidate.mask_key))
-    return threshold_mask(
-        decode_probability(storage.read(proposal.probability_key)),
-        shape=(assignment.image.height, assignment.image.width),
-        t8=threshold or proposal.threshold,
-    )
+    return _proposed(proposal, _shape(assignment), t8=threshold)
 
 
 def _offers(assignment: Assignment, label: Label) -> list[_Offer]:
-    shape = (assignment.image.height, assignment.image.width)
-    offers = [
-        _Offer(_proposed(row, shape), proposal=row.id) for row in _proposals(assignment, label)
-    ]
+    proposals = _proposals(assignment, label)
     if not assignment.is_blind:
-        return offers
-    grid = int(assignment.round.plan["grid"]) if assignment.round else 0
+        return [_Offer(None, proposal=row.id) for row in proposals]
+    shape = _shape(assignment)
+    seen: list[tuple[Mask, UUID | None, UUID | None]] = [
+        (_proposed(row, shape), row.id, None) for row in proposals
+    ]
     if (manual := _manual(assignment, label)) is not None:
-        mask = decode_mask(storage.read(manual.mask_key), shape=shape)
-        offers.append(_Offer(mask, annotation=manual.id))
+        drawn = decode_mask(storage.read(manual.mask_key), shape=shape)
+        seen.append((drawn, None, manual.id))
+    grid = int(assignment.round.plan["grid"]) if assignment.round else 0
     return [
-        _Offer(canonical_raster(offer.mask, grid=(grid, grid)), offer.proposal, offer.annotation)
-        for offer in offers
+        _Offer(canonical_raster(mask, grid=(grid, grid)), proposal, annotation)
+        for mask, proposal, annotation in seen
     ]
 
 
@@ -146,9 +144,17 @@ def _proposals(assignment: Assignment, label: Label) -> list[Proposal]:
     return sorted(rows[:25], key=lambda row: (row.kind != Proposal.Kind.ENSEMBLE, row.network))
 
 
-def _proposed(proposal: Proposal, shape: tuple[int, int]) -> Mask:
+def _proposed(proposal: Proposal, shape: tuple[int, int], *, t8: int | None = None) -> Mask:
     p8 = decode_probability(storage.read(proposal.probability_key))
-    return threshold_mask(p8, shape=shape, t8=proposal.threshold)
+    return threshold_mask(p8, shape=shape, t8=t8 or proposal.threshold)
+
+
+def _stored(assignment: Assignment, mask: Mask) -> str:
+    return storage.put(assignment.project_id, encode_mask(mask))
+
+
+def _shape(assignment: Assignment) -> tuple[int, int]:
+    return assignment.image.height, assignment.image.width
 
 
 def _manual(assignment: Assignment, label: Label) -> Annotation | None:

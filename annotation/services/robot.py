@@ -125,7 +125,7 @@ def _choose(candidates: Collection[Candidate], wish: Mask) -> _Choice:
     best = _Choice(None, None, np.zeros_like(wish), -1.0)
     for candidate in candidates:
         threshold = candidate.proposal.threshold if candidate.proposal else None
-        mask = decode_mask(storage.read(candidate.mask_key))
+        mask = mask_at(candidate)
         looked_at = _Choice(candidate, threshold, mask, _agreement(mask, wish))
         best = max(best, looked_at, key=lambda choice: choice.agreement)
     return best

@@ -243,6 +243,12 @@ def test_upsample_when_the_size_stays_then_nothing_changes(p8):
     assert np.array_equal(upsample_p8(p8, shape=p8.shape), p8)
 
 
+@given(p8_maps, shapes, st.integers(1, 255))
+def test_threshold_when_any_map_then_it_is_that_of_every_upsampled_pixel(p8, shape, t8):
+    expected = upsample_p8(p8, shape=shape) >= t8
+    assert np.array_equal(threshold_mask(p8, shape=shape, t8=t8), expected)
+
+
 @given(p8_maps, shapes, st.integers(1, 254))
 def test_threshold_when_it_rises_then_the_mask_only_shrinks(p8, shape, t8):
     lower = threshold_mask(p8, shape=shape, t8=t8)

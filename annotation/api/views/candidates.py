@@ -15,7 +15,8 @@ from annotation.api.persons import person
 from annotation.api.schema import PNG_BYTES, PROBLEMS
 from annotation.errors import NotFound
 from annotation.selectors.cases import shown_candidate
-from mlloop.masks import decode_mask, encode_wire_mask
+from annotation.services.candidates import mask_at
+from mlloop.masks import encode_wire_mask
 
 
 class CandidateMaskView(APIView):
@@ -26,10 +27,8 @@ class CandidateMaskView(APIView):
     @extend_schema(operation_id="candidate_mask", responses={**PNG_BYTES, **PROBLEMS})
     def get(self, request: Request, candidate_id: UUID) -> HttpResponse:
         candidate = shown_candidate(user=person(request), candidate_id=candidate_id)
-        mask = decode_mask(storage.read(candidate.mask_key))
-        return send_bytes(
-            request, encode_wire_mask(mask), etag=keyed_etag(request, f"candidate:{candidate.id}")
-        )
+        png = encode_wire_mask(mask_at(candidate))
+        return send_bytes(request, png, etag=keyed_etag(request, f"candidate:{candidate.id}"))
 
 
 class CandidateProbabilityView(APIView):

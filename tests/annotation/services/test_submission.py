@@ -20,6 +20,7 @@ from annotation.errors import Conflict, DraftMoved, Invalid, NotFound, StaleDraf
 from annotation.models import Annotation, Assignment, Label, LostDraft, Project, Reference, User
 from annotation.selectors.labels import label_of
 from annotation.services import drafts, leases, submission
+from annotation.services.candidates import mask_at
 from annotation.services.edits import derive_edit
 from mlloop.masks import decode_mask, decode_probability, encode_wire_mask, threshold_mask
 from mlloop.metrics import counts, dice
@@ -84,7 +85,7 @@ def test_accept_when_untouched_then_picked_at_the_threshold_seen(case: Assignmen
 
 def test_accept_when_drawn_over_then_corrected_with_its_cost(case: Assignment) -> None:
     candidate = case.candidates.all()[0]
-    base = decode_mask(storage.read(candidate.mask_key))
+    base = mask_at(candidate)
     mask = base.copy()
     mask[0:3, 0:4] ^= True
     row = submit(case, draft_etag=save(case, mask), candidate=candidate.id)
