@@ -8,15 +8,16 @@ repeats the same bits; an image is finished when its proposals.json exists, and 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 import numpy as np
 import torch
 
-from mlloop.dataset import CaseReader
+from mlloop.dataset import CaseReader, FloatArray
 from mlloop.devices import Device
 from mlloop.errors import Stopped
 from mlloop.events import Emit, Progress
@@ -28,6 +29,8 @@ from mlloop.records import write_bytes, write_json
 Kind = Literal["out_of_fold", "mean", "ensemble"]
 Stop = Callable[[], bool]
 CHUNK = 16
+WRITERS = 4  # each waits for the disk: four flushes at once cost little more than one
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +72,11 @@ def propose(
     emit("start", images=len(manifest.cases))
     writer = MapWriter(manifest, out, device)
     writer.write(emit=emit, stop=stop)
-    for case in manifest.cases:
-        if not is_finished(case, out):
-            _finish(case, manifest, writer.read(case), out)
+    unfinished = [case for case in manifest.cases if not is_finished(case, out)]
+    with ThreadPoolExecutor(WRITERS) as writers:
+        for start in range(0, len(unfinished), CHUNK):
+            chunk = unfinished[start : start + CHUNK]
+            _wait_for([writers.submit(_finish, case, manifest, writer, out) for case in chunk])
     emit("done", images=len(manifest.cases))
 
 
@@ -88,23 +93,34 @@ class MapWriter:
         self.reader = CaseReader(grid=self.manifest.plan.grid)
 
     def write(self, *, emit: Emit, stop: Stop) -> None:
-        """Write all missing maps, one network in memory at a time."""
+        """Write all missing maps, one network in memory at a time.
+
+        While a chunk passes through the folds, which leaves the interpreter free, threads read
+        the chunk after it and write the one before it.
+        """
         cases, networks = self.manifest.cases, self.manifest.plan.networks
         progress = Progress(emit, total=len(cases) * len(networks))
-        for network in networks:
-            folds: dict[int, SegmentationNetwork] = {}
-            for start in range(0, len(cases), CHUNK):
+        chunks = [cases[start : start + CHUNK] for start in range(0, len(cases), CHUNK)]
+        jobs = [(network, chunk) for network in networks for chunk in chunks]
+        loaded, folds = "", dict[int, SegmentationNetwork]()
+        behind: list[Future[None]] = []
+        with ThreadPoolExecutor(1) as reader, ThreadPoolExecutor(WRITERS) as writers:
+            todo = (reader.submit(self._prepare, *job) for job in jobs)
+            for ahead in _one_ahead(todo):
                 if stop():
                     raise Stopped
-                chunk = cases[start : start + CHUNK]
-                missing = [case for case in chunk if not self._has_map(case, network)]
-                if missing:
-                    folds = folds or self._load_folds(network)
-                    maps = self._predict(folds, chunk)
-                    for case in missing:
-                        p8 = encode_probability(mean_p8(maps[case.image]))
-                        write_bytes(self._path(case, network), p8)
-                progress.add(len(chunk))
+                work = ahead.result()
+                if work.missing and loaded != work.network.key:
+                    folds.clear()  # one network in memory at a time
+                    loaded, folds = work.network.key, self._load_folds(work.network)
+                maps = self._predict(folds, work) if work.missing else {}
+                _wait_for(behind)
+                behind = [
+                    writers.submit(self._save, case, work.network, maps[case.image])
+                    for case in work.missing
+                ]
+                progress.add(len(work.chunk))
+            _wait_for(behind)
 
     def read(self, case: Case) -> list[ByteArray]:
         """Read the maps of one case back, in the plan's order of networks."""
@@ -121,23 +137,64 @@ class MapWriter:
         members = [m for m in self.manifest.members if m.network == network.key]
         return {m.fold: load_member(m, self.manifest.plan, self.device) for m in members}
 
-    def _predict(
-        self, folds: dict[int, SegmentationNetwork], chunk: Sequence[Case]
-    ) -> dict[str, list[ByteArray]]:
-        """Return one p8 map per case and fold that may propose on it, folds in order.
+    def _prepare(self, network: NetworkPlan, chunk: Sequence[Case]) -> _Work:
+        """Read a chunk's images, unless every map is there.
 
         The whole chunk goes in, even where some maps exist: a batch of another size may round
         differently.
         """
-        maps: dict[str, list[ByteArray]] = {case.image: [] for case in chunk}
+        missing = [case for case in chunk if not self._has_map(case, network)]
+        images = [self.reader.image(case) for case in chunk] if missing else []
+        return _Work(network, chunk, missing, images)
+
+    def _predict(
+        self, folds: dict[int, SegmentationNetwork], work: _Work
+    ) -> dict[str, list[FloatArray]]:
+        """Return one map per case and fold that may propose on it, folds in order."""
+        maps: dict[str, list[FloatArray]] = {case.image: [] for case in work.chunk}
         for fold in sorted(folds):
-            cases = [case for case in chunk if fold in folds_for(case, self.manifest)]
-            if cases:
-                images = torch.from_numpy(np.stack([self.reader.image(c) for c in cases])[:, None])
+            chosen = [
+                (case, image)
+                for case, image in zip(work.chunk, work.images, strict=True)
+                if fold in folds_for(case, self.manifest)
+            ]
+            if chosen:
+                images = torch.from_numpy(np.stack([image for _, image in chosen])[:, None])
                 found = predict(folds[fold], images, self.manifest.plan, self.device).numpy()
-                for case, probability in zip(cases, found, strict=True):
-                    maps[case.image].append(quantise(probability))
+                for (case, _), probability in zip(chosen, found, strict=True):
+                    maps[case.image].append(probability)
         return maps
+
+    def _save(self, case: Case, network: NetworkPlan, maps: Sequence[FloatArray]) -> None:
+        p8 = mean_p8([quantise(probability) for probability in maps])
+        write_bytes(self._path(case, network), encode_probability(p8))
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """One network's chunk: all of its images go in, the maps of `missing` are written."""
+
+    network: NetworkPlan
+    chunk: Sequence[Case]
+    missing: Sequence[Case]
+    images: Sequence[FloatArray]
+
+
+def _wait_for(futures: Iterable[Future[None]]) -> None:
+    """Wait, and raise what a thread raised."""
+    for future in futures:
+        future.result()
+
+
+def _one_ahead(things: Iterator[T]) -> Iterator[T]:
+    """Yield each thing once the one after it has been begun."""
+    before = next(things, None)
+    for after in things:
+        if before is not None:
+            yield before
+        before = after
+    if before is not None:
+        yield before
 
 
 def kind_for(case: Case, manifest: ProposeManifest | EvaluateManifest) -> Kind:
@@ -150,8 +207,9 @@ def is_finished(case: Case, out: Path) -> bool:
     return (out / case.image / "proposals.json").exists()
 
 
-def _finish(case: Case, manifest: ProposeManifest, maps: Sequence[ByteArray], out: Path) -> None:
+def _finish(case: Case, manifest: ProposeManifest, writer: MapWriter, out: Path) -> None:
     """Write the ensemble and the disagreement, then the record that marks the image as finished."""
+    maps = writer.read(case)
     folds, kind = folds_for(case, manifest), kind_for(case, manifest)
     records = [
         _record(network.key, kind, [(network.key, fold) for fold in folds], p8)
