@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from annotation.models import EnsembleMember, Patient, Project, Proposal, Round, Split
-from annotation.selectors.lineage import MemberKey, patients_seen
+from annotation.selectors.lineage import MemberKey, seen_in_lineage
 from annotation.selectors.training_cases import patient_hash
 
 Kind = Literal["seen_patient", "sealed_in_training", "sealed_proposal", "no_card"]
@@ -56,7 +56,7 @@ def _seen_by_member(round: Round) -> dict[MemberKey, frozenset[str]]:
     """Return what each member saw; a warm start inherits what its parent saw."""
     done = EnsembleMember.objects.filter(round=round, state=EnsembleMember.State.DONE)
     return {
-        (member.network, member.fold): patients_seen(member.card)
+        (member.network, member.fold): seen_in_lineage(member)
         for member in done
         if "loaded_patients" in member.card
     }

@@ -15,7 +15,7 @@ MemberKey = tuple[str, int]
 
 
 def patients_seen(card: Mapping[str, list[str]]) -> frozenset[str]:
-    """Return the hashes of all patients that a member or any of its parents loaded."""
+    """Return the hashes of all patients that a card says it or its parents loaded."""
     return frozenset(card["loaded_patients"]) | frozenset(card.get("parent_patients", []))
 
 
@@ -36,9 +36,20 @@ def warm_parents(
         (member.network, member.fold): member
         for member in serving.members.filter(state=EnsembleMember.State.DONE)
         if networks.get(member.network) == former[member.network]
-        and patients_seen(member.card) <= _patients_of(snapshot, folds, member.fold)
+        and saw_only(member, {c.patient for c in snapshot.train if c.fold % folds != member.fold})
     }
 
 
-def _patients_of(snapshot: Snapshot, folds: int, held_out: int) -> Set[str]:
-    return {case.patient for case in snapshot.train if case.fold % folds != held_out}
+def saw_only(member: EnsembleMember, patients: Set[str]) -> bool:
+    """Say whether neither a member nor its parents loaded anyone beside these patients."""
+    return seen_in_lineage(member) <= patients
+
+
+def seen_in_lineage(member: EnsembleMember) -> frozenset[str]:
+    """Return whom a member and all its parents loaded, joined card by card, none believed alone."""
+    seen: frozenset[str] = frozenset()
+    ancestor: EnsembleMember | None = member
+    while ancestor is not None:
+        seen |= patients_seen(ancestor.card)
+        ancestor = ancestor.parent
+    return seen

@@ -11,7 +11,7 @@ from pathlib import Path
 from annotation import storage
 from annotation.models import EnsembleMember, Round
 from annotation.selectors.labels import label_of
-from annotation.selectors.lineage import patients_seen
+from annotation.selectors.lineage import saw_only, seen_in_lineage
 from annotation.selectors.training_cases import (
     Snapshot,
     SnapshotCase,
@@ -40,17 +40,29 @@ def snapshot_in(round: Round) -> Snapshot:
 
 
 def train_manifest(member: EnsembleMember) -> TrainManifest:
-    """Hand over the cases of every fold but the one held out."""
+    """Hand over the cases of every fold but the one held out; what was withdrawn is left out.
+
+    A parent that saw somebody who is no longer among them is left out too.
+    """
     round, plan = member.round, plan_of(member.round)
-    cases = (_case(case, round.folds) for case in snapshot_in(round).train)
+    train = snapshot_in(round).train
+    gone = withdrawn_since(round.project, train)
+    cases = tuple(
+        _case(case, round.folds)
+        for case in train
+        if case.image not in gone and case.fold % round.folds != member.fold
+    )
+    parent = member.parent
+    if parent is not None and not saw_only(parent, {case.patient for case in cases}):
+        parent = None
     return TrainManifest(
         round=round.number,
         plan=plan,
         network=plan.network(member.network),
         fold=member.fold,
         k=round.folds,
-        cases=tuple(case for case in cases if case.fold != member.fold),
-        parent=_parent(member.parent) if member.parent else None,
+        cases=cases,
+        parent=_parent(parent) if parent else None,
     )
 
 
@@ -93,7 +105,7 @@ def _parent(member: EnsembleMember) -> Parent:
     return Parent(
         weights_path=str(storage.local_path(member.weights_key)),
         weights_sha256=member.weights_sha256,
-        patients=tuple(sorted(patients_seen(member.card))),
+        patients=tuple(sorted(seen_in_lineage(member))),
     )
 
 

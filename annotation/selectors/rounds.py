@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from statistics import fmean
 from typing import Literal, cast
 
@@ -15,7 +14,7 @@ from django.db.models import Count, QuerySet
 
 from annotation import storage
 from annotation.errors import NotFound
-from annotation.models import Annotation, EnsembleMember, Project, Proposal, Round, Verdict
+from annotation.models import Annotation, EnsembleMember, Project, Round, Verdict
 from annotation.selectors.decisions import former_round
 from annotation.selectors.sealed import shown_metrics
 from mlloop.plan import Plan
@@ -85,7 +84,7 @@ class RoundView:
 
 def round_of(project: Project, number: int) -> Round:
     """Return a round by number; raise NotFound."""
-    found = project.rounds.filter(number=number).select_related("project", "decided_by").first()
+    found = project.rounds.filter(number=number).select_related("project").first()
     if found is None:
         raise NotFound(f"There is no round {number} in this project.")
     return found
@@ -242,14 +241,3 @@ def _deeds(round: Round, is_cancelling: bool) -> frozenset[str]:
     if round.state == State.SERVING and former_round(round):
         return frozenset({"rollback"})
     return frozenset()
-
-
-def proposal_count(round: Round) -> int:
-    """Return how many images have proposals in a round."""
-    rows = Proposal.objects.filter(round=round, kind=Proposal.Kind.ENSEMBLE)
-    return rows.count()
-
-
-def started(round: Round) -> datetime:
-    """Return when the work began, or when the round was planned."""
-    return round.started_at or round.created_at

@@ -89,7 +89,9 @@ def waiting_count(desk: Desk, purpose: str) -> int:
 
 def own_open(*, project: Project, reader: User) -> QuerySet[Assignment]:
     """Return the reader's open cases: the current one first, then the prefetched one."""
-    rows = Assignment.objects.filter(project=project, reader=reader, state=Assignment.State.OPEN)
+    rows = Assignment.objects.filter(
+        project=project, reader=reader, state=Assignment.State.OPEN, image__withdrawn_at=None
+    )
     return rows.select_related("image", "image__study").order_by("is_prefetched", "created_at")
 
 

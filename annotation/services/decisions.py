@@ -90,6 +90,8 @@ def _serve(
     over: Round | None = None,
 ) -> Round:
     serving = Round.objects.filter(project=round.project, state=State.SERVING)
+    if over is not None:  # another may have been promoted since it was looked at
+        serving = serving.filter(pk=over.pk)
     try:
         with transaction.atomic():
             stood_down = serving.update(state=State.SUPERSEDED)

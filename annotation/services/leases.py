@@ -14,6 +14,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from annotation.errors import Conflict, Invalid, LeaseLost, NotFound
@@ -72,13 +73,13 @@ def lease_next(
 
 
 def release_lapsed(*, project: Project) -> int:
-    """Free the project's leases that lapsed without a draft; return how many."""
+    """Free leases that lapsed without a draft, and those of withdrawn images; return how many."""
+    has_lapsed = Q(has_draft=False, is_saved_for_later=False, lease_expires_at__lt=timezone.now())
+    # A withdrawal frees what it sees; a lease given at that same moment it does not.
     lapsed = Assignment.objects.filter(
+        has_lapsed | Q(image__withdrawn_at__isnull=False),
         project=project,
         state=Assignment.State.OPEN,
-        has_draft=False,
-        is_saved_for_later=False,
-        lease_expires_at__lt=timezone.now(),
     )
     if not lapsed.exists():  # spare SQLite the write lock
         return 0

@@ -20,7 +20,7 @@ from django.db.migrations.recorder import MigrationRecorder
 
 from annotation.errors import Invalid, Refused
 from annotation.models import AuditEvent, Project, User
-from annotation.selectors.released import batched
+from annotation.selectors.release_selection import batched
 
 SOURCE, TARGET = "source", "default"
 BATCH = 500

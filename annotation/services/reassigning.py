@@ -8,7 +8,7 @@ from __future__ import annotations
 from django.db import transaction
 from django.utils import timezone
 
-from annotation.errors import Invalid
+from annotation.errors import Conflict, Invalid
 from annotation.models import Assignment, LostDraft, User
 from annotation.permissions import Deed, may
 from annotation.selectors import worklist
@@ -18,8 +18,8 @@ from annotation.services import audit, leases
 def reassign(*, assignment: Assignment, to: User | None, actor: User) -> Assignment | None:
     """Take an open case from its reader, drawing or not, and give it to `to` or to the queue.
 
-    The new reader draws afresh; the first one's masks, note and flag are kept. The note and the
-    flag go along with an open read; of a blind one a second reader sees nothing.
+    The new reader draws afresh and sees nothing of the first one, whose masks, note and flag stay
+    with the assignment they gave up; the audit says that there are some.
     """
     if to is not None:
         _check_reader(assignment, to)
@@ -29,7 +29,11 @@ def reassign(*, assignment: Assignment, to: User | None, actor: User) -> Assignm
             state=Assignment.State.RELEASED, closed_at=now
         )
         if not closed:
-            raise leases.lease_lost(assignment)
+            raise Conflict(
+                "This case is not open any more: it was submitted, given back or reassigned. "
+                "Reload the list.",
+                code="not_open",
+            )
         assignment.refresh_from_db(fields=["note", "is_flagged"])
         for draft in assignment.drafts.all():
             LostDraft.objects.create(
@@ -81,8 +85,6 @@ def _hand_over(old: Assignment, to: User) -> Assignment:
         purpose=old.purpose,
         round=old.round,
         is_blind=old.is_blind,
-        note="" if old.is_blind else old.note,
-        is_flagged=old.is_flagged and not old.is_blind,
         is_saved_for_later=True,
         lease_expires_at=leases.expiry(is_prefetch=False),
     )

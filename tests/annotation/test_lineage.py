@@ -53,12 +53,20 @@ def test_a_warm_round_goes_on_from_the_same_network_and_fold_that_serve(project:
 
 
 def test_lineage_is_transitive_and_without_a_leak(project: Project) -> None:
-    fill_project(project)
+    made = fill_project(project)
     plan = warm(small_plan(networks=1))
-    for _ in range(2):
-        served(project, plan)
+    first = served(project, plan)
+    # Only the first round's members loaded this patient's images.
+    grandparent = first.members.get(fold=(made["read"][0].patient.fold + 1) % first.folds)
+    only_first = patient_hash(project.id, made["read"][0].patient.key)
+    second = served(project, plan)
+    parent = second.members.get(fold=grandparent.fold)
+    parent.card["loaded_patients"].remove(only_first)
+    parent.card["parent_patients"] = []  # a card that forgets what it inherited
+    parent.save()
     third = decided(project, plan)
     assert find_leaks(third) == ()
+    assert only_first in third.members.get(fold=grandparent.fold).card["parent_patients"]
     member = third.members.first()
     assert member
     assert member.parent
@@ -95,6 +103,24 @@ def test_a_patient_withdrawn_since_ends_the_lineage_of_all_who_saw_them(project:
     for member in round.members.all():
         # Only the member that never saw the patient may go on.
         assert (member.parent is not None) == (member.fold == fold)
+
+
+def test_a_patient_withdrawn_after_planning_is_neither_loaded_nor_inherited(
+    project: Project,
+) -> None:
+    made = fill_project(project)
+    plan = warm(small_plan(networks=1))
+    served(project, plan)
+    round = plan_round(project=project, actor=None, plan=plan)
+    gone = made["read"][0]
+    gone.withdrawn_at = timezone.now()
+    gone.save()
+    for member in round.members.all():
+        manifest = train_manifest(member)
+        assert str(gone.id) not in {case.image for case in manifest.cases}
+        saw = member.fold != gone.patient.fold % round.folds
+        assert (manifest.parent is None) == saw
+    assert loop.run_until_decision(round, learner=fake_learner()).state == "awaiting_decision"
 
 
 def test_a_parent_that_saw_a_held_out_patient_is_found_as_a_leak(project: Project) -> None:

@@ -11,6 +11,7 @@ from annotation.errors import Conflict, Invalid
 from annotation.models import AuditEvent, Project, Round, User
 from annotation.selectors.decisions import decisions_about
 from annotation.selectors.rounds import view_of
+from annotation.services import decisions
 from annotation.services.decisions import (
     promote_round,
     promote_unattended,
@@ -53,6 +54,26 @@ def test_rollback_points_to_the_former_round(project: Project) -> None:
     former = rollback_round(round=second, actor=None, reason="worse in AP views")
     assert former.number == 1
     assert states(project) == ["serving", "superseded"]
+
+
+def test_rollback_when_another_round_was_promoted_meanwhile_touches_neither(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_round(project, number=1, state="superseded")
+    second = make_round(project, number=2, stage="stage_2", state="serving")
+    third = make_round(project, number=3, stage="later", state="awaiting_decision")
+    look = decisions.former_round
+
+    def look_while_another_promotes(round: Round) -> Round | None:
+        found = look(round)
+        promote_round(round=third, actor=None, reason="better")
+        return found
+
+    monkeypatch.setattr(decisions, "former_round", look_while_another_promotes)
+    with pytest.raises(Conflict, match="Round 2 is superseded and cannot be rolled back"):
+        rollback_round(round=second, actor=None, reason="too late")
+    assert states(project) == ["superseded", "superseded", "serving"]
+    assert not AuditEvent.objects.filter(verb="rollback_round").exists()
 
 
 def promoted(project: Project, number: int, actor: User | None = None) -> Round:

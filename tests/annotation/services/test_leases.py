@@ -11,7 +11,7 @@ import time_machine
 from django.utils import timezone
 
 from annotation.errors import Conflict, Invalid, LeaseLost
-from annotation.models import Assignment, Project, User
+from annotation.models import Assignment, Image, Project, User
 from annotation.selectors import worklist
 from annotation.selectors.labels import label_of
 from annotation.services import drafts, leases, submission
@@ -91,6 +91,20 @@ def test_lease_when_lapsed_but_not_taken_then_resumed(project: Project, readers)
     with time_machine.travel(timezone.now() + timedelta(hours=2)):
         assert must_lease(project, readers[0]).id == held.id
         assert lease(project, readers[1]) is None
+
+
+def test_lease_when_given_while_its_image_was_withdrawn_then_freed(
+    project: Project, readers
+) -> None:
+    gone, other = factories.make_image(project, seed=1), factories.make_image(project, seed=2)
+    held = must_lease(project, readers[0])
+    draw(held)
+    # As when the withdrawal did not see the lease that was being given.
+    Image.objects.filter(pk=held.image_id).update(withdrawn_at=timezone.now())
+    following = must_lease(project, readers[0])
+    assert following.image_id in {gone.id, other.id} - {held.image_id}
+    held.refresh_from_db()
+    assert held.state == Assignment.State.RELEASED
 
 
 def test_lease_when_drawn_then_it_stays_for_days(project: Project, readers) -> None:

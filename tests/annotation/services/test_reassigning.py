@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from annotation.errors import Invalid
+from annotation.errors import Conflict, Invalid
 from annotation.models import Assignment, AuditEvent, Membership, Project, User
 from annotation.services import leases
 from annotation.services.reassigning import reassign
@@ -61,7 +61,7 @@ def test_reassign_when_the_author_is_the_only_reader_then_they_judge_it(
     assert given.reader == readers[0]
 
 
-def test_reassign_when_open_then_note_and_flag_go_along(
+def test_reassign_then_the_second_reader_sees_nothing_of_the_first(
     project: Project, readers: Readers, member: Member
 ) -> None:
     factories.make_image(project)
@@ -72,9 +72,19 @@ def test_reassign_when_open_then_note_and_flag_go_along(
     given = reassign(assignment=held, to=readers[1], actor=member("curator"))
     assert given is not None
     shown = must_lease(project, readers[1])
-    assert (shown.id, shown.note, shown.is_flagged) == (given.id, "Is this a shadow?", True)
+    assert (shown.id, shown.note, shown.is_flagged) == (given.id, "", False)
     event = AuditEvent.objects.get(verb="reassign")
     assert (event.facts["flagged"], event.facts["has_note"]) == (True, True)
+
+
+def test_reassign_when_another_curator_was_first_says_so(
+    project: Project, readers: Readers, member: Member
+) -> None:
+    factories.make_image(project)
+    held = must_lease(project, readers[0])
+    reassign(assignment=held, to=None, actor=member("curator"))
+    with pytest.raises(Conflict, match="not open any more"):
+        reassign(assignment=held, to=None, actor=member("curator", name="second"))
 
 
 def test_reassign_when_blind_then_note_and_flag_stay_with_the_first_reader(

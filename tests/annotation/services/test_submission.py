@@ -9,7 +9,7 @@ from datetime import timedelta
 import numpy as np
 import pytest
 import time_machine
-from django.db import connection
+from django.db import DatabaseError, connection, transaction
 from django.utils import timezone
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -17,7 +17,16 @@ from hypothesis.extra.numpy import arrays
 
 from annotation import storage
 from annotation.errors import Conflict, DraftMoved, Invalid, NotFound, StaleDraft
-from annotation.models import Annotation, Assignment, Label, LostDraft, Project, Reference, User
+from annotation.models import (
+    Annotation,
+    Assignment,
+    Label,
+    LostDraft,
+    Project,
+    Reference,
+    User,
+)
+from annotation.models.triggers import APPEND_ONLY
 from annotation.selectors.labels import label_of
 from annotation.services import drafts, leases, submission
 from annotation.services.candidates import mask_at
@@ -255,20 +264,21 @@ def test_draft_when_saved_from_a_stale_base_then_both_are_kept_thirty_days(
         assert drafts.purge_lost_drafts() == 2
 
 
-def test_annotation_when_changed_by_sql_then_the_database_refuses(case: Assignment) -> None:
+@pytest.mark.parametrize("verb", ["UPDATE {} SET id = id", "DELETE FROM {}"])
+@pytest.mark.parametrize("table", APPEND_ONLY)
+def test_append_only_rows_when_changed_by_sql_then_the_database_refuses(
+    case: Assignment, table: str, verb: str
+) -> None:
     submit(case, decision="no_infection")
-    from django.db import DatabaseError, transaction
-
-    for sql in (
-        "UPDATE annotation_annotation SET verdict = 'picked'",
-        "DELETE FROM annotation_reference",
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT count(*) FROM {table}")
+        assert cursor.fetchone()[0] > 0
+    with (
+        pytest.raises(DatabaseError, match="append-only"),
+        transaction.atomic(),
+        connection.cursor() as cursor,
     ):
-        with (
-            pytest.raises(DatabaseError, match="append-only"),
-            transaction.atomic(),
-            connection.cursor() as cursor,
-        ):
-            cursor.execute(sql)
+        cursor.execute(verb.format(table))
 
 
 @slow_machine
