@@ -46,7 +46,7 @@ def tiny() -> Plan:
 def cpu() -> Plan:
     """Return the plan for real radiographs on two cores without a GPU.
 
-    Chosen by measurement on a few dozen infected films (DECISIONS 13): patches of two pixels cost
+    Chosen by measurement on a few dozen infected films (DECISIONS 26): patches of two pixels cost
     a quarter of the time and equal full resolution after twice the steps, still at half the cost;
     a warm start adds up the steps of all rounds; Dice weight 3 finds the small infections that
     long training drops; mirroring, trained and tested, lowers the changed pixels most.
