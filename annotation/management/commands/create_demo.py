@@ -25,7 +25,9 @@ from mlloop.presets import preset
 
 SLUG = "demo"
 PRESET = "tiny"
-PHANTOM_PATIENTS = 60
+PHANTOM_PATIENTS = 80
+# A third is sealed, so that the demo's sealed figures are over 20 images and are shown.
+SEALED_FRACTION = 0.33
 REAL_IMAGES = 160
 SEED_SIZE = 28
 LEFT_TO_READ = 4
@@ -70,6 +72,7 @@ class Command(Verb):
             name="COVID pilot",
             actor=None,
             folds=preset(PRESET).folds,
+            sealed_fraction=SEALED_FRACTION,
             seed_size=SEED_SIZE,
             preset=PRESET,
         )
