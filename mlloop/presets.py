@@ -35,6 +35,7 @@ def tiny() -> Plan:
         positive_share=0.75,
         dice_weight=3.0,
         flip_test=True,
+        initial="previous",
         threads=1,
         seed=20200927,
         augment=Augment(

@@ -21,10 +21,16 @@ def fake_learner(*options: str) -> Learner:
 
 
 def small_plan(*, networks: int = 2, folds: int = 3) -> Plan:
-    """Two networks, three folds, a few steps."""
+    """Two networks, three folds, a few steps, from random weights."""
     plan = tiny()
     return replace(
-        plan, networks=plan.networks[:networks], folds=folds, steps=4, epochs=2, batch_size=2
+        plan,
+        networks=plan.networks[:networks],
+        folds=folds,
+        steps=4,
+        epochs=2,
+        batch_size=2,
+        initial="none",
     )
 
 
