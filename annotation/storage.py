@@ -6,14 +6,17 @@ erasing one person's project cannot leave or break bytes elsewhere. No URL is ev
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import hashlib
+import math
 import os
 import re
 import tempfile
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Literal
 from uuid import UUID
 
 from django.conf import settings
@@ -22,6 +25,8 @@ from annotation.errors import NotFound
 
 _KEY = re.compile(r"projects/[0-9a-f-]{36}/sha256/[0-9a-f]{2}/[0-9a-f]{64}")
 _TOMBSTONE = b"roundtruth: erased\n"
+_PNG = b"\x89PNG\r\n\x1a\n"
+_WRITING, _ASIDE = ".tmp-", ".aside-"
 _FLUSH_THREADS = 16
 _LIBC = ctypes.CDLL(None, use_errno=True) if os.name == "posix" else None
 
@@ -31,11 +36,17 @@ def put(project_id: UUID, data: bytes) -> str:
 
     Bytes that were erased and are now given anew are somebody else's: the tombstone makes way.
     """
+    key, _ = place(project_id, data)
+    return key
+
+
+def place(project_id: UUID, data: bytes) -> tuple[str, bool]:
+    """Store like `put`; say besides whether a tombstone made way, so that it can be put back."""
     key = key_of(project_id, hashlib.sha256(data).hexdigest())
     path = local_path(key)
-    if not _is_kept(path):
+    if (found := _freshened(path)) != "bytes":
         _write_atomically(path, data)
-    return key
+    return key, found == "tombstone"
 
 
 class Batch:
@@ -53,7 +64,7 @@ class Batch:
         """Write `data` beside its place and return the key that it will have once settled."""
         key = key_of(self._project_id, hashlib.sha256(data).hexdigest())
         path = local_path(key)
-        if key not in self._waiting and not _is_kept(path):
+        if key not in self._waiting and _freshened(path) != "bytes":
             name = _write_beside(path, data, flush=False)
             if self._waiting.setdefault(key, name) != name:
                 Path(name).unlink()
@@ -104,9 +115,54 @@ def erase(key: str) -> None:
 
 
 def is_erased(key: str) -> bool:
-    """Say whether a tombstone lies in place of the bytes; one look at the file's size, mostly."""
+    """Say whether a tombstone lies in place of the bytes."""
+    return _found(local_path(key)) == "tombstone"
+
+
+def untouched(project_id: UUID, *, part: str, since: float) -> Iterator[str]:
+    """Yield the keys whose digest begins with `part` and that nobody stored since a time.
+
+    What a kill left beside its place is cleared up on the way.
+    """
+    root = local_path(key_of(project_id, "0" * 64)).parent.parent
+    for folder in sorted(root.glob(f"{part}*")):
+        for path in sorted(folder.iterdir()):
+            if path.name.startswith(_ASIDE):
+                _put_back(path)
+            elif _touched_at(path) >= since:
+                continue
+            elif path.name.startswith(_WRITING):
+                path.unlink(missing_ok=True)
+            else:
+                yield key_of(project_id, path.name)
+
+
+def is_png(key: str) -> bool:
+    """Say whether a picture or a mask lies there; weights, documents and tombstones are none."""
+    try:
+        with local_path(key).open("rb") as file:
+            return file.read(len(_PNG)) == _PNG
+    except FileNotFoundError:
+        return False
+
+
+def remove_untouched(key: str, *, since: float) -> bool:
+    """Remove a file that no row names, unless somebody stores the same bytes at this moment.
+
+    `put` touches the file that it finds. So the file is moved aside first and looked at there:
+    a `put` before that has touched it, and it goes back; one after that writes it anew.
+    """
     path = local_path(key)
-    return path.exists() and not _is_kept(path)
+    aside = path.with_name(_ASIDE + path.name)
+    try:
+        os.rename(path, aside)
+    except FileNotFoundError:
+        return False
+    if _touched_at(aside) >= since:
+        _put_back(aside)
+        return False
+    aside.unlink(missing_ok=True)
+    return True
 
 
 def digest_of(key: str) -> str:
@@ -121,12 +177,37 @@ def local_path(key: str) -> Path:
     return Path(settings.DATA_ROOT) / "store" / key
 
 
-def _is_kept(path: Path) -> bool:
-    """Say whether the file is there with its bytes, not with a tombstone."""
+def _found(path: Path) -> Literal["bytes", "tombstone", "nothing"]:
+    """Say what lies there; one look at the file's size, mostly."""
     try:
-        return path.stat().st_size != len(_TOMBSTONE) or path.read_bytes() != _TOMBSTONE
+        if path.stat().st_size != len(_TOMBSTONE) or path.read_bytes() != _TOMBSTONE:
+            return "bytes"
     except FileNotFoundError:
-        return False
+        return "nothing"
+    return "tombstone"
+
+
+def _freshened(path: Path) -> Literal["bytes", "tombstone", "nothing"]:
+    """Touch the file, so that it is not cleared away before a row names it; say what lies there."""
+    try:
+        os.utime(path)
+    except FileNotFoundError:
+        return "nothing"
+    return _found(path)
+
+
+def _touched_at(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except FileNotFoundError:  # another worker clears up too, and was first
+        return math.inf
+
+
+def _put_back(aside: Path) -> None:
+    """Name a file as before; what was stored in its place meanwhile, or a tombstone, stays."""
+    with contextlib.suppress(FileExistsError, FileNotFoundError):
+        os.link(aside, aside.with_name(aside.name.removeprefix(_ASIDE)))
+    aside.unlink(missing_ok=True)
 
 
 def _write_atomically(path: Path, data: bytes) -> None:
@@ -136,7 +217,7 @@ def _write_atomically(path: Path, data: bytes) -> None:
 
 def _write_beside(path: Path, data: bytes, *, flush: bool) -> str:
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".tmp-")
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=_WRITING)
     try:
         with os.fdopen(handle, "wb") as out:
             out.write(data)

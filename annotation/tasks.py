@@ -23,7 +23,7 @@ from django.utils import timezone
 
 from annotation import loop
 from annotation.models import Intake, Release
-from annotation.services import claims, drafts, intake, release_freezing
+from annotation.services import claims, intake, lost_drafts, release_freezing
 
 logger = logging.getLogger(__name__)
 _TRAINING = threading.BoundedSemaphore(settings.TRAIN_SLOTS)
@@ -123,7 +123,7 @@ class Daily:
 def start_timer(sender: Any, **_: object) -> None:
     """Sweep at once and then by the worker's own clock: no beat process is needed."""
     queues = [queue.name for queue in sender.app.amqp.queues.consume_from.values()]
-    purge = Daily(drafts.purge_lost_drafts)
+    purge = Daily(lost_drafts.purge_lost_drafts)
 
     def sweep() -> None:
         close_old_connections()

@@ -7,10 +7,9 @@ the mask was made from stands beside it and is replaced by every save, of the sa
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from uuid import UUID
 
-from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
@@ -23,9 +22,10 @@ from annotation.errors import (
     PreconditionRequired,
     StaleDraft,
 )
-from annotation.models import Assignment, Draft, Label, LostDraft, User
-from annotation.services import leases
-from annotation.services.candidates import Basis, basis_of
+from annotation.models import Assignment, Draft, Image, Label, LostDraft, User
+from annotation.services import leases, lost_drafts
+from annotation.services.candidates import basis_of
+from annotation.services.lost_drafts import Drawing
 from mlloop.masks import MaskError, decode_mask, encode_mask
 
 MAX_STROKE = 2_000_000_000
@@ -39,32 +39,6 @@ class SavedDraft:
     stroke: int
     lease_expires_at: datetime
     is_new: bool
-
-
-@dataclass(frozen=True, slots=True)
-class _Save:
-    """One mask on its way in: its bytes are stored, its row is not."""
-
-    assignment: Assignment
-    label: Label
-    mask_key: str
-    stroke: int
-    basis: Basis
-
-    @property
-    def etag(self) -> str:
-        return storage.digest_of(self.mask_key)
-
-    @property
-    def content(self) -> dict[str, object]:
-        """What every row that keeps this mask says of it."""
-        return {
-            "mask_key": self.mask_key,
-            "etag": self.etag,
-            "stroke": self.stroke,
-            "candidate": self.basis.candidate,
-            "threshold": self.basis.threshold,
-        }
 
 
 def save_draft(
@@ -82,8 +56,8 @@ def save_draft(
     """Store the whole mask if the draft is still the one named by `if_match` (first: `*`).
 
     `candidate`, at `threshold`, is what the mask was made from; without one it was drawn. The same
-    mask again succeeds. Raises PreconditionRequired, Invalid, LeaseLost, and StaleDraft,
-    which names both masks.
+    mask again succeeds. Raises PreconditionRequired, Invalid, LeaseLost, StaleDraft, which names
+    both masks, and Conflict where the image was withdrawn: then nothing is stored.
     """
     if if_match is None and if_none_match != "*":
         raise PreconditionRequired(
@@ -91,18 +65,21 @@ def save_draft(
         )
     if not 0 <= stroke <= MAX_STROKE:
         raise Invalid("The stroke number must be 0 or more.", field="stroke")
+    _check_not_withdrawn(assignment)
     basis = basis_of(assignment=assignment, candidate=candidate, threshold=threshold)
-    save = _Save(assignment, label, _store(assignment, png), stroke, basis)
+    mask_key, is_over_tombstone = _store(assignment, png)
+    save = Drawing(assignment, label, mask_key, stroke, basis)
     try:
         with transaction.atomic():
             expires_at = leases.renew(assignment=assignment, reader=reader, has_draft=True)
             is_new = if_match is None and _create(save)
             is_saved = is_new or _replace(save, if_match)
     except (LeaseLost, Conflict):
-        _keep_lost(save)  # the lease is gone, the drawing is not
+        # The lease is gone, the drawing is not.
+        _keep_refused(save, is_over_tombstone=is_over_tombstone)
         raise
     if not is_saved:
-        raise _stale(save)
+        raise _stale(save, _keep_refused(save, is_over_tombstone=is_over_tombstone))
     return SavedDraft(save.etag, stroke, expires_at, is_new)
 
 
@@ -114,44 +91,17 @@ def current_draft(*, assignment: Assignment, label: Label) -> Draft:
     return draft
 
 
-def lost_draft(*, assignment: Assignment, lost_id: UUID) -> LostDraft:
-    """Return a mask that lost a race, while it is kept."""
-    kept = LostDraft.objects.filter(
-        assignment=assignment, id=lost_id, created_at__gte=_kept_since()
-    ).first()
-    if kept is None:
-        raise NotFound(f"There is no such mask; they are kept {settings.LOST_DRAFT_DAYS} days.")
-    return kept
-
-
-def keep_current(*, assignment: Assignment, label: Label) -> None:
-    """Keep the draft besides: a reader who looks at two masks may put another in its place."""
-    draft = Draft.objects.filter(assignment=assignment, label=label).first()
-    if draft is not None:
-        basis = Basis(draft.candidate, draft.threshold)
-        _keep_lost(_Save(assignment, label, draft.mask_key, draft.stroke, basis))
-
-
-def purge_lost_drafts() -> int:
-    """Forget masks that lost a race longer ago than they are kept; return how many."""
-    deleted, _ = LostDraft.objects.filter(created_at__lt=_kept_since()).delete()
-    return deleted
-
-
-def _kept_since() -> datetime:
-    return timezone.now() - timedelta(days=settings.LOST_DRAFT_DAYS)
-
-
-def _store(assignment: Assignment, png: bytes) -> str:
+def _store(assignment: Assignment, png: bytes) -> tuple[str, bool]:
+    """Store the mask; return its key, and whether it came over a tombstone."""
     image = assignment.image
     try:
         mask = decode_mask(png, shape=(image.height, image.width))
     except MaskError as error:
         raise Invalid(str(error), code="invalid_mask", field="mask") from None
-    return storage.put(assignment.project_id, encode_mask(mask))
+    return storage.place(assignment.project_id, encode_mask(mask))
 
 
-def _create(save: _Save) -> bool:
+def _create(save: Drawing) -> bool:
     try:
         with transaction.atomic():
             Draft.objects.create(
@@ -165,16 +115,15 @@ def _create(save: _Save) -> bool:
     return True
 
 
-def _replace(save: _Save, if_match: str | None) -> bool:
+def _replace(save: Drawing, if_match: str | None) -> bool:
     """Move the draft on from `if_match`; the same content again counts as moved."""
     rows = Draft.objects.filter(assignment=save.assignment, label=save.label)
     bases = [save.etag] if if_match is None else [save.etag, if_match]
     return bool(rows.filter(etag__in=bases).update(updated_at=timezone.now(), **save.content))
 
 
-def _stale(save: _Save) -> StaleDraft:
-    lost = _keep_lost(save)
-    keep_current(assignment=save.assignment, label=save.label)
+def _stale(save: Drawing, lost: LostDraft) -> StaleDraft:
+    lost_drafts.keep_current(assignment=save.assignment, label=save.label)
     current = Draft.objects.filter(assignment=save.assignment, label=save.label).first()
     return StaleDraft(
         "This case was changed in another window since you last saved. Both drawings are kept.",
@@ -184,12 +133,24 @@ def _stale(save: _Save) -> StaleDraft:
     )
 
 
-def _keep_lost(save: _Save) -> LostDraft:
-    """Keep a mask once, however often it is refused, with the base it was last said to have."""
-    rows = LostDraft.objects.filter(
-        assignment=save.assignment, label=save.label, etag=save.etag, created_at__gte=_kept_since()
-    )
-    rows.update(**save.content)
-    return rows.first() or LostDraft.objects.create(
-        assignment=save.assignment, label=save.label, **save.content
+def _keep_refused(save: Drawing, *, is_over_tombstone: bool) -> LostDraft:
+    """Keep what was refused; of an image that was withdrawn meanwhile nothing, tombstone again."""
+    lost = lost_drafts.keep(save)
+    if lost is None:
+        if is_over_tombstone:
+            storage.erase(save.mask_key)
+        raise _withdrawn()
+    return lost
+
+
+def _check_not_withdrawn(assignment: Assignment) -> None:
+    """Look at the row itself: whoever comes late would write erased bytes back."""
+    if not Image.objects.filter(pk=assignment.image_id, withdrawn_at=None).exists():
+        raise _withdrawn()
+
+
+def _withdrawn() -> Conflict:
+    return Conflict(
+        "This image was withdrawn while you read it: nothing drawn on it is saved any more.",
+        code="withdrawn",
     )

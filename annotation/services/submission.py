@@ -27,7 +27,7 @@ from annotation.models import (
     ReferenceSource,
     User,
 )
-from annotation.services import audit, drafts, leases
+from annotation.services import audit, leases, lost_drafts
 from annotation.services.candidates import Mask, candidate_of, check_threshold, mask_at
 from annotation.services.edits import EXCLUDED, Decision, Edit, derive_edit
 from mlloop.masks import decode_mask, encode_mask
@@ -108,7 +108,7 @@ def submit(
         if repeated := _submitted_before(assignment, reader, client_id):
             return repeated  # the same request, sent twice at once
         if isinstance(error, DraftMoved):
-            drafts.keep_current(assignment=assignment, label=label)
+            lost_drafts.keep_current(assignment=assignment, label=label)
         raise
 
 

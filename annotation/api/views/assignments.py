@@ -33,6 +33,7 @@ from annotation.errors import DraftMoved, Invalid, StaleDraft
 from annotation.models import Assignment, Draft, Label, LostDraft, User
 from annotation.selectors.cases import held_assignment
 from annotation.selectors.labels import label_of
+from annotation.selectors.lost_masks import lost_mask
 from annotation.selectors.worklist import READING_LABEL
 from annotation.services import drafts, leases, reassigning, submission
 from mlloop.masks import decode_mask, encode_wire_mask
@@ -127,7 +128,7 @@ class LostDraftView(APIView):
     )
     def get(self, request: Request, assignment_id: UUID, lost_id: UUID) -> HttpResponse:
         assignment = leases.open_assignment(assignment_id=assignment_id, reader=person(request))
-        kept = drafts.lost_draft(assignment=assignment, lost_id=lost_id)
+        kept = lost_mask(assignment=assignment, lost_id=lost_id)
         return _send_mask(request, kept)
 
 

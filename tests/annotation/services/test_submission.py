@@ -28,7 +28,8 @@ from annotation.models import (
 )
 from annotation.models.triggers import APPEND_ONLY
 from annotation.selectors.labels import label_of
-from annotation.services import drafts, leases, submission
+from annotation.selectors.lost_masks import lost_mask
+from annotation.services import drafts, leases, lost_drafts, submission
 from annotation.services.candidates import mask_at
 from annotation.services.edits import derive_edit
 from mlloop.masks import decode_mask, decode_probability, encode_wire_mask, threshold_mask
@@ -255,13 +256,13 @@ def test_draft_when_saved_from_a_stale_base_then_both_are_kept_thirty_days(
         decode_mask(storage.read(replaced.mask_key)), factories.disc(radius=5)
     )
     for row in (kept, replaced):
-        assert drafts.lost_draft(assignment=case, lost_id=row.id) == row
+        assert lost_mask(assignment=case, lost_id=row.id) == row
     with time_machine.travel(timezone.now() + timedelta(days=29)):
-        assert drafts.purge_lost_drafts() == 0
+        assert lost_drafts.purge_lost_drafts() == 0
     with time_machine.travel(timezone.now() + timedelta(days=31)):
         with pytest.raises(NotFound):
-            drafts.lost_draft(assignment=case, lost_id=kept.id)
-        assert drafts.purge_lost_drafts() == 2
+            lost_mask(assignment=case, lost_id=kept.id)
+        assert lost_drafts.purge_lost_drafts() == 2
 
 
 @pytest.mark.parametrize("verb", ["UPDATE {} SET id = id", "DELETE FROM {}"])

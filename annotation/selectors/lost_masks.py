@@ -1,0 +1,32 @@
+"""Masks that lost a race: kept 30 days from the last refusal, for their reader and for curators."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from django.conf import settings
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from annotation.errors import NotFound
+from annotation.models import Assignment, LostDraft
+
+
+def kept_since() -> datetime:
+    """Return the time before which a refused mask is forgotten."""
+    return timezone.now() - timedelta(days=settings.LOST_DRAFT_DAYS)
+
+
+def lost_masks_of(assignment: Assignment) -> QuerySet[LostDraft]:
+    """Return what is kept of one case, newest first."""
+    rows = LostDraft.objects.filter(assignment=assignment, created_at__gte=kept_since())
+    return rows.order_by("-created_at", "-id")
+
+
+def lost_mask(*, assignment: Assignment, lost_id: UUID) -> LostDraft:
+    """Return a mask that lost a race, while it is kept."""
+    kept = lost_masks_of(assignment).filter(id=lost_id).first()
+    if kept is None:
+        raise NotFound(f"There is no such mask; they are kept {settings.LOST_DRAFT_DAYS} days.")
+    return kept
