@@ -22,8 +22,8 @@ from django.db import OperationalError, close_old_connections
 from django.utils import timezone
 
 from annotation import loop
-from annotation.models import Intake, Release
-from annotation.services import claims, intake, lost_drafts, release_freezing
+from annotation.models import Intake, Project, Release
+from annotation.services import claims, intake, loose_files, lost_drafts, release_freezing
 
 logger = logging.getLogger(__name__)
 _TRAINING = threading.BoundedSemaphore(settings.TRAIN_SLOTS)
@@ -78,6 +78,12 @@ def run_release(release_id: str) -> None:
     release_freezing.run_release(release_id=UUID(release_id))
 
 
+@durable_task
+def clear_loose_files(project_id: str) -> None:
+    """Remove one project's masks that no row names any more."""
+    loose_files.clear_loose_files(project_id=UUID(project_id))
+
+
 def dispatch_due(queues: Iterable[str], busy: Counter[str]) -> int:
     """Send a hint for what is due, no more than this worker can begin now; return how many."""
     if loop.STOPPING.is_set():
@@ -103,6 +109,16 @@ def dispatch_due(queues: Iterable[str], busy: Counter[str]) -> int:
     return sent
 
 
+def send_loose_files(queues: Iterable[str]) -> int:
+    """Send a hint for each project's loose files: they take minutes, too long for the timer."""
+    if "io" not in queues:
+        return 0
+    ids = list(Project.objects.values_list("id", flat=True))
+    for pk in ids:
+        clear_loose_files.apply_async((str(pk),), queue="io")
+    return len(ids)
+
+
 class Daily:
     """Do a chore at a worker's start and once a day; two workers doing it at once is no harm."""
 
@@ -123,14 +139,19 @@ class Daily:
 def start_timer(sender: Any, **_: object) -> None:
     """Sweep at once and then by the worker's own clock: no beat process is needed."""
     queues = [queue.name for queue in sender.app.amqp.queues.consume_from.values()]
-    purge = Daily(lost_drafts.purge_lost_drafts)
+
+    def hint_at_loose_files() -> int:
+        return send_loose_files(queues)
+
+    chores = Daily(lost_drafts.purge_lost_drafts), Daily(hint_at_loose_files)
 
     def sweep() -> None:
         close_old_connections()
         try:
             busy = Counter(request.name for request in worker_state.reserved_requests)
             dispatch_due(queues, busy)
-            purge.run()
+            for chore in chores:
+                chore.run()
         except Exception:  # the timer drops a callback that raises, and with it all later work
             logger.exception("the sweep failed; the next one tries again")
 

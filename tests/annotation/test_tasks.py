@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections import Counter
 from collections.abc import Callable
 from datetime import timedelta
@@ -16,12 +17,20 @@ from annotation import loop, storage, tasks
 from annotation.models import LostDraft, Project, Round, User
 from annotation.selectors.labels import label_of
 from annotation.services.rounds import plan_round
-from tests.annotation.factories import make_assignment, make_image
+from mlloop.masks import encode_mask
+from tests.annotation.factories import disc, make_assignment, make_image
 from tests.annotation.learning import fake_learner, fill_project, small_plan
 
 Sent = list[tuple[str, str]]
 QUEUES = ("train", "propose", "io")
-ALL = ("train_member", "propose_round", "evaluate_round", "run_intake", "run_release")
+ALL = (
+    "train_member",
+    "propose_round",
+    "evaluate_round",
+    "run_intake",
+    "run_release",
+    "clear_loose_files",
+)
 
 
 @pytest.fixture
@@ -164,6 +173,31 @@ def test_masks_that_lost_a_race_are_forgotten_by_the_sweep_at_start_and_then_dai
         sweep()
         sweep()
     assert list(LostDraft.objects.all()) == [kept]
+
+
+def test_loose_files_are_hinted_at_once_a_day_and_only_where_the_queue_is(
+    project: Project, timer: list[Callable[[], None]], sent: Sent
+) -> None:
+    (sweep,) = timer
+    sweep()
+    sweep()
+    assert sent == [("clear_loose_files", str(project.pk))]
+    assert tasks.send_loose_files(["train", "propose"]) == 0
+    with time_machine.travel(timezone.now() + timedelta(days=1, minutes=1)):
+        sweep()
+    assert len(sent) == 2
+
+
+def test_loose_files_when_the_message_is_doubled_then_gone_once(
+    project: Project, member: Callable[..., User]
+) -> None:
+    named = make_image(project)
+    loose = storage.put(project.id, encode_mask(disc()))
+    for key in (named.pixels_key, loose):
+        os.utime(storage.local_path(key), (0, 0))
+    run_twice(tasks.clear_loose_files, project.pk)
+    assert not storage.local_path(loose).exists()
+    assert storage.read(named.pixels_key)
 
 
 def test_a_chore_that_fails_is_done_at_the_next_sweep_and_ends_no_worker(
