@@ -18,16 +18,15 @@ from annotation import storage
 from annotation.api.binary import PNG, AnyAccept, PngParser, etags, send_bytes
 from annotation.api.persons import person
 from annotation.api.schema import BASIS_HEADERS, LABEL, PNG_BYTES, PROBLEMS, SAVE_PROBLEMS
-from annotation.api.serializers import (
+from annotation.api.serializers.cases import draft_url
+from annotation.api.serializers.general import OpenAssignmentSerializer, ReassignSerializer
+from annotation.api.serializers.reading import (
     AssignmentHeadSerializer,
     AssignmentPatchSerializer,
     DraftBasisSerializer,
-    OpenAssignmentSerializer,
-    ReassignSerializer,
     SavedDraftSerializer,
     SubmitRequestSerializer,
     SubmittedSerializer,
-    draft_url,
 )
 from annotation.errors import DraftMoved, Invalid, StaleDraft
 from annotation.models import Assignment, Draft, Label, LostDraft, User

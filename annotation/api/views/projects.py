@@ -11,14 +11,9 @@ from rest_framework.views import APIView
 
 from annotation.api.persons import person
 from annotation.api.schema import PROBLEMS
-from annotation.api.serializers import (
-    CaseSerializer,
-    ImageSerializer,
-    NextRequestSerializer,
-    OpenAssignmentSerializer,
-    ProjectSerializer,
-    case_body,
-)
+from annotation.api.serializers.cases import CaseSerializer, NextRequestSerializer, case_body
+from annotation.api.serializers.general import OpenAssignmentSerializer, ProjectSerializer
+from annotation.api.serializers.images import ImageSerializer
 from annotation.errors import Invalid
 from annotation.models import Assignment, Image, Project, Split
 from annotation.permissions import Deed, project_for, projects_of

@@ -12,7 +12,7 @@ from rest_framework.throttling import SimpleRateThrottle
 from rest_framework.views import APIView
 
 from annotation.api.schema import PROBLEMS
-from annotation.api.serializers import TokenRequestSerializer, TokenSerializer
+from annotation.api.serializers.general import TokenRequestSerializer, TokenSerializer
 from annotation.models import User
 from annotation.services.tokens import create_token
 
