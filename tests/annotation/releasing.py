@@ -1,0 +1,20 @@
+"""What the tests of releases share: freezing one, and a read image of it."""
+
+from __future__ import annotations
+
+from annotation.models import Image, Project, Release
+from annotation.services.release_freezing import run_release
+from annotation.services.releases import request_release
+
+
+def freeze(project: Project, version: str = "1.0.0") -> Release:
+    release = request_release(project=project, version=version, actor=None)
+    run_release(release_id=release.id)
+    release.refresh_from_db()
+    return release
+
+
+def a_read_image(project: Project) -> Image:
+    image = project.images.filter(references__verdict="redrawn").first()
+    assert image is not None
+    return image

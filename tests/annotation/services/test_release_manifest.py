@@ -1,0 +1,96 @@
+"""The manifest of a release: from what each mask was made, and who drew it."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Callable
+
+import pytest
+
+from annotation import storage
+from annotation.formats.qata import MANIFEST
+from annotation.models import Image, Project, Release, User
+from annotation.selectors.labels import label_of
+from annotation.selectors.released import pseudonym
+from annotation.services.drafts import save_draft
+from annotation.services.leases import lease_next
+from annotation.services.submission import submit
+from mlloop.masks import encode_wire_mask
+from tests.annotation.factories import (
+    Mask,
+    disc,
+    make_image,
+    make_proposals,
+    make_reference,
+    make_round,
+)
+from tests.annotation.releasing import freeze
+
+
+def pick_manual(image: Image, *, judge: User, drawing: Mask | None = None) -> None:
+    """Let `judge` pick the manual mask of an image, as it is or drawn over."""
+    assignment = lease_next(project=image.project, reader=judge)
+    assert assignment is not None
+    label = label_of(image.project, "infection")
+    etag = None
+    if drawing is not None:
+        etag = save_draft(
+            assignment=assignment,
+            reader=judge,
+            label=label,
+            png=encode_wire_mask(drawing),
+            if_match=None,
+            if_none_match="*",
+        ).etag
+    submit(
+        assignment=assignment,
+        reader=judge,
+        client_id=uuid.uuid4(),
+        label=label,
+        decision="accept",
+        draft_etag=etag,
+        candidate=assignment.candidates.get(annotation__isnull=False).id,
+    )
+
+
+@pytest.mark.parametrize(
+    ("drawing", "verdict"),
+    [(None, "picked"), (disc(radius=5), "corrected"), (disc() & False, "no_infection")],
+)
+def test_manifest_when_the_manual_mask_was_the_base_then_says_so_and_who_drew_it(
+    project: Project, member: Callable[..., User], drawing: Mask | None, verdict: str
+) -> None:
+    author, judge = member("reader", name="ann"), member("reader", name="bob")
+    image = make_image(project)
+    make_reference(image, reader=author)
+    make_proposals(make_round(project), image, kind="out_of_fold")
+    pick_manual(image, judge=judge, drawing=drawing)
+    (mask,) = manifest_of(freeze(project))["masks"]
+    assert (mask["verdict"], mask["candidate"], mask["network"]) == (verdict, "manual", None)
+    assert mask["drawn_by"] == pseudonym(project, "reader", author.pk)
+    assert mask["reader"] == pseudonym(project, "reader", judge.pk)
+
+
+def test_manifest_when_the_manual_mask_was_imported_then_its_origin_and_no_drawer(
+    project: Project, member: Callable[..., User]
+) -> None:
+    image = make_image(project)
+    reference = make_reference(image, origin="imported")
+    assert reference.annotations.get().reader is None
+    make_proposals(make_round(project), image, kind="out_of_fold")
+    pick_manual(image, judge=member("reader"), drawing=disc(radius=5))
+    (mask,) = manifest_of(freeze(project))["masks"]
+    assert (mask["candidate"], mask["drawn_by"], mask["origin"]) == ("manual", None, "imported")
+
+
+def test_manifest_when_drawn_without_a_base_then_no_candidate_and_no_other_drawer(
+    filled: Project,
+) -> None:
+    masks = manifest_of(freeze(filled))["masks"]
+    assert {(mask["candidate"], mask["drawn_by"]) for mask in masks} == {("none", None)}
+
+
+def manifest_of(release: Release) -> dict[str, list[dict[str, object]]]:
+    item = release.items.get(path=MANIFEST)
+    return json.loads(storage.read(item.key))
