@@ -406,7 +406,8 @@ def test_two_tabs_when_one_submits_then_the_other_is_told_and_its_mask_is_kept(
     desk.wait(f"window.roundtruth.state().current?.assignment !== '{case['assignment']}'")
     expect(other.page.get_by_role("alert")).to_contain_text(
         "You submitted this case in another tab, without the last stroke drawn here. "
-        "This mask is kept in this browser for 30 days."
+        "The mask stays in this browser for up to 30 days. "
+        "If it reached the server, a curator can get it back for 30 days."
     )
     other.page.reload()
     other.wait_open()

@@ -42,8 +42,9 @@ export function overWords(unsaved: number, isKept: boolean): string {
   const over = "You submitted this case in another tab";
   if (unsaved <= 0) return `${over}. Nothing drawn here enters it any more.`;
   const count = unsaved === 1 ? "the last stroke" : `the last ${unsaved} strokes`;
-  const kept = isKept ? " This mask is kept in this browser for 30 days." : "";
-  return `${over}, without ${count} drawn here.${kept}`;
+  const kept = isKept ? " The mask stays in this browser for up to 30 days." : "";
+  const sent = " If it reached the server, a curator can get it back for 30 days.";
+  return `${over}, without ${count} drawn here.${kept}${sent}`;
 }
 
 export function createRoom(parts: RoomParts): Room {

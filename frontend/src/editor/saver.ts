@@ -32,7 +32,7 @@ export type SaveState = {
 export type SaverParts = {
   readonly assignment: string;
   readonly label: string;
-  readonly client: Pick<Client, "putDraft" | "bytes">;
+  readonly client: Pick<Client, "putDraft" | "draft">;
   readonly encode: (mask: Mask) => Promise<Blob>;
   readonly decode: (bytes: Uint8Array<ArrayBuffer>) => Promise<Mask>;
   readonly mask: Mask;
@@ -89,8 +89,8 @@ export function createSaver(parts: SaverParts, start: Omit<SaveState, "phase" | 
   /** A save whose answer was lost looks like a conflict with ourselves: the mask tells. */
   async function isOwnSave(problem: Problem): Promise<boolean> {
     if (!problem.current_url || state.sent.length === 0) return false;
-    const current = await parts.client.bytes(problem.current_url);
-    return current.ok && state.sent.includes(fingerprint(await parts.decode(current.value)));
+    const current = await parts.client.draft(problem.current_url);
+    return current.ok && state.sent.includes(fingerprint(await parts.decode(current.value.bytes)));
   }
 
   async function failed(problem: Problem): Promise<void> {

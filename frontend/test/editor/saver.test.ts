@@ -35,7 +35,11 @@ function openSaver(answers: (Reply<Saved> | "ok")[], current: Mask | null = null
           const answer = answers.shift() ?? "ok";
           return Promise.resolve(answer === "ok" ? saved(`e${number}`, number) : answer);
         },
-        bytes: () => Promise.resolve({ ok: true, status: 200, value: new Uint8Array(0) }),
+        draft: () => {
+          const basis = { candidate: null, threshold: null };
+          const value = { bytes: new Uint8Array(0), etag: null, basis };
+          return Promise.resolve({ ok: true, status: 200, value });
+        },
       },
       encode: () =>
         broken-- > 0 ? Promise.reject(new Error("worker died")) : Promise.resolve(new Blob()),

@@ -29,7 +29,8 @@ describe("a case that is submitted in one tab while another one has it", () => {
     expect(second.state().save.phase).toBe("lost");
     expect(second.state().save.problem?.detail).toBe(
       "You submitted this case in another tab, without the last 2 strokes drawn here. " +
-        "This mask is kept in this browser for 30 days.",
+        "The mask stays in this browser for up to 30 days. " +
+        "If it reached the server, a curator can get it back for 30 days.",
     );
     const db = await browser.db();
     expect((await readJournal(db, "a", "two", everybody))?.mask.data).toEqual(drawn);
