@@ -31,6 +31,7 @@ class Deed(StrEnum):
     WITHDRAW = "withdraw images"
     MANAGE_PEOPLE = "manage people"
     REASSIGN = "reassign cases"
+    SEE_LOST_MASKS = "see masks that lost a race"
 
 
 ALL = frozenset(Role)
@@ -49,6 +50,7 @@ ROLES: dict[Deed, frozenset[Role]] = {
     Deed.WITHDRAW: frozenset({Role.CURATOR}),
     Deed.MANAGE_PEOPLE: frozenset({Role.CURATOR}),
     Deed.REASSIGN: frozenset({Role.CURATOR}),
+    Deed.SEE_LOST_MASKS: frozenset({Role.CURATOR}),
 }
 
 Person = User | AnonymousUser

@@ -7,7 +7,15 @@ from drf_spectacular.views import SpectacularAPIView
 
 from annotation.api import releases, rounds
 from annotation.api.schema import DocsView
-from annotation.api.views import assignments, candidates, images, projects, tokens, unknown
+from annotation.api.views import (
+    assignments,
+    candidates,
+    images,
+    lost_drafts,
+    projects,
+    tokens,
+    unknown,
+)
 
 app_name = "api"
 _CASE = "assignments/<uuid:assignment_id>/"
@@ -34,9 +42,10 @@ urlpatterns: list[URLPattern] = [
     path(_CASE, assignments.AssignmentView.as_view(), name="assignment"),
     path(f"{_CASE}lease/", assignments.LeaseView.as_view(), name="lease"),
     path(f"{_CASE}draft/", assignments.DraftView.as_view(), name="draft"),
+    path(f"{_CASE}lost-drafts/", lost_drafts.LostDraftsView.as_view(), name="lost-drafts"),
     path(
         f"{_CASE}lost-drafts/<uuid:lost_id>/mask/",
-        assignments.LostDraftView.as_view(),
+        lost_drafts.LostDraftView.as_view(),
         name="lost-draft",
     ),
     path(f"{_CASE}submit/", assignments.SubmitView.as_view(), name="submit"),

@@ -112,5 +112,25 @@ def held_assignment(*, user: User, assignment_id: UUID) -> Assignment:
     return row
 
 
+def case_with_lost_masks(*, user: User, assignment_id: UUID) -> Assignment:
+    """Return an assignment whose lost masks `user` may see: its reader, a curator once it is over.
+
+    To everybody else it does not exist.
+    """
+    rows = Assignment.objects.select_related("project", "image")
+    row = rows.filter(id=assignment_id).first()
+    if row is not None and (
+        (row.reader_id == user.pk and may(user, Deed.READ_CASES, row.project))
+        or (row.state != Assignment.State.OPEN and may_see_lost_masks(user, row.image))
+    ):
+        return row
+    raise NotFound("There is no such case whose masks you can see.")
+
+
+def may_see_lost_masks(user: User, image: Image) -> bool:
+    """Say whether a curator may see others' masks of an image: not while they read it too."""
+    return may(user, Deed.SEE_LOST_MASKS, image.project) and not _has_open(user, image)
+
+
 def _has_open(user: User, image: Image) -> bool:
     return Assignment.objects.filter(image=image, reader=user, state=Assignment.State.OPEN).exists()

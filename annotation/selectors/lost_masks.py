@@ -9,8 +9,11 @@ from django.conf import settings
 from django.db.models import QuerySet
 from django.utils import timezone
 
+from annotation import storage
 from annotation.errors import NotFound
-from annotation.models import Assignment, LostDraft
+from annotation.models import Assignment, Image, LostDraft
+
+AT_MOST = 50
 
 
 def kept_since() -> datetime:
@@ -22,6 +25,14 @@ def lost_masks_of(assignment: Assignment) -> QuerySet[LostDraft]:
     """Return what is kept of one case, newest first."""
     rows = LostDraft.objects.filter(assignment=assignment, created_at__gte=kept_since())
     return rows.order_by("-created_at", "-id")
+
+
+def lost_masks_on(image: Image) -> list[LostDraft]:
+    """Return the newest that are kept of an image's closed cases and that can be fetched still."""
+    rows = LostDraft.objects.filter(assignment__image=image, created_at__gte=kept_since())
+    closed = rows.exclude(assignment__state=Assignment.State.OPEN)
+    newest = closed.select_related("assignment__reader").order_by("-created_at", "-id")
+    return [row for row in newest[:AT_MOST] if not storage.is_erased(row.mask_key)]
 
 
 def lost_mask(*, assignment: Assignment, lost_id: UUID) -> LostDraft:

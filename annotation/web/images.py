@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import cast
 from uuid import UUID
 
+from django.conf import settings
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
@@ -15,7 +16,9 @@ from annotation import storage
 from annotation.errors import NotFound, RoundtruthError
 from annotation.models import Image, Project, User
 from annotation.permissions import Deed, may
+from annotation.selectors.cases import may_see_lost_masks
 from annotation.selectors.images import FILTER_CHOICES, ImageFilter, image_of, image_page
+from annotation.selectors.lost_masks import lost_masks_on
 from annotation.services.withdrawal import erase_image, withdraw_image, withdraw_patient
 from annotation.web.pages import project_page, render_page
 
@@ -37,9 +40,13 @@ def images(request: HttpRequest, project: Project) -> HttpResponse:
 @require_GET
 @project_page(Deed.SEE_IMAGES)
 def image(request: HttpRequest, project: Project, image_id: UUID) -> HttpResponse:
+    found = _image(project, image_id)
+    may_see_lost = may_see_lost_masks(cast("User", request.user), found)
     context = {
-        "image": _image(project, image_id),
+        "image": found,
         "may_withdraw": may(request.user, Deed.WITHDRAW, project),
+        "lost_masks": lost_masks_on(found) if may_see_lost else [],
+        "kept_days": settings.LOST_DRAFT_DAYS,
     }
     return render_page(request, project, "annotation/image.html", active="images", context=context)
 

@@ -46,6 +46,8 @@ API: dict[tuple[str, str], Deed | frozenset[str]] = {
     ("lease", "delete"): OWNER,
     ("draft", "get"): OWNER,
     ("draft", "put"): OWNER,
+    # A curator too, once the case is over: see api/test_lost_drafts.py.
+    ("lost-drafts", "get"): OWNER,
     ("lost-draft", "get"): OWNER,
     ("submit", "post"): OWNER,
     ("reassign", "post"): Deed.REASSIGN,

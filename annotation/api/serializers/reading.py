@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from django.urls import reverse
 from rest_framework import serializers
 
-from annotation.models import Annotation, Assignment, Verdict
+from annotation.models import Annotation, Assignment, LostDraft, Verdict
 
 Json = dict[str, object]
 
@@ -30,6 +31,21 @@ class SavedDraftSerializer(serializers.Serializer[Json]):
     etag = serializers.CharField()
     stroke = serializers.IntegerField()
     lease_expires_at = serializers.DateTimeField()
+
+
+class LostDraftSerializer(serializers.ModelSerializer[LostDraft]):
+    """A mask that lost a race; `saved_at` is its last refusal, from which its days count."""
+
+    saved_at = serializers.DateTimeField(source="created_at", read_only=True)
+    candidate = serializers.UUIDField(source="candidate_id", allow_null=True, read_only=True)
+    mask_url = serializers.SerializerMethodField()
+
+    class Meta:
+        model = LostDraft
+        fields = ["id", "stroke", "saved_at", "candidate", "threshold", "mask_url"]
+
+    def get_mask_url(self, lost: LostDraft) -> str:
+        return reverse("api:lost-draft", args=[lost.assignment_id, lost.id])
 
 
 class AssignmentPatchSerializer(serializers.Serializer[Json]):

@@ -14,8 +14,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from annotation import storage
-from annotation.api.binary import PNG, AnyAccept, PngParser, etags, send_bytes
+from annotation.api.binary import PNG, AnyAccept, PngParser, etags
+from annotation.api.masks import send_mask
 from annotation.api.persons import person
 from annotation.api.schema import BASIS_HEADERS, LABEL, PNG_BYTES, PROBLEMS, SAVE_PROBLEMS
 from annotation.api.serializers.cases import draft_url
@@ -29,13 +29,11 @@ from annotation.api.serializers.reading import (
     SubmittedSerializer,
 )
 from annotation.errors import DraftMoved, Invalid, StaleDraft
-from annotation.models import Assignment, Draft, Label, LostDraft, User
+from annotation.models import Assignment, Label, User
 from annotation.selectors.cases import held_assignment
 from annotation.selectors.labels import label_of
-from annotation.selectors.lost_masks import lost_mask
 from annotation.selectors.worklist import READING_LABEL
 from annotation.services import drafts, leases, reassigning, submission
-from mlloop.masks import decode_mask, encode_wire_mask
 
 
 class AssignmentView(APIView):
@@ -85,7 +83,7 @@ class DraftView(APIView):
     def get(self, request: Request, assignment_id: UUID) -> HttpResponse:
         assignment = leases.open_assignment(assignment_id=assignment_id, reader=person(request))
         draft = drafts.current_draft(assignment=assignment, label=_label(request, assignment))
-        return _send_mask(request, draft)
+        return send_mask(request, draft)
 
     @extend_schema(
         operation_id="save_draft",
@@ -113,22 +111,6 @@ class DraftView(APIView):
         )
         response["ETag"] = f'"{saved.etag}"'
         return response
-
-
-class LostDraftView(APIView):
-    """`assignments/{id}/lost-drafts/{lost}/mask/`: a mask whose save lost a race."""
-
-    content_negotiation_class = AnyAccept
-
-    @extend_schema(
-        operation_id="get_lost_draft",
-        parameters=BASIS_HEADERS,
-        responses={**PNG_BYTES, **PROBLEMS},
-    )
-    def get(self, request: Request, assignment_id: UUID, lost_id: UUID) -> HttpResponse:
-        assignment = leases.open_assignment(assignment_id=assignment_id, reader=person(request))
-        kept = lost_mask(assignment=assignment, lost_id=lost_id)
-        return _send_mask(request, kept)
 
 
 class SubmitView(APIView):
@@ -210,16 +192,3 @@ def _readable(label: Label) -> Label:
     if label.key != READING_LABEL:
         raise Invalid(f"This case is read for {READING_LABEL}, not {label.key}.", field="label")
     return label
-
-
-def _send_mask(request: Request, row: Draft | LostDraft) -> HttpResponse:
-    response = send_bytes(
-        request,
-        encode_wire_mask(decode_mask(storage.read(row.mask_key))),
-        etag=storage.digest_of(row.mask_key),
-        cache="private, no-cache",
-    )
-    # On a 304 too: the same mask may be said to come from another candidate meanwhile.
-    response["X-Candidate"] = str(row.candidate_id or "")
-    response["X-Threshold"] = str(row.threshold or "")
-    return response

@@ -56,6 +56,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/assignments/{assignment_id}/lost-drafts/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description `assignments/{id}/lost-drafts/`: what is kept of one case, newest first. */
+        get: operations["list_lost_drafts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/assignments/{assignment_id}/lost-drafts/{lost_id}/mask/": {
         parameters: {
             query?: never;
@@ -533,6 +550,19 @@ export interface components {
             /** Format: date-time */
             readonly created_at: string;
         };
+        /** @description A mask that lost a race; `saved_at` is its last refusal, from which its days count. */
+        LostDraft: {
+            /** Format: uuid */
+            readonly id: string;
+            stroke?: number;
+            /** Format: date-time */
+            readonly saved_at: string;
+            /** Format: uuid */
+            readonly candidate: string | null;
+            /** @description t8 in 1..255 at which the mask was made from the candidate. */
+            threshold?: number | null;
+            readonly mask_url: string;
+        };
         /** @description An ensemble member's progress. */
         Member: {
             readonly network: string;
@@ -595,6 +625,21 @@ export interface components {
              */
             previous?: string | null;
             results: components["schemas"]["Image"][];
+        };
+        PaginatedLostDraftList: {
+            /** @example 123 */
+            count: number;
+            /**
+             * Format: uri
+             * @example http://api.example.org/accounts/?page=4
+             */
+            next?: string | null;
+            /**
+             * Format: uri
+             * @example http://api.example.org/accounts/?page=2
+             */
+            previous?: string | null;
+            results: components["schemas"]["LostDraft"][];
         };
         PaginatedOpenAssignmentList: {
             /** @example 123 */
@@ -1330,6 +1375,86 @@ export interface operations {
             };
             /** @description A problem document (RFC 9457). */
             428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem document (RFC 9457). */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_lost_drafts: {
+        parameters: {
+            query?: {
+                /** @description A page number within the paginated result set. */
+                page?: number;
+                /** @description Number of results to return per page. */
+                page_size?: number;
+            };
+            header?: never;
+            path: {
+                assignment_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PaginatedLostDraftList"];
+                };
+            };
+            /** @description A problem document (RFC 9457). */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem document (RFC 9457). */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem document (RFC 9457). */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem document (RFC 9457). */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem document (RFC 9457). */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
