@@ -9,10 +9,10 @@ from django.db import transaction
 from django.utils import timezone
 
 from annotation.errors import Conflict, Invalid
-from annotation.models import Assignment, LostDraft, User
+from annotation.models import Assignment, User
 from annotation.permissions import Deed, may
 from annotation.selectors import worklist
-from annotation.services import audit, leases
+from annotation.services import audit, leases, lost_drafts
 
 
 def reassign(*, assignment: Assignment, to: User | None, actor: User) -> Assignment | None:
@@ -35,16 +35,8 @@ def reassign(*, assignment: Assignment, to: User | None, actor: User) -> Assignm
                 code="not_open",
             )
         assignment.refresh_from_db(fields=["note", "is_flagged"])
-        for draft in assignment.drafts.all():
-            LostDraft.objects.create(
-                assignment=assignment,
-                label=draft.label,
-                mask_key=draft.mask_key,
-                etag=draft.etag,
-                stroke=draft.stroke,
-                candidate_id=draft.candidate_id,
-                threshold=draft.threshold,
-            )
+        for draft in assignment.drafts.select_related("label"):
+            lost_drafts.keep_current(assignment=assignment, label=draft.label)
         given = _hand_over(assignment, to) if to is not None else None
         audit.record(
             project=assignment.project,
