@@ -24,6 +24,7 @@ from annotation import outputs
 from annotation.child import Ended, run_child
 from annotation.models import EnsembleMember, Round
 from annotation.selectors import manifests
+from annotation.selectors.gate import gate_of
 from annotation.selectors.labels import label_of
 from annotation.selectors.leaks import find_leaks
 from annotation.selectors.rounds import phase_progress
@@ -140,8 +141,11 @@ def evaluate_round(
             ),
             "leaks": len(find_leaks(round)),
         }
+        gate = gate_of(round, cases)
         seconds = time.monotonic() - began
-        round_results.finish_evaluating(claim, round, cases=cases, metrics=metrics, seconds=seconds)
+        round_results.finish_evaluating(
+            claim, round, cases=cases, metrics=metrics, gate=gate, seconds=seconds
+        )
         # Weights, cards and proposals are in storage; the sealed maps must not lie about.
         shutil.rmtree(work_folder(round), ignore_errors=True)
 

@@ -112,6 +112,7 @@ class Plan:
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     flip_test: bool = False
     initial: Initial = "none"  # or the weights of the same network and fold that serve
+    margin: float = 0.05  # what sealed Dice may lose against the serving round
     augment: Augment = field(default_factory=Augment)
 
     def __post_init__(self) -> None:
@@ -138,6 +139,7 @@ class Plan:
         require(0 < self.positive_share <= 1, "positive_share", "above 0, at most 1.")
         require(0 <= self.ema_decay < 1, "ema_decay", "0 or more, below 1.")
         require(self.weight_decay >= 0, "weight_decay", "it may not be negative.")
+        require(0 <= self.margin < 1, "margin", "0 or more, below 1.")
         require(self.dice_weight >= 0, "dice_weight", "it may not be negative.")
 
     @classmethod

@@ -87,6 +87,7 @@ def _round_facts(one: PlayedRound) -> Facts:
         "changed_pixels": tally.changed_pixels,
         "changed_pixels_without_slider": tally.changed_without_slider,
         "redrawn_contour": tally.redrawn_contour,
+        "gate": row.metrics["gate"]["outcome"],
         "sealed_n": sealed["pooled"]["n"],
         "sealed_dice_per_image": sealed["per_image"]["value"],
         "sealed_dice_pooled": sealed["pooled"]["value"],
@@ -115,6 +116,7 @@ _COLUMNS = (
     ("sealed: per image", "sealed_dice_per_image"),
     ("pooled", "sealed_dice_pooled"),
     ("95 % of pooled", "sealed_ci95_pooled"),
+    ("gate", "gate"),
     ("changed pixels", "changed_pixels"),
     ("seconds", "seconds"),
 )

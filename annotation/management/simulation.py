@@ -1,7 +1,8 @@
 """Play whole rounds with the robot reader, through the same services as people.
 
 Stage I picks are all read; the other images are shared out evenly over the rounds that follow.
-Sealed images are read by hand at the start. The engineer `robot` promotes, with a written reason.
+Sealed images are read by hand at the start. The engineer `robot` promotes every round, with a
+written reason; what the gate said is in the report.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from mlloop.manifest import Plan
 Purpose = Assignment.Purpose
 Say = Callable[[str], None]
 ROBOT = "robot"
-REASON = "Promoted by the robot engineer of a simulation; no statistical gate was applied."
+REASON = "Promoted by the robot engineer of a simulation, whatever the gate said."
 
 
 @dataclass(frozen=True, slots=True)

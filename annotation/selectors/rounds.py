@@ -16,6 +16,7 @@ from annotation import storage
 from annotation.errors import NotFound
 from annotation.models import Annotation, EnsembleMember, Project, Round, Verdict
 from annotation.selectors.decisions import former_round
+from annotation.selectors.gate import may_override
 from annotation.selectors.sealed import shown_metrics
 from mlloop.plan import Plan
 
@@ -240,4 +241,6 @@ def _deeds(round: Round, is_cancelling: bool) -> frozenset[str]:
         return frozenset({"promote", "refuse"})
     if round.state == State.SERVING and former_round(round):
         return frozenset({"rollback"})
+    if may_override(round):
+        return frozenset({"override"})
     return frozenset()

@@ -13,6 +13,7 @@ from django.utils import timezone
 from annotation.errors import Conflict
 from annotation.models import Round, User
 from annotation.selectors.decisions import former_round
+from annotation.selectors.gate import may_override
 from annotation.selectors.leaks import find_leaks
 from annotation.services import audit
 from annotation.services.rounds import State, reason_or_invalid
@@ -21,24 +22,31 @@ logger = logging.getLogger(__name__)
 
 
 def promote_round(*, round: Round, actor: User | None, reason: str) -> Round:
-    """Let a decided round serve and supersede the former one, in one transaction."""
+    """Let a decided round serve and supersede the former one, in one transaction.
+
+    A round that the gate refused may be promoted all the same: the written reason is an override.
+    """
     why = reason_or_invalid(reason)
+    round.refresh_from_db()
+    was = State.REFUSED if may_override(round) else State.AWAITING_DECISION
     if leaks := find_leaks(round):
         raise Conflict(
             f"Round {round.number} leaks in {len(leaks)} place(s), first: {leaks[0].sentence}"
             " It cannot be promoted; refuse it.",
             code="leak",
         )
-    return _serve(round, actor, why, verb="promote_round", was=State.AWAITING_DECISION)
+    return _serve(round, actor, why, verb="promote_round", was=was)
 
 
 def promote_unattended() -> None:
     """Promote what awaits a decision in projects that promote by themselves: demonstrations.
 
-    A round that leaks stays where it is, for a person to refuse.
+    Only one that passed the gate; one that leaks stays where it is, for a person to refuse.
     """
     waiting = Round.objects.filter(
-        state=State.AWAITING_DECISION, project__promotes_itself=True
+        state=State.AWAITING_DECISION,
+        project__promotes_itself=True,
+        metrics__gate__outcome="passed",
     ).select_related("project")
     for round in waiting[:20]:
         try:

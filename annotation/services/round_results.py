@@ -18,7 +18,8 @@ from django.utils import timezone
 
 from annotation import storage
 from annotation.models import EnsembleMember, Project, Proposal, Round
-from annotation.services import claims
+from annotation.selectors.gate import Gate
+from annotation.services import audit, claims
 from annotation.services.claims import Claim
 from annotation.services.rounds import State, settle_cancel
 from mlloop.records import canonical_json
@@ -172,25 +173,38 @@ def finish_evaluating(
     *,
     cases: Sequence[Mapping[str, object]],
     metrics: Mapping[str, object],
+    gate: Gate,
     seconds: float,
 ) -> None:
-    """Store the sealed counts, count the look, and hand the round to an engineer."""
+    """Store the sealed counts, count the look, and refuse the round or hand it to an engineer."""
     document = canonical_json({"schema": 1, "round": round.number, "cases": list(cases)})
     key = storage.put(round.project_id, document)
     now = timezone.now()
     training = sum(member.card.get("seconds", 0.0) for member in round.members.all())
     total = (now - round.started_at).total_seconds() if round.started_at else 0.0
     timed = _with_seconds(round, training=training, evaluating=seconds, total=total)
+    is_refused = gate.outcome == "refused"
+    reason = f"Refused by the gate. {gate.sentence}" if is_refused else ""
     with transaction.atomic():
         claims.release(
             claim,
-            state=State.AWAITING_DECISION,
+            state=State.REFUSED if is_refused else State.AWAITING_DECISION,
+            decided_at=now if is_refused else None,
+            decision_reason=reason,
             evaluation_key=key,
-            metrics={**timed, **metrics},
+            metrics={**timed, **metrics, "gate": gate.as_json()},
             progress={},
             failure="",
             finished_at=now,
         )
+        if is_refused:
+            audit.record(
+                project=round.project,
+                actor=None,
+                verb="refuse_round",
+                target=round.id,
+                facts={"number": round.number, "reason": reason},
+            )
         if cases:
             Project.objects.filter(pk=round.project_id).update(sealed_looks=F("sealed_looks") + 1)
 

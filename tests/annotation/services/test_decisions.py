@@ -147,7 +147,9 @@ def test_refuse_leaves_the_former_round_serving(project: Project) -> None:
 
 
 def test_unattended_promotion_only_where_the_project_asks_for_it(project: Project) -> None:
-    make_round(project, state="awaiting_decision")
+    passed = {"gate": {"outcome": "passed"}}
+    row = make_round(project, state="awaiting_decision")
+    Round.objects.filter(pk=row.pk).update(metrics=passed)
     promote_unattended()
     assert states(project) == ["awaiting_decision"]
     project.promotes_itself = True

@@ -1,0 +1,192 @@
+"""The statistical gate: may a round's proposals replace those that readers see now?
+
+A round passes if, on the sealed set as a whole and in each subgroup of 20 images or more, it is
+not worse than the serving one by more than the plan's margin: the lower end of the 95 % interval of
+the paired difference, by patient, decides. Pooled Dice is compared, or where a subgroup has no
+infection at all, pooled specificity. Subgroups are by group, view, source and infection size.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Literal
+
+from annotation import storage
+from annotation.models import Image, Round
+from annotation.selectors.sealed import MIN_SHOWN
+from mlloop.metrics import Counts, MetricName, paired_bootstrap
+from mlloop.plan import Plan
+
+Outcome = Literal["passed", "refused", "not_measured"]
+SealedCase = Mapping[str, object]
+SMALL_INFECTION = 0.03  # of the image
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One subgroup's paired difference, new less serving."""
+
+    name: str
+    metric: MetricName
+    n: int
+    difference: float
+    ci_low: float
+    ci_high: float
+    holds: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """What the gate said of a round, in a sentence and in figures."""
+
+    outcome: Outcome
+    sentence: str
+    margin: float
+    compared_with: int | None = None
+    checks: tuple[Check, ...] = ()
+
+    def as_json(self) -> dict[str, object]:
+        """Return it as plain JSON values for the round's metrics."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class _Pair:
+    """One sealed image as both rounds segmented it."""
+
+    patient: str
+    new: Counts
+    old: Counts
+    subgroups: tuple[str, ...]
+
+
+def gate_of(round: Round, cases: Sequence[SealedCase]) -> Gate:
+    """Judge a round by its sealed counts against those of the round that serves now."""
+    margin = Plan.from_json(round.plan).margin
+    if len(cases) < MIN_SHOWN:
+        return Gate(
+            "not_measured",
+            f"{len(cases)} sealed images are read; at least {MIN_SHOWN} are needed to judge a"
+            " round. An engineer decides.",
+            margin,
+        )
+    serving = round.project.rounds.filter(state=Round.State.SERVING).first()
+    if serving is None:
+        return Gate("passed", "No round serves yet: there is nothing to be worse than.", margin)
+    pairs = _pairs(cases, _counts_of(serving))
+    if len(pairs) < MIN_SHOWN:
+        return Gate(
+            "not_measured",
+            f"Round {serving.number} was measured on {len(pairs)} of these sealed images; at least"
+            f" {MIN_SHOWN} are needed to compare. An engineer decides.",
+            margin,
+            serving.number,
+        )
+    checks = tuple(_check(name, chosen, margin) for name, chosen in _subgroups(pairs))
+    worse = [check for check in checks if not check.holds]
+    if not worse:
+        return Gate(
+            "passed",
+            f"Not worse than round {serving.number} by more than {margin:g}, overall and in each of"
+            f" {len(checks) - 1} subgroups of {MIN_SHOWN} images or more.",
+            margin,
+            serving.number,
+            checks,
+        )
+    return Gate("refused", _reason(worse, serving, margin), margin, serving.number, checks)
+
+
+def may_override(round: Round) -> bool:
+    """Say whether it was the gate that refused this round, and no later one was promoted since."""
+    outcome = round.metrics.get("gate", {}).get("outcome")
+    if round.state != Round.State.REFUSED or outcome != "refused":
+        return False
+    promoted = (Round.State.SERVING, Round.State.SUPERSEDED)
+    later = round.project.rounds.filter(number__gt=round.number, state__in=promoted)
+    return not later.exists()
+
+
+def _reason(worse: Sequence[Check], serving: Round, margin: float) -> str:
+    said = "; ".join(
+        f"{check.name} ({check.metric}, n = {check.n}): {check.difference:+.3f},"
+        f" at worst {check.ci_low:+.3f}"
+        for check in worse
+    )
+    limit = f"more than the margin of {margin:g}"
+    return f"It may be worse than round {serving.number} by {limit}: {said}."
+
+
+def _check(name: str, pairs: Sequence[_Pair], margin: float) -> Check:
+    is_empty = all(_size(pair.new) == 0 for pair in pairs)
+    metric: MetricName = "specificity" if is_empty else "dice"
+    found = paired_bootstrap(
+        [pair.new for pair in pairs],
+        [pair.old for pair in pairs],
+        [pair.patient for pair in pairs],
+        name=metric,
+        convention="pooled",
+    )
+    return Check(
+        name=name,
+        metric=metric,
+        n=len(pairs),
+        difference=round(found.difference, 4),
+        ci_low=round(found.ci_low, 4),
+        ci_high=round(found.ci_high, 4),
+        holds=found.ci_low >= -margin,
+    )
+
+
+def _subgroups(pairs: Sequence[_Pair]) -> Iterator[tuple[str, list[_Pair]]]:
+    yield "all sealed images", list(pairs)
+    for name in sorted({name for pair in pairs for name in pair.subgroups}):
+        chosen = [pair for pair in pairs if name in pair.subgroups]
+        if MIN_SHOWN <= len(chosen) < len(pairs):
+            yield name, chosen
+
+
+def _pairs(cases: Sequence[SealedCase], old: Mapping[str, Counts]) -> list[_Pair]:
+    images = Image.objects.in_bulk([str(case["image"]) for case in cases])
+    by_id = {str(pk): image for pk, image in images.items()}
+    shared = [case for case in cases if str(case["image"]) in old and str(case["image"]) in by_id]
+    return [
+        _Pair(
+            patient=str(case["patient"]),
+            new=_counts(case),
+            old=old[str(case["image"])],
+            subgroups=_names(by_id[str(case["image"])], _counts(case)),
+        )
+        for case in sorted(shared, key=lambda case: str(case["image"]))
+        # Read anew in between: the two rounds were measured against different references.
+        if _size(_counts(case)) == _size(old[str(case["image"])])
+    ]
+
+
+def _size(found: Counts) -> int:
+    """Return the pixels of the reference."""
+    return found.tp + found.fn
+
+
+def _names(image: Image, found: Counts) -> tuple[str, ...]:
+    share = _size(found) / (image.height * image.width)
+    size = "no" if share == 0 else "small" if share < SMALL_INFECTION else "large"
+    named: tuple[tuple[str, str], ...] = (
+        ("group", str(image.group)),
+        ("view", str(image.view_position)),
+        ("source", str(image.source)),
+        ("infection", size),
+    )
+    return tuple(f"{name} {value}" for name, value in named if value)
+
+
+def _counts_of(serving: Round) -> dict[str, Counts]:
+    if not serving.evaluation_key:
+        return {}
+    document = json.loads(storage.read(serving.evaluation_key))
+    return {case["image"]: _counts(case) for case in document["cases"]}
+
+
+def _counts(case: SealedCase) -> Counts:
+    return Counts(*(int(str(case[name])) for name in ("tp", "fp", "fn", "tn")))

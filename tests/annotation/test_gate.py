@@ -1,0 +1,176 @@
+"""The gate offers a round only where it is not worse than the serving one, nor in a subgroup."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from django.test import Client
+
+from annotation import storage
+from annotation.errors import Conflict, Invalid
+from annotation.models import AuditEvent, Image, Project, Round, User
+from annotation.selectors.gate import Gate, gate_of
+from annotation.services import claims, round_results
+from annotation.services.decisions import promote_round, promote_unattended, refuse_round
+from mlloop.records import canonical_json
+from tests.annotation.factories import make_image, make_patient, make_round
+
+Cases = list[dict[str, object]]
+
+
+@pytest.fixture
+def sealed(project: Project) -> list[Image]:
+    """Thirty infected images and twenty controls, each of a patient of its own."""
+    return [
+        make_image(
+            project,
+            patient=make_patient(project, f"s{i}", split="sealed"),
+            group="covid" if i < 30 else "normal",
+            seed=i,
+        )
+        for i in range(50)
+    ]
+
+
+def counted(images: list[Image], *, overlap: float = 0.8, false: int = 0) -> Cases:
+    """Say how a round segmented them: what share of 1,000 infected pixels, what false ones."""
+    return [
+        {
+            "image": str(image.id),
+            "patient": image.patient.key,
+            "group": image.group,
+            "tp": int(1000 * overlap) if image.group == "covid" else 0,
+            "fn": 1000 - int(1000 * overlap) if image.group == "covid" else 0,
+            "fp": false if image.group == "normal" else 100 + 7 * (i % 5),
+            "tn": 3000,
+        }
+        for i, image in enumerate(images)
+    ]
+
+
+def serving(project: Project, cases: Cases) -> Round:
+    row = make_round(project, number=1, state="serving")
+    document = canonical_json({"schema": 1, "round": 1, "cases": cases})
+    row.evaluation_key = storage.put(project.id, document)
+    row.save()
+    return row
+
+
+def judged(project: Project, cases: Cases) -> Gate:
+    return gate_of(make_round(project, number=2, stage="stage_2", state="evaluating"), cases)
+
+
+def evaluated(project: Project, cases: Cases) -> Round:
+    """End the evaluation of round 2 as the worker does."""
+    row = make_round(project, number=2, stage="stage_2", state="evaluating")
+    claim = round_results.claim_round(row.pk, Round.State.EVALUATING)
+    assert isinstance(claim, claims.Claim)
+    gate = gate_of(row, cases)
+    round_results.finish_evaluating(claim, row, cases=cases, metrics={}, gate=gate, seconds=1.0)
+    row.refresh_from_db()
+    return row
+
+
+def test_a_better_round_passes_overall_and_in_each_subgroup(
+    project: Project, sealed: list[Image]
+) -> None:
+    serving(project, counted(sealed, overlap=0.6))
+    gate = judged(project, counted(sealed, overlap=0.8))
+    assert gate.outcome == "passed"
+    assert {check.name for check in gate.checks} == {
+        "all sealed images",
+        "group covid",
+        "group normal",
+        "infection large",
+        "infection no",
+    }
+    assert all(check.difference >= 0 for check in gate.checks)
+
+
+def test_a_little_worse_within_the_margin_passes(project: Project, sealed: list[Image]) -> None:
+    serving(project, counted(sealed, overlap=0.80))
+    assert judged(project, counted(sealed, overlap=0.78)).outcome == "passed"
+
+
+def test_a_worse_round_is_refused_with_the_reason_and_the_figures(
+    project: Project, sealed: list[Image]
+) -> None:
+    serving(project, counted(sealed, overlap=0.8))
+    row = evaluated(project, counted(sealed, overlap=0.5))
+    assert row.state == "refused"
+    assert "may be worse than round 1 by more than the margin of 0.05" in row.decision_reason
+    assert "all sealed images (dice, n = 50)" in row.decision_reason
+    assert AuditEvent.objects.filter(verb="refuse_round", target=str(row.id)).count() == 1
+
+
+def test_a_subgroup_that_got_worse_refuses_a_round_that_is_better_overall(
+    project: Project, sealed: list[Image]
+) -> None:
+    serving(project, counted(sealed, overlap=0.6))
+    gate = judged(project, counted(sealed, overlap=0.9, false=400))
+    assert gate.outcome == "refused"
+    assert {(check.name, check.metric) for check in gate.checks if not check.holds} == {
+        ("group normal", "specificity"),
+        ("infection no", "specificity"),
+    }
+    assert gate.checks[0].holds
+
+
+def test_too_few_sealed_images_say_so_and_nothing_is_promoted_by_itself(
+    project: Project, sealed: list[Image]
+) -> None:
+    row = evaluated(project, counted(sealed[:19]))
+    assert row.metrics["gate"]["outcome"] == "not_measured"
+    assert "19 sealed images are read; at least 20" in row.metrics["gate"]["sentence"]
+    project.promotes_itself = True
+    project.save()
+    promote_unattended()
+    row.refresh_from_db()
+    assert row.state == "awaiting_decision"
+
+
+def test_an_image_that_was_read_anew_is_not_compared(project: Project, sealed: list[Image]) -> None:
+    former = counted(sealed)
+    for case in former[:5]:
+        case["fn"] = 5000
+    serving(project, former)
+    assert judged(project, counted(sealed)).checks[0].n == 45
+
+
+def test_a_first_round_passes_and_is_promoted_where_the_project_asks(
+    project: Project, sealed: list[Image]
+) -> None:
+    project.promotes_itself = True
+    project.save()
+    row = evaluated(project, counted(sealed))
+    promote_unattended()
+    row.refresh_from_db()
+    assert row.state == "serving"
+
+
+def test_an_engineer_overrides_the_gate_with_a_written_reason(
+    project: Project,
+    sealed: list[Image],
+    member: Callable[..., User],
+    client: Client,
+) -> None:
+    serving(project, counted(sealed, overlap=0.8))
+    row = evaluated(project, counted(sealed, overlap=0.5))
+    with pytest.raises(Invalid, match="Write the reason"):
+        promote_round(round=row, actor=None, reason=" ")
+    client.force_login(member("engineer", name="ann"))
+    page = client.get("/p/pilot/rounds/2/").content.decode()
+    assert "Promote all the same" in page
+    assert "Refused by the gate" in page
+    client.post("/p/pilot/rounds/2/", {"verb": "promote", "reason": "the new films are harder"})
+    row.refresh_from_db()
+    assert (row.state, row.decision_reason) == ("serving", "the new films are harder")
+    assert project.rounds.get(number=1).state == "superseded"
+
+
+def test_a_round_that_a_person_refused_stays_refused(project: Project, sealed: list[Image]) -> None:
+    row = evaluated(project, counted(sealed))
+    refuse_round(round=row, actor=None, reason="wrong plan")
+    with pytest.raises(Conflict, match="cannot be promoted"):
+        promote_round(round=row, actor=None, reason="after all")
