@@ -131,8 +131,11 @@ def test_messages_carry_ids_only(training: Round, sent: Sent) -> None:
 
 
 @pytest.fixture
-def timer() -> list[Callable[[], None]]:
-    """Start a worker's timer and catch what it would call every two seconds."""
+def timer(committed_db: None) -> list[Callable[[], None]]:
+    """Start a worker's timer and catch what it would call every two seconds.
+
+    A sweep gives its connection back, which would end a test's own transaction.
+    """
     callbacks: list[Callable[[], None]] = []
     queues = SimpleNamespace(consume_from={"io": SimpleNamespace(name="io")})
     tasks.start_timer(
