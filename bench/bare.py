@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import segmentation_models_pytorch as smp
 import torch
+import torch.nn.functional as F
 from django.db import connection
 from PIL import Image
 from torch import Tensor, nn
@@ -54,19 +55,26 @@ def query(sql: str, parameters: tuple[Any, ...]) -> list[tuple[object, ...]]:
 
 
 def network(
-    decoder: str, encoder: str, channels: tuple[int, ...], *, device: torch.device
+    decoder: str, encoder: str, channels: tuple[int, ...], *, patch: int, device: torch.device
 ) -> nn.Module:
-    """Build the library's network for three input planes and one mask, channels last."""
+    """Build the library's network for the planes of `in_planes`, channels last."""
     shape = {} if decoder == "linknet" else {"decoder_channels": channels}
     body: nn.Module = FAMILIES[decoder](
         encoder,
         encoder_depth=len(channels),
         encoder_weights=None,
-        in_channels=3,
-        classes=1,
+        in_channels=patch**2 + 2,
+        classes=patch**2,
         **shape,
     )
     return body.to(device).to(memory_format=torch.channels_last)
+
+
+def in_planes(images: Tensor, patch: int) -> Tensor:
+    """Return `(N, patch^2 + 2, H / patch, W / patch)`: two more planes, whatever they hold."""
+    pixels = F.pixel_unshuffle(images, patch)
+    planes = torch.cat([pixels, pixels[:, :1], pixels[:, :1]], dim=1)
+    return planes.contiguous(memory_format=torch.channels_last)
 
 
 class TrainingLoop:
@@ -76,7 +84,7 @@ class TrainingLoop:
         self, body: nn.Module, images: Tensor, targets: Tensor, *, is_bfloat16: bool
     ) -> None:
         self._body = body.train()
-        self._images = images.contiguous(memory_format=torch.channels_last)
+        self._images = images
         self._targets = targets
         self._is_bfloat16 = is_bfloat16
         self._optimiser = torch.optim.AdamW(body.parameters(), lr=1e-3, weight_decay=0.01)
@@ -97,7 +105,7 @@ class TrainingLoop:
 
 @torch.inference_mode()
 def forward(body: nn.Module, images: Tensor, *, is_bfloat16: bool) -> Tensor:
-    """Do one forward pass of a batch `(N, 3, grid, grid)`."""
+    """Do one forward pass of a batch that `in_planes` made."""
     with autocast(images.device, is_bfloat16=is_bfloat16):
         logits: Tensor = body(images)
     return logits

@@ -17,17 +17,17 @@ from bench import bare
 from bench.house import Options
 from bench.material import cases, cohort
 from bench.measure import Bar, Row, alternate, ratio, row, seconds
-from bench.training import device_name, with_planes
+from bench.training import bare_network, device_name
 from mlloop import proposing
 from mlloop.devices import Device, prepare
 from mlloop.events import EventValue
-from mlloop.manifest import Case, MemberRef, NetworkPlan, Plan, ProposeManifest
+from mlloop.manifest import Case, MemberRef, Plan, ProposeManifest
 from mlloop.networks import SegmentationNetwork, build_network, load_member, save_tensors
 from mlloop.presets import preset
 from mlloop.proposing import CHUNK, propose
 
 BAR = Bar(">=", 0.9)
-_IMAGES = 2 * CHUNK
+_IMAGES = 6 * CHUNK  # a round has hundreds: the first read and the last write weigh little
 _numbers = itertools.count()
 
 
@@ -43,7 +43,7 @@ def measure(options: Options) -> list[Row]:
         cases=_cases(cohort(options.folder), plan.folds),
         trained_patients=(),
     )
-    bodies = [_bare_network(network, device) for network in plan.networks]
+    bodies = [bare_network(network, device.torch_device).eval() for network in plan.networks]
     batch = torch.rand(CHUNK, 1, plan.grid, plan.grid)
 
     started = time.perf_counter()
@@ -62,7 +62,7 @@ def measure(options: Options) -> list[Row]:
             )
 
     def passed() -> float:
-        return seconds(lambda: _forward(bodies, with_planes(batch), manifest, device))
+        return seconds(lambda: _forward(bodies, batch, manifest, device))
 
     ours, plain = alternate(proposed, passed)
     name = device_name(device)
@@ -80,20 +80,15 @@ def _forward(
 ) -> None:
     """Do as many forward passes as the manifest needs, the mirrored ones of a flip test too."""
     passes = manifest.k * (_IMAGES // CHUNK) * (2 if manifest.plan.flip_test else 1)
-    for body in bodies:
+    for network, body in zip(manifest.plan.networks, bodies, strict=True):
+        planes = bare.in_planes(batch, network.patch)
         for _ in range(passes):
             logits = bare.forward(
                 body,
-                batch.to(device.torch_device),
+                planes.to(device.torch_device),
                 is_bfloat16=device.precision == "bfloat16",
             )
         logits.sum().item()  # wait for a GPU
-
-
-def _bare_network(network: NetworkPlan, device: Device) -> nn.Module:
-    return bare.network(
-        network.decoder, network.encoder, network.decoder_channels, device=device.torch_device
-    ).eval()
 
 
 def _cases(place: Path, k: int) -> tuple[Case, ...]:

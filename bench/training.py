@@ -8,7 +8,8 @@ from pathlib import Path
 from unittest import mock
 
 import torch
-from torch import Tensor
+import torch.nn.functional as F
+from torch import Tensor, nn
 
 from bench import bare
 from bench.house import Options, machine
@@ -87,9 +88,9 @@ def _step_loops(run: Run, state: TrainingState) -> tuple[Callable[[], float], Ca
     network = run.manifest.network
     device = run.device.torch_device
     loop = bare.TrainingLoop(
-        bare.network(network.decoder, network.encoder, network.decoder_channels, device=device),
-        with_planes(batch[0]).to(device),
-        batch[1].to(device),
+        bare_network(network, device),
+        bare.in_planes(batch[0].to(device), network.patch),
+        F.pixel_unshuffle(batch[1].to(device), network.patch),
         is_bfloat16=run.device.precision == "bfloat16",
     )
     return (
@@ -153,9 +154,15 @@ def _steps(run: Run, state: TrainingState, count: int) -> None:
         state.step = (state.step + 1) % run.plan.steps
 
 
-def with_planes(images: Tensor) -> Tensor:
-    """Return `(N, 3, H, W)`: any three planes cost a bare network the same."""
-    return images.expand(-1, 3, -1, -1).contiguous(memory_format=torch.channels_last)
+def bare_network(network: NetworkPlan, device: torch.device) -> nn.Module:
+    """Build what the library alone would for this network of a plan."""
+    return bare.network(
+        network.decoder,
+        network.encoder,
+        network.decoder_channels,
+        patch=network.patch,
+        device=device,
+    )
 
 
 def _silent(event: str, /, **values: EventValue) -> None:
