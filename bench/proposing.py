@@ -22,9 +22,10 @@ from mlloop import proposing
 from mlloop.devices import Device, prepare
 from mlloop.events import EventValue
 from mlloop.manifest import Case, MemberRef, Plan, ProposeManifest
-from mlloop.networks import SegmentationNetwork, build_network, load_member, save_tensors
+from mlloop.networks import SegmentationNetwork, build_network, load_member
 from mlloop.presets import preset
 from mlloop.proposing import CHUNK, propose
+from mlloop.weights import save_tensors
 
 BAR = Bar(">=", 0.9)
 _IMAGES = 6 * CHUNK  # a round has hundreds: the first read and the last write weigh little

@@ -1,4 +1,4 @@
-"""`python -m mlloop train|propose|evaluate --manifest M.json --out DIR`: the child process.
+"""`python -m mlloop VERB ...`: the child process of the loop, and tools for people at a shell.
 
 Speaks JSON lines on standard output and keeps its log on standard error. Exit codes: 0 finished,
 1 refused with an error event, 2 usage, 143 stopped by SIGTERM with everything saved.
@@ -11,9 +11,12 @@ import logging
 import signal
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeAlias
 
-from mlloop.devices import DeviceChoice, prepare
+from mlloop.converting import convert_weights
+from mlloop.devices import prepare
 from mlloop.errors import LearningError, Stopped
 from mlloop.evaluation import evaluate
 from mlloop.events import emit_line
@@ -24,6 +27,8 @@ from mlloop.training import train_member
 
 _SIGTERM_EXIT = 128 + signal.SIGTERM
 _log = logging.getLogger("mlloop")
+_Run = Callable[[argparse.Namespace, Stop], None]
+_Verbs: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -33,7 +38,7 @@ def main(argv: list[str] | None = None) -> int:
     signal.signal(signal.SIGTERM, lambda _signal, _frame: asked.set())
     options = _parser().parse_args(argv)
     try:
-        _run(options.verb, options.manifest, options.out, options.device, asked.is_set)
+        options.run(options, asked.is_set)
     except Stopped as stopped:
         emit_line("stopped", message=stopped.sentence)
         return _SIGTERM_EXIT
@@ -49,20 +54,31 @@ def main(argv: list[str] | None = None) -> int:
     return 0
 
 
-def _run(verb: str, manifest: Path, out: Path, choice: DeviceChoice, stop: Stop) -> None:
-    out.mkdir(parents=True, exist_ok=True)
-    if verb == "train":
-        train = read_train(manifest)
-        device = prepare(train.plan, choice=choice)
-        train_member(train, out, device=device, emit=emit_line, stop=stop)
-    elif verb == "propose":
-        proposing = read_propose(manifest)
-        device = prepare(proposing.plan, choice=choice)
-        propose(proposing, out, device=device, emit=emit_line, stop=stop)
-    else:
-        sealed = read_evaluate(manifest)
-        device = prepare(sealed.plan, choice=choice)
-        evaluate(sealed, out, device=device, emit=emit_line, stop=stop)
+def _train(options: argparse.Namespace, stop: Stop) -> None:
+    manifest = read_train(options.manifest)
+    device = prepare(manifest.plan, choice=options.device)
+    train_member(manifest, _made(options.out), device=device, emit=emit_line, stop=stop)
+
+
+def _propose(options: argparse.Namespace, stop: Stop) -> None:
+    manifest = read_propose(options.manifest)
+    device = prepare(manifest.plan, choice=options.device)
+    propose(manifest, _made(options.out), device=device, emit=emit_line, stop=stop)
+
+
+def _evaluate(options: argparse.Namespace, stop: Stop) -> None:
+    manifest = read_evaluate(options.manifest)
+    device = prepare(manifest.plan, choice=options.device)
+    evaluate(manifest, _made(options.out), device=device, emit=emit_line, stop=stop)
+
+
+def _convert(options: argparse.Namespace, _stop: Stop) -> None:
+    convert_weights(options.source, options.target, encoder=options.encoder, emit=emit_line)
+
+
+def _made(folder: Path) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
 
 
 def _refuse(code: str, sentence: str) -> int:
@@ -72,11 +88,30 @@ def _refuse(code: str, sentence: str) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m mlloop", description=__doc__.splitlines()[0])
-    parser.add_argument("verb", choices=("train", "propose", "evaluate"))
-    parser.add_argument("--manifest", type=Path, required=True, help="what to do, as JSON")
-    parser.add_argument("--out", type=Path, required=True, help="the folder for the results")
-    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    verbs = parser.add_subparsers(metavar="VERB", required=True)
+    _add_job(verbs, "train", _train, "train one member of a round")
+    _add_job(verbs, "propose", _propose, "propose masks with trained members")
+    _add_job(verbs, "evaluate", _evaluate, "measure members on sealed cases")
+    _add_convert(verbs)
     return parser
+
+
+def _add_job(verbs: _Verbs, name: str, run: _Run, text: str) -> None:
+    """Add a verb that takes a manifest, as the web side writes it."""
+    verb = verbs.add_parser(name, help=text, description=text.capitalize() + ".")
+    verb.add_argument("--manifest", type=Path, required=True, help="what to do, as JSON")
+    verb.add_argument("--out", type=Path, required=True, help="the folder for the results")
+    verb.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    verb.set_defaults(run=run)
+
+
+def _add_convert(verbs: _Verbs) -> None:
+    text = "turn a .pth checkpoint into initial weights for an encoder"
+    verb = verbs.add_parser("convert-weights", help=text, description=f"{text.capitalize()}.")
+    verb.add_argument("source", type=Path, help="a checkpoint of torch.save; nothing in it is run")
+    verb.add_argument("target", type=Path, help="the .safetensors file to write")
+    verb.add_argument("--encoder", required=True, help="its name in the plan, e.g. densenet121")
+    verb.set_defaults(run=_convert)
 
 
 if __name__ == "__main__":

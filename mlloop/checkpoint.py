@@ -15,8 +15,9 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor
 
-from mlloop.networks import SegmentationNetwork, load_tensors, save_tensors
+from mlloop.networks import SegmentationNetwork
 from mlloop.records import FieldError, from_plain, read_json, write_json
+from mlloop.weights import load_tensors, save_tensors
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,9 @@ from typing import Literal, Self
 
 from mlloop.records import FieldError, canonical_json, digest, from_plain
 
-Decoder = Literal["unet", "unetplusplus", "linknet", "manet"]
+Decoder = Literal["unet", "unetplusplus", "linknet", "manet", "dla"]
 Initial = Literal["none", "previous"]
+COORDINATES = 2  # input channels that say where a pixel lies
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 
 
@@ -30,7 +31,10 @@ def require(ok: bool, where: str, reason: str, error: type[FieldError] = PlanErr
 
 @dataclass(frozen=True, slots=True)
 class NetworkPlan:
-    """One network of the ensemble. `encoder_weights` is a safetensors file, never a download.
+    """One network of the ensemble.
+
+    `encoder_weights` is nothing, `imagenet` (fetched from the hub) or `file:PATH`, a safetensors
+    file on the worker. A frozen encoder keeps weights and batch statistics as they were.
 
     With `patch` 2 the network works on a quarter of the places, each with four pixels as channels:
     a fourth of the arithmetic, and still one probability a pixel.
@@ -42,6 +46,7 @@ class NetworkPlan:
     decoder_channels: tuple[int, ...]
     encoder_weights: str | None = None
     patch: int = 1
+    encoder_frozen: bool = False
 
     def __post_init__(self) -> None:
         require(bool(NAME.fullmatch(self.key)), "key", "letters, digits, - and _ only.")
@@ -50,11 +55,17 @@ class NetworkPlan:
         require(3 <= len(channels) <= 5, "decoder_channels", "3 to 5 stages are needed.")
         require(min(channels) >= 1, "decoder_channels", "every stage needs a channel.")
         require(1 <= self.patch <= 4, "patch", "a patch is 1 to 4 pixels wide.")
+        weights = self.encoder_weights
         require(
-            self.encoder_weights != "imagenet",
+            weights in (None, "imagenet") or str(weights).endswith(".safetensors"),
             "encoder_weights",
-            "nothing is downloaded here. Put the encoder's weights into a .safetensors file"
-            " and give its path.",
+            "null, imagenet or file:PATH of a .safetensors file is needed. `python -m mlloop"
+            " convert-weights` makes one from a .pth checkpoint.",
+        )
+        require(
+            weights is not None or not self.encoder_frozen,
+            "encoder_frozen",
+            "a frozen encoder never learns, so it needs encoder_weights.",
         )
 
     @property

@@ -33,8 +33,9 @@ from mlloop.losses import segmentation_loss
 from mlloop.manifest import Case, Plan, TrainManifest
 from mlloop.masks import quantise
 from mlloop.metrics import Counts, counts, dice, pooled
-from mlloop.networks import build_network, load_trained, predict
+from mlloop.networks import build_network, predict, untrained_network
 from mlloop.schedule import epoch_ends, learning_rate, member_seed
+from mlloop.weights import load_trained
 
 Stop = Callable[[], bool]
 
@@ -112,8 +113,10 @@ def _prepare(manifest: TrainManifest, out: Path, device: Device, emit: Emit) -> 
 
 def _fresh_state(run: Run) -> TrainingState:
     torch.manual_seed(run.seed)
-    network = build_network(run.manifest.network)
-    if parent := run.manifest.parent:
+    if (parent := run.manifest.parent) is None:
+        network = build_network(run.manifest.network)
+    else:
+        network = untrained_network(run.manifest.network)
         name = f"the parent of {run.manifest.network.key}, fold {run.manifest.fold}"
         tensors = load_trained(Path(parent.weights_path), parent.weights_sha256, name)
         network.load_state_dict(tensors)

@@ -130,13 +130,33 @@ def test_plan_when_a_field_is_wrong_names_it_and_says_why(
     assert words in refused.value.reason
 
 
-def test_plan_when_imagenet_weights_are_asked_for_says_how_to_supply_a_file() -> None:
-    data = preset("tiny").to_json()
+def network_json(**changes: object) -> dict[str, object]:
     network = {"key": "u", "decoder": "unet", "encoder": "resnet18", "decoder_channels": [8, 8, 8]}
-    data["networks"] = [network | {"encoder_weights": "imagenet"}]
-    with pytest.raises(PlanError, match=r"\.safetensors") as refused:
-        Plan.from_json(data)
-    assert refused.value.field == "networks[0].encoder_weights"
+    return preset("tiny").to_json() | {"networks": [network | changes]}
+
+
+@pytest.mark.parametrize("weights", [None, "imagenet", "file:/a/b.safetensors", "b.safetensors"])
+def test_plan_when_initial_weights_are_named_takes_each_kind(weights: str | None) -> None:
+    assert Plan.from_json(network_json(encoder_weights=weights)).networks[0].encoder_weights == (
+        weights
+    )
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "words"),
+    [
+        ("encoder_weights", "chexnet.pth", "convert-weights"),
+        ("encoder_weights", "", r"\.safetensors"),
+        ("encoder_frozen", True, "needs encoder_weights"),
+        ("decoder", "dlaseg", "dla"),
+    ],
+)
+def test_plan_when_a_network_cannot_be_had_names_the_field_and_what_to_do(
+    field: str, value: object, words: str
+) -> None:
+    with pytest.raises(PlanError, match=words) as refused:
+        Plan.from_json(network_json(**{field: value}))
+    assert refused.value.field == f"networks[0].{field}"
 
 
 @pytest.mark.parametrize("image", ["", "../x", "a/b", ".", "a b", "é"])

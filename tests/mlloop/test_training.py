@@ -15,8 +15,8 @@ import torch
 from mlloop.dataset import CaseReader
 from mlloop.devices import prepare
 from mlloop.errors import LearningError, Stopped
-from mlloop.manifest import Case, NetworkPlan, Parent, TrainManifest
-from mlloop.networks import build_network, load_member, predict
+from mlloop.manifest import Case, Parent, TrainManifest
+from mlloop.networks import load_member, predict
 from mlloop.schedule import epoch_ends, learning_rate
 from tests.mlloop.conftest import STILL, card, member, small_plan, train, training
 
@@ -170,37 +170,6 @@ def test_training_when_no_patient_is_positive_says_so_before_anything_is_written
     with pytest.raises(LearningError, match="infection mask"):
         train(training(small_plan(), cases), tmp_path / "m")
     assert not (tmp_path / "m").exists()
-
-
-@pytest.mark.parametrize("patch", [1, 2, 4])
-@pytest.mark.parametrize("decoder", ["unet", "unetplusplus", "linknet", "manet"])
-def test_network_when_built_gives_logits_of_the_size_of_the_image(decoder: str, patch: int) -> None:
-    plan = NetworkPlan("n", decoder, "resnet18", (32, 16, 8), patch=patch)  # type: ignore[arg-type]
-    network = build_network(plan).eval()
-    with torch.inference_mode():
-        assert network(torch.zeros(2, 1, 32, 32)).shape == (2, 1, 32, 32)
-
-
-def test_network_when_the_encoder_is_unknown_is_refused_with_a_sentence() -> None:
-    plan = NetworkPlan("odd", "unet", "no-such-encoder", (8, 8, 8))
-    with pytest.raises(LearningError, match="odd cannot be built"):
-        build_network(plan)
-
-
-def test_encoder_weights_when_the_file_is_there_are_used(tmp_path: Path) -> None:
-    plan = small_plan().networks[0]
-    torch.manual_seed(1)
-    source = build_network(plan)
-    path = tmp_path / "encoder.safetensors"
-    encoder = source.body.get_submodule("encoder")
-    safetensors.torch.save_file(
-        {k: v.contiguous() for k, v in encoder.state_dict().items()}, str(path)
-    )
-    loaded = build_network(dataclasses.replace(plan, encoder_weights=str(path)))
-    for name, value in loaded.body.get_submodule("encoder").state_dict().items():
-        torch.testing.assert_close(value, encoder.state_dict()[name])
-    with pytest.raises(LearningError, match="Nothing is downloaded"):
-        build_network(dataclasses.replace(plan, encoder_weights=str(tmp_path / "no.safetensors")))
 
 
 def test_member_when_its_weights_were_changed_is_refused(
