@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +18,8 @@ Convention = Literal["per_image", "pooled"]
 MetricName = Literal[
     "dice", "iou", "sensitivity", "specificity", "precision", "accuracy", "f1", "f2"
 ]
+CONVENTIONS: tuple[Convention, ...] = get_args(Convention)
+METRICS: tuple[MetricName, ...] = get_args(MetricName)
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 
@@ -133,6 +135,17 @@ def estimate(
     n = len(many) if convention == "pooled" else int(sums[:, 1].sum())
     value = float(reduce(sums.sum(axis=0, keepdims=True))[0])
     return Estimate(name, convention, value, n, n_both_empty, low, high)
+
+
+def every_estimate(
+    many: Sequence[Counts], patients: Sequence[str], *, n_boot: int = 1000, seed: int = 0
+) -> tuple[Estimate, ...]:
+    """Measure everything there is, each pooled (the paper's way) and per image."""
+    return tuple(
+        estimate(many, patients, name=name, convention=convention, n_boot=n_boot, seed=seed)
+        for name in METRICS
+        for convention in CONVENTIONS
+    )
 
 
 def bootstrap_ci(

@@ -19,11 +19,13 @@ from sklearn.metrics import (
 )
 
 from mlloop.metrics import (
+    METRICS,
     Counts,
     bootstrap_ci,
     counts,
     dice,
     estimate,
+    every_estimate,
     iou,
     is_both_empty,
     metric,
@@ -44,6 +46,13 @@ REFERENCES = {
     "f2": lambda truth, pred, zero_division: fbeta_score(
         truth, pred, beta=2, zero_division=zero_division
     ),
+}
+EVERY_REFERENCE = {
+    name: lambda truth, pred, own=own: own(truth, pred, zero_division=0.0)
+    for name, own in REFERENCES.items()
+} | {
+    "accuracy": accuracy_score,
+    "specificity": lambda truth, pred: recall_score(~truth, ~pred, zero_division=0.0),
 }
 
 
@@ -66,6 +75,37 @@ def test_metric_when_compared_with_scikit_learn_then_it_is_equal(name):
             assert value == pytest.approx(reference, abs=1e-12)
         else:
             assert math.isnan(value)
+
+
+@pytest.mark.parametrize("name", METRICS)
+def test_estimate_when_pooled_or_per_image_then_it_is_scikit_learns_figure(name):
+    reference = EVERY_REFERENCE[name]
+    pairs = [(pred.ravel(), truth.ravel()) for pred, truth in masks_with_empties()]
+    many = [counts(pred, truth) for pred, truth in pairs]
+    patients = [str(number) for number in range(len(many))]
+    preds, truths = (np.concatenate(side) for side in zip(*pairs, strict=True))
+    pooled_figure = estimate(many, patients, name=name, convention="pooled", n_boot=0)
+    assert pooled_figure.value == pytest.approx(reference(truths, preds), abs=1e-12)
+    assert (pooled_figure.n, pooled_figure.n_both_empty) == (16, 1)
+    defined = [
+        (pred, truth)
+        for pred, truth in pairs
+        if (name == "accuracy")
+        or (name == "specificity" and not truth.all())
+        or (name not in {"accuracy", "specificity"} and (pred.any() or truth.any()))
+    ]
+    per_image = estimate(many, patients, name=name, convention="per_image", n_boot=0)
+    mean = np.mean([reference(truth, pred) for pred, truth in defined])
+    assert (per_image.value, per_image.n) == (pytest.approx(mean, abs=1e-12), len(defined))
+
+
+def test_every_estimate_when_asked_then_each_measure_comes_once_in_both_conventions():
+    many, patients = random_study(12)
+    found = every_estimate(many, patients, n_boot=10, seed=3)
+    assert [(one.name, one.convention) for one in found] == [
+        (name, convention) for name in METRICS for convention in ("per_image", "pooled")
+    ]
+    assert found[0] == estimate(many, patients, n_boot=10, seed=3)
 
 
 def test_accuracy_and_specificity_when_compared_with_scikit_learn_then_they_are_equal():
