@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import itertools
 import statistics
 import time
@@ -40,8 +39,8 @@ def measure(options: Options) -> list[Row]:
         round=1,
         plan=plan,
         k=plan.folds,
-        members=_members(plan, options.folder),
-        cases=_cases(cohort(options.folder), plan.folds),
+        members=untrained_members(plan, options.folder),
+        cases=unread_cases(cohort(options.folder), k=plan.folds, n=_IMAGES),
         trained_patients=(),
     )
     bodies = [bare_network(network, device.torch_device).eval() for network in plan.networks]
@@ -92,23 +91,22 @@ def _forward(
         logits.sum().item()  # wait for a GPU
 
 
-def _cases(place: Path, k: int) -> tuple[Case, ...]:
-    """Return as many cases as are measured; a film that comes again is decoded again."""
+def unread_cases(place: Path, *, k: int, n: int) -> tuple[Case, ...]:
+    """Return `n` cases; a film that comes again is decoded again."""
     again = itertools.cycle(cases(place, k=k))
     return tuple(
-        replace(case, image=f"film-{n}", mask_path=None)
-        for n, case in enumerate(itertools.islice(again, _IMAGES))
+        replace(case, image=f"film-{i}", mask_path=None)
+        for i, case in enumerate(itertools.islice(again, n))
     )
 
 
-def _members(plan: Plan, folder: Path) -> tuple[MemberRef, ...]:
+def untrained_members(plan: Plan, folder: Path) -> tuple[MemberRef, ...]:
     """Write fresh networks as trained ones: the time does not depend on what they learned."""
     found = []
     for network in plan.networks:
         for fold in range(plan.folds):
             path = folder / f"{network.key}-{fold}.safetensors"
-            save_tensors(path, build_network(network).state_dict())
-            digest = hashlib.sha256(path.read_bytes()).hexdigest()
+            digest = save_tensors(path, build_network(network).state_dict())
             found.append(MemberRef(network.key, fold, str(path), str(path), digest))
     return tuple(found)
 

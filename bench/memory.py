@@ -1,0 +1,60 @@
+"""The memory of a proposing child against the number of its images: it must not grow with it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+from bench.house import Options, machine
+from bench.material import cohort
+from bench.measure import Bar, Row, row
+from bench.proposing import unread_cases, untrained_members
+from mlloop.manifest import ProposeManifest, write_manifest
+from mlloop.presets import preset
+
+BAR = Bar("<=", 1.2)
+_FEW, _MANY = 64, 512
+
+
+def measure(options: Options) -> list[Row]:
+    """Let a child propose on few images and another on eight times as many."""
+    few, many = (_peak_mebibytes(n, options) for n in (_FEW, _MANY))
+    return [
+        row("proposing.memory_ratio", many / few, f"x, {_MANY} images to {_FEW}",
+            bar=BAR, device=machine()),
+        row("proposing.memory_mib", many, f"MiB at {_MANY} images", device=machine()),
+    ]  # fmt: skip
+
+
+def _peak_mebibytes(n: int, options: Options) -> float:
+    plan = preset("cpu")
+    plan = replace(plan, networks=plan.networks[:1], folds=2, flip_test=False)
+    manifest = ProposeManifest(
+        round=1,
+        plan=plan,
+        k=plan.folds,
+        members=untrained_members(plan, options.folder),
+        cases=unread_cases(cohort(options.folder), k=plan.folds, n=n),
+        trained_patients=(),
+    )
+    place = options.folder / f"memory-{n}"
+    path = place / "manifest.json"
+    place.mkdir()
+    write_manifest(path, manifest)
+    return _run(path, place / "out") / 1024
+
+
+def _run(manifest: Path, out: Path) -> int:
+    """Run a child to its end and return its peak resident memory in KiB."""
+    command = [sys.executable, "-m", "mlloop", "propose", "--device", "cpu"]
+    child = subprocess.Popen(
+        [*command, "--manifest", str(manifest), "--out", str(out)], stdout=subprocess.DEVNULL
+    )
+    _, status, usage = os.wait4(child.pid, 0)
+    child.returncode = os.waitstatus_to_exitcode(status)
+    if child.returncode:
+        raise RuntimeError(f"the proposing child ended with {child.returncode}")
+    return usage.ru_maxrss
