@@ -5,7 +5,6 @@ from __future__ import annotations
 import statistics
 from collections.abc import Callable
 from pathlib import Path
-from unittest import mock
 
 import torch
 import torch.nn.functional as F
@@ -15,23 +14,22 @@ from bench import bare
 from bench.house import Options, machine
 from bench.material import cases, cohort
 from bench.measure import Bar, Row, alternate, ratio, row, seconds
-from mlloop import training
 from mlloop.checkpoint import TrainingState
 from mlloop.dataset import CaseReader, batch_cases, split_cases, training_batch
 from mlloop.devices import Device, prepare
 from mlloop.events import EventValue
+from mlloop.loading import Batch
 from mlloop.manifest import NetworkPlan, TrainManifest
 from mlloop.networks import build_network
 from mlloop.presets import preset
 from mlloop.schedule import member_seed
-from mlloop.training import Run, train_step
+from mlloop.steps import train_step
+from mlloop.training import Run, batch_loader
 
 STEP_BAR = Bar("<=", 1.1)
 EPOCH_BAR = Bar(">=", 0.85)
 _STEPS = 4  # in one turn
 _FOLD, _K = 0, 3
-
-Batch = tuple[Tensor, Tensor]
 
 
 def measure(options: Options) -> list[Row]:
@@ -141,17 +139,24 @@ def _batch(run: Run) -> Batch:
 def _steps_on(run: Run, state: TrainingState, batch: Batch, count: int = _STEPS) -> float:
     """Time training steps that are handed `batch` instead of loading one."""
 
-    def ready(*_: object) -> Batch:
-        return batch
+    def steps() -> None:
+        for _ in range(count):
+            _step(run, state, batch)
 
-    with mock.patch.object(training, "training_batch", ready):
-        return seconds(lambda: _steps(run, state, count))
+    return seconds(steps)
 
 
 def _steps(run: Run, state: TrainingState, count: int) -> None:
-    for _ in range(count):
-        train_step(run, state)
-        state.step = (state.step + 1) % run.plan.steps
+    """Do `count` steps, with batches that are loaded as a member loads them."""
+    state.step = 0
+    with batch_loader(run, state.step) as loader:
+        for _ in range(count):
+            _step(run, state, loader.next())
+
+
+def _step(run: Run, state: TrainingState, batch: Batch) -> None:
+    train_step(state, batch, run.plan, run.device, run.emit)
+    state.step = (state.step + 1) % run.plan.steps
 
 
 def bare_network(network: NetworkPlan, device: torch.device) -> nn.Module:

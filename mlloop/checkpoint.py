@@ -26,7 +26,7 @@ class EpochRecord:
 
     epoch: int
     step: int
-    loss: float
+    loss: float | None
     inner_dice: float | None
 
 
@@ -43,6 +43,9 @@ class TrainingState:
     best: dict[str, Tensor] = field(default_factory=dict)
     best_step: int = 0
     best_dice: float = 0.0
+    parts: int = 1  # that a batch is cut into, since memory ran out
+    left_out: int = 0  # steps without a finite loss and gradient
+    in_a_row: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +84,8 @@ class Card:
     parent_patients: tuple[str, ...] = ()
     weights_sha256: str = ""
     versions: Versions = field(default_factory=Versions)
+    parts: int = 1
+    left_out: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +97,9 @@ class _SavedState:
     best_dice: float
     loaded_patients: tuple[str, ...]
     tensors: str
+    parts: int = 1
+    left_out: int = 0
+    in_a_row: int = 0
 
 
 def save_state(state: TrainingState, folder: Path, loaded_patients: set[str]) -> None:
@@ -106,6 +114,9 @@ def save_state(state: TrainingState, folder: Path, loaded_patients: set[str]) ->
         best_dice=state.best_dice,
         loaded_patients=tuple(sorted(loaded_patients)),
         tensors=name,
+        parts=state.parts,
+        left_out=state.left_out,
+        in_a_row=state.in_a_row,
     )
     write_json(folder / "state.json", saved)
     for old in folder.glob("step-*.safetensors"):
@@ -131,6 +142,9 @@ def restore(fresh: TrainingState, folder: Path, loaded_patients: set[str]) -> Tr
         best=_part(tensors, "best."),
         best_step=saved.best_step,
         best_dice=saved.best_dice,
+        parts=saved.parts,
+        left_out=saved.left_out,
+        in_a_row=saved.in_a_row,
     )
 
 

@@ -10,6 +10,7 @@ import contextlib
 import functools
 import hashlib
 import math
+import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -42,13 +43,17 @@ def _digest(*parts: object) -> bytes:
 
 @dataclass(slots=True)
 class CaseReader:
-    """Reads cases at the grid, keeps them up to a cap, and remembers the patients it read."""
+    """Reads cases at the grid, keeps them up to a cap, and remembers the patients it read.
+
+    Several threads may read at once.
+    """
 
     grid: int
     cache_bytes: int = CACHE_BYTES
     loaded_patients: set[str] = field(default_factory=set)
     _kept: dict[str, FloatArray] = field(default_factory=dict)
     _used: int = 0
+    _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def image(self, case: Case) -> FloatArray:
         """Return the network input `(grid, grid) float32`, or raise LearningError."""
@@ -65,10 +70,11 @@ class CaseReader:
         if key in self._kept:
             return self._kept[key]
         values = _read_file(case, kind, self.grid)
-        self.loaded_patients.add(case.patient)
-        if self._used + values.nbytes <= self.cache_bytes:
-            self._kept[key] = values
-            self._used += values.nbytes
+        with self._lock:
+            self.loaded_patients.add(case.patient)
+            if key not in self._kept and self._used + values.nbytes <= self.cache_bytes:
+                self._kept[key] = values
+                self._used += values.nbytes
         return values
 
 
@@ -153,8 +159,23 @@ def batch_cases(split: Split, plan: Plan, seed: int, step: int) -> list[Case]:
     well = plan.batch_size - sick
     return [
         *_stretch(split.positives, sick, seed, step, "sick"),
-        *_stretch(split.negatives, well, seed, step, "well"),
+        *_controls(split.negatives, well, seed, step, is_balanced=plan.balance_groups),
     ]
+
+
+def _controls(
+    pool: Sequence[Case], count: int, seed: int, step: int, *, is_balanced: bool
+) -> list[Case]:
+    groups = sorted({case.group for case in pool})
+    if not is_balanced or len(groups) < 2:
+        return _stretch(pool, count, seed, step, "well")
+    pools = {group: [case for case in pool if case.group == group] for group in groups}
+    chosen = []
+    # Places are dealt to the groups in turn, over the ends of batches.
+    for place in range(step * count, (step + 1) * count):
+        turn, group = place // len(groups), groups[place % len(groups)]
+        chosen += _stretch(pools[group], 1, seed, turn, f"well/{group}")
+    return chosen
 
 
 def _stretch(pool: Sequence[Case], count: int, seed: int, step: int, name: str) -> list[Case]:
@@ -166,7 +187,7 @@ def _stretch(pool: Sequence[Case], count: int, seed: int, step: int, name: str) 
     return chosen
 
 
-@functools.lru_cache(maxsize=4)
+@functools.lru_cache(maxsize=8)
 def _order(seed: int, name: str, turn: int, count: int) -> tuple[int, ...]:
     return tuple(seeded(seed, "order", name, turn).permutation(count).tolist())
 
@@ -180,8 +201,9 @@ def training_batch(
     draws = [draw_change(augment, seeded(seed, step, case.image), reader.grid) for case in cases]
     matrices = torch.from_numpy(np.stack([draw.matrix for draw in draws]))
     field_ = F.affine_grid(matrices, list(images.shape), align_corners=False)
-    images = F.grid_sample(images, field_, align_corners=False)
-    targets = F.grid_sample(targets, field_, align_corners=False)
+    fill = {"black": "zeros", "nearest": "border"}[augment.fill]
+    images = F.grid_sample(images, field_, padding_mode=fill, align_corners=False)
+    targets = F.grid_sample(targets, field_, padding_mode=fill, align_corners=False)
     for i, draw in enumerate(draws):
         exposed = images[i].clamp(1e-4, 1) ** draw.gamma
         mean = exposed.mean()
@@ -199,7 +221,7 @@ class Change(NamedTuple):
 
 
 def draw_change(augment: Augment, rng: np.random.Generator, grid: int) -> Change:
-    """Draw a rotation, zoom, shift and exposure within the limits of `augment`."""
+    """Draw a rotation, zoom, shift, shear and exposure within the limits of `augment`."""
     spread = rng.uniform(-1, 1, size=6)
     flip, noise_level = rng.uniform(size=2)
     angle = math.radians(spread[0] * augment.rotate_degrees)
@@ -208,8 +230,12 @@ def draw_change(augment: Augment, rng: np.random.Generator, grid: int) -> Change
     cos, sin = math.cos(angle) * zoom, math.sin(angle) * zoom
     # affine_grid counts in half images, so a shift of 0.1 of the width is 0.2 here.
     shift_x, shift_y = 2 * augment.shift * spread[2], 2 * augment.shift * spread[3]
-    matrix = [[cos * mirror, -sin, shift_x], [sin * mirror, cos, shift_y]]
     noise = rng.standard_normal((1, grid, grid), dtype=np.float32)
+    slant = math.tan(math.radians(rng.uniform(-1, 1) * augment.shear_degrees))
+    matrix = [
+        [cos * mirror, -sin + cos * mirror * slant, shift_x],
+        [sin * mirror, cos + sin * mirror * slant, shift_y],
+    ]
     return Change(
         matrix=np.array(matrix, np.float32),
         gamma=math.exp(spread[4] * augment.gamma),

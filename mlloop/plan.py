@@ -90,12 +90,16 @@ class Augment:
     gamma: float = 0.3
     contrast: float = 0.2
     noise: float = 0.02
+    shear_degrees: float = 0.0
+    fill: Literal["black", "nearest"] = "black"  # what comes in over the border of the film
 
     def __post_init__(self) -> None:
-        for name in ("rotate_degrees", "shift", "zoom", "gamma", "contrast", "noise"):
+        sizes = "rotate_degrees", "shift", "zoom", "gamma", "contrast", "noise", "shear_degrees"
+        for name in sizes:
             require(getattr(self, name) >= 0, name, "it may not be negative.")
         require(0 <= self.flip <= 1, "flip", "a probability from 0 to 1 is needed.")
         require(self.zoom < 1 and self.contrast < 1, "zoom", "zoom and contrast stay below 1.")
+        require(self.shear_degrees < 45, "shear_degrees", "it stays below 45.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +129,12 @@ class Plan:
     initial: Initial = "none"  # or the weights of the same network and fold that serve
     margin: float = 0.05  # what sealed Dice may lose against the serving round
     augment: Augment = field(default_factory=Augment)
+    loss: Literal["bce_dice", "focal_dice"] = "bce_dice"
+    focal_gamma: float = 2.0
+    focal_alpha: float = 0.25
+    balance_groups: bool = False  # draw images without infection equally from each group
+    clip_norm: float = 1.0
+    patience: int = 10  # steps in a row that may have no finite loss or gradient
 
     def __post_init__(self) -> None:
         require(self.version == 1, "version", f"only version 1 is known, not {self.version}.")
@@ -139,7 +149,7 @@ class Plan:
             f"a multiple of {multiple} up to 2048 is needed, because the networks halve it"
             " at every stage.",
         )
-        for name in ("steps", "batch_size", "threads", "epochs"):
+        for name in ("steps", "batch_size", "threads", "epochs", "patience"):
             require(getattr(self, name) >= 1, name, "at least 1 is needed.")
         require(self.epochs <= self.steps, "epochs", "an epoch needs at least one step.")
         require(0 <= self.seed < 2**32, "seed", "0 to 2^32 - 1 is possible.")
@@ -152,6 +162,9 @@ class Plan:
         require(self.weight_decay >= 0, "weight_decay", "it may not be negative.")
         require(0 <= self.margin < 1, "margin", "0 or more, below 1.")
         require(self.dice_weight >= 0, "dice_weight", "it may not be negative.")
+        require(self.focal_gamma >= 0, "focal_gamma", "it may not be negative.")
+        require(0 < self.focal_alpha < 1, "focal_alpha", "above 0 and below 1.")
+        require(self.clip_norm > 0, "clip_norm", "it must be above 0.")
 
     @classmethod
     def from_json(cls, data: object) -> Self:

@@ -1,6 +1,6 @@
 """One ensemble member: a network trained without one fold, resumable at any step.
 
-Owns the loop, the averaged weights and the choice of the epoch to keep. The same manifest gives the
+Owns the loop and the choice of the epoch to keep. The same manifest gives the
 same weights, whether it ran through or was killed in between.
 """
 
@@ -14,7 +14,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from mlloop.checkpoint import (
     Card,
@@ -29,12 +28,13 @@ from mlloop.dataset import CaseReader, Split, batch_cases, split_cases, training
 from mlloop.devices import Device
 from mlloop.errors import Stopped
 from mlloop.events import Emit
-from mlloop.losses import segmentation_loss
+from mlloop.loading import Batch, Loader
 from mlloop.manifest import Case, Plan, TrainManifest
 from mlloop.masks import quantise
 from mlloop.metrics import Counts, counts, dice, pooled
 from mlloop.networks import build_network, predict, untrained_network
-from mlloop.schedule import epoch_ends, learning_rate, member_seed
+from mlloop.schedule import epoch_ends, member_seed
+from mlloop.steps import train_step
 from mlloop.weights import load_trained
 
 Stop = Callable[[], bool]
@@ -71,37 +71,33 @@ def train_member(
     emit("start", network=manifest.network.key, fold=manifest.fold, step=state.step)
     clock = _Clock(started, state.step, run.plan.steps)
 
-    while state.step < run.plan.steps:
-        state.losses.append(train_step(run, state))
-        state.step += 1
-        if state.step in epoch_ends(run.plan):
-            _finish_epoch(run, state, clock)
-            save_state(state, out / "state", run.reader.loaded_patients)
-        if stop():
-            save_state(state, out / "state", run.reader.loaded_patients)
-            raise Stopped
+    with batch_loader(run, state.step) as loader:
+        while state.step < run.plan.steps:
+            loss = train_step(state, loader.next(), run.plan, device, emit)
+            if loss is not None:
+                state.losses.append(loss)
+            state.step += 1
+            if state.step in epoch_ends(run.plan):
+                _finish_epoch(run, state, clock)
+                save_state(state, out / "state", run.reader.loaded_patients)
+            if stop():
+                save_state(state, out / "state", run.reader.loaded_patients)
+                raise Stopped
 
     write_member(state, _card(run, state, started), out)
     emit("done", network=manifest.network.key, fold=manifest.fold, finished_before=False)
 
 
-def train_step(run: Run, state: TrainingState) -> float:
-    """Do one optimiser step and move the averaged weights; return the loss."""
-    cases = batch_cases(run.split, run.plan, run.seed, state.step)
-    images, targets = training_batch(cases, run.reader, run.plan.augment, run.seed, state.step)
-    device = run.device.torch_device
-    with run.device.autocast():
-        logits = state.network(images.to(device))
-    loss = segmentation_loss(logits, targets.to(device), dice_weight=run.plan.dice_weight)
-    rate = learning_rate(run.plan, state.step)
-    for group in state.optimiser.param_groups:
-        group["lr"] = rate
-    state.optimiser.zero_grad()
-    loss.backward()  # type: ignore[no-untyped-call]
-    torch.nn.utils.clip_grad_norm_(state.network.parameters(), 1.0)
-    state.optimiser.step()
-    _move_average(state, run.plan)
-    return float(loss.item())
+def batch_loader(run: Run, first: int) -> Loader:
+    """Prepare batches from step `first` on in the background; use it in a `with`."""
+
+    def make(step: int) -> Batch:
+        cases = batch_cases(run.split, run.plan, run.seed, step)
+        return training_batch(cases, run.reader, run.plan.augment, run.seed, step)
+
+    # Beside a GPU the processor has nothing else to do; beside CPU training it has.
+    threads = 4 if run.device.torch_device.type == "cuda" else 1
+    return Loader(make, first=first, end=run.plan.steps, threads=threads, ahead=2 * threads)
 
 
 def _prepare(manifest: TrainManifest, out: Path, device: Device, emit: Emit) -> Run:
@@ -128,21 +124,6 @@ def _fresh_state(run: Run) -> TrainingState:
     return TrainingState(network, optimiser, averaged)
 
 
-@torch.no_grad()
-def _move_average(state: TrainingState, plan: Plan) -> None:
-    # Young averages forget fast, or the random start would weigh for hundreds of steps.
-    decay = min(plan.ema_decay, (state.step + 1) / (state.step + 10))
-    moving: list[Tensor] = []
-    current: list[Tensor] = []
-    for name, value in state.network.state_dict().items():
-        if value.is_floating_point():
-            moving.append(state.averaged[name])
-            current.append(value)
-        else:
-            state.averaged[name].copy_(value)
-    torch._foreach_lerp_(moving, current, 1 - decay)
-
-
 def _finish_epoch(run: Run, state: TrainingState, clock: _Clock) -> None:
     epoch = epoch_ends(run.plan)[state.step]
     inner = inner_dice(run, state)
@@ -153,7 +134,7 @@ def _finish_epoch(run: Run, state: TrainingState, clock: _Clock) -> None:
         state.best_step, state.best_dice = state.step, 0.0 if math.isnan(inner) else inner
         state.best = {name: value.clone() for name, value in state.averaged.items()}
     shown = None if math.isnan(inner) else inner
-    loss = sum(state.losses) / len(state.losses)
+    loss = sum(state.losses) / len(state.losses) if state.losses else None
     state.losses.clear()
     state.history.append(EpochRecord(epoch, state.step, loss, shown))
     run.emit(
@@ -210,6 +191,8 @@ def _card(run: Run, state: TrainingState, started: float) -> Card:
         inner_dice=state.best_dice if run.split.inner else None,
         parameters=sum(p.numel() for p in state.network.parameters()),
         seconds=time.monotonic() - started,
+        parts=state.parts,
+        left_out=state.left_out,
         parent=parent.weights_sha256 if parent else None,
         parent_patients=tuple(sorted(parent.patients)) if parent else (),
     )

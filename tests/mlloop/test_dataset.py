@@ -110,3 +110,44 @@ def test_batch_when_flipped_moves_image_and_mask_together(cases: tuple[Case, ...
     torch.testing.assert_close(targets[0, 0], expected)
     mirrored = torch.from_numpy(reader.image(cases[0])).flip(1).clamp(1e-4, 1)
     torch.testing.assert_close(images[0, 0], mirrored, atol=1e-4, rtol=0)
+
+
+def test_batches_when_groups_are_balanced_draw_controls_equally_and_each_in_turn(
+    make_case: Callable[..., Case],
+) -> None:
+    normal = [make_case(n, sick=False) for n in range(6)]
+    other = [dataclasses.replace(make_case(n, sick=False), group="other") for n in (6, 7)]
+    split = split_cases(
+        [make_case(8), make_case(9), *normal, *other],
+        small_plan(inner_fraction=0.01),
+        CaseReader(grid=32),
+    )
+    plan = small_plan(batch_size=6, positive_share=0.5, balance_groups=True)
+    drawn = [case for step in range(20) for case in batch_cases(split, plan, 3, step)[3:]]
+    groups = [case.group for case in drawn]
+    assert groups.count("normal") == groups.count("other") == 30
+    for group in ("normal", "other"):
+        pool = {case.image for case in split.negatives if case.group == group}
+        turns = [case.image for case in drawn if case.group == group]
+        assert {turns.count(image) for image in pool} <= {30 // len(pool), 30 // len(pool) + 1}
+    plain = dataclasses.replace(plan, balance_groups=False)
+    drawn = [case for step in range(20) for case in batch_cases(split, plain, 3, step)[3:]]
+    assert [case.group for case in drawn].count("normal") > 35
+
+
+def test_batch_when_shifted_fills_the_border_as_asked(cases: tuple[Case, ...]) -> None:
+    reader = CaseReader(grid=32)
+    shifted = dataclasses.replace(STILL, shift=0.9)
+    black, _ = training_batch(cases[:1], reader, shifted, 1, 1)
+    nearest, _ = training_batch(
+        cases[:1], reader, dataclasses.replace(shifted, fill="nearest"), 1, 1
+    )
+    assert float((black < 2e-4).float().mean()) > 0.3
+    assert float((nearest < 2e-4).float().mean()) < 0.01
+
+
+def test_change_when_sheared_slants_and_keeps_the_area() -> None:
+    still = draw_change(STILL, seeded(1), 8).matrix
+    slanted = draw_change(dataclasses.replace(STILL, shear_degrees=20), seeded(1), 8).matrix
+    assert abs(slanted[0, 1]) > 0.01
+    assert np.linalg.det(slanted[:, :2]) == pytest.approx(np.linalg.det(still[:, :2]))
