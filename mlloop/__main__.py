@@ -1,20 +1,22 @@
-"""`python -m mlloop VERB ...`: the child process of the loop, and tools for people at a shell.
+"""`python -m mlloop train|propose|evaluate|benchmark`: on plain folders, or as a child process.
 
-Speaks JSON lines on standard output and keeps its log on standard error. Exit codes: 0 finished,
-1 refused with an error event, 2 usage, 143 stopped by SIGTERM with everything saved.
+With `--manifest` it is the child of a server: it speaks JSON lines on standard output and keeps its
+log on standard error. Exit codes: 0 finished, 1 refused with an error event (a sentence on plain
+folders), 2 usage, 143 stopped by SIGTERM and 130 by Ctrl-C with everything saved.
 """
 
 from __future__ import annotations
 
 import argparse
+import importlib
 import logging
 import signal
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TypeAlias
 
+from mlloop.arguments import is_on_folders, parse
 from mlloop.converting import convert_weights
 from mlloop.devices import prepare
 from mlloop.errors import LearningError, Stopped
@@ -26,19 +28,21 @@ from mlloop.records import FieldError
 from mlloop.training import train_member
 
 _SIGTERM_EXIT = 128 + signal.SIGTERM
+_SIGINT_EXIT = 128 + signal.SIGINT
 _log = logging.getLogger("mlloop")
 _Run = Callable[[argparse.Namespace, Stop], None]
-_Verbs: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
 def main(argv: list[str] | None = None) -> int:
     """Run one verb and return its exit code."""
     logging.basicConfig(stream=sys.stderr, level=logging.INFO)
+    options = parse(argv)
     asked = threading.Event()
     signal.signal(signal.SIGTERM, lambda _signal, _frame: asked.set())
-    options = _parser().parse_args(argv)
+    if is_on_folders(options):
+        return _run_on_folders(options, asked)
     try:
-        options.run(options, asked.is_set)
+        _JOBS[options.verb](options, asked.is_set)
     except Stopped as stopped:
         emit_line("stopped", message=stopped.sentence)
         return _SIGTERM_EXIT
@@ -81,37 +85,46 @@ def _made(folder: Path) -> Path:
     return folder
 
 
+_JOBS: Mapping[str, _Run] = {
+    "train": _train,
+    "propose": _propose,
+    "evaluate": _evaluate,
+    "convert-weights": _convert,
+}
+
+
+def _run_on_folders(options: argparse.Namespace, asked: threading.Event) -> int:
+    """Run one verb for a person: what goes wrong is a sentence on standard error."""
+    code = _SIGTERM_EXIT
+
+    def interrupt(_signal: int, _frame: object) -> None:
+        nonlocal code
+        code = _SIGINT_EXIT
+        asked.set()
+
+    signal.signal(signal.SIGINT, interrupt)
+    # Children of a server start often: they shall not wait for plots and Grad-CAM to load.
+    verbs = importlib.import_module("mlloop.folder_verbs")
+    try:
+        verbs.run_verb(options, asked.is_set)
+    except Stopped as stopped:
+        sys.stderr.write(f"{stopped.sentence} Start it with the same options to go on.\n")
+        return code
+    except LearningError as error:
+        sys.stderr.write(f"{error.sentence}\n")
+        return 1
+    except MemoryError:
+        sys.stderr.write("The memory is full. Use a smaller grid or batch in the plan.\n")
+        return 1
+    except OSError as error:
+        sys.stderr.write(f"{error.filename or 'A file'}: {error.strerror}.\n")
+        return 1
+    return 0
+
+
 def _refuse(code: str, sentence: str) -> int:
     emit_line("error", code=code, message=sentence)
     return 1
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m mlloop", description=__doc__.splitlines()[0])
-    verbs = parser.add_subparsers(metavar="VERB", required=True)
-    _add_job(verbs, "train", _train, "train one member of a round")
-    _add_job(verbs, "propose", _propose, "propose masks with trained members")
-    _add_job(verbs, "evaluate", _evaluate, "measure members on sealed cases")
-    _add_convert(verbs)
-    return parser
-
-
-def _add_job(verbs: _Verbs, name: str, run: _Run, text: str) -> None:
-    """Add a verb that takes a manifest, as the web side writes it."""
-    verb = verbs.add_parser(name, help=text, description=text.capitalize() + ".")
-    verb.add_argument("--manifest", type=Path, required=True, help="what to do, as JSON")
-    verb.add_argument("--out", type=Path, required=True, help="the folder for the results")
-    verb.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
-    verb.set_defaults(run=run)
-
-
-def _add_convert(verbs: _Verbs) -> None:
-    text = "turn a .pth checkpoint into initial weights for an encoder"
-    verb = verbs.add_parser("convert-weights", help=text, description=f"{text.capitalize()}.")
-    verb.add_argument("source", type=Path, help="a checkpoint of torch.save; nothing in it is run")
-    verb.add_argument("target", type=Path, help="the .safetensors file to write")
-    verb.add_argument("--encoder", required=True, help="its name in the plan, e.g. densenet121")
-    verb.set_defaults(run=_convert)
 
 
 if __name__ == "__main__":

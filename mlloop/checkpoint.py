@@ -13,9 +13,8 @@ from pathlib import Path
 import segmentation_models_pytorch
 import torch
 from safetensors import SafetensorError
-from torch import Tensor
+from torch import Tensor, nn
 
-from mlloop.networks import SegmentationNetwork
 from mlloop.records import FieldError, from_plain, read_json, write_json
 from mlloop.weights import load_tensors, save_tensors
 
@@ -34,7 +33,7 @@ class EpochRecord:
 class TrainingState:
     """Everything that changes during training. The random draws depend on `step` alone."""
 
-    network: SegmentationNetwork
+    network: nn.Module
     optimiser: torch.optim.Optimizer
     averaged: dict[str, Tensor]
     step: int = 0

@@ -105,7 +105,7 @@ def load_member(member: MemberRef, plan: Plan, device: Device) -> SegmentationNe
 
 
 @torch.inference_mode()
-def predict(network: SegmentationNetwork, images: Tensor, plan: Plan, device: Device) -> Tensor:
+def predict(network: nn.Module, images: Tensor, plan: Plan, device: Device) -> Tensor:
     """Return infection probabilities `(N, grid, grid) float32` on the CPU."""
     images = images.to(device.torch_device)
     with device.autocast():

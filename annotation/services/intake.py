@@ -17,7 +17,6 @@ from django.db.models import Q
 from django.utils import timezone
 
 from annotation.errors import Invalid, NotFound, RoundtruthError
-from annotation.formats.metadata_csv import Group, MetadataError
 from annotation.models import Intake, Project, User
 from annotation.services import audit, claims
 from annotation.services.intake_duplicates import near_duplicates
@@ -26,7 +25,8 @@ from annotation.services.intake_rows import MasksAs, RowWriter
 from annotation.services.intake_source import METADATA_NAME, Offer, Source, count_offers, offers
 from annotation.services.intake_staging import source_of_upload
 from annotation.services.intake_stream import Stream
-from mlloop.splits import DrawRow, draw_patients, patient_group
+from mlloop.metadata_csv import MetadataError
+from mlloop.splits import DrawRow, Group, draw_patients, patient_group
 
 log = logging.getLogger(__name__)
 

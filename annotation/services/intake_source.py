@@ -15,15 +15,15 @@ from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
-from annotation.formats.metadata_csv import (
-    Group,
+from annotation.services.intake_report import Refusal
+from mlloop.metadata_csv import (
     MetadataLine,
     RefusedLine,
     View,
     count_lines,
     read_metadata,
 )
-from annotation.services.intake_report import Refusal
+from mlloop.splits import Group
 
 METADATA_NAME = "metadata.csv"
 _NO_IMAGES = frozenset({".csv", ".md", ".txt", ".json", ".html", ".pdf", ".xlsx", ".zip"})

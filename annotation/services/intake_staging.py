@@ -16,11 +16,11 @@ from django.conf import settings
 from django.db import transaction
 
 from annotation.errors import Invalid, Refused
-from annotation.formats.metadata_csv import Group
 from annotation.models import Intake, Project, User
 from annotation.services import audit
 from annotation.services.intake_archive import unpack
 from annotation.services.intake_source import METADATA_NAME, Source
+from mlloop.splits import Group
 
 _ARCHIVE = "upload.zip"
 _MASK_FOLDERS = {"infection": "masks", "lung": "lung_masks"}

@@ -42,7 +42,9 @@ def test_worker_process_loads_no_torch(tmp_path: Path) -> None:
     assert heavy_modules_after(code, tmp_path) == "[]"
 
 
-@pytest.mark.parametrize("module", ["masks", "metrics", "manifest", "splits", "images"])
+@pytest.mark.parametrize(
+    "module", ["folders", "images", "manifest", "masks", "metadata_csv", "metrics", "splits"]
+)
 def test_shared_mlloop_module_loads_no_torch(module: str, tmp_path: Path) -> None:
     assert heavy_modules_after(f"import mlloop.{module}", tmp_path) == "[]"
 

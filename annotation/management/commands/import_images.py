@@ -9,11 +9,11 @@ from typing import cast
 from django.core.management.base import CommandParser
 
 from annotation.errors import NotFound
-from annotation.formats.metadata_csv import Group
 from annotation.management.console import Outcome, Usage, Verb, named_account, named_project
 from annotation.services.intake import import_folder
 from annotation.services.intake_report import IntakeReport
 from annotation.services.intake_rows import MasksAs
+from mlloop.splits import Group
 
 _SHOWN = 50
 

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-Group = Literal["covid", "normal", "other"]
+from mlloop.splits import Group
+
 View = Literal["", "PA", "AP", "lateral"]
 
 _GROUPS: tuple[Group, ...] = ("covid", "normal", "other")

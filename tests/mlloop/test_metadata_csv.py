@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from annotation.formats.metadata_csv import (
+from mlloop.metadata_csv import (
     MetadataError,
     MetadataLine,
     RefusedLine,

@@ -1,0 +1,103 @@
+"""Grad-CAM maps of the classifiers, each made by the fold that did not see the patient.
+
+Owns their files: `activation/<encoder>/<image>.png` (p8 at the grid, 0..1 within each film) and
+`scores.json` with the probability of covid, written last.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from pytorch_grad_cam import GradCAM
+from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
+
+from mlloop.classifier import Classifier, classifier_name, load_classifier
+from mlloop.dataset import CaseReader, FloatArray
+from mlloop.devices import Device
+from mlloop.errors import Stopped
+from mlloop.events import Emit, Progress
+from mlloop.folder_run import FolderRun, member_folder, read_card
+from mlloop.manifest import Case
+from mlloop.masks import ByteArray, decode_probability, encode_probability, quantise
+from mlloop.records import from_plain, read_json, write_bytes, write_json
+from mlloop.training import Stop
+
+_CHUNK = 16
+
+
+@dataclass(frozen=True, slots=True)
+class _Scores:
+    images: tuple[str, ...]
+    probabilities: tuple[float, ...]
+
+
+def activation_maps(
+    network: Classifier, images: FloatArray, device: Device
+) -> tuple[FloatArray, FloatArray]:
+    """Return Grad-CAM maps `(N, grid, grid)` and probabilities `(N,)` of images `(N, grid, grid)`.
+
+    Each map is stretched to 0..1 within its film, as the package does.
+    """
+    network = network.to(device.torch_device)
+    with GradCAM(model=network, target_layers=[network.features]) as cam:
+        targets = [ClassifierOutputTarget(0)] * len(images)
+        maps = cam(input_tensor=torch.from_numpy(images[:, None]), targets=targets)
+        probability = cam.outputs.detach().float().sigmoid()[:, 0].cpu().numpy()
+    return np.asarray(maps, np.float32), probability
+
+
+def write_activation_maps(
+    run: FolderRun, encoder: str, *, device: Device, emit: Emit, stop: Stop
+) -> None:
+    """Write the out-of-fold map of every case, unless all are there. Raises Stopped."""
+    folder = _folder(run.out, encoder)
+    if (folder / "scores.json").exists():
+        return
+    reader, scores = CaseReader(grid=run.plan.grid), dict[str, float]()
+    progress = Progress(emit, total=len(run.cases))
+    for fold in range(run.k):
+        network = _load(run, encoder, fold)
+        cases = [one.case for one in run.cases if one.case.fold == fold]
+        for start in range(0, len(cases), _CHUNK):
+            if stop():
+                raise Stopped
+            chunk = cases[start : start + _CHUNK]
+            scores |= _write_chunk(network, chunk, reader, folder, device)
+            progress.add(len(chunk))
+    write_json(folder / "scores.json", _Scores(tuple(scores), tuple(scores.values())))
+
+
+def read_scores(out: Path, encoder: str) -> dict[str, float]:
+    """Return the out-of-fold probability of covid for each image."""
+    scores = from_plain(_Scores, read_json(_folder(out, encoder) / "scores.json"))
+    return dict(zip(scores.images, scores.probabilities, strict=True))
+
+
+def read_map(out: Path, encoder: str, case: Case) -> ByteArray:
+    """Return the Grad-CAM map of a case, p8 `(grid, grid)`."""
+    return decode_probability((_folder(out, encoder) / f"{case.image}.png").read_bytes())
+
+
+def _folder(out: Path, encoder: str) -> Path:
+    return out / "activation" / encoder
+
+
+def _load(run: FolderRun, encoder: str, fold: int) -> Classifier:
+    name = classifier_name(encoder)
+    folder = member_folder(run.out, name, fold)
+    sha256 = read_card(folder, f"{name}, fold {fold},").weights_sha256
+    return load_classifier(folder, sha256, encoder, run.plan.grid)
+
+
+def _write_chunk(
+    network: Classifier, cases: Sequence[Case], reader: CaseReader, folder: Path, device: Device
+) -> dict[str, float]:
+    images = np.stack([reader.image(case) for case in cases])
+    maps, probabilities = activation_maps(network, images, device)
+    for case, one in zip(cases, maps, strict=True):
+        write_bytes(folder / f"{case.image}.png", encode_probability(quantise(one)))
+    return {case.image: float(p) for case, p in zip(cases, probabilities, strict=True)}

@@ -1,0 +1,141 @@
+"""The paper's claim as a table: networks and their ensemble against the activation maps of a
+classifier, on the same patients, folds and metrics.
+
+Every map is out-of-fold. Resumable at every stage: what is finished is not made again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from mlloop.activation import read_map, read_scores, write_activation_maps
+from mlloop.classifier import classifier_name, is_covid, train_classifier
+from mlloop.dataset import read_truth
+from mlloop.devices import Device
+from mlloop.events import Emit
+from mlloop.folder_proposing import propose_on, read_proposal
+from mlloop.folder_run import FolderRun, member_folder, read_run, train_members
+from mlloop.folders import FolderCase
+from mlloop.manifest import NetworkPlan, Plan, ProposeManifest
+from mlloop.masks import ByteArray
+from mlloop.measured import Meter
+from mlloop.metrics import IntArray
+from mlloop.proposing import is_finished, kind_for
+from mlloop.scoring import Judged, Row, counts_at, crossed_t8, level_counts, told
+from mlloop.training import Stop
+
+
+def run_benchmark(
+    run: FolderRun, *, with_classifier: bool, device: Device, emit: Emit, stop: Stop
+) -> tuple[Row, ...]:
+    """Train what is missing, propose, and return the rows of the table.
+
+    Raises LearningError, or Stopped after saving.
+    """
+    meter = Meter(run.out, run.plan, device.torch_device, emit)
+    train_members(run, device=device, emit=meter, stop=stop)
+    encoders = classifier_encoders(run.plan) if with_classifier else ()
+    for network in encoders:
+        train_classifiers(run, network, device=device, emit=meter, stop=stop)
+    watch = meter.time("propose, all networks")
+    waiting = sum(not is_finished(one.case, run.out / "proposals") for one in run.cases)
+    manifest = propose_on(
+        run.cases, read_run(run.out), run=run.out, out=run.out, device=device, emit=emit, stop=stop
+    )
+    watch.stop(waiting)
+    rows = network_rows(run.cases, manifest, run.out)
+    for network in encoders:
+        write_activation_maps(run, network.encoder, device=device, emit=emit, stop=stop)
+        rows += activation_rows(run, network.encoder)
+    return rows
+
+
+def classifier_encoders(plan: Plan) -> tuple[NetworkPlan, ...]:
+    """Return one network for each encoder of the plan: each becomes one classifier."""
+    first: dict[str, NetworkPlan] = {}
+    for network in plan.networks:
+        first.setdefault(network.encoder, network)
+    return tuple(first.values())
+
+
+def train_classifiers(
+    run: FolderRun, network: NetworkPlan, *, device: Device, emit: Emit, stop: Stop
+) -> None:
+    """Train the classifier of one encoder without every fold."""
+    for fold in range(run.k):
+        folder = member_folder(run.out, classifier_name(network.encoder), fold)
+        manifest = run.training(network, fold)
+        train_classifier(manifest, folder, device=device, emit=emit, stop=stop)
+
+
+def network_rows(
+    cases: Sequence[FolderCase], manifest: ProposeManifest, out: Path
+) -> tuple[Row, ...]:
+    """Return a row for each network and one for the ensemble, at the plan's threshold."""
+    plan = manifest.plan
+    names = [network.key for network in plan.networks]
+    names += ["ensemble"] if len(names) > 1 else []
+    rows = []
+    for name in names:
+        judged = [_judge_proposal(one, name, manifest, out) for one in cases]
+        rows.append(Row(name, f"{plan.threshold} of 255", "infected share of film", tuple(judged)))
+    return tuple(rows)
+
+
+def activation_rows(run: FolderRun, encoder: str) -> tuple[Row, ...]:
+    """Return Grad-CAM as it is, and weighed by the probability of covid, its better chance.
+
+    A map is stretched to 0..1 within its film, so that as it is even a healthy film has a hot spot.
+    Both get the threshold that was best on the other folds; the masks do not.
+    """
+    scores = read_scores(run.out, encoder)
+    plain, weighed = [], []
+    for one in run.cases:
+        p8, truth = read_map(run.out, encoder, one.case), read_truth(one.case)
+        plain.append(level_counts(p8, truth))
+        weighed.append(level_counts(weigh(p8, scores[one.case.image]), truth))
+    return (
+        _activation_row(f"Grad-CAM {encoder}", run, scores, plain),
+        _activation_row(f"Grad-CAM x probability {encoder}", run, scores, weighed),
+    )
+
+
+def weigh(p8: ByteArray, probability: float) -> ByteArray:
+    """Return a map `(h, w)` times the probability that its film is covid at all."""
+    weighed: ByteArray = np.floor(p8 * probability + 0.5).astype(np.uint8)
+    return weighed
+
+
+def _judge_proposal(one: FolderCase, network: str, manifest: ProposeManifest, out: Path) -> Judged:
+    p8 = read_proposal(out, one.case, network, kind_for(one.case, manifest))
+    levels = level_counts(p8, read_truth(one.case))
+    return judge(one, levels, manifest.plan.threshold)
+
+
+def judge(one: FolderCase, levels: IntArray, t8: int, score: float | None = None) -> Judged:
+    """Judge one image at a threshold; without a score, it is the share of the film in the mask."""
+    found = counts_at(levels, t8)
+    share = (found.tp + found.fp) / int(levels[1].sum())
+    case = one.case
+    return Judged(
+        patient=case.patient,
+        source=one.source,
+        fold=case.fold,
+        is_covid=is_covid(case),
+        counts=found,
+        score=share if score is None else score,
+    )
+
+
+def _activation_row(
+    name: str, run: FolderRun, scores: dict[str, float], levels: Sequence[IntArray]
+) -> Row:
+    thresholds = crossed_t8(levels, [one.case.fold for one in run.cases])
+    judged = [
+        judge(one, own, thresholds[one.case.fold], scores[one.case.image])
+        for one, own in zip(run.cases, levels, strict=True)
+    ]
+    return Row(name, told(thresholds), "probability of the classifier", tuple(judged))

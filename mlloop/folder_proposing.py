@@ -1,0 +1,126 @@
+"""Proposals on a plain folder, from a run that `train` left: maps, masks, overlays and an index.
+
+Patients of the run get their out-of-fold proposal, all others the mean of the folds. Resumable:
+what is there is not made again; refuses a folder that holds the proposals of other images.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from mlloop.devices import Device
+from mlloop.errors import LearningError, Stopped
+from mlloop.events import Emit, Progress
+from mlloop.folder_run import ROUND, RunRecord, finished_members
+from mlloop.folders import FolderCase
+from mlloop.manifest import Case, Plan, ProposeManifest
+from mlloop.masks import ByteArray, decode_probability, encode_mask, threshold_mask
+from mlloop.overlays import NETWORK, encode_rgb, film, with_map, with_mask
+from mlloop.proposing import Kind, kind_for, propose
+from mlloop.records import FieldError, from_plain, read_json, write_bytes, write_json
+from mlloop.training import Stop
+
+
+@dataclass(frozen=True, slots=True)
+class _Proposed:
+    """What a folder of proposals is bound to: the images, and the weights of the members."""
+
+    images: tuple[tuple[str, str], ...]
+    weights: tuple[str, ...]
+
+
+def propose_on(
+    cases: Sequence[FolderCase],
+    record: RunRecord,
+    *,
+    run: Path,
+    out: Path,
+    device: Device,
+    emit: Emit,
+    stop: Stop,
+) -> ProposeManifest:
+    """Write `proposals/<image>/` for every case and return what was asked for.
+
+    Raises LearningError, or Stopped.
+    """
+    manifest = _manifest(cases, record, run)
+    _bind(out / "proposals", cases, manifest)
+    propose(manifest, out / "proposals", device=device, emit=emit, stop=stop)
+    return manifest
+
+
+def draw_proposals(manifest: ProposeManifest, out: Path, *, emit: Emit, stop: Stop) -> None:
+    """Write `masks/`, `overlays/` and `index.csv` from the ensemble's maps. Raises Stopped."""
+    progress = Progress(emit, total=len(manifest.cases))
+    for case in manifest.cases:
+        if stop():
+            raise Stopped
+        if not (out / "overlays" / f"{case.image}.png").exists():
+            _draw(case, manifest.plan, out)
+        progress.add(1)
+    write_bytes(out / "index.csv", _index(manifest, out).encode())
+
+
+def read_proposal(out: Path, case: Case, network: str, kind: Kind) -> ByteArray:
+    """Return the p8 map of a network, or of the `ensemble`, on a case."""
+    made = "ensemble" if network == "ensemble" else kind
+    path = out / "proposals" / case.image / f"{network}.{made}.png"
+    return decode_probability(path.read_bytes())
+
+
+def _manifest(cases: Sequence[FolderCase], record: RunRecord, run: Path) -> ProposeManifest:
+    return ProposeManifest(
+        round=ROUND,
+        plan=record.plan,
+        k=record.k,
+        members=finished_members(run, record.plan, record.k),
+        cases=record.placed(cases),
+        trained_patients=record.patients,
+    )
+
+
+def _bind(folder: Path, cases: Sequence[FolderCase], manifest: ProposeManifest) -> None:
+    now = _Proposed(
+        tuple((one.case.image, one.image_sha256) for one in cases),
+        tuple(member.weights_sha256 for member in manifest.members),
+    )
+    path = folder / "images.json"
+    if not path.exists():
+        write_json(path, now)
+        return
+    try:
+        before = from_plain(_Proposed, read_json(path))
+    except FieldError:
+        before = None
+    if before != now:
+        raise LearningError(
+            "other_proposals",
+            f"{folder} holds proposals on other images or from other members. Give another --out.",
+        )
+
+
+def _draw(case: Case, plan: Plan, out: Path) -> None:
+    p8 = read_proposal(out, case, "ensemble", "ensemble")
+    mask = threshold_mask(p8, shape=(case.height, case.width), t8=plan.threshold)
+    write_bytes(out / "masks" / f"{case.image}.png", encode_mask(mask))
+    shown = film(Path(case.image_path).read_bytes())
+    picture = with_mask(with_map(shown, p8), mask, NETWORK)
+    write_bytes(out / "overlays" / f"{case.image}.png", encode_rgb(picture))
+
+
+def _index(manifest: ProposeManifest, out: Path) -> str:
+    """Return one line per image: how its mask was made and how much of the film it covers."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["image", "file", "made_by", "infected_share_of_film"])
+    for case in manifest.cases:
+        p8 = read_proposal(out, case, "ensemble", "ensemble")
+        shape = (case.height, case.width)
+        share = threshold_mask(p8, shape=shape, t8=manifest.plan.threshold).mean()
+        name = Path(case.image_path).name
+        writer.writerow([case.image, name, kind_for(case, manifest), f"{share:.6f}"])
+    return text.getvalue()

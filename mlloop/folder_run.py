@@ -1,0 +1,179 @@
+"""A run on plain folders: what its output folder is bound to, and the training of its members.
+
+Everything is resumable: a finished member is known by its card and skipped. Refuses to go on in a
+folder that was begun with other data or another plan.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from mlloop.checkpoint import Card
+from mlloop.devices import Device
+from mlloop.errors import LearningError
+from mlloop.events import Emit
+from mlloop.folders import FolderCase, Placement
+from mlloop.manifest import Case, MemberRef, NetworkPlan, Plan, TrainManifest
+from mlloop.records import FieldError, from_plain, read_json, write_json
+from mlloop.training import Stop, train_member
+
+ROUND = 0  # the manifests of a server count from 1
+
+
+@dataclass(frozen=True, slots=True)
+class PlacedCase:
+    """One image of a run, and the hashes of its files ("" without a mask)."""
+
+    image: str
+    patient: str
+    group: str
+    source: str
+    fold: int
+    image_sha256: str
+    mask_sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunRecord:
+    """The run.json of an output folder: what was trained, on whom, in which folds."""
+
+    plan: Plan
+    k: int
+    cases: tuple[PlacedCase, ...]
+    schema: int = 1
+
+    def placed(self, cases: Sequence[FolderCase]) -> tuple[Case, ...]:
+        """Return cases with the patient and fold that the run knows them by.
+
+        The same file is the same patient, whatever a metadata file calls it.
+        """
+        by_file = {known.image_sha256: known.patient for known in self.cases}
+        folds = {known.patient: known.fold for known in self.cases}
+        found = []
+        for one in cases:
+            patient = by_file.get(one.image_sha256, one.case.patient)
+            found.append(replace(one.case, patient=patient, fold=folds.get(patient, 0)))
+        return tuple(found)
+
+    @property
+    def patients(self) -> tuple[str, ...]:
+        """The patients that were trained on, sorted."""
+        return tuple(sorted({one.patient for one in self.cases}))
+
+
+@dataclass(frozen=True, slots=True)
+class FolderRun:
+    """A run bound to its output folder."""
+
+    out: Path
+    plan: Plan
+    k: int
+    cases: tuple[FolderCase, ...]
+
+    @property
+    def patients(self) -> tuple[str, ...]:
+        """The patients in it, sorted."""
+        return tuple(sorted({one.case.patient for one in self.cases}))
+
+    def training(self, network: NetworkPlan, fold: int) -> TrainManifest:
+        """Return what one member learns from: every case outside its fold."""
+        kept = tuple(one.case for one in self.cases if one.case.fold != fold)
+        return TrainManifest(ROUND, self.plan, network, fold, self.k, kept)
+
+
+def bind(out: Path, plan: Plan, placement: Placement) -> FolderRun:
+    """Write run.json, or check that the folder was begun with the same. Raises LearningError."""
+    record = RunRecord(plan, placement.k, tuple(_placed(one) for one in placement.cases))
+    if (out / "run.json").exists():
+        _check_same(read_run(out), record, out)
+    else:
+        write_json(out / "run.json", record)
+    return FolderRun(out, plan, placement.k, placement.cases)
+
+
+def read_run(folder: Path) -> RunRecord:
+    """Read the run.json of a folder, or raise LearningError."""
+    if not (folder / "run.json").exists():
+        raise LearningError(
+            "no_run", f"{folder} holds no run. Train one first: python -m mlloop train --help."
+        )
+    try:
+        return from_plain(RunRecord, read_json(folder / "run.json"))
+    except FieldError as error:
+        raise LearningError(
+            "bad_run", f"The run.json in {folder} is not usable. {error}"
+        ) from error
+
+
+def train_members(
+    run: FolderRun, *, device: Device, emit: Emit, stop: Stop
+) -> tuple[MemberRef, ...]:
+    """Train every network without every fold, and return the finished members."""
+    for network in run.plan.networks:
+        for fold in range(run.k):
+            manifest = run.training(network, fold)
+            folder = member_folder(run.out, network.key, fold)
+            train_member(manifest, folder, device=device, emit=emit, stop=stop)
+    return finished_members(run.out, run.plan, run.k)
+
+
+def member_folder(out: Path, network: str, fold: int) -> Path:
+    """Name the folder of one member."""
+    return out / "members" / f"{network}-{fold}"
+
+
+def finished_members(out: Path, plan: Plan, k: int) -> tuple[MemberRef, ...]:
+    """Return every member of a run, or raise LearningError where one is not finished."""
+    return tuple(
+        member_ref(member_folder(out, network.key, fold), network.key, fold)
+        for network in plan.networks
+        for fold in range(k)
+    )
+
+
+def member_ref(folder: Path, network: str, fold: int) -> MemberRef:
+    """Return the member that lies in a folder, or raise LearningError."""
+    card = read_card(folder, f"{network}, fold {fold},")
+    weights, path = str(folder / "weights.safetensors"), str(folder / "card.json")
+    return MemberRef(network, fold, weights, path, card.weights_sha256)
+
+
+def read_card(folder: Path, name: str) -> Card:
+    """Read the card of a finished member, or raise LearningError."""
+    try:
+        return from_plain(Card, read_json(folder / "card.json"))
+    except FieldError as error:
+        raise LearningError(
+            "not_finished", f"{name} is not finished: run train again in this folder."
+        ) from error
+
+
+def _placed(one: FolderCase) -> PlacedCase:
+    case = one.case
+    return PlacedCase(
+        image=case.image,
+        patient=case.patient,
+        group=case.group,
+        source=one.source,
+        fold=case.fold,
+        image_sha256=one.image_sha256,
+        mask_sha256=one.mask_sha256,
+    )
+
+
+def _check_same(before: RunRecord, now: RunRecord, out: Path) -> None:
+    if before == now:
+        return
+    if before.plan != now.plan:
+        fields = [f.name for f in dataclasses.fields(Plan)]
+        other = [f for f in fields if getattr(before.plan, f) != getattr(now.plan, f)]
+        what = f"another plan ({', '.join(other)})"
+    else:
+        what = "other images, masks or folds"
+    raise LearningError(
+        "other_run",
+        f"{out} was begun with {what}. Give the same options as before, or another --out.",
+    )

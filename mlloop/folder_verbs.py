@@ -1,0 +1,226 @@
+"""The four verbs on plain folders: options in, files and a table out; no server is needed.
+
+Each raises LearningError with a sentence, or Stopped once everything is saved.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from mlloop.activation import read_map
+from mlloop.benchmark import classifier_encoders, judge, network_rows, run_benchmark
+from mlloop.dataset import read_truth
+from mlloop.devices import Device, prepare
+from mlloop.errors import LearningError
+from mlloop.folder_proposing import draw_proposals, propose_on, read_proposal
+from mlloop.folder_run import FolderRun, RunRecord, bind, read_run, train_members
+from mlloop.folders import FolderCase, Folders, place, read_folder
+from mlloop.manifest import ProposeManifest
+from mlloop.masks import MaskError, decode_mask
+from mlloop.measured import Measured, read_measured
+from mlloop.metrics import dice
+from mlloop.plan import Plan, PlanError
+from mlloop.plate import Example, chosen, draw_plate
+from mlloop.presets import preset
+from mlloop.records import FieldError, read_json, write_bytes
+from mlloop.scoring import Row, level_counts
+from mlloop.table import write_table
+from mlloop.terminal import Terminal
+from mlloop.training import Stop
+
+
+def run_verb(options: argparse.Namespace, stop: Stop) -> None:
+    """Do what the command line asks for and print what came of it."""
+    verbs = {"train": _train, "propose": _propose, "evaluate": _evaluate, "benchmark": _benchmark}
+    verbs[options.verb](options, Terminal(), stop)
+
+
+def _train(options: argparse.Namespace, tell: Terminal, stop: Stop) -> None:
+    run, device = _begin(options, tell)
+    train_members(run, device=device, emit=tell, stop=stop)
+    _print(f"{len(run.plan.networks)} networks x {run.k} folds are in {run.out / 'members'}.")
+
+
+def _propose(options: argparse.Namespace, tell: Terminal, stop: Stop) -> None:
+    record, run = _former_run(options)
+    cases = _read(options, record.plan, masks=None, only_known=False)
+    device = prepare(record.plan, choice=options.device)
+    manifest = propose_on(
+        cases, record, run=run, out=options.out, device=device, emit=tell, stop=stop
+    )
+    draw_proposals(manifest, options.out, emit=tell, stop=stop)
+    _print(
+        f"{len(cases)} masks are in {options.out / 'masks'}; look at {options.out / 'overlays'}."
+    )
+
+
+def _evaluate(options: argparse.Namespace, tell: Terminal, stop: Stop) -> None:
+    if options.predictions is not None:
+        cases = _read(options, None, masks=options.masks, only_known=True)
+        rows: tuple[Row, ...] = (_row_of_masks(cases, options.predictions),)
+        record = None
+    else:
+        record, run = _former_run(options)
+        cases = _read(options, record.plan, masks=options.masks, only_known=True)
+        device = prepare(record.plan, choice=options.device)
+        manifest = propose_on(
+            cases, record, run=run, out=options.out, device=device, emit=tell, stop=stop
+        )
+        rows = network_rows(_in_folds(cases, manifest), manifest, options.out)
+    _print(
+        write_table(
+            options.out,
+            "evaluation",
+            rows,
+            cases,
+            plan=record.plan if record else None,
+            k=0,
+            measured=Measured(),
+            command=_command(),
+        )
+    )
+
+
+def _benchmark(options: argparse.Namespace, tell: Terminal, stop: Stop) -> None:
+    run, device = _begin(options, tell)
+    with_classifier = not options.no_classifier
+    if with_classifier:
+        _require_both_groups(run.cases)
+    rows = run_benchmark(run, with_classifier=with_classifier, device=device, emit=tell, stop=stop)
+    text = write_table(
+        run.out,
+        "benchmark",
+        rows,
+        run.cases,
+        plan=run.plan,
+        k=run.k,
+        measured=read_measured(run.out),
+        command=_command(),
+    )
+    _write_plate(run, rows, with_classifier)
+    _print(f"{text}\nLook at {run.out / 'plate.png'}.")
+
+
+def _begin(options: argparse.Namespace, tell: Terminal) -> tuple[FolderRun, Device]:
+    plan = _plan(options)
+    if options.masks is None:
+        raise LearningError("no_masks", "Give the folder of the expert masks with --masks.")
+    cases = _read(options, plan, masks=options.masks, only_known=True)
+    placement = place(cases, folds=plan.folds, seed=plan.seed)
+    if placement.reason:
+        tell.say(placement.reason)
+    run = bind(options.out, plan, placement)
+    sick = sum(one.is_positive for one in run.cases)
+    tell.say(
+        f"{len(run.cases)} images of {len(run.patients)} patients, {sick} with infection;"
+        f" {run.k} folds; networks: {', '.join(network.key for network in plan.networks)}."
+    )
+    return run, prepare(plan, choice=options.device)
+
+
+def _plan(options: argparse.Namespace) -> Plan:
+    """Return the plan with what the command line changes in it, or raise LearningError."""
+    try:
+        plan = _named_plan(options.plan)
+        changes: dict[str, object] = {}
+        if options.networks is not None:
+            changes["networks"] = tuple(plan.network(key) for key in options.networks.split(","))
+        if options.steps is not None:
+            changes |= {"steps": options.steps, "epochs": min(plan.epochs, options.steps)}
+        changes |= {
+            name: getattr(options, name)
+            for name in ("folds", "seed")
+            if getattr(options, name) is not None
+        }
+        return replace(plan, **changes)  # type: ignore[arg-type]
+    except FieldError as error:
+        raise LearningError("bad_plan", f"The plan is not usable. {error}") from error
+
+
+def _named_plan(name: str) -> Plan:
+    if not name.endswith(".json"):
+        return preset(name)
+    try:
+        return Plan.from_json(read_json(Path(name)))
+    except PlanError:
+        raise
+    except FieldError as error:
+        raise PlanError("", error.reason) from error
+
+
+def _former_run(options: argparse.Namespace) -> tuple[RunRecord, Path]:
+    run = options.run or options.out
+    return read_run(run), run
+
+
+def _read(
+    options: argparse.Namespace, plan: Plan | None, *, masks: Path | None, only_known: bool
+) -> tuple[FolderCase, ...]:
+    seed = options.seed if options.seed is not None else plan.seed if plan else 0
+    folders = Folders(options.images, options.metadata, masks)
+    return read_folder(folders, limit=options.limit, seed=seed, only_known=only_known)
+
+
+def _in_folds(cases: Sequence[FolderCase], manifest: ProposeManifest) -> tuple[FolderCase, ...]:
+    """Return the cases as they were proposed on, in the folds of the run."""
+    return tuple(replace(one, case=case) for one, case in zip(cases, manifest.cases, strict=True))
+
+
+def _row_of_masks(cases: Sequence[FolderCase], folder: Path) -> Row:
+    """Judge a mask `<image>.png` for each case. Raises LearningError where one is not there."""
+    judged = []
+    for one in cases:
+        path = folder / f"{Path(one.case.image_path).stem}.png"
+        try:
+            shape = (one.case.height, one.case.width)
+            mask = decode_mask(path.read_bytes(), shape=shape)
+        except (OSError, MaskError) as error:
+            reason = error.strerror if isinstance(error, OSError) else error
+            raise LearningError(
+                "unusable_prediction", f"The mask {path.name} in {folder} cannot be used: {reason}"
+            ) from error
+        judged.append(
+            judge(one, level_counts(mask.astype("uint8") * 255, read_truth(one.case)), 255)
+        )
+    return Row(folder.name, "1 of 255", "infected share of film", tuple(judged))
+
+
+def _require_both_groups(cases: Sequence[FolderCase]) -> None:
+    """Say at once what would end the run after the first hour."""
+    covid = sum(one.case.group == "covid" for one in cases)
+    if covid in (0, len(cases)):
+        kind = "covid" if covid else "normal or other"
+        raise LearningError(
+            "one_class",
+            f"All {len(cases)} images are {kind}, and the classifier needs both. Add the other"
+            " group to the metadata (column group), or leave it out with --no-classifier.",
+        )
+
+
+def _write_plate(run: FolderRun, rows: Sequence[Row], with_classifier: bool) -> None:
+    network = "ensemble" if len(run.plan.networks) > 1 else run.plan.networks[0].key
+    row = next(row for row in rows if row.name == network)
+    encoder = classifier_encoders(run.plan)[0].encoder if with_classifier else ""
+    examples = [
+        Example(
+            one=run.cases[i],
+            dice=dice(row.images[i].counts),
+            p8=read_proposal(run.out, run.cases[i].case, network, "out_of_fold"),
+            t8=run.plan.threshold,
+            activation=read_map(run.out, encoder, run.cases[i].case) if encoder else None,
+        )
+        for i in chosen(row)
+    ]
+    write_bytes(run.out / "plate.png", draw_plate(examples, network))
+
+
+def _command() -> str:
+    return " ".join(["python -m mlloop", *sys.argv[1:]])
+
+
+def _print(text: str) -> None:
+    sys.stdout.write(f"{text}\n")

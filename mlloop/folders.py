@@ -1,0 +1,274 @@
+"""Plain folders of radiographs and masks as cases, with folds by patient: no server, no torch.
+
+Refuses a folder that is not what its metadata says, with the line and the reason: an image left out
+in silence would change every figure.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from mlloop.errors import LearningError
+from mlloop.image_formats import ImageError, Limits, read_raw_image
+from mlloop.images import MAX_PIXELS
+from mlloop.manifest import Case
+from mlloop.masks import MaskError, decode_mask
+from mlloop.metadata_csv import MetadataError, MetadataLine, RefusedLine, read_metadata
+from mlloop.splits import (
+    DrawRow,
+    PatientRow,
+    SplitError,
+    assign_splits,
+    draw_patients,
+    patient_group,
+    round_folds,
+    usable_folds,
+)
+
+_NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9_-]+")
+_LONGEST_NAME = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Folders:
+    """Where the images, their masks and the metadata lie; nothing outside of them is opened."""
+
+    images: Path
+    metadata: Path
+    masks: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FolderCase:
+    """One image with what its metadata says, and the hashes of its files ("" without a mask).
+
+    `is_known`: somebody said where its infection is, or it is a control.
+    """
+
+    case: Case
+    source: str
+    is_known: bool
+    is_positive: bool
+    image_sha256: str
+    mask_sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """Cases with their folds, 0 to k - 1; `reason` tells why k is not what was asked for."""
+
+    k: int
+    reason: str
+    cases: tuple[FolderCase, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Listed:
+    """A line with its files found but not yet opened."""
+
+    line: MetadataLine
+    path: Path
+    mask: Path | None
+
+    @property
+    def patient(self) -> str:
+        """Return a hash of the patient; an image without one is its own patient."""
+        key = f"patient {self.line.patient}" if self.line.patient else f"image {self.line.image}"
+        return hashlib.sha256(key.encode()).hexdigest()[:16]
+
+    @property
+    def is_known(self) -> bool:
+        """Tell whether the infection on it is known: a control has an implied empty mask."""
+        return self.mask is not None or self.line.group == "normal"
+
+
+def read_folder(
+    folders: Folders, *, limit: int | None = None, seed: int = 0, only_known: bool = True
+) -> tuple[FolderCase, ...]:
+    """Read the cases of a folder, all in fold 0, in the order of the metadata.
+
+    `limit` draws whole patients with at most so many images, by group and source. `only_known`
+    leaves out images on which nobody marked infection. Raises LearningError.
+    """
+    listed = list(_list(folders, only_known=only_known))
+    if not listed:
+        raise _unusable(_nothing_known(folders))
+    if limit is not None:
+        listed = _draw(listed, limit, seed)
+    names = _names(listed)
+    cases = tuple(_open(one, name) for one, name in zip(listed, names, strict=True))
+    _check_twins(cases)
+    return cases
+
+
+def place(cases: Sequence[FolderCase], *, folds: int, seed: int) -> Placement:
+    """Give every patient a fold, stratified by group and source. Raises LearningError.
+
+    Fewer folds than asked for where too few patients have infection; the reason is told.
+    """
+    by_patient: dict[str, list[FolderCase]] = {}
+    for one in cases:
+        by_patient.setdefault(one.case.patient, []).append(one)
+    rows = [PatientRow(key, _stratum(own)) for key, own in by_patient.items()]
+    try:
+        placed = assign_splits(
+            rows, ledger={}, sealed_fraction=0.0, sealed_cap=None, folds=folds, seed=seed
+        )
+        sick = [
+            placed[key].fold for key, own in by_patient.items() if any(c.is_positive for c in own)
+        ]
+        choice = usable_folds(folds, sick)
+    except SplitError as error:
+        raise LearningError("no_folds", str(error)) from error
+    moved = tuple(
+        replace(
+            one, case=replace(one.case, fold=round_folds(placed[one.case.patient].fold, choice.k))
+        )
+        for one in cases
+    )
+    return Placement(choice.k, choice.reason, moved)
+
+
+def _stratum(cases: Sequence[FolderCase]) -> str:
+    group = patient_group(one.case.group for one in cases)
+    return f"{group}/{min(one.source for one in cases)}"
+
+
+def _draw(listed: Sequence[_Listed], limit: int, seed: int) -> list[_Listed]:
+    rows = [DrawRow(one.patient, one.line.group, one.line.source, 1) for one in listed]
+    try:
+        drawn = set(draw_patients(rows, limit=limit, seed=seed))
+    except SplitError as error:
+        raise LearningError("bad_limit", str(error)) from error
+    return [one for one in listed if one.patient in drawn]
+
+
+def _nothing_known(folders: Folders) -> str:
+    if folders.masks is None:
+        return (
+            f"{folders.metadata.name} names no infection mask and no control, and no folder of"
+            " masks was given. Give one with --masks."
+        )
+    return (
+        f"No image of {folders.metadata.name} has an infection mask in {folders.masks}, and none"
+        " is a control. A mask is named in the column infection_mask, or is called as its image:"
+        " <image>.png or mask_<image>.png."
+    )
+
+
+def _list(folders: Folders, *, only_known: bool) -> Iterator[_Listed]:
+    for folder in (folders.images, folders.masks):
+        if folder is not None and not folder.is_dir():
+            raise _unusable(f"There is no folder {folder}.")
+    try:
+        for line in read_metadata(folders.metadata):
+            if isinstance(line, RefusedLine):
+                raise _unusable(f"{folders.metadata.name}: {line.reason}")
+            mask = _mask(line, folders.masks, folders.metadata.parent)
+            if mask or line.group == "normal" or not only_known:
+                yield _find(line, mask, folders)
+    except MetadataError as error:
+        raise _unusable(str(error)) from error
+
+
+def _find(line: MetadataLine, mask: Path | None, folders: Folders) -> _Listed:
+    where = folders.metadata.parent
+    path = _inside(folders.images, line.image, where)
+    if path is None:
+        raise _unusable(f"Line {line.line}: the image {line.image!r} is not in {folders.images}.")
+    return _Listed(line, path, mask)
+
+
+def _mask(line: MetadataLine, folder: Path | None, where: Path) -> Path | None:
+    if folder is None:
+        return None
+    if named := line.masks.get("infection"):
+        found = _inside(folder, named, where)
+        if found is None:
+            raise _unusable(f"Line {line.line}: the infection mask {named!r} is not in {folder}.")
+        return found
+    stem = Path(line.image).stem
+    beside = (_inside(folder, name, where) for name in (f"{stem}.png", f"mask_{stem}.png"))
+    return next((path for path in beside if path), None)
+
+
+def _inside(folder: Path, name: str, where: Path) -> Path | None:
+    """Return the file `name` under `folder`, or beside the metadata if that too is under it."""
+    root = folder.resolve()
+    for start in (root, where.resolve()):
+        path = (start / name).resolve()
+        if path.is_relative_to(root) and path.is_file():
+            return path
+    return None
+
+
+def _names(listed: Sequence[_Listed]) -> list[str]:
+    """Name each case by its file, with a hash where two files would have one name."""
+    plain = [_NOT_IN_NAMES.sub("-", one.path.stem).strip("-_") for one in listed]
+    count = Counter(plain)
+    return [
+        name
+        if name and count[name] == 1 and len(name) <= _LONGEST_NAME
+        else f"{name[:40] or 'image'}-{hashlib.sha256(one.line.image.encode()).hexdigest()[:12]}"
+        for name, one in zip(plain, listed, strict=True)
+    ]
+
+
+def _open(one: _Listed, name: str) -> FolderCase:
+    data = _bytes(one.path)
+    try:
+        raw = read_raw_image(data, name=one.path.name, limits=Limits(MAX_PIXELS, 1))
+        shape = (int(raw.pixels.shape[0]), int(raw.pixels.shape[1]))
+        is_positive, mask_sha256 = False, ""
+        if one.mask is not None:
+            mask = _bytes(one.mask)
+            mask_sha256 = hashlib.sha256(mask).hexdigest()
+            is_positive = bool(decode_mask(mask, shape=shape).any())
+    except (ImageError, MaskError) as error:
+        raise _unusable(f"Line {one.line.line}, {one.line.image}: {error}") from error
+    case = Case(
+        image=name,
+        patient=one.patient,
+        group=one.line.group,
+        fold=0,
+        image_path=str(one.path),
+        mask_path=str(one.mask) if one.mask else None,
+        height=shape[0],
+        width=shape[1],
+    )
+    return FolderCase(
+        case=case,
+        source=one.line.source,
+        is_known=one.is_known,
+        is_positive=is_positive,
+        image_sha256=hashlib.sha256(data).hexdigest(),
+        mask_sha256=mask_sha256,
+    )
+
+
+def _check_twins(cases: Sequence[FolderCase]) -> None:
+    """Refuse one file under two patients: it would be trained on and measured at once."""
+    first: dict[str, FolderCase] = {}
+    for one in cases:
+        twin = first.setdefault(one.image_sha256, one)
+        if twin.case.patient != one.case.patient:
+            raise _unusable(
+                f"{twin.case.image} and {one.case.image} are the same file, but belong to two"
+                " patients. Leave one out, or give both the same patient_id."
+            )
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise _unusable(f"{path.name} cannot be read: {error.strerror}.") from error
+
+
+def _unusable(sentence: str) -> LearningError:
+    return LearningError("unusable_folder", sentence)

@@ -1,0 +1,82 @@
+"""One picture of example films beside the table: film, expert mask, network, Grad-CAM."""
+
+from __future__ import annotations
+
+import io
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from mlloop.classifier import is_covid
+from mlloop.dataset import read_truth
+from mlloop.folders import FolderCase
+from mlloop.masks import ByteArray, threshold_mask
+from mlloop.metrics import dice
+from mlloop.overlays import EXPERT, NETWORK, Rgb, film, with_map, with_mask
+from mlloop.scoring import Row
+
+_QUANTILES = (0.9, 0.7, 0.5, 0.3, 0.1)
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A film to draw: its expert mask, a network's map and mask, and a Grad-CAM map if any."""
+
+    one: FolderCase
+    dice: float
+    p8: ByteArray
+    t8: int
+    activation: ByteArray | None
+
+
+def chosen(row: Row) -> list[int]:
+    """Choose infected films from good to bad, and the control with the most called infected.
+
+    Fixed ranks of the row's Dice per image, so that nobody picked the nice ones.
+    """
+    values = [dice(one.counts) if one.is_covid else math.nan for one in row.images]
+    ranked = sorted((v, i) for i, v in enumerate(values) if not math.isnan(v))
+    places = [ranked[round(q * (len(ranked) - 1))][1] for q in _QUANTILES] if ranked else []
+    controls = [i for i, one in enumerate(row.images) if not one.is_covid]
+    worst = sorted(controls, key=lambda i: (-row.images[i].counts.fp, i))[:1]
+    return [*dict.fromkeys(places), *worst]
+
+
+def draw_plate(examples: Sequence[Example], network: str) -> bytes:
+    """Return the plate as PNG: a line for each film, the same bytes for the same maps."""
+    has_cam = any(one.activation is not None for one in examples)
+    heads = ["film", "expert mask", f"{network} (map and mask)", *["Grad-CAM"] * has_cam]
+    figure = Figure(figsize=(2.6 * len(heads), 2.6 * len(examples)), facecolor="white")
+    FigureCanvasAgg(figure)
+    axes = figure.subplots(len(examples), len(heads), squeeze=False)
+    for line, one in zip(axes, examples, strict=True):
+        for axis, picture in zip(line, _pictures(one, has_cam), strict=True):
+            axis.imshow(picture)
+            axis.set_xticks([])
+            axis.set_yticks([])
+        name = f"Dice {one.dice:.2f}" if is_covid(one.one.case) else "control"
+        line[0].set_ylabel(name, fontsize=9)
+    for axis, head in zip(axes[0], heads, strict=True):
+        axis.set_title(head, fontsize=9)
+    figure.tight_layout(pad=0.4)
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=110, metadata={"Software": None})
+    return buffer.getvalue()
+
+
+def _pictures(one: Example, has_cam: bool) -> list[Rgb]:
+    case = one.one.case
+    shown = film(Path(case.image_path).read_bytes())
+    mask = threshold_mask(one.p8, shape=(case.height, case.width), t8=one.t8)
+    pictures = [
+        shown,
+        with_mask(shown, read_truth(case), EXPERT),
+        with_mask(with_map(shown, one.p8), mask, NETWORK),
+    ]
+    if has_cam:
+        pictures.append(shown if one.activation is None else with_map(shown, one.activation))
+    return pictures

@@ -1,0 +1,148 @@
+"""Proposals and activation maps against masks: the rows of the paper's table.
+
+Owns how a map becomes counts at any threshold and which threshold may be chosen on which folds. The
+figures themselves come from `metrics.py` and `detection.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from mlloop.detection import (
+    ANY_PIXEL,
+    Rule,
+    ScoredImage,
+    auc,
+    auc_by_source,
+    best_rule,
+    rates,
+)
+from mlloop.masks import BoolArray, ByteArray, upsample_p8
+from mlloop.metrics import Counts, IntArray, MetricName, estimate
+
+POOLED: tuple[MetricName, ...] = (
+    "sensitivity", "specificity", "precision", "accuracy", "f1", "f2", "iou",
+)  # fmt: skip
+PER_IMAGE: tuple[MetricName, ...] = ("dice", "iou")
+_AREA = "area, chosen on the other folds"
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """One image as a row judged it: its pixels, and how likely the row calls it covid."""
+
+    patient: str
+    source: str
+    fold: int
+    is_covid: bool
+    counts: Counts
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of the table: a network, the ensemble or a kind of activation map.
+
+    `threshold` says in words how its maps became masks, `score` what its ROC curve is drawn over.
+    """
+
+    name: str
+    threshold: str
+    score: str
+    images: tuple[Judged, ...]
+
+    def as_json(self, *, n_boot: int = 1000) -> dict[str, object]:
+        """Return every figure of the row with its interval."""
+        many = [one.counts for one in self.images]
+        patients = [one.patient for one in self.images]
+        pooled = [
+            estimate(many, patients, name=name, convention="pooled", n_boot=n_boot)
+            for name in POOLED
+        ]
+        per_image = [
+            estimate(many, patients, name=name, convention="per_image", n_boot=n_boot)
+            for name in PER_IMAGE
+        ]
+        return {
+            "name": self.name,
+            "threshold": self.threshold,
+            "pooled": [one.as_json() for one in pooled],
+            "per_image": [one.as_json() for one in per_image],
+            "detection": self._detection(n_boot),
+        }
+
+    def _detection(self, n_boot: int) -> dict[str, object]:
+        """Return whole-image figures: the paper's any-pixel rule, an area rule, ROC AUC."""
+        scored = [_scored(one, one.score) for one in self.images]
+        shares = [_scored(one, _share(one.counts)) for one in self.images]
+        by_area = rates(_called_by_area(self.images), Rule(_AREA, 0.5), n_boot=n_boot)
+        by_source = auc_by_source(scored, n_boot=n_boot)
+        return {
+            "score": self.score,
+            "any_pixel": [one.as_json() for one in rates(shares, ANY_PIXEL, n_boot=n_boot)],
+            "area": [one.as_json() for one in by_area],
+            "auc": auc(scored, n_boot=n_boot).as_json(),
+            "auc_by_source": [one.as_json() for one in by_source],
+        }
+
+
+def level_counts(p8: ByteArray, truth: BoolArray) -> IntArray:
+    """Count the values of a map, upsampled to `truth` `(H, W)`: `(2, 256)`, inside it and in all.
+
+    Every threshold's counts follow from it, pixel for pixel those of `threshold_mask`.
+    """
+    values = upsample_p8(p8, shape=(truth.shape[0], truth.shape[1]))
+    inside = np.bincount(values[truth], minlength=256)
+    return np.stack([inside, np.bincount(values.ravel(), minlength=256)]).astype(np.int64)
+
+
+def counts_at(levels: IntArray, t8: int) -> Counts:
+    """Return the counts of one image at a threshold."""
+    tp, called = (int(row[t8:].sum()) for row in levels)
+    truth, total = (int(row.sum()) for row in levels)
+    return Counts(tp, called - tp, truth - tp, total - called - truth + tp)
+
+
+def best_t8(many: Sequence[IntArray]) -> int:
+    """Return the threshold, 1 to 255, with the highest Dice pooled over images; 128 if none."""
+    total = np.sum(many, axis=0) if many else np.zeros((2, 256), np.int64)
+    at_least = total[:, ::-1].cumsum(axis=1)[:, ::-1]
+    below = at_least[1] + total[0].sum()
+    dice = np.divide(2.0 * at_least[0], below, out=np.zeros(256), where=below > 0)[1:]
+    return 1 + int(dice.argmax()) if dice.any() else 128
+
+
+def crossed_t8(levels: Sequence[IntArray], folds: Sequence[int]) -> dict[int, int]:
+    """Return a threshold for each fold, chosen on the images of all other folds."""
+    return {
+        fold: best_t8([one for one, own in zip(levels, folds, strict=True) if own != fold])
+        for fold in sorted(set(folds))
+    }
+
+
+def told(thresholds: Mapping[int, int]) -> str:
+    """Say thresholds chosen by fold in words."""
+    values = ", ".join(str(thresholds[fold]) for fold in sorted(thresholds))
+    return f"best pooled Dice on the other folds ({values} of 255)"
+
+
+def _share(one: Counts) -> float:
+    return (one.tp + one.fp) / (one.tp + one.fp + one.fn + one.tn)
+
+
+def _scored(one: Judged, score: float) -> ScoredImage:
+    return ScoredImage(one.patient, one.source, one.is_covid, score)
+
+
+def _called_by_area(images: Sequence[Judged]) -> list[ScoredImage]:
+    """Call each image by the area rule fitted on the other folds: 1 for covid, 0 for not."""
+    called = []
+    for fold in sorted({one.fold for one in images}):
+        others = [_scored(one, _share(one.counts)) for one in images if one.fold != fold]
+        rule = best_rule(others, _AREA)
+        own = [one for one in images if one.fold == fold]
+        called += [_scored(one, float(_share(one.counts) >= rule.least)) for one in own]
+    return called

@@ -1,0 +1,154 @@
+"""The table of a benchmark or evaluation, as JSON with everything and as Markdown to read."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from mlloop.folders import FolderCase
+from mlloop.measured import Measured
+from mlloop.plan import Plan
+from mlloop.records import write_bytes, write_json
+from mlloop.scoring import Row
+
+Json = dict[str, Any]
+
+
+def write_table(
+    out: Path,
+    name: str,
+    rows: Sequence[Row],
+    cases: Sequence[FolderCase],
+    *,
+    plan: Plan | None,
+    k: int,
+    measured: Measured,
+    command: str,
+) -> str:
+    """Write `<name>.json` and `<name>.md`, and return the Markdown."""
+    figures = [row.as_json() for row in rows]
+    whole: Json = {
+        "schema": 1,
+        "command": command,
+        "folds": k,
+        "plan": plan.to_json() if plan else None,
+        "images": _contents(cases),
+        "rows": figures,
+        "images_per_second": measured.per_second(),
+        "measured": measured,
+    }
+    write_json(out / f"{name}.json", whole)
+    text = "\n".join(_markdown(whole, plan, measured)) + "\n"
+    write_bytes(out / f"{name}.md", text.encode())
+    return text
+
+
+def _contents(cases: Sequence[FolderCase]) -> Json:
+    kinds = Counter((one.case.group, one.source or "no source") for one in cases)
+    return {
+        "n": len(cases),
+        "patients": len({one.case.patient for one in cases}),
+        "with_infection": sum(one.is_positive for one in cases),
+        "by_group_and_source": {f"{g}, {s}": n for (g, s), n in sorted(kinds.items())},
+    }
+
+
+def _markdown(whole: Json, plan: Plan | None, measured: Measured) -> list[str]:
+    images = whole["images"]
+    kinds = "; ".join(f"{name}: {n}" for name, n in images["by_group_and_source"].items())
+    lines = [
+        f"{images['n']} images of {images['patients']} patients ({kinds});"
+        f" {images['with_infection']} with an infection mask that is not empty.",
+        "Every figure is out-of-fold." if whole["folds"] else "",
+        "",
+        "Pixels, pooled over all images with controls; [95 % interval, bootstrap by patient]:",
+        "",
+    ]
+    lines += _pooled(whole["rows"])
+    lines += ["", "Per image; both masks empty: left out and counted:", ""]
+    lines += _per_image(whole["rows"])
+    lines += ["", "COVID-positive or not, whole images:", ""]
+    lines += _detection(whole["rows"])
+    lines += _warnings(whole["rows"])
+    lines += ["", *_thresholds(whole["rows"])]
+    if measured.paces:
+        lines += ["", *_speed(whole["images_per_second"], measured, plan)]
+    lines += ["", f"Command: `{whole['command']}`"]
+    return lines
+
+
+def _pooled(rows: Sequence[Json]) -> list[str]:
+    names = {"f1": "F1 = Dice", "f2": "F2", "iou": "IoU"}
+    head = [names.get(one["name"], one["name"]) for one in rows[0]["pooled"]]
+    return _grid(["", *head], [[row["name"], *map(_told, row["pooled"])] for row in rows])
+
+
+def _per_image(rows: Sequence[Json]) -> list[str]:
+    body = []
+    for row in rows:
+        dice, iou = row["per_image"]
+        counts = [str(dice["n"]), str(dice["n_both_empty"])]
+        body.append([row["name"], _told(dice), _told(iou), *counts])
+    return _grid(["", "Dice", "IoU", "n", "both empty"], body)
+
+
+def _detection(rows: Sequence[Json]) -> list[str]:
+    body = []
+    for row in rows:
+        found = row["detection"]
+        body.append(
+            [row["name"]]
+            + [_told(_pick(found["any_pixel"], name)) for name in ("sensitivity", "specificity")]
+            + [_told(_pick(found["area"], name)) for name in ("sensitivity", "specificity")]
+            + [_told(found["auc"]), found["score"]]
+            + [
+                "; ".join(
+                    f"{one['source'] or 'no source'} {_number(one['auc']['value'])}"
+                    for one in found["auc_by_source"]
+                )
+            ]
+        )
+    head = ["", "any pixel: sensitivity", "specificity", "area: sensitivity", "specificity"]
+    return _grid([*head, "ROC AUC", "over", "AUC within each source"], body)
+
+
+def _warnings(rows: Sequence[Json]) -> list[str]:
+    found = rows[0]["detection"]["auc_by_source"]
+    return ["", *(f"> {one['warning']}" for one in found if one["warning"])]
+
+
+def _thresholds(rows: Sequence[Json]) -> list[str]:
+    return [f"- {row['name']}: mask where the map is at least {row['threshold']}" for row in rows]
+
+
+def _speed(per_second: Mapping[str, float], measured: Measured, plan: Plan | None) -> list[str]:
+    threads = f", {measured.threads} thread{'s' * (measured.threads != 1)}"
+    where = measured.device + (threads if measured.device == "cpu" else "")
+    memory = "resident" if measured.device == "cpu" else "GPU"
+    grid = f" at {plan.grid}x{plan.grid}" if plan else ""
+    return [
+        f"Images a second{grid} on {where}:",
+        *(f"- {stage}: {value:.1f}" for stage, value in per_second.items()),
+        f"- peak {memory} memory: {measured.peak_bytes / 2**20:.0f} MB",
+    ]
+
+
+def _pick(many: Sequence[Json], name: str) -> Json:
+    return next(one for one in many if one["name"] == name)
+
+
+def _told(one: Json) -> str:
+    if one["value"] is None:
+        return "–"
+    return f"{_number(one['value'])} [{_number(one['ci_low'])}, {_number(one['ci_high'])}]"
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3f}"
+
+
+def _grid(head: Sequence[str], body: Sequence[Sequence[str]]) -> list[str]:
+    lines = [head, ["---"] * len(head), *body]
+    return ["| " + " | ".join(line) + " |" for line in lines]

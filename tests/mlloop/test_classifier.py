@@ -1,0 +1,150 @@
+"""The classifier and its Grad-CAM maps."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from mlloop.activation import activation_maps
+from mlloop.benchmark import weigh
+from mlloop.classifier import (
+    build_classifier,
+    classifier_depth,
+    load_classifier,
+    train_classifier,
+)
+from mlloop.dataset import CaseReader
+from mlloop.devices import prepare
+from mlloop.errors import LearningError, Stopped
+from mlloop.images import encode_pixels
+from mlloop.manifest import Case, TrainManifest
+from mlloop.masks import encode_mask
+from mlloop.metrics import FloatArray
+from tests.mlloop.conftest import STILL, Events, card, small_plan, training
+
+
+def train(manifest: TrainManifest, out: Path, stop=lambda: False) -> Events:
+    events = Events()
+    device = prepare(manifest.plan, choice="cpu")
+    train_classifier(manifest, out, device=device, emit=events, stop=stop)
+    return events
+
+
+@pytest.mark.parametrize(("grid", "depth"), [(32, 3), (64, 3), (128, 4), (224, 5), (256, 5)])
+def test_classifier_depth_when_the_grid_grows_then_keeps_seven_places(
+    grid: int, depth: int
+) -> None:
+    assert classifier_depth(grid) == depth
+    assert grid < 64 or grid / 2**depth >= 7
+
+
+@pytest.fixture
+def squares(tmp_path: Path) -> tuple[Case, ...]:
+    """Twelve films of noise with a bright edge, every second one with a bright square.
+
+    The edge gives all films the same range of grey: without it the stretched noise of a control
+    would betray it anywhere on the film, and Grad-CAM would rightly not look at the square.
+    """
+    return tuple(_square(tmp_path, n, sick=n % 2 == 0) for n in range(12))
+
+
+def _square(folder: Path, number: int, *, sick: bool) -> Case:
+    rng = np.random.default_rng(number)
+    pixels = rng.integers(20, 60, size=(64, 64)).astype(np.uint8)
+    pixels[:2] = 200
+    mask = np.zeros((64, 64), np.bool_)
+    if sick:
+        y, x = rng.integers(8, 40, size=2)
+        mask[y : y + 16, x : x + 16] = True
+        pixels[mask] += 120
+    image, truth = folder / f"i{number}.png", folder / f"m{number}.png"
+    image.write_bytes(encode_pixels(pixels))
+    truth.write_bytes(encode_mask(mask))
+    group = "covid" if sick else "normal"
+    key = f"p{number}"
+    return Case(f"i{number}", key, group, 0, str(image), str(truth), 64, 64)  # type: ignore[arg-type]
+
+
+def test_activation_when_a_bright_square_is_planted_then_is_higher_inside(
+    squares: tuple[Case, ...], tmp_path: Path
+) -> None:
+    plan = small_plan(grid=64, steps=60, epochs=3, augment=STILL, batch_size=8)
+    train(training(plan, squares, fold=1), tmp_path)
+    sha256 = str(card(tmp_path)["weights_sha256"])
+    network = load_classifier(tmp_path, sha256, "tu-resnet10t", plan.grid)
+    reader = CaseReader(grid=plan.grid)
+    sick = [case for case in squares if case.group == "covid"]
+    images = np.stack([reader.image(case) for case in sick])
+    maps, probability = activation_maps(network, images, prepare(plan, choice="cpu"))
+    assert maps.shape == images.shape
+    assert maps.min() >= 0
+    assert maps.max() <= 1
+    assert (probability > 0.5).all()
+    inside, outside = _means(maps, np.stack([reader.target(case) for case in sick]) > 0.5)
+    assert inside > 1.5 * outside
+
+
+def _means(maps: FloatArray, truth: np.ndarray) -> tuple[float, float]:
+    return float(maps[truth].mean()), float(maps[~truth].mean())
+
+
+def test_train_classifier_when_stopped_and_run_again_then_gives_the_same_weights(
+    cases: tuple[Case, ...], tmp_path: Path
+) -> None:
+    manifest = training(small_plan(), cases)
+    asked = iter([False] * 4 + [True])
+    with pytest.raises(Stopped):
+        train(manifest, tmp_path / "a", stop=lambda: next(asked))
+    assert train(manifest, tmp_path / "a").of("start")[0]["step"] == 5
+    train(manifest, tmp_path / "b")
+    first, second = card(tmp_path / "a"), card(tmp_path / "b")
+    assert {**first, "seconds": 0} == {**second, "seconds": 0}
+    again = train(manifest, tmp_path / "a")
+    assert again.of("done")[0]["finished_before"] is True
+    assert not (tmp_path / "a" / "state").exists()
+
+
+def test_train_classifier_when_done_then_the_card_names_whom_it_saw(
+    cases: tuple[Case, ...], tmp_path: Path
+) -> None:
+    manifest = training(small_plan(steps=2, epochs=1), cases, fold=0)
+    train(manifest, tmp_path)
+    held_out = {case.patient for case in cases if case.fold == 0}
+    seen = card(tmp_path)["loaded_patients"]
+    assert isinstance(seen, list)
+    assert seen
+    assert held_out.isdisjoint(seen)
+
+
+def test_train_classifier_when_all_are_covid_then_says_what_is_missing(
+    cases: tuple[Case, ...], tmp_path: Path
+) -> None:
+    same = tuple(dataclasses.replace(case, group="covid") for case in cases)
+    with pytest.raises(LearningError, match="needs images of both groups") as refused:
+        train(training(small_plan(), same), tmp_path)
+    assert refused.value.code == "one_class"
+
+
+def test_build_classifier_when_the_encoder_is_unknown_then_names_it() -> None:
+    with pytest.raises(LearningError, match="no-such-net"):
+        build_classifier("no-such-net", 64)
+
+
+def test_activation_when_the_weights_do_not_care_then_is_flat() -> None:
+    torch.manual_seed(1)
+    network = build_classifier("tu-resnet10t", 64).eval()
+    torch.nn.init.zeros_(network.head.weight)
+    images = np.random.default_rng(1).random((2, 64, 64), np.float32)
+    maps, _ = activation_maps(network, images, prepare(small_plan(), choice="cpu"))
+    assert not maps.any()
+
+
+def test_weigh_when_a_film_is_surely_healthy_then_nothing_is_left() -> None:
+    p8 = np.array([[0, 100, 255]], np.uint8)
+    assert weigh(p8, 0.0).tolist() == [[0, 0, 0]]
+    assert weigh(p8, 1.0).tolist() == p8.tolist()
+    assert weigh(p8, 0.5).tolist() == [[0, 50, 128]]

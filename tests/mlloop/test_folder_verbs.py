@@ -1,0 +1,307 @@
+"""The verbs on plain folders, from the command line to the files they leave."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fixtures.cohort import write_cohort
+from mlloop.__main__ import main
+from mlloop.masks import decode_mask, encode_mask
+from mlloop.records import write_json
+from tests.mlloop.conftest import small_plan
+
+ROOT = Path(__file__).parents[2]
+Run = Callable[..., int]
+
+
+@pytest.fixture(scope="module")
+def films(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("films")
+    write_cohort(folder, patients=9, seed=5, size=96, normal_fraction=0.34, other_fraction=0.12)
+    write_json(folder / "plan.json", small_plan(steps=3, epochs=1).to_json())
+    return folder
+
+
+@pytest.fixture
+def mlloop() -> Iterator[Run]:
+    """Run a verb in this process and give its exit code; signals are put back."""
+    before = {one: signal.getsignal(one) for one in (signal.SIGTERM, signal.SIGINT)}
+
+    def run(verb: str, films: Path, out: Path, *more: str, masks: bool = True) -> int:
+        data = ["--images", str(films), "--metadata", str(films / "metadata.csv")]
+        data += ["--masks", str(films)] if masks else []
+        return main([verb, *data, "--out", str(out), "--device", "cpu", *more])
+
+    yield run
+    for one, handler in before.items():
+        signal.signal(one, handler)
+
+
+@pytest.fixture(scope="module")
+def benchmarked(films: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Run the benchmark once, as its own process, with the web side out of reach."""
+    out = tmp_path_factory.mktemp("run") / "out"
+    blocked = "django", "celery", "rest_framework", "annotation"
+    script = (
+        "import sys\n"
+        f"for name in {blocked!r}: sys.modules[name] = None\n"
+        "from mlloop.__main__ import main\n"
+        "sys.exit(main(sys.argv[1:]))\n"
+    )
+    data = ["--images", films, "--masks", films, "--metadata", films / "metadata.csv"]
+    command = [sys.executable, "-c", script, "benchmark", *data, "--out", out]
+    done = subprocess.run(
+        [*map(str, command), "--plan", str(films / "plan.json"), "--device", "cpu"],
+        cwd=ROOT,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "Grad-CAM tu-resnet10t" in done.stdout
+    return out
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {p.relative_to(folder).as_posix(): p.read_bytes() for p in folder.rglob("*.*")}
+
+
+def test_benchmark_when_it_ends_then_the_table_has_every_row_and_figure(benchmarked: Path) -> None:
+    table = json.loads((benchmarked / "benchmark.json").read_text())
+    assert [row["name"] for row in table["rows"]] == [
+        "unet",
+        "unetplusplus",
+        "ensemble",
+        "Grad-CAM tu-resnet10t",
+        "Grad-CAM x probability tu-resnet10t",
+    ]
+    n = table["images"]["n"]
+    for row in table["rows"]:
+        assert {one["name"] for one in row["pooled"]} >= {"sensitivity", "f1", "f2", "iou"}
+        assert {one["n"] for one in row["pooled"]} == {n}
+        dice = row["per_image"][0]
+        assert dice["n"] + dice["n_both_empty"] == n
+        assert row["detection"]["auc"]["n"] == n
+    assert set(table["images_per_second"]) >= {"train unet", "propose, all networks"}
+    assert table["measured"]["peak_bytes"] > 2**20
+    assert (benchmarked / "plate.png").read_bytes().startswith(b"\x89PNG")
+    assert table["rows"][0]["name"] in (benchmarked / "benchmark.md").read_text()
+
+
+def test_benchmark_when_it_ends_then_no_member_saw_a_patient_of_its_fold(benchmarked: Path) -> None:
+    cases = json.loads((benchmarked / "run.json").read_text())["cases"]
+    cards = sorted((benchmarked / "members").glob("*/card.json"))
+    assert len(cards) == 3 * 2  # two networks and a classifier, two folds
+    for path in cards:
+        card = json.loads(path.read_text())
+        held_out = {one["patient"] for one in cases if one["fold"] == card["fold"]}
+        assert held_out
+        assert held_out.isdisjoint(card["loaded_patients"])
+        assert card["loaded_patients"]
+
+
+def test_benchmark_when_run_again_then_nothing_is_made_anew(
+    films: Path, benchmarked: Path, mlloop: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def but_command(files: dict[str, bytes]) -> dict[str, bytes]:
+        # pytest's own arguments are what this process was called with.
+        return {name: data for name, data in files.items() if not name.startswith("benchmark.")}
+
+    before = contents(benchmarked)
+    rows = json.loads(before["benchmark.json"])["rows"]
+    plan = str(films / "plan.json")
+    assert mlloop("benchmark", films, benchmarked, "--plan", plan) == 0
+    after = contents(benchmarked)
+    assert but_command(after) == but_command(before)
+    assert json.loads(after["benchmark.json"])["rows"] == rows
+    assert capsys.readouterr().err.count("finished before, skipped") == 6
+
+
+def test_benchmark_when_the_plan_changed_then_refuses_the_folder(
+    films: Path, benchmarked: Path, mlloop: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plan = str(films / "plan.json")
+    assert mlloop("benchmark", films, benchmarked, "--plan", plan, "--steps", "4") == 1
+    assert "was begun with another plan (steps)" in capsys.readouterr().err
+    assert mlloop("benchmark", films, benchmarked, "--plan", plan, "--limit", "8") == 1
+    assert "other images, masks or folds" in capsys.readouterr().err
+
+
+def test_propose_when_the_run_knows_the_patients_then_maps_are_out_of_fold(
+    films: Path, benchmarked: Path, tmp_path: Path, mlloop: Run
+) -> None:
+    assert mlloop("propose", films, tmp_path, "--run", str(benchmarked), masks=False) == 0
+    with (tmp_path / "index.csv").open(newline="") as opened:
+        rows = list(csv.DictReader(opened))
+    with (films / "metadata.csv").open(newline="") as opened:
+        group = {Path(row["image"]).name: row["group"] for row in csv.DictReader(opened)}
+    assert {row["made_by"] for row in rows if group[row["file"]] != "other"} == {"out_of_fold"}
+    assert {row["made_by"] for row in rows if group[row["file"]] == "other"} == {"mean"}
+    for row in rows:
+        mask = decode_mask((tmp_path / "masks" / f"{row['image']}.png").read_bytes())
+        assert float(row["infected_share_of_film"]) == pytest.approx(mask.mean(), abs=1e-6)
+        assert (tmp_path / "overlays" / f"{row['image']}.png").exists()
+    before = contents(tmp_path)
+    assert mlloop("propose", films, tmp_path, "--run", str(benchmarked), masks=False) == 0
+    assert contents(tmp_path) == before
+
+
+def test_propose_when_the_metadata_names_other_patients_then_still_knows_the_films(
+    films: Path, benchmarked: Path, tmp_path: Path, mlloop: Run
+) -> None:
+    cases = {
+        one["image"]: one for one in json.loads((benchmarked / "run.json").read_text())["cases"]
+    }
+    names = sorted(path.name for path in (films / "images").iterdir() if path.stem in cases)
+    table = films / "renamed.csv"
+    table.write_text("image,patient_id\n" + "".join(f"images/{name},x\n" for name in names))
+    more = ("--run", str(benchmarked), "--metadata", str(table))
+    assert mlloop("propose", films, tmp_path, *more, masks=False) == 0
+    for name in names:
+        path = tmp_path / "proposals" / Path(name).stem / "proposals.json"
+        records = json.loads(path.read_text())["proposals"]
+        fold = cases[Path(name).stem]["fold"]
+        assert {fold for record in records for _, fold in record["members"]} == {fold}
+
+
+def test_evaluate_when_the_run_is_measured_then_agrees_with_the_benchmark(
+    films: Path, benchmarked: Path, tmp_path: Path, mlloop: Run
+) -> None:
+    assert mlloop("evaluate", films, tmp_path, "--run", str(benchmarked)) == 0
+    ours = json.loads((tmp_path / "evaluation.json").read_text())["rows"]
+    theirs = json.loads((benchmarked / "benchmark.json").read_text())["rows"][:3]
+    assert ours == theirs
+
+
+def test_evaluate_when_the_masks_are_the_truth_then_all_is_one(
+    films: Path, tmp_path: Path, mlloop: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    masks = films / "infection_masks"
+    assert mlloop("evaluate", films, tmp_path / "o", "--predictions", str(masks)) == 0
+    (row,) = json.loads((tmp_path / "o" / "evaluation.json").read_text())["rows"]
+    assert {one["value"] for one in row["pooled"]} == {1.0}
+    assert row["per_image"][0]["n_both_empty"] > 0
+    (tmp_path / "wrong").mkdir()
+    for path in masks.iterdir():
+        (tmp_path / "wrong" / path.name).write_bytes(encode_mask(np.ones((3, 3), np.bool_)))
+    wrong = str(tmp_path / "wrong")
+    assert mlloop("evaluate", films, tmp_path / "p", "--predictions", wrong) == 1
+    assert "The mask is 3×3, but the image is" in capsys.readouterr().err
+
+
+def test_train_when_stopped_at_once_then_says_so_and_goes_on_later(
+    films: Path, tmp_path: Path, mlloop: Run
+) -> None:
+    data = ["--images", films, "--masks", films, "--metadata", films / "metadata.csv"]
+    plan = tmp_path / "plan.json"
+    write_json(plan, small_plan(steps=400, epochs=200).to_json())
+    command = [sys.executable, "-m", "mlloop", "train", *data, "--out", tmp_path / "o"]
+    child = subprocess.Popen(
+        [*map(str, command), "--plan", str(plan), "--networks", "unet", "--device", "cpu"],
+        cwd=ROOT,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert child.stderr is not None
+    for line in child.stderr:
+        if "epoch" in line:
+            break
+    child.send_signal(signal.SIGINT)
+    _, said = child.communicate(timeout=60)
+    assert child.returncode == 130
+    assert "Stopped on request" in said
+    assert (tmp_path / "o" / "members" / "unet-0" / "state" / "state.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        (("--plan", "none"), "'none' is not one of"),
+        (("--plan", "gone.json"), "gone.json cannot be read"),
+        (("--networks", "unet-99"), "the plan has no network unet-99"),
+        (("--folds", "1"), "2 to 20 folds are possible"),
+    ],
+)
+def test_train_when_the_plan_is_wrong_then_says_why(
+    films: Path,
+    tmp_path: Path,
+    mlloop: Run,
+    capsys: pytest.CaptureFixture[str],
+    *,
+    more: tuple[str, ...],
+    said: str,
+) -> None:
+    assert mlloop("train", films, tmp_path / "o", *more) == 1
+    assert said in capsys.readouterr().err
+    assert not (tmp_path / "o").exists()
+
+
+def test_train_when_no_masks_are_given_then_asks_for_them(
+    films: Path, tmp_path: Path, mlloop: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert mlloop("train", films, tmp_path, masks=False) == 1
+    assert "--masks" in capsys.readouterr().err
+
+
+def test_benchmark_when_there_is_one_class_then_says_which_before_it_trains(
+    films: Path, tmp_path: Path, mlloop: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with (films / "metadata.csv").open(newline="") as opened:
+        rows = [row for row in csv.DictReader(opened) if row["group"] == "covid"]
+    text = "image,patient_id,group,infection_mask\n" + "".join(
+        f"{r['image']},{r['patient_id']},covid,{r['infection_mask']}\n" for r in rows
+    )
+    (films / "covid.csv").write_text(text)
+    code = mlloop("benchmark", films, tmp_path, "--metadata", str(films / "covid.csv"))
+    assert code == 1
+    assert f"All {len(rows)} images are covid" in capsys.readouterr().err
+
+
+def test_propose_when_nothing_was_trained_then_says_how(
+    films: Path, tmp_path: Path, mlloop: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert mlloop("propose", films, tmp_path, masks=False) == 1
+    assert "holds no run. Train one first" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["train", "--out", "o"], "--images and --metadata must be given"),
+        (["train", "--out", "o", "--manifest", "m", "--images", "i"], "--manifest goes with"),
+        (["benchmark", "--out", "o", "--manifest", "m"], "unrecognized arguments"),
+        (["train", "--out", "o", "--images", "i", "--metadata", "m", "--limit", "0"], "1 or more"),
+        ([], "VERB"),
+    ],
+)
+def test_main_when_called_wrongly_then_exits_2_with_a_sentence(
+    arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    assert ended.value.code == 2
+    assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("verb", ["train", "propose", "evaluate", "benchmark"])
+def test_help_when_asked_then_teaches_by_an_example(
+    verb: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main([verb, "--help"])
+    assert ended.value.code == 0
+    said = capsys.readouterr().out
+    assert f"python -m mlloop {verb} " in said
+    assert "what it writes" in said
+    assert "metadata.csv has a line for each image" in said

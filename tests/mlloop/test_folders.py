@@ -1,0 +1,158 @@
+"""Plain folders: which files are taken, which are refused and in which fold their patients are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mlloop.errors import LearningError
+from mlloop.folders import FolderCase, Folders, place, read_folder
+from mlloop.images import encode_pixels
+from mlloop.manifest import Case
+from mlloop.masks import encode_mask
+
+
+def write(folder: Path, lines: str, *, images: str = "a b c", masks: str = "a b") -> Folders:
+    """Write 20x24 films and masks by name, and the metadata."""
+    for name in ("films", "masks"):
+        (folder / name).mkdir(exist_ok=True)
+    mask = np.zeros((20, 24), np.bool_)
+    mask[5:9, 5:9] = True
+    for name in images.split():
+        pixels = np.full((20, 24), sum(name.encode()), np.uint8)
+        (folder / "films" / f"{name}.png").write_bytes(encode_pixels(pixels))
+    for name in masks.split():
+        (folder / "masks" / f"{name}.png").write_bytes(encode_mask(mask))
+    (folder / "metadata.csv").write_text(lines)
+    return Folders(folder / "films", folder / "metadata.csv", folder / "masks")
+
+
+def test_read_folder_when_masks_lie_beside_then_takes_them_and_the_controls(tmp_path: Path) -> None:
+    lines = "image,patient_id,group\na.png,p,covid\nb.png,p,covid\nc.png,,normal\n"
+    a, b, c = read_folder(write(tmp_path, lines))
+    assert a.case.mask_path is not None
+    assert a.is_positive
+    assert a.case.patient == b.case.patient != c.case.patient
+    assert (c.case.mask_path, c.is_positive, c.is_known) == (None, False, True)
+    assert (a.case.height, a.case.width) == (20, 24)
+
+
+def test_read_folder_when_nobody_marked_infection_then_leaves_the_image_out(tmp_path: Path) -> None:
+    lines = "image,group\na.png,covid\nc.png,covid\nmissing.png,other\n"
+    folders = write(tmp_path, lines)
+    assert [one.case.image for one in read_folder(folders)] == ["a"]
+    with pytest.raises(LearningError, match=r"Line 4: the image 'missing.png' is not in"):
+        read_folder(folders, only_known=False)
+
+
+def test_read_folder_when_paths_start_at_the_metadata_then_finds_them(tmp_path: Path) -> None:
+    lines = "image,group,infection_mask\nfilms/a.png,covid,masks/b.png\n"
+    (one,) = read_folder(write(tmp_path, lines))
+    assert Path(one.case.image_path).name == "a.png"
+    assert Path(str(one.case.mask_path)).name == "b.png"
+
+
+def test_read_folder_when_two_files_have_one_name_then_tells_them_apart(tmp_path: Path) -> None:
+    folders = write(tmp_path, "image,group\na.png,normal\nx/a.png,normal\n", images="a bb")
+    (tmp_path / "films" / "x").mkdir()
+    (tmp_path / "films" / "x" / "a.png").write_bytes((tmp_path / "films" / "bb.png").read_bytes())
+    names = [one.case.image for one in read_folder(folders)]
+    assert len(set(names)) == 2
+    assert all(name.startswith("a-") for name in names)
+
+
+def test_read_folder_when_one_file_has_two_patients_then_refuses(tmp_path: Path) -> None:
+    folders = write(tmp_path, "image,patient_id,group\na.png,p,normal\nb.png,q,normal\n")
+    (tmp_path / "films" / "b.png").write_bytes((tmp_path / "films" / "a.png").read_bytes())
+    with pytest.raises(LearningError, match="a and b are the same file, but belong to two"):
+        read_folder(folders)
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        ("file,group\na.png,covid\n", "metadata.csv has no column 'image'"),
+        ("image,group\na.png,sick\n", "Line 2: the column group says 'sick'; allowed are"),
+        ("image,infection_mask\na.png,none.png\n", "Line 2: the infection mask 'none.png' is not"),
+        ("image,group\n../metadata.csv,normal\n", "is not in"),
+        ("image,group\nz.png,covid\n", "is called as its image"),
+    ],
+)
+def test_read_folder_when_the_metadata_is_wrong_then_says_where(
+    tmp_path: Path, lines: str, said: str
+) -> None:
+    with pytest.raises(LearningError) as refused:
+        read_folder(write(tmp_path, lines))
+    assert said in refused.value.sentence
+
+
+def test_read_folder_when_a_mask_has_another_size_then_names_both_sizes(tmp_path: Path) -> None:
+    folders = write(tmp_path, "image\na.png\n")
+    (tmp_path / "masks" / "a.png").write_bytes(encode_mask(np.ones((20, 25), np.bool_)))
+    with pytest.raises(LearningError, match=r"Line 2, a.png: The mask is 25×20, but the image is"):
+        read_folder(folders)
+
+
+def test_read_folder_when_there_is_no_folder_of_masks_then_names_it(tmp_path: Path) -> None:
+    folders = write(tmp_path, "image\na.png\n")
+    gone = Folders(folders.images, folders.metadata, tmp_path / "gone")
+    with pytest.raises(LearningError, match=r"There is no folder .*gone"):
+        read_folder(gone)
+
+
+def test_read_folder_when_limited_then_draws_whole_patients(tmp_path: Path) -> None:
+    lines = "image,patient_id,group\na.png,p,covid\nb.png,p,covid\nc.png,q,normal\n"
+    drawn = read_folder(write(tmp_path, lines), limit=2, seed=1)
+    by_patient = {one.case.patient: 0 for one in drawn}
+    assert len(drawn) <= 2
+    assert {len([one for one in drawn if one.case.patient == key]) for key in by_patient} <= {1, 2}
+    assert len(read_folder(write(tmp_path, lines), limit=3)) == 3
+
+
+def folder_case(number: int, patient: int, group: str, source: str) -> FolderCase:
+    case = Case(f"i{number}", f"p{patient}", group, 0, "x.png", None, 8, 8)  # type: ignore[arg-type]
+    return FolderCase(case, source, True, group == "covid", "", "")
+
+
+COHORTS = st.lists(
+    st.tuples(st.integers(0, 25), st.sampled_from(["covid", "normal"]), st.sampled_from("ab")),
+    min_size=4,
+    max_size=60,
+)
+
+
+@given(rows=COHORTS, folds=st.integers(2, 5), seed=st.integers(0, 99))
+def test_place_when_placed_then_no_patient_is_in_two_folds(
+    rows: list[tuple[int, str, str]], folds: int, seed: int
+) -> None:
+    cases = [folder_case(n, *row) for n, row in enumerate(rows)]
+    sick = {one.case.patient for one in cases if one.is_positive}
+    if len(sick) < 2:
+        with pytest.raises(LearningError, match="at least 2"):
+            place(cases, folds=folds, seed=seed)
+        return
+    try:
+        placed = place(cases, folds=folds, seed=seed)
+    except LearningError:
+        return  # every patient with infection in one fold: told, never trained
+    fold_of: dict[str, set[int]] = {}
+    for one in placed.cases:
+        fold_of.setdefault(one.case.patient, set()).add(one.case.fold)
+    assert all(len(folds_of_one) == 1 for folds_of_one in fold_of.values())
+    assert {one.case.fold for one in placed.cases} <= set(range(placed.k))
+    for fold in range(placed.k):
+        assert any(one.is_positive for one in placed.cases if one.case.fold != fold)
+
+
+def test_place_when_groups_are_even_then_every_fold_has_its_share() -> None:
+    cases = [folder_case(n, n, "covid" if n % 2 else "normal", "ab"[n % 4 // 2]) for n in range(60)]
+    placed = place(cases, folds=3, seed=1)
+    assert placed.k == 3
+    for fold in range(3):
+        own = [one for one in placed.cases if one.case.fold == fold]
+        assert len(own) == 20
+        assert sum(one.is_positive for one in own) == 10

@@ -1,0 +1,81 @@
+"""Rows of the table: counts at every threshold, and thresholds chosen on other folds only."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mlloop.masks import threshold_mask
+from mlloop.metrics import Counts, counts, dice, pooled
+from mlloop.scoring import Judged, Row, best_t8, counts_at, crossed_t8, level_counts
+
+
+@given(seed=st.integers(0, 10_000), t8=st.integers(1, 255), side=st.integers(1, 9))
+def test_counts_at_when_compared_with_the_mask_then_agree(seed: int, t8: int, side: int) -> None:
+    rng = np.random.default_rng(seed)
+    p8 = rng.integers(0, 256, (side, side + 1)).astype(np.uint8)
+    truth = rng.random((23, 17)) < rng.random()
+    mask = threshold_mask(p8, shape=truth.shape, t8=t8)
+    assert counts_at(level_counts(p8, truth), t8) == counts(mask, truth)
+
+
+@given(seed=st.integers(0, 10_000))
+def test_best_t8_when_all_thresholds_are_tried_then_none_is_better(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    levels = [
+        level_counts(rng.integers(0, 256, (6, 6)).astype(np.uint8), rng.random((6, 6)) < 0.3)
+        for _ in range(3)
+    ]
+    found = best_t8(levels)
+    tried = {t: dice(pooled([counts_at(one, t) for one in levels])) for t in range(1, 256)}
+    assert math.isclose(tried[found], max(tried.values()), abs_tol=1e-12) or not any(tried.values())
+
+
+def test_best_t8_when_nothing_is_infected_then_stays_in_the_middle() -> None:
+    assert best_t8([level_counts(np.full((2, 2), 9, np.uint8), np.zeros((2, 2), np.bool_))]) == 128
+
+
+def test_crossed_t8_when_a_fold_changes_then_its_own_threshold_does_not() -> None:
+    truth = np.zeros((4, 4), np.bool_)
+    truth[:2] = True
+    levels = [level_counts(np.where(truth, high, 10).astype(np.uint8), truth) for high in (90, 60)]
+    before = crossed_t8(levels, [0, 1])
+    assert before == {0: 11, 1: 11}
+    worse = level_counts(np.where(truth, 0, 200).astype(np.uint8), truth)
+    after = crossed_t8([levels[0], worse], [0, 1])
+    assert after[1] == before[1]
+    assert after[0] != before[0]
+
+
+def judged(n: int, *, covid: bool, share: int, score: float) -> Judged:
+    found = Counts(share, 0, 2, 98 - share) if covid else Counts(0, share, 0, 100 - share)
+    return Judged(f"p{n}", "north" if n % 2 else "south", n % 2, covid, found, score)
+
+
+def test_row_when_one_source_has_one_class_then_warns_and_keeps_every_convention() -> None:
+    images = tuple(judged(n, covid=bool(n % 2), share=10 * (n % 2), score=n % 2) for n in range(8))
+    plain = Row("x", "128 of 255", "score", images).as_json(n_boot=20)
+    assert [one["convention"] for one in plain["pooled"]] == ["pooled"] * 7  # type: ignore[union-attr,call-overload,attr-defined]
+    assert {one["convention"] for one in plain["per_image"]} == {"per_image"}  # type: ignore[union-attr,call-overload,attr-defined]
+    found = plain["detection"]
+    assert isinstance(found, dict)
+    assert found["auc"]["value"] == 1.0
+    assert all("All 4 images" in one["warning"] for one in found["auc_by_source"])
+    sensitivity, specificity, *_ = found["any_pixel"]
+    assert (sensitivity["value"], specificity["value"]) == (1.0, 1.0)
+
+
+def test_row_when_the_area_rule_is_fitted_then_only_on_the_other_fold() -> None:
+    # In fold 0 covid films have 50 pixels, in fold 1 only 5: the rule of fold 0 must miss fold 1's.
+    images = []
+    for n in range(8):
+        covid, fold = n < 4, n % 2
+        share = (50 if fold == 0 else 5) if covid else 0
+        images.append(judged(n, covid=covid, share=share, score=share))
+    rates = Row("x", "", "", tuple(images)).as_json(n_boot=5)["detection"]
+    assert isinstance(rates, dict)
+    assert rates["area"][0]["value"] == pytest.approx(0.5)
