@@ -25,7 +25,7 @@ from annotation.child import Ended, run_child
 from annotation.models import EnsembleMember, Round
 from annotation.selectors import manifests
 from annotation.selectors.gate import gate_of
-from annotation.selectors.labels import label_of
+from annotation.selectors.labels import labels_of
 from annotation.selectors.leaks import find_leaks
 from annotation.selectors.rounds import phase_progress
 from annotation.services import claims, decisions, round_metrics, round_results
@@ -92,7 +92,6 @@ def propose_round(
         began = time.monotonic()
         _lay_out_cards(round, folder)
         manifest = manifests.propose_manifest(round, folder)
-        label = label_of(round.project, "infection")
         watch = ProposeWatch(
             claim,
             round,
@@ -100,7 +99,7 @@ def propose_round(
             STOPPING,
             audience,
             folder=folder,
-            label_id=label.id,
+            labels={label.key: label.id for label in labels_of(round.project)},
             cases=manifest.cases,
         )
         if not _run("propose", manifest, folder, learner, watch):
@@ -139,6 +138,7 @@ def evaluate_round(
             "proposals": round_metrics.proposal_figures(
                 round, manifests.snapshot_in(round), pulse.beat
             ),
+            "lung": round_metrics.lung_figures(round, manifests.snapshot_in(round), pulse.beat),
             "leaks": len(find_leaks(round)),
         }
         gate = gate_of(round, cases)

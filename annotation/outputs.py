@@ -67,6 +67,7 @@ def read_proposed(folder: Path, case: Case) -> ProposedImage:
         masks=tuple(_mask(folder, one) for one in cast("list[Plain]", record["proposals"])),
         disagreement=float(cast("float", record["mean_disagreement"])),
         disagreement_map=(folder / "disagreement.png").read_bytes(),
+        findings=cast("Plain", record.get("findings", {})),
     )
 
 
@@ -83,11 +84,12 @@ def read_sealed(folder: Path, cases: tuple[Case, ...]) -> list[Plain]:
 
 def _mask(folder: Path, one: Mapping[str, object]) -> ProposedMask:
     network, kind = str(one["network"]), str(one["kind"])
-    data = (folder / f"{network}.{kind}.png").read_bytes()
+    label = str(one.get("label", "infection"))
+    data = (folder / Path(str(one["file"])).name).read_bytes()
     if hashlib.sha256(decode_probability(data).tobytes()).hexdigest() != one["p8_sha256"]:
         raise BadOutput(f"The map {network}.{kind} of {folder.name} is damaged.")
     members = cast("list[tuple[str, int]]", one["members"])
-    return ProposedMask(network, kind, tuple((str(n), int(f)) for n, f in members), data)
+    return ProposedMask(network, kind, tuple((str(n), int(f)) for n, f in members), data, label)
 
 
 def _with_background(one: Plain, case: Case) -> Plain:

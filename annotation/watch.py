@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
@@ -106,7 +106,7 @@ class ProposeWatch(Watch):
     """Collect finished images into rows while the child goes on."""
 
     folder: Path = field(kw_only=True)
-    label_id: UUID = field(kw_only=True)
+    labels: Mapping[str, UUID] = field(kw_only=True)
     cases: tuple[Case, ...] = field(kw_only=True)
     waiting: deque[Case] = field(init=False)
 
@@ -128,7 +128,7 @@ class ProposeWatch(Watch):
                 ready.append(outputs.read_proposed(self.folder / case.image, case))
             if not ready:
                 return
-            round_results.record_proposals(self.claim, self.round, self.label_id, ready)
+            round_results.record_proposals(self.claim, self.round, self.labels, ready)
             batches = None if batches is None else batches - 1
 
     def require_all(self) -> None:

@@ -1,6 +1,6 @@
 """How good the ensemble is on sealed images: counts per image, never a mask that leaves here.
 
-The ensemble is the mean of all folds of all networks at the plan's threshold.
+The ensemble is the mean of all folds of all infection networks at the plan's threshold.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def evaluate(
     result = out / "evaluation.json"
     if not result.exists():
         emit("start", images=len(manifest.cases))
-        maps = MapWriter(manifest, out / "maps", device)
+        maps = MapWriter(manifest, out / "maps", device, manifest.plan.networks_of("infection"))
         maps.write(emit=emit, stop=stop)
         images = [_evaluate_image(case, manifest, maps.read(case)) for case in manifest.cases]
         write_json(result, {"schema": 1, "plan_sha256": manifest.plan.sha256, "images": images})

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeVar
 
-from mlloop.plan import NAME, Augment, Decoder, NetworkPlan, Plan, PlanError, require
+from mlloop.plan import NAME, Augment, Decoder, LabelKey, NetworkPlan, Plan, PlanError, require
 from mlloop.records import FieldError, digest, from_plain, read_json, write_json
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "Decoder",
     "EvaluateManifest",
     "Group",
+    "LabelKey",
     "ManifestError",
     "MemberRef",
     "NetworkPlan",
@@ -55,6 +56,7 @@ class Case:
     mask_path: str | None
     height: int
     width: int
+    spacing_mm: float | None = None  # the width of a pixel, where the image says it
 
     def __post_init__(self) -> None:
         named = bool(NAME.fullmatch(self.image))
@@ -64,6 +66,8 @@ class Case:
         require(bool(self.image_path), "image_path", "a path is needed.", ManifestError)
         sized = self.height >= 1 and self.width >= 1
         require(sized, "height", "height and width are at least 1.", ManifestError)
+        spaced = self.spacing_mm is None or self.spacing_mm > 0
+        require(spaced, "spacing_mm", "it must be above 0.", ManifestError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,18 +140,23 @@ class TrainManifest:
 
 @dataclass(frozen=True, slots=True)
 class ProposeManifest:
-    """Images to propose on. Patients in `trained_patients` get out-of-fold proposals only."""
+    """Images to propose on. Patients that a label was trained on get its out-of-fold maps only."""
 
     round: int
     plan: Plan
     k: int
     members: tuple[MemberRef, ...]
     cases: tuple[Case, ...]
-    trained_patients: tuple[str, ...]
+    trained_patients: tuple[str, ...]  # on infection
+    lung_patients: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         _check_cases(self.cases, self.k)
         _check_members(self.members, self.plan, self.k)
+
+    def patients_of(self, label: LabelKey) -> tuple[str, ...]:
+        """Return the patients that the networks of this label were trained on."""
+        return self.lung_patients if label == "lung" else self.trained_patients
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,8 @@ from __future__ import annotations
 import json
 import math
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from typing import Literal, Self
 
 from mlloop.records import FieldError, canonical_json, digest, from_plain
@@ -16,6 +17,7 @@ from mlloop.records import FieldError, canonical_json, digest, from_plain
 Decoder = Literal["unet", "unetplusplus", "linknet", "manet", "dla"]
 Initial = Literal["none", "previous"]
 COORDINATES = 2  # input channels that say where a pixel lies
+LabelKey = Literal["infection", "lung"]
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 
 
@@ -47,6 +49,8 @@ class NetworkPlan:
     encoder_weights: str | None = None
     patch: int = 1
     encoder_frozen: bool = False
+    label: LabelKey = "infection"
+    steps: int | None = None  # None: as many as the plan says
 
     def __post_init__(self) -> None:
         require(bool(NAME.fullmatch(self.key)), "key", "letters, digits, - and _ only.")
@@ -56,6 +60,7 @@ class NetworkPlan:
         require(min(channels) >= 1, "decoder_channels", "every stage needs a channel.")
         require(1 <= self.patch <= 4, "patch", "a patch is 1 to 4 pixels wide.")
         weights = self.encoder_weights
+        require(self.steps is None or self.steps >= 1, "steps", "at least 1 is needed.")
         require(
             weights in (None, "imagenet") or str(weights).endswith(".safetensors"),
             "encoder_weights",
@@ -135,6 +140,9 @@ class Plan:
     balance_groups: bool = False  # draw images without infection equally from each group
     clip_norm: float = 1.0
     patience: int = 10  # steps in a row that may have no finite loss or gradient
+    # Severity: the infected share of both lungs at which each grade after "none" begins.
+    severity_cutoffs: tuple[float, ...] = (0.01, 0.25, 0.5, 0.75)
+    smallest_lesion: float = 0.0005  # a share of the image; what is smaller is only counted
 
     def __post_init__(self) -> None:
         require(self.version == 1, "version", f"only version 1 is known, not {self.version}.")
@@ -165,6 +173,21 @@ class Plan:
         require(self.focal_gamma >= 0, "focal_gamma", "it may not be negative.")
         require(0 < self.focal_alpha < 1, "focal_alpha", "above 0 and below 1.")
         require(self.clip_norm > 0, "clip_norm", "it must be above 0.")
+        self._check_labels()
+
+    def _check_labels(self) -> None:
+        infection = self.networks_of("infection")
+        require(bool(infection), "networks", "at least one must learn the infection.")
+        for network in self.networks:
+            enough = network.steps is None or network.steps >= self.epochs
+            require(enough, f"networks.{network.key}.steps", "an epoch needs at least one step.")
+        cutoffs = self.severity_cutoffs
+        require(len(cutoffs) == 4, "severity_cutoffs", "4 cut-offs part the 5 grades.")
+        rising = all(low < high for low, high in pairwise((0.0, *cutoffs)))
+        inside = rising and cutoffs[-1] <= 1
+        require(inside, "severity_cutoffs", "they rise from above 0 to at most 1.")
+        small = 0 <= self.smallest_lesion < 0.1
+        require(small, "smallest_lesion", "a share of the image, 0 or more, below 0.1.")
 
     @classmethod
     def from_json(cls, data: object) -> Self:
@@ -183,6 +206,14 @@ class Plan:
     def sha256(self) -> str:
         """The identity of the plan, stable across processes."""
         return digest(self)
+
+    def networks_of(self, label: LabelKey) -> tuple[NetworkPlan, ...]:
+        """Return the networks that learn this label, in the plan's order."""
+        return tuple(network for network in self.networks if network.label == label)
+
+    def course_of(self, network: NetworkPlan) -> Plan:
+        """Return the plan with the number of steps that this network takes."""
+        return self if network.steps is None else replace(self, steps=network.steps)
 
     def network(self, key: str) -> NetworkPlan:
         """Return the network with this key."""

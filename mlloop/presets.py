@@ -27,6 +27,7 @@ def tiny() -> Plan:
             NetworkPlan("unet-resnet10", "unet", "tu-resnet10t", (32, 16, 8)),
             NetworkPlan("unetplusplus-resnet10", "unetplusplus", "tu-resnet10t", (32, 16, 8)),
             NetworkPlan("linknet-resnet10", "linknet", "tu-resnet10t", (32, 16, 8)),
+            NetworkPlan("lung-unet", "unet", "tu-resnet10t", (32, 16, 8), label="lung", steps=80),
         ),
         folds=3,
         grid=64,
@@ -62,6 +63,9 @@ def cpu() -> Plan:
                 "unetplusplus-resnet10", "unetplusplus", "tu-resnet10t", (32, 24, 16), patch=2
             ),
             NetworkPlan("unet-resnet18", "unet", "resnet18", (64, 32, 24, 16), patch=2),
+            NetworkPlan(
+                "lung-unet", "unet", "tu-resnet10t", (64, 32, 24, 16), patch=2, label="lung"
+            ),
         ),
         folds=3,
         grid=128,

@@ -3,6 +3,7 @@
 A patient who was trained on gets the one fold that left it out, everyone else the mean of all
 folds. Works network by network in fixed chunks, so that a resumed run feeds the same batches and
 repeats the same bits; an image is finished when its proposals.json exists, and is then skipped.
+Each label has its own ensemble; disagreement is that of the infection networks.
 """
 
 from __future__ import annotations
@@ -21,14 +22,23 @@ from mlloop.dataset import CaseReader, FloatArray
 from mlloop.devices import Device
 from mlloop.errors import Stopped
 from mlloop.events import Emit, Progress
-from mlloop.manifest import Case, EvaluateManifest, NetworkPlan, ProposeManifest
-from mlloop.masks import ByteArray, decode_probability, encode_probability, quantise
+from mlloop.manifest import Case, EvaluateManifest, NetworkPlan, Plan, ProposeManifest
+from mlloop.masks import (
+    ByteArray,
+    decode_probability,
+    encode_probability,
+    quantise,
+    threshold_mask,
+)
 from mlloop.networks import SegmentationNetwork, load_member, predict
+from mlloop.plan import LabelKey
 from mlloop.records import write_bytes, write_json
+from mlloop.severity import Findings, findings
 
 Kind = Literal["out_of_fold", "mean", "ensemble"]
 Stop = Callable[[], bool]
 CHUNK = 16
+MEASURED = 512  # pixels: finer masks move no share by more than 0.002 (49 real films)
 WRITERS = 4  # each waits for the disk: four flushes at once cost little more than one
 T = TypeVar("T")
 
@@ -42,11 +52,14 @@ class ProposalRecord:
     members: tuple[tuple[str, int], ...]
     file: str
     p8_sha256: str
+    label: LabelKey = "infection"
 
 
-def folds_for(case: Case, manifest: ProposeManifest | EvaluateManifest) -> tuple[int, ...]:
+def folds_for(
+    case: Case, manifest: ProposeManifest | EvaluateManifest, label: LabelKey = "infection"
+) -> tuple[int, ...]:
     """Return the folds that may propose on a case: all, or the one that left its patient out."""
-    if isinstance(manifest, ProposeManifest) and case.patient in manifest.trained_patients:
+    if isinstance(manifest, ProposeManifest) and case.patient in manifest.patients_of(label):
         return (case.fold,)
     return tuple(range(manifest.k))
 
@@ -70,7 +83,7 @@ def propose(
 ) -> None:
     """Write the proposals of every case. Raises LearningError, or Stopped between two chunks."""
     emit("start", images=len(manifest.cases))
-    writer = MapWriter(manifest, out, device)
+    writer = MapWriter(manifest, out, device, manifest.plan.networks)
     writer.write(emit=emit, stop=stop)
     unfinished = [case for case in manifest.cases if not is_finished(case, out)]
     with ThreadPoolExecutor(WRITERS) as writers:
@@ -82,11 +95,12 @@ def propose(
 
 @dataclass(slots=True)
 class MapWriter:
-    """Writes `<image>/<network>.<kind>.png` for every case and network that lacks it."""
+    """Writes `<image>/<network>.<kind>.png` for every case and network of it that lacks it."""
 
     manifest: ProposeManifest | EvaluateManifest
     out: Path
     device: Device
+    networks: tuple[NetworkPlan, ...]
     reader: CaseReader = field(init=False)
 
     def __post_init__(self) -> None:
@@ -98,7 +112,7 @@ class MapWriter:
         While a chunk passes through the folds, which leaves the interpreter free, threads read
         the chunk after it and write the one before it.
         """
-        cases, networks = self.manifest.cases, self.manifest.plan.networks
+        cases, networks = self.manifest.cases, self.networks
         progress = Progress(emit, total=len(cases) * len(networks))
         chunks = [cases[start : start + CHUNK] for start in range(0, len(cases), CHUNK)]
         jobs = [(network, chunk) for network in networks for chunk in chunks]
@@ -122,13 +136,17 @@ class MapWriter:
                 progress.add(len(work.chunk))
             _wait_for(behind)
 
-    def read(self, case: Case) -> list[ByteArray]:
-        """Read the maps of one case back, in the plan's order of networks."""
-        paths = [self._path(case, network) for network in self.manifest.plan.networks]
+    def read(self, case: Case, label: LabelKey = "infection") -> list[ByteArray]:
+        """Read one label's maps of a case back, in the plan's order of networks."""
+        paths = [self._path(case, one) for one in self.networks if one.label == label]
         return [decode_probability(path.read_bytes()) for path in paths]
 
     def _path(self, case: Case, network: NetworkPlan) -> Path:
-        return self.out / case.image / f"{network.key}.{kind_for(case, self.manifest)}.png"
+        return (
+            self.out
+            / case.image
+            / f"{network.key}.{kind_for(case, self.manifest, network.label)}.png"
+        )
 
     def _has_map(self, case: Case, network: NetworkPlan) -> bool:
         return is_finished(case, self.out) or self._path(case, network).exists()
@@ -156,7 +174,7 @@ class MapWriter:
             chosen = [
                 (case, image)
                 for case, image in zip(work.chunk, work.images, strict=True)
-                if fold in folds_for(case, self.manifest)
+                if fold in folds_for(case, self.manifest, work.network.label)
             ]
             if chosen:
                 images = torch.from_numpy(np.stack([image for _, image in chosen])[:, None])
@@ -197,9 +215,11 @@ def _one_ahead(things: Iterator[T]) -> Iterator[T]:
         yield before
 
 
-def kind_for(case: Case, manifest: ProposeManifest | EvaluateManifest) -> Kind:
+def kind_for(
+    case: Case, manifest: ProposeManifest | EvaluateManifest, label: LabelKey = "infection"
+) -> Kind:
     """Name what a network's map of a case is made of."""
-    return "mean" if len(folds_for(case, manifest)) == manifest.k else "out_of_fold"
+    return "mean" if len(folds_for(case, manifest, label)) == manifest.k else "out_of_fold"
 
 
 def is_finished(case: Case, out: Path) -> bool:
@@ -208,32 +228,66 @@ def is_finished(case: Case, out: Path) -> bool:
 
 
 def _finish(case: Case, manifest: ProposeManifest, writer: MapWriter, out: Path) -> None:
-    """Write the ensemble and the disagreement, then the record that marks the image as finished."""
-    maps = writer.read(case)
-    folds, kind = folds_for(case, manifest), kind_for(case, manifest)
-    records = [
-        _record(network.key, kind, [(network.key, fold) for fold in folds], p8)
-        for network, p8 in zip(manifest.plan.networks, maps, strict=True)
-    ]
-    everyone = [member for record in records for member in record.members]
-    ensemble, disagreement = mean_p8(maps), disagreement_p8(maps)
-    records.append(_record("ensemble", "ensemble", everyone, ensemble))
+    """Write the ensembles and the disagreement, then the record that marks the image as done."""
     folder = out / case.image
-    write_bytes(folder / "ensemble.ensemble.png", encode_probability(ensemble))
+    maps = writer.read(case)
+    disagreement = disagreement_p8(maps)
     write_bytes(folder / "disagreement.png", encode_probability(disagreement))
+    records, infection = _label_records(case, manifest, "infection", maps, folder)
+    lung = None
+    if lung_maps := writer.read(case, "lung"):
+        lung_records, lung = _label_records(case, manifest, "lung", lung_maps, folder)
+        records += lung_records
     summary = {
         "schema": 1,
         "image": case.image,
         "patient": case.patient,
         "plan_sha256": manifest.plan.sha256,
         "mean_disagreement": float(disagreement.mean()) / 255,
+        "findings": proposal_findings(case, manifest.plan, infection, lung).as_json(),
         "proposals": records,
     }
     write_json(folder / "proposals.json", summary)
 
 
+def proposal_findings(
+    case: Case, plan: Plan, infection: ByteArray, lung: ByteArray | None
+) -> Findings:
+    """Measure the ensembles' masks at the plan's threshold, at most `MEASURED` pixels wide."""
+    scale = max(1.0, max(case.height, case.width) / MEASURED)
+    shape = (max(1, round(case.height / scale)), max(1, round(case.width / scale)))
+    spacing = None if case.spacing_mm is None else case.spacing_mm * scale
+    return findings(
+        threshold_mask(infection, shape=shape, t8=plan.threshold),
+        None if lung is None else threshold_mask(lung, shape=shape, t8=plan.threshold),
+        cutoffs=plan.severity_cutoffs,
+        smallest_share=plan.smallest_lesion,
+        spacing_mm=spacing,
+        pixels_each=case.height * case.width / (shape[0] * shape[1]),
+    )
+
+
+def _label_records(
+    case: Case, manifest: ProposeManifest, label: LabelKey, maps: list[ByteArray], folder: Path
+) -> tuple[list[ProposalRecord], ByteArray]:
+    """Write one label's ensemble; return the records of its networks and of it, and its map."""
+    folds, kind = folds_for(case, manifest, label), kind_for(case, manifest, label)
+    networks = manifest.plan.networks_of(label)
+    records = [
+        _record(label, network.key, kind, [(network.key, fold) for fold in folds], p8)
+        for network, p8 in zip(networks, maps, strict=True)
+    ]
+    everyone = [member for record in records for member in record.members]
+    ensemble = mean_p8(maps)
+    records.append(_record(label, "ensemble", "ensemble", everyone, ensemble))
+    write_bytes(folder / records[-1].file, encode_probability(ensemble))
+    return records, ensemble
+
+
 def _record(
-    network: str, kind: Kind, members: Sequence[tuple[str, int]], p8: ByteArray
+    label: LabelKey, network: str, kind: Kind, members: Sequence[tuple[str, int]], p8: ByteArray
 ) -> ProposalRecord:
     sha256 = hashlib.sha256(p8.tobytes()).hexdigest()
-    return ProposalRecord(network, kind, tuple(members), f"{network}.{kind}.png", sha256)
+    stem = "lung" if label == "lung" and kind == "ensemble" else network
+    file = f"{stem}.{kind}.png"
+    return ProposalRecord(network, kind, tuple(members), file, sha256, label)

@@ -101,7 +101,7 @@ def batch_loader(run: Run, first: int) -> Loader:
 
 
 def _prepare(manifest: TrainManifest, out: Path, device: Device, emit: Emit) -> Run:
-    plan = manifest.plan
+    plan = manifest.plan.course_of(manifest.network)
     reader = CaseReader(grid=plan.grid)
     split = split_cases(manifest.cases, plan, reader)
     return Run(manifest, plan, member_seed(manifest), device, reader, split, out, emit)
@@ -181,7 +181,7 @@ def _card(run: Run, state: TrainingState, started: float) -> Card:
         threads=run.plan.threads,
         precision=run.device.precision,
         device=run.device.torch_device.type,
-        plan_sha256=run.plan.sha256,
+        plan_sha256=manifest.plan.sha256,
         loaded_patients=tuple(sorted(run.reader.loaded_patients)),
         n_images=len(manifest.cases),
         n_positive=len(run.split.positives),

@@ -36,7 +36,7 @@ class Round(Row, Claimable):
     state = models.CharField(max_length=17, choices=State.choices, default=State.PLANNED)
     plan = models.JSONField(help_text="mlloop.manifest.Plan as JSON; versioned.")
     folds = models.PositiveSmallIntegerField(help_text="k; at most the project's folds.")
-    folds_note = models.TextField(blank=True, help_text="Why k is lower than the plan asked.")
+    folds_note = models.TextField(blank=True, help_text="What of the plan was left out, and why.")
     snapshot_key = models.CharField(max_length=140, help_text="JSON of the references trained on.")
     n_train = models.PositiveIntegerField(default=0)
     n_train_patients = models.PositiveIntegerField(default=0)
@@ -148,6 +148,9 @@ class Proposal(Row):
     disagreement_key = models.CharField(max_length=140, blank=True)
     disagreement = models.FloatField(null=True, help_text="Mean spread between networks, 0..1.")
     threshold = models.PositiveSmallIntegerField(help_text="t8 in 1..255.")
+    findings = models.JSONField(
+        default=dict, help_text="mlloop.severity.Findings as JSON; on the infection ensemble."
+    )
     is_waiting = models.BooleanField(
         default=True, help_text="A hint for the worklist: no reference was made since."
     )

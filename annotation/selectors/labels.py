@@ -7,6 +7,8 @@ from django.db.models import QuerySet
 from annotation.errors import NotFound
 from annotation.models import Label, Project
 
+READING_LABEL = "infection"
+
 
 def labels_of(project: Project) -> QuerySet[Label]:
     """Return the labels of the project's newest schema."""

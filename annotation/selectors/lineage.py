@@ -35,8 +35,11 @@ def warm_parents(
     return {
         (member.network, member.fold): member
         for member in serving.members.filter(state=EnsembleMember.State.DONE)
-        if networks.get(member.network) == former[member.network]
-        and saw_only(member, {c.patient for c in snapshot.train if c.fold % folds != member.fold})
+        if (network := networks.get(member.network)) == former[member.network]
+        and saw_only(
+            member,
+            {c.patient for c in snapshot.train_of(network.label) if c.fold % folds != member.fold},
+        )
     }
 
 

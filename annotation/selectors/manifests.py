@@ -45,7 +45,8 @@ def train_manifest(member: EnsembleMember) -> TrainManifest:
     A parent that saw somebody who is no longer among them is left out too.
     """
     round, plan = member.round, plan_of(member.round)
-    train = snapshot_in(round).train
+    network = plan.network(member.network)
+    train = snapshot_in(round).train_of(network.label)
     gone = withdrawn_since(round.project, train)
     cases = tuple(
         _case(case, round.folds)
@@ -58,7 +59,7 @@ def train_manifest(member: EnsembleMember) -> TrainManifest:
     return TrainManifest(
         round=round.number,
         plan=plan,
-        network=plan.network(member.network),
+        network=network,
         fold=member.fold,
         k=round.folds,
         cases=cases,
@@ -81,6 +82,7 @@ def propose_manifest(round: Round, folder: Path) -> ProposeManifest:
             if case.image not in gone
         ),
         trained_patients=tuple(sorted({case.patient for case in snapshot.train})),
+        lung_patients=tuple(sorted({case.patient for case in snapshot.lung})),
     )
 
 
@@ -133,4 +135,5 @@ def _case(case: SnapshotCase, k: int, *, has_mask: bool = True) -> Case:
         mask_path=str(storage.local_path(mask_key)) if mask_key else None,
         height=case.height,
         width=case.width,
+        spacing_mm=case.spacing_mm,
     )

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from uuid import UUID
 
-from django.db.models import Count, F, Q, Sum
+from django.db.models import Count, F, Q, QuerySet, Sum
 
 from annotation.models import Annotation, Image, Project, Reference, Release, Round, Verdict
 from annotation.permissions import ROLES, Deed, Person, projects_of
+from annotation.selectors.labels import READING_LABEL
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,7 @@ def home_rows(user: Person) -> list[ProjectRow]:
     ):
         roles[project_id].append(role)
     images = _by_project(Image.objects.filter(project__in=projects, withdrawn_at=None))
-    references = _by_project(Reference.objects.filter(project__in=projects, superseded_by=None))
+    references = _by_project(_read_masks().filter(project__in=projects))
     return [
         ProjectRow(
             project=project,
@@ -44,6 +45,11 @@ def home_rows(user: Person) -> list[ProjectRow]:
         )
         for project in projects
     ]
+
+
+def _read_masks() -> QuerySet[Reference]:
+    """Return the current references of what is read; lung masks only teach a network."""
+    return Reference.objects.filter(label__key=READING_LABEL, superseded_by=None)
 
 
 def _by_project(rows) -> dict[UUID, int]:  # type: ignore[no-untyped-def]
@@ -76,7 +82,7 @@ def figures(project: Project) -> list[Figure]:
         patients=Count("patient_id", distinct=True),
         sealed=Count("id", filter=Q(patient__split="sealed")),
     )
-    current = Reference.objects.filter(project=project, superseded_by=None)
+    current = _read_masks().filter(project=project)
     serving = Round.objects.filter(project=project, state=Round.State.SERVING).first()
     return [
         Figure("images", images["n"]),
@@ -116,9 +122,7 @@ def stage_sentence(project: Project) -> str:
     """Say in one sentence where the loop stands."""
     serving = Round.objects.filter(project=project, state=Round.State.SERVING).first()
     if serving is None:
-        done = Reference.objects.filter(
-            project=project, superseded_by=None, image__patient__split="train"
-        ).count()
+        done = _read_masks().filter(project=project, image__patient__split="train").count()
         return f"Seed reads: {done} of {project.seed_size} masks drawn by hand."
     verb = (
         "readers pick the best mask, blind"

@@ -34,7 +34,7 @@ def proposals_against_truth(row: Round) -> AgainstTruth:
     Each comes from networks that did not see its patient: out of fold, or a mean of folds.
     """
     proposals = (
-        Proposal.objects.filter(round=row, kind=Proposal.Kind.ENSEMBLE)
+        Proposal.objects.filter(round=row, label__key="infection", kind=Proposal.Kind.ENSEMBLE)
         .select_related("image")
         .order_by("image_id")
     )

@@ -14,7 +14,8 @@ from uuid import UUID
 from django.db.models import QuerySet
 
 from annotation.models import Image, Label, Patient, Project, Reference, Split, Verdict
-from mlloop.manifest import Group
+from annotation.selectors.labels import labels_of
+from mlloop.manifest import Group, LabelKey
 from mlloop.records import canonical_json, from_plain
 
 POSITIVE = frozenset({Verdict.PICKED, Verdict.CORRECTED, Verdict.REDRAWN})
@@ -34,6 +35,7 @@ class SnapshotCase:
     mask_key: str | None
     reference: str | None
     verdict: str
+    spacing_mm: float | None = None
 
     @property
     def is_positive(self) -> bool:
@@ -43,13 +45,21 @@ class SnapshotCase:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """What a round trains on and proposes on, frozen as JSON when it is planned."""
+    """What a round trains on and proposes on, frozen as JSON when it is planned.
+
+    `train` has the infection references, `lung` the lung references, which may be of other images.
+    """
 
     project: str
     label: str
     train: tuple[SnapshotCase, ...]
     propose: tuple[SnapshotCase, ...]
     schema: int = 1
+    lung: tuple[SnapshotCase, ...] = ()
+
+    def train_of(self, label: LabelKey) -> tuple[SnapshotCase, ...]:
+        """Return what the networks of a label are trained on."""
+        return self.lung if label == "lung" else self.train
 
     def to_bytes(self) -> bytes:
         """Return the one byte form, for storage."""
@@ -74,7 +84,15 @@ def snapshot_of(project: Project, label: Label) -> Snapshot:
         label=str(label.id),
         train=tuple(case for case in cases if is_learned_from(case)),
         propose=tuple(case for case in cases if is_proposed_on(case)),
+        lung=_lung_cases(project),
     )
+
+
+def _lung_cases(project: Project) -> tuple[SnapshotCase, ...]:
+    """Return the train images with a lung mask; without one nothing is implied."""
+    lung = labels_of(project).filter(key="lung").first()
+    cases = _cases(project, lung, Split.TRAIN) if lung else ()
+    return tuple(case for case in cases if case.mask_key)
 
 
 def is_learned_from(case: SnapshotCase) -> bool:
@@ -136,4 +154,5 @@ def _cases(project: Project, label: Label, split: Split) -> Iterator[SnapshotCas
             mask_key=(reference["mask_key"] or None) if reference else None,
             reference=str(reference["id"]) if reference else None,
             verdict=str(reference["verdict"] if reference else implied),
+            spacing_mm=image.spacing_mm,
         )

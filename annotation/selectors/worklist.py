@@ -27,11 +27,10 @@ from annotation.models import (
     User,
 )
 from annotation.permissions import ROLES, Deed
-from annotation.selectors.labels import label_of
+from annotation.selectors.labels import READING_LABEL, label_of
 
 Purpose = Assignment.Purpose
 
-READING_LABEL = "infection"
 ORDER = (Purpose.PICK, Purpose.SEED, Purpose.READ, Purpose.SEALED)
 BLIND = frozenset({Purpose.PICK, Purpose.SEALED})
 COUNT_CAP = 1_000

@@ -20,8 +20,7 @@ from django.db import IntegrityError, transaction
 from annotation import storage
 from annotation.errors import Invalid
 from annotation.models import Annotation, Assignment, Candidate, Label, Proposal, Reference
-from annotation.selectors.labels import label_of
-from annotation.selectors.worklist import READING_LABEL
+from annotation.selectors.labels import READING_LABEL, label_of
 from mlloop.masks import (
     canonical_raster,
     decode_mask,

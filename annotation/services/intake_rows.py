@@ -27,7 +27,7 @@ from annotation.models import (
     Truth,
     Verdict,
 )
-from annotation.selectors.labels import labels_of
+from annotation.selectors.labels import READING_LABEL, labels_of
 from annotation.services.intake_files import StoredImage, StoredMask, StoredMasks
 from annotation.services.intake_ledger import Ledger, Placement, groups_by_patient
 from annotation.services.intake_report import IntakeReport
@@ -69,11 +69,15 @@ class RowWriter:
         self._labels = {label.key: label for label in labels_of(project)}
 
     def known_images(self, hashes: Iterable[str]) -> dict[str, KnownImage]:
-        """Return the project's images with these pixel hashes; three queries for any number."""
+        """Return the project's images with these pixel hashes; four queries at most."""
         rows = Image.objects.filter(project=self._project, pixel_sha256__in=list(hashes))
         images = list(rows.select_related("patient"))
-        owner = Truth if self._masks_as == "truth" else Reference
-        pairs = owner.objects.filter(image__in=images).values_list("image_id", "label__key")
+        drawn = Reference.objects.filter(image__in=images)
+        pairs = list(drawn.values_list("image_id", "label__key"))
+        if self._masks_as == "truth":
+            pairs = [pair for pair in pairs if not self._is_truth(pair[1])]
+            truths = Truth.objects.filter(image__in=images)
+            pairs += truths.values_list("image_id", "label__key")
         have = groups_by_patient((str(image_id), key) for image_id, key in pairs)
         return {
             image.pixel_sha256: KnownImage(image, frozenset(have.get(str(image.id), ())))
@@ -97,6 +101,10 @@ class RowWriter:
         self._count_images(stored, here, placed)
         self._count_masks(masks, gifts)
 
+    def _is_truth(self, key: str) -> bool:
+        """Say whether a mask is hidden: only of what readers draw; lungs are there to learn."""
+        return self._masks_as == "truth" and key == READING_LABEL
+
     def _masks_to_write(self, gifts: Sequence[MaskGift]) -> list[_MaskRow]:
         return [
             _MaskRow(
@@ -105,7 +113,7 @@ class RowWriter:
                 mask=mask,
                 origin=gift.origin,
                 # An empty mask of a control says what its group says: no read is made of it.
-                is_implied=self._masks_as == "seed"
+                is_implied=not self._is_truth(key)
                 and mask.is_empty
                 and gift.image.group == Image.Group.NORMAL,
             )
@@ -114,9 +122,9 @@ class RowWriter:
         ]
 
     def _write_masks(self, masks: Sequence[_MaskRow]) -> None:
-        if self._masks_as == "seed":
-            _write_seed_reads(self._project, masks)
-            return
+        hidden = [row for row in masks if self._is_truth(row.label.key)]
+        shown = [row for row in masks if not self._is_truth(row.label.key)]
+        _write_seed_reads(self._project, shown)
         Truth.objects.bulk_create(
             Truth(
                 image=row.image,
@@ -124,7 +132,7 @@ class RowWriter:
                 mask_key=row.mask.key,
                 origin=_shortened(row.origin, 255),
             )
-            for row in masks
+            for row in hidden
         )
 
     def _count_images(

@@ -11,6 +11,7 @@ from operator import attrgetter
 
 from annotation import storage
 from annotation.models import Proposal, Round
+from annotation.selectors.labels import READING_LABEL
 from annotation.selectors.training_cases import Snapshot, SnapshotCase
 from mlloop.masks import decode_mask, decode_probability, threshold_mask
 from mlloop.metrics import Counts, counts, estimate
@@ -36,9 +37,22 @@ def sealed_figures(cases: Sequence[Mapping[str, object]]) -> Figures:
 def proposal_figures(
     round: Round, snapshot: Snapshot, on_image: Callable[[], None]
 ) -> dict[str, Figures]:
-    """Measure each network's and the ensemble's unseen proposals against the references."""
+    """Measure each infection network's and its ensemble's unseen proposals on the references."""
+    return _unseen_figures(round, snapshot.train, READING_LABEL, on_image)
+
+
+def lung_figures(
+    round: Round, snapshot: Snapshot, on_image: Callable[[], None]
+) -> dict[str, Figures]:
+    """Measure the lung networks alike; nothing where the round has none."""
+    return _unseen_figures(round, snapshot.lung, "lung", on_image)
+
+
+def _unseen_figures(
+    round: Round, train: tuple[SnapshotCase, ...], label: str, on_image: Callable[[], None]
+) -> dict[str, Figures]:
     found: dict[str, list[tuple[Counts, str]]] = {}
-    for case, proposals in _referenced(round, snapshot):
+    for case, proposals in _referenced(round, train, label):
         on_image()
         shape = (case.height, case.width)
         truth = decode_mask(storage.read(case.mask_key or ""), shape=shape)
@@ -53,12 +67,12 @@ def proposal_figures(
 
 
 def _referenced(
-    round: Round, snapshot: Snapshot
+    round: Round, train: tuple[SnapshotCase, ...], label: str
 ) -> Iterable[tuple[SnapshotCase, Iterable[Proposal]]]:
     """Pair the snapshot's references that have a mask with the proposals on their images."""
-    cases = {case.image: case for case in snapshot.train if case.reference and case.mask_key}
-    # Patients in the snapshot have only proposals that leave them out: `mean` is for the others.
-    rows = Proposal.objects.filter(round=round).exclude(kind=Proposal.Kind.MEAN)
+    cases = {case.image: case for case in train if case.reference and case.mask_key}
+    # Patients trained on have only proposals that leave them out: `mean` is for the others.
+    rows = Proposal.objects.filter(round=round, label__key=label).exclude(kind=Proposal.Kind.MEAN)
     ordered = rows.order_by("image_id", "network").iterator(chunk_size=500)
     for image_id, proposals in groupby(ordered, key=attrgetter("image_id")):
         if case := cases.get(str(image_id)):

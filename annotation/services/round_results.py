@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import cast
 from uuid import UUID
 
@@ -19,6 +19,7 @@ from django.utils import timezone
 from annotation import storage
 from annotation.models import EnsembleMember, Project, Proposal, Round
 from annotation.selectors.gate import Gate
+from annotation.selectors.labels import READING_LABEL
 from annotation.services import audit, claims
 from annotation.services.claims import Claim
 from annotation.services.rounds import State, settle_cancel
@@ -119,6 +120,7 @@ class ProposedMask:
     kind: str
     members: tuple[tuple[str, int], ...]
     probability: bytes
+    label: str = "infection"
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,15 +131,19 @@ class ProposedImage:
     masks: tuple[ProposedMask, ...]
     disagreement: float
     disagreement_map: bytes
+    findings: Mapping[str, object] = field(default_factory=dict)
 
 
 def record_proposals(
-    claim: Claim, round: Round, label_id: UUID, images: Sequence[ProposedImage]
+    claim: Claim, round: Round, labels: Mapping[str, UUID], images: Sequence[ProposedImage]
 ) -> None:
-    """Store a batch of proposals and upsert their rows; recording one twice changes nothing."""
+    """Store a batch of proposals and upsert their rows; recording one twice changes nothing.
+
+    `labels` are the ids of the project's labels by key.
+    """
     threshold = int(cast("int", round.plan["threshold"]))
     files = storage.Batch(round.project_id)
-    rows = [row for image in images for row in _rows(round, label_id, image, threshold, files)]
+    rows = [row for image in images for row in _rows(round, labels, image, threshold, files)]
     files.settle()
     with transaction.atomic():
         claims.update(claim)
@@ -151,6 +157,7 @@ def record_proposals(
                 "disagreement_key",
                 "disagreement",
                 "threshold",
+                "findings",
             ],
         )
 
@@ -210,24 +217,34 @@ def finish_evaluating(
 
 
 def _rows(
-    round: Round, label_id: UUID, image: ProposedImage, threshold: int, files: storage.Batch
+    round: Round,
+    labels: Mapping[str, UUID],
+    image: ProposedImage,
+    threshold: int,
+    files: storage.Batch,
 ) -> list[Proposal]:
+    """Make the rows of one image; what is not read, such as a lung, never waits for a reader."""
     spread_key = files.put(image.disagreement_map)
-    return [
-        Proposal(
+    rows = []
+    for mask in image.masks:
+        is_read = mask.label == READING_LABEL
+        is_whole = is_read and mask.kind == Proposal.Kind.ENSEMBLE
+        row = Proposal(
             round=round,
             image_id=image.image_id,
-            label_id=label_id,
+            label_id=labels[mask.label],
             network=mask.network,
             kind=mask.kind,
             members=[list(member) for member in mask.members],
             probability_key=files.put(mask.probability),
-            disagreement_key=spread_key,
-            disagreement=image.disagreement,
+            disagreement_key=spread_key if is_read else "",
+            disagreement=image.disagreement if is_read else None,
             threshold=threshold,
+            findings=image.findings if is_whole else {},
+            is_waiting=is_read,
         )
-        for mask in image.masks
-    ]
+        rows.append(row)
+    return rows
 
 
 def _with_seconds(round: Round, **seconds: float) -> dict[str, object]:

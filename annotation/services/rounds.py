@@ -44,6 +44,7 @@ def plan_round(
     _refuse_second(project)
     snapshot = snapshot_of(project, label_of(project, "infection"))
     folds, note = choose_folds(plan, project, snapshot.train)
+    plan, left_out = without_lung_unless_learnable(plan, snapshot, folds)
     parents = warm_parents(project=project, plan=plan, folds=folds, snapshot=snapshot)
     made = Round(
         project=project,
@@ -51,7 +52,7 @@ def plan_round(
         stage=next_stage(project),
         plan=plan.to_json(),
         folds=folds,
-        folds_note=note,
+        folds_note=" ".join(filter(None, (note, left_out))),
         snapshot_key=storage.put(project.id, snapshot.to_bytes()),
         n_train=len(snapshot.train),
         n_train_patients=len({case.patient for case in snapshot.train}),
@@ -79,6 +80,20 @@ def choose_folds(plan: Plan, project: Project, cases: tuple[SnapshotCase, ...]) 
         " with a mask are not enough for that. Read cases of more patients.",
         code="too_few_patients",
     )
+
+
+def without_lung_unless_learnable(plan: Plan, snapshot: Snapshot, k: int) -> tuple[Plan, str]:
+    """Leave the lung networks out, and say so, where a fold would have no lung mask to learn."""
+    if not plan.networks_of("lung"):
+        return plan, ""
+    if len({case.fold % k for case in snapshot.lung}) > 1:
+        return plan, ""
+    if snapshot.lung:
+        reason = "All lung masks are in one fold"
+    else:
+        reason = "No training image has a lung mask"
+    said = f"{reason}: no lung network is trained, and this round says nothing of severity."
+    return replace(plan, networks=plan.networks_of("infection")), said
 
 
 def next_stage(project: Project) -> str:
@@ -261,4 +276,5 @@ def _counts(snapshot: Snapshot) -> dict[str, int]:
         "patients": len({case.patient for case in cases}),
         "positive_patients": len({case.patient for case in cases if case.is_positive}),
         "propose_on": len(snapshot.propose),
+        "lung_masks": len(snapshot.lung),
     }

@@ -166,16 +166,17 @@ def make_reference(
     method: str = "single",
     verdict: str = "redrawn",
     origin: str = "",
+    label: str = "infection",
 ) -> Reference:
-    """The first reference of an image, from one annotation."""
-    label = label_of(image.project, "infection")
+    """The first reference of an image and label, from one annotation."""
+    of_label = label_of(image.project, label)
     mask = disc(shape=(image.height, image.width)) if mask is None else mask
     is_excluded = verdict == Verdict.EXCLUDED
     key = "" if is_excluded else storage.put(image.project_id, encode_mask(mask))
     annotation = Annotation.objects.create(
         project=image.project,
         image=image,
-        label=label,
+        label=of_label,
         reader=reader,
         client_id=uuid.uuid4(),
         purpose=purpose,
@@ -187,7 +188,7 @@ def make_reference(
     reference = Reference.objects.create(
         project=image.project,
         image=image,
-        label=label,
+        label=of_label,
         method=method,
         verdict=verdict,
         mask_key=key,

@@ -67,31 +67,51 @@ def propose(options: argparse.Namespace) -> None:
         folder = options.out / case.image
         if not (folder / "proposals.json").exists():
             time.sleep(options.slow)
-            is_trained = case.patient in manifest.trained_patients
-            folds = [case.fold] if is_trained else list(range(manifest.k))
-            kind = "out_of_fold" if is_trained else "mean"
-            names = [(network.key, kind) for network in manifest.plan.networks]
-            p8 = np.zeros((manifest.plan.grid,) * 2, np.uint8)
-            p8[16:48, 16:48] = 200
-            records = []
-            for name, one in [*names, ("ensemble", "ensemble")]:
-                write_bytes(folder / f"{name}.{one}.png", encode_probability(p8))
-                keys = [name] if name != "ensemble" else [key for key, _ in names]
-                records.append(
-                    {
-                        "network": name,
-                        "kind": one,
-                        "members": [[key, fold] for key in keys for fold in folds],
-                        "file": f"{name}.{one}.png",
-                        "p8_sha256": hashlib.sha256(p8.tobytes()).hexdigest(),
-                    }
-                )
-            write_bytes(folder / "disagreement.png", encode_probability(p8 // 10))
+            records = [
+                *label_records(manifest, case, "infection", folder),
+                *label_records(manifest, case, "lung", folder),
+            ]
+            p8 = np.full((manifest.plan.grid,) * 2, 20, np.uint8)
+            write_bytes(folder / "disagreement.png", encode_probability(p8))
+            has_lung = bool(manifest.plan.networks_of("lung"))
+            findings = {"schema": 1, "grade": "mild" if has_lung else None}
             write_json(
                 folder / "proposals.json",
-                {"schema": 1, "mean_disagreement": 0.01, "proposals": records},
+                {
+                    "schema": 1,
+                    "mean_disagreement": 0.01,
+                    "findings": findings,
+                    "proposals": records,
+                },
             )
         say("progress", done=done, total=len(manifest.cases), eta_seconds=0.0)
+
+
+def label_records(manifest, case, label, folder) -> list[dict[str, object]]:
+    """Write one label's maps: a block in the middle, wider where it is the lung."""
+    is_trained = case.patient in manifest.patients_of(label)
+    folds = [case.fold] if is_trained else list(range(manifest.k))
+    kind = "out_of_fold" if is_trained else "mean"
+    names = [(network.key, kind) for network in manifest.plan.networks_of(label)]
+    p8 = np.zeros((manifest.plan.grid,) * 2, np.uint8)
+    edge = 8 if label == "lung" else 16
+    p8[edge:48, edge:48] = 200
+    records = []
+    for name, one in [*names, ("ensemble", "ensemble")] if names else []:
+        keys = [name] if name != "ensemble" else [key for key, _ in names]
+        file = f"{label}-{name}.{one}.png"
+        write_bytes(folder / file, encode_probability(p8))
+        records.append(
+            {
+                "network": name,
+                "kind": one,
+                "label": label,
+                "members": [[key, fold] for key in keys for fold in folds],
+                "file": file,
+                "p8_sha256": hashlib.sha256(p8.tobytes()).hexdigest(),
+            }
+        )
+    return records
 
 
 def evaluate(options: argparse.Namespace) -> None:

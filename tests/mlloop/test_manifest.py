@@ -3,6 +3,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -23,7 +24,7 @@ from mlloop.manifest import (
     read_train,
     write_manifest,
 )
-from mlloop.presets import PRESETS, preset
+from mlloop.presets import PRESETS, preset, tiny
 
 NETWORK = NetworkPlan("unet", "unet", "resnet18", (16, 8, 8))
 
@@ -202,3 +203,44 @@ def test_read_when_the_file_is_broken_says_so(tmp_path: Path, text: str, words: 
         read_train(path)
     with pytest.raises(ManifestError, match="cannot be read"):
         read_train(tmp_path / "absent.json")
+
+
+def test_plan_when_no_network_learns_the_infection_then_refused() -> None:
+    only_lungs = tuple(replace(network, label="lung") for network in tiny().networks)
+    with pytest.raises(PlanError, match="at least one must learn the infection"):
+        replace(tiny(), networks=only_lungs)
+
+
+@pytest.mark.parametrize(
+    ("cutoffs", "words"),
+    [
+        ((0.1, 0.2, 0.3), "4 cut-offs"),
+        ((0.1, 0.3, 0.2, 0.4), "they rise"),
+        ((0.0, 0.1, 0.2, 0.3), "they rise"),
+        ((0.1, 0.2, 0.3, 1.1), "at most 1"),
+    ],
+)
+def test_plan_when_severity_cutoffs_are_wrong_then_refused(
+    cutoffs: tuple[float, ...], words: str
+) -> None:
+    with pytest.raises(PlanError, match=words):
+        replace(tiny(), severity_cutoffs=cutoffs)
+
+
+def test_plan_when_a_network_has_its_own_steps_then_only_its_course_is_shorter() -> None:
+    plan = tiny()
+    lung = plan.networks_of("lung")[0]
+    assert plan.course_of(lung).steps == 80
+    assert plan.course_of(plan.networks[0]) is plan
+    assert Plan.from_json(plan.to_json()) == plan
+    with pytest.raises(PlanError, match="an epoch needs"):
+        replace(plan, networks=(*plan.networks[:3], replace(lung, steps=2)))
+
+
+def test_plan_when_stored_before_there_were_labels_then_it_still_loads() -> None:
+    old = replace(tiny(), networks=tiny().networks_of("infection"))
+    data = old.to_json()
+    del data["severity_cutoffs"], data["smallest_lesion"]
+    for network in data["networks"]:  # type: ignore[union-attr]
+        del network["label"], network["steps"]
+    assert Plan.from_json(data) == old

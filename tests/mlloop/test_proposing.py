@@ -18,7 +18,8 @@ from mlloop.evaluation import evaluate
 from mlloop.manifest import Case, EvaluateManifest, MemberRef, Plan, ProposeManifest
 from mlloop.masks import decode_mask, decode_probability, threshold_mask
 from mlloop.metrics import counts
-from mlloop.proposing import disagreement_p8, folds_for, mean_p8, propose
+from mlloop.proposing import disagreement_p8, folds_for, mean_p8, proposal_findings, propose
+from mlloop.severity import findings
 from tests.mlloop.conftest import Events, card, small_plan
 
 Members = Callable[[Plan], tuple[MemberRef, ...]]
@@ -153,3 +154,60 @@ def test_evaluation_when_done_counts_the_ensemble_and_leaves_no_map_behind(
         assert line["image"] == case.image
         if expected.tp + expected.fp + expected.fn == 0:
             assert line["dice"] is None
+
+
+def test_proposals_when_there_is_a_lung_network_then_two_ensembles_and_findings(
+    cases: tuple[Case, ...], members: Members, tmp_path: Path
+) -> None:
+    plain = small_plan()
+    lung = dataclasses.replace(plain.networks[1], key="lungs", label="lung")
+    plan = dataclasses.replace(plain, networks=(plain.networks[0], lung))
+    one = dataclasses.replace(cases[0], spacing_mm=0.5)
+    manifest = ProposeManifest(
+        1, plan, plan.folds, members(plan), (one,), ("patient-0",), lung_patients=("patient-1",)
+    )
+    record = run(manifest, tmp_path)[one.image]
+    said = [(p["label"], p["network"], p["kind"], p["file"]) for p in record["proposals"]]  # type: ignore[index]
+    assert said == [
+        ("infection", "unet", "out_of_fold", "unet.out_of_fold.png"),
+        ("infection", "ensemble", "ensemble", "ensemble.ensemble.png"),
+        ("lung", "lungs", "mean", "lungs.mean.png"),
+        ("lung", "ensemble", "ensemble", "lung.ensemble.png"),
+    ]
+    folder = tmp_path / one.image
+    # One infection network cannot disagree with itself, whatever the lung network says.
+    assert not decode_probability((folder / "disagreement.png").read_bytes()).any()
+    infection, lungs = (
+        decode_probability((folder / file).read_bytes())
+        for file in ("ensemble.ensemble.png", "lung.ensemble.png")
+    )
+    shape = (one.height, one.width)
+    expected = findings(
+        threshold_mask(infection, shape=shape, t8=plan.threshold),
+        threshold_mask(lungs, shape=shape, t8=plan.threshold),
+        cutoffs=plan.severity_cutoffs,
+        smallest_share=plan.smallest_lesion,
+        spacing_mm=0.5,
+    )
+    assert record["findings"] == expected.as_json()  # type: ignore[index]
+
+
+def test_findings_when_a_film_is_large_then_measured_small_and_said_in_its_own_pixels() -> None:
+    rows, columns = np.indices((64, 64))
+    lung = np.uint8(255) * (np.abs(columns - 32) > 4).astype(np.uint8)
+    infection = np.uint8(255) * ((rows > 40) & (columns < 24)).astype(np.uint8)
+    small, large = (
+        proposal_findings(
+            Case("i", "p", "covid", 0, "x", None, side, side, spacing_mm=100 / side),
+            small_plan(),
+            infection,
+            lung,
+        )
+        for side in (512, 2048)
+    )
+    assert large.grade == small.grade
+    assert large.both.share == pytest.approx(small.both.share, abs=0.001)
+    assert large.both.pixels == pytest.approx(16 * small.both.pixels, rel=0.001)
+    assert large.lesions.found[0].area_mm2 == pytest.approx(
+        small.lesions.found[0].area_mm2, rel=0.01
+    )

@@ -31,8 +31,7 @@ from annotation.api.serializers.reading import (
 from annotation.errors import DraftMoved, Invalid, StaleDraft
 from annotation.models import Assignment, Label, User
 from annotation.selectors.cases import held_assignment
-from annotation.selectors.labels import label_of
-from annotation.selectors.worklist import READING_LABEL
+from annotation.selectors.labels import READING_LABEL, label_of
 from annotation.services import drafts, leases, reassigning, submission
 
 

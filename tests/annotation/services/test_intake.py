@@ -56,7 +56,10 @@ def test_import_when_metadata_is_there_then_everything_it_says_goes_in(
         assert decode_image(storage.read(key)).bits == 8
     truth = Truth.objects.get(image=image, label__key="infection")
     assert decode_mask(storage.read(truth.mask_key)).sum() == 180
-    assert not Annotation.objects.exists()
+    # Lungs are not read here: their masks are references in either mode, or nothing could learn.
+    assert not Truth.objects.exclude(label__key="infection").exists()
+    assert set(Annotation.objects.values_list("label__key", flat=True)) == {"lung"}
+    assert Reference.objects.count() == 9
     assert Intake.objects.get().report["added"] == 9
     assert AuditEvent.objects.get(verb="import_images").facts["added"] == 9
 

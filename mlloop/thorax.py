@@ -1,0 +1,102 @@
+"""The lungs of a frontal film: which pixels are the patient's right and left lung, and the zones.
+
+Image left is the patient's right, as on a standard film. Every pixel of the lung mask gets exactly
+one side and one zone; no torch is imported.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+from scipy import ndimage
+
+from mlloop.masks import BoolArray
+
+Side = Literal["right", "left"]
+Zone = Literal["upper", "middle", "lower"]
+SIDES: tuple[Side, ...] = ("right", "left")
+ZONES: tuple[Zone, ...] = ("upper", "middle", "lower")
+IntArray = npt.NDArray[np.int64]
+
+_TOUCHING = np.ones((3, 3), np.int64)
+_MAIN = 0.2  # a part of this share of the largest one may be a lung, not a speck
+_APART = 0.1  # of the image's width: two lungs lie side by side, two pieces of one do not
+_ACROSS = 0.2  # of a part's pixels beyond the mid-line: it is both lungs in one
+
+
+def split_lungs(lung: BoolArray) -> BoolArray:
+    """Return which pixels `(H, W) bool` of a lung mask are the patient's left lung.
+
+    Two large parts side by side are the two lungs, each whole, even across the mid-line between
+    their centres. Otherwise the mid-line is the emptiest column of the image's middle third: a
+    large part that reaches well across it is cut there, any other goes where its centre lies.
+    """
+    labels, count = ndimage.label(lung, structure=_TOUCHING)
+    if count == 0:
+        return np.zeros(lung.shape, np.bool_)
+    columns = np.indices(lung.shape)[1][lung]
+    owners = labels[lung] - 1
+    sizes = np.bincount(owners, minlength=count)
+    centres = np.bincount(owners, columns, minlength=count) / sizes
+    main = _main_parts(sizes)
+    width = lung.shape[1]
+    if len(main) == 2 and abs(centres[main[0]] - centres[main[1]]) >= _APART * width:
+        return _of_parts(centres > centres[main].mean(), labels)
+    midline = _midline(lung)
+    is_left = _of_parts(centres > midline, labels)
+    beyond = np.arange(width) > midline
+    for part in main:
+        inside = labels == part + 1
+        share = np.count_nonzero(inside[:, beyond]) / sizes[part]
+        if _ACROSS <= share <= 1 - _ACROSS:
+            is_left[inside] = np.broadcast_to(beyond, lung.shape)[inside]
+    return is_left
+
+
+def zone_codes(lung: BoolArray, is_left: BoolArray) -> npt.NDArray[np.uint8]:
+    """Return `(H, W) uint8`: 0 outside, 1 to 3 right upper to lower, 4 to 6 left.
+
+    The thirds are of the height of each lung's largest part; specks beyond it join the end zones.
+    """
+    codes = np.zeros(lung.shape, np.uint8)
+    for i, side in enumerate((lung & ~is_left, lung & is_left)):
+        if not side.any():
+            continue
+        top, height = _extent(side)
+        third = np.clip((np.arange(lung.shape[0]) - top) * len(ZONES) // height, 0, len(ZONES) - 1)
+        rows = (1 + i * len(ZONES) + third).astype(np.uint8)
+        np.copyto(codes, rows[:, None], where=side)
+    return codes
+
+
+def _of_parts(chosen: BoolArray, labels: npt.NDArray[np.int32]) -> BoolArray:
+    """Return the pixels of the chosen parts; label 0 is no part."""
+    pixels: BoolArray = np.concatenate(([False], chosen))[labels]
+    return pixels
+
+
+def _main_parts(sizes: IntArray) -> IntArray:
+    """Return the largest part, and the second where it may be a lung too."""
+    largest = np.argsort(-sizes, kind="stable")[:2]
+    main: IntArray = largest[sizes[largest] >= _MAIN * sizes[largest[0]]]
+    return main
+
+
+def _midline(lung: BoolArray) -> float:
+    """Return the emptiest column of the image's middle third; of several, their centre."""
+    width = lung.shape[1]
+    middle = np.arange(width // 3, width - width // 3)
+    heights = lung[:, middle].sum(axis=0)
+    emptiest = middle[heights == heights.min()]
+    return float(emptiest.mean())
+
+
+def _extent(side: BoolArray) -> tuple[int, int]:
+    """Return the first row and the height of the largest part of one lung."""
+    labels, count = ndimage.label(side, structure=_TOUCHING)
+    if count > 1:
+        side = labels == 1 + int(np.bincount(labels[side] - 1).argmax())
+    rows = np.flatnonzero(side.any(axis=1))
+    return int(rows[0]), int(rows[-1] - rows[0] + 1)
