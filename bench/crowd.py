@@ -33,8 +33,8 @@ from annotation.models import (
     User,
     Verdict,
 )
-from annotation.selectors.labels import label_of
-from annotation.selectors.worklist import READING_LABEL, reading_order
+from annotation.selectors.labels import READING_LABEL, label_of
+from annotation.selectors.worklist import reading_order
 from annotation.services.projects import create_project
 from mlloop.masks import encode_probability
 from mlloop.presets import preset
