@@ -32,10 +32,9 @@ from annotation.services import claims, decisions, round_metrics, round_results
 from annotation.services.claims import Claim, ClaimLost
 from annotation.services.rounds import RUNNING, State
 from annotation.watch import Audience, MemberWatch, OnProgress, ProposeWatch, Say, Watch
-from mlloop.manifest import EvaluateManifest, ProposeManifest, TrainManifest, write_manifest
+from mlloop.manifest import Manifest, write_manifest
 from mlloop.records import FieldError, write_json
 
-Manifest = TrainManifest | ProposeManifest | EvaluateManifest
 STOPPING = threading.Event()  # set when the worker shuts down: children stop and rows go back
 
 

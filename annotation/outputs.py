@@ -1,4 +1,4 @@
-"""Read what a child process wrote: a trained member, the proposals of an image, sealed counts.
+"""Read what a child process wrote: a member, an image's proposals, sealed counts, an estimate.
 
 Refuses files that do not fit what was asked for; it writes nothing.
 """
@@ -80,6 +80,14 @@ def read_sealed(folder: Path, cases: tuple[Case, ...]) -> list[Plain]:
     if found.keys() != {case.image for case in cases}:
         raise BadOutput("The evaluation is not about the images that were handed over.")
     return [_with_background(found[case.image], case) for case in cases]
+
+
+def read_estimate(folder: Path, networks: tuple[str, ...]) -> Plain:
+    """Read what a plan would cost; raise BadOutput where it is about other networks."""
+    found = _object(folder / "estimate.json")
+    if tuple(str(one["network"]) for one in cast("list[Plain]", found["networks"])) != networks:
+        raise BadOutput("The estimate is not about the networks of the plan.")
+    return found
 
 
 def _mask(folder: Path, one: Mapping[str, object]) -> ProposedMask:

@@ -21,9 +21,16 @@ from django.conf import settings
 from django.db import OperationalError, close_old_connections
 from django.utils import timezone
 
-from annotation import loop
-from annotation.models import Intake, Project, Release
-from annotation.services import claims, intake, loose_files, lost_drafts, release_freezing
+from annotation import loop, timing
+from annotation.models import Intake, PlanEstimate, Project, Release
+from annotation.services import (
+    claims,
+    estimates,
+    intake,
+    loose_files,
+    lost_drafts,
+    release_freezing,
+)
 
 logger = logging.getLogger(__name__)
 _TRAINING = threading.BoundedSemaphore(settings.TRAIN_SLOTS)
@@ -67,6 +74,12 @@ def evaluate_round(round_id: str) -> None:
 
 
 @durable_task
+def estimate_plan(estimate_id: str) -> None:
+    """Time a plan briefly."""
+    timing.estimate_plan(UUID(estimate_id))
+
+
+@durable_task
 def run_intake(intake_id: str) -> None:
     """Import one upload."""
     intake.run_intake(intake_id=UUID(intake_id))
@@ -91,11 +104,13 @@ def dispatch_due(queues: Iterable[str], busy: Counter[str]) -> int:
     due = loop.sweep()
     claims.give_up(model=Intake, due=intake.DUE, state=Intake.State.FAILED)
     claims.give_up(model=Release, due=release_freezing.DUE, state=Release.State.FAILED)
+    claims.give_up(model=PlanEstimate, due=estimates.DUE, state=PlanEstimate.State.FAILED)
     # Without the limit a row that waits for a free slot would be sent again at every sweep.
     work = (
         ("train", train_member, due.members, settings.TRAIN_SLOTS),
         ("propose", propose_round, due.proposing, 1),
         ("propose", evaluate_round, due.evaluating, 1),
+        ("train", estimate_plan, claims.due_ids(PlanEstimate, estimates.DUE), 1),
         ("io", run_intake, claims.due_ids(Intake, intake.DUE), 1),
         ("io", run_release, claims.due_ids(Release, release_freezing.DUE), 1),
     )

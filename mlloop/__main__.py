@@ -20,9 +20,10 @@ from mlloop.arguments import is_on_folders, parse
 from mlloop.converting import convert_weights
 from mlloop.devices import prepare
 from mlloop.errors import LearningError, Stopped
+from mlloop.estimating import estimate
 from mlloop.evaluation import evaluate
 from mlloop.events import emit_line
-from mlloop.manifest import read_evaluate, read_propose, read_train
+from mlloop.manifest import read_estimate, read_evaluate, read_propose, read_train
 from mlloop.proposing import Stop, propose
 from mlloop.records import FieldError
 from mlloop.training import train_member
@@ -76,6 +77,12 @@ def _evaluate(options: argparse.Namespace, stop: Stop) -> None:
     evaluate(manifest, _made(options.out), device=device, emit=emit_line, stop=stop)
 
 
+def _estimate(options: argparse.Namespace, stop: Stop) -> None:
+    manifest = read_estimate(options.manifest)
+    device = prepare(manifest.plan, choice=options.device)
+    estimate(manifest, _made(options.out), device=device, emit=emit_line, stop=stop)
+
+
 def _convert(options: argparse.Namespace, _stop: Stop) -> None:
     convert_weights(options.source, options.target, encoder=options.encoder, emit=emit_line)
 
@@ -89,6 +96,7 @@ _JOBS: Mapping[str, _Run] = {
     "train": _train,
     "propose": _propose,
     "evaluate": _evaluate,
+    "estimate": _estimate,
     "convert-weights": _convert,
 }
 

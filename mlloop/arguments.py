@@ -15,6 +15,7 @@ with the activation maps of a classifier. Needs no server and no database.
   benchmark   all of it, with a Grad-CAM baseline, as one table
 
   convert-weights   turn a .pth checkpoint into initial weights for an encoder
+  estimate          what a plan would cost on this machine, in time and memory
 """
 _EPILOG = """\
 start here
@@ -104,6 +105,20 @@ example
 then
   give "encoder_weights": "file:/where/it/is/chexnet.safetensors" for that network in the plan
 """
+_ESTIMATE = """\
+Time a few steps and forward passes of each network of a plan on blank films: what a round would
+cost on this machine, in seconds and bytes.
+
+example
+  python -m mlloop estimate --manifest asked.json --out found
+
+where asked.json holds
+  {"plan": {...}, "k": 5, "n_train": 1000, "n_propose": 500, "n_trained": 400}
+  k folds, n_train images to train on, n_propose to propose on, n_trained of them trained on
+
+what it writes
+  found/estimate.json                seconds of a member, of all training and proposing; bytes
+"""
 _HELP = {
     "train": ("train an ensemble", _TRAIN),
     "propose": ("draw masks with a trained ensemble", _PROPOSE),
@@ -139,6 +154,14 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
     )
+    _add_estimate(
+        verbs.add_parser(
+            "estimate",
+            help="what a round would cost on this machine",
+            description=_ESTIMATE,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+    )
     options = parser.parse_args(argv)
     _check(verbs.choices[options.verb], options)
     return options
@@ -154,6 +177,13 @@ def _add_convert(parser: argparse.ArgumentParser) -> None:
     add("source", type=Path, help="a checkpoint of torch.save")
     add("target", type=Path, help="the .safetensors file to write")
     add("--encoder", required=True, help="its name in the plan, e.g. densenet121")
+
+
+def _add_estimate(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("--manifest", type=Path, required=True, metavar="JSON", help="the plan and the numbers")
+    add("--out", type=Path, required=True, metavar="DIR", help="the folder for the result")
+    add("--device", choices=("auto", "cpu", "cuda"), default="auto", help="auto: a GPU if any")
 
 
 def _add_options(parser: argparse.ArgumentParser, verb: str) -> None:

@@ -1,4 +1,4 @@
-"""What the web side hands to a child process: a manifest for each of its three verbs.
+"""What the web side hands to a child process: a manifest for each of its verbs.
 
 Owns their fields, their JSON and their checks. Refuses anything half-valid with the field and the
 reason. It opens no image and imports no torch; paths are checked by those who read them.
@@ -18,9 +18,11 @@ __all__ = [
     "Augment",
     "Case",
     "Decoder",
+    "EstimateManifest",
     "EvaluateManifest",
     "Group",
     "LabelKey",
+    "Manifest",
     "ManifestError",
     "MemberRef",
     "NetworkPlan",
@@ -29,6 +31,7 @@ __all__ = [
     "PlanError",
     "ProposeManifest",
     "TrainManifest",
+    "read_estimate",
     "read_evaluate",
     "read_propose",
     "read_train",
@@ -174,7 +177,26 @@ class EvaluateManifest:
         _check_members(self.members, self.plan, self.k)
 
 
-def write_manifest(path: Path, manifest: TrainManifest | ProposeManifest | EvaluateManifest) -> str:
+@dataclass(frozen=True, slots=True)
+class EstimateManifest:
+    """How much there would be to do; `n_trained` of the `n_propose` images have been trained on."""
+
+    plan: Plan
+    k: int
+    n_train: int
+    n_propose: int
+    n_trained: int
+
+    def __post_init__(self) -> None:
+        require(self.k >= 2, "k", "at least 2 folds are needed.", ManifestError)
+        for name in ("n_train", "n_propose", "n_trained"):
+            require(getattr(self, name) >= 0, name, "it may not be negative.", ManifestError)
+
+
+Manifest = TrainManifest | ProposeManifest | EvaluateManifest | EstimateManifest
+
+
+def write_manifest(path: Path, manifest: Manifest) -> str:
     """Write a manifest by atomic rename and return its sha256."""
     write_json(path, manifest)
     return digest(manifest)
@@ -193,6 +215,11 @@ def read_propose(path: Path) -> ProposeManifest:
 def read_evaluate(path: Path) -> EvaluateManifest:
     """Read and check an evaluation manifest, or raise ManifestError."""
     return _read(EvaluateManifest, path)
+
+
+def read_estimate(path: Path) -> EstimateManifest:
+    """Read and check an estimate's manifest, or raise ManifestError."""
+    return _read(EstimateManifest, path)
 
 
 def _read(cls: type[M], path: Path) -> M:

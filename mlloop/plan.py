@@ -5,14 +5,13 @@ Refuses a half-valid plan with the field and the reason. It imports no torch.
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Literal, Self
 
-from mlloop.records import FieldError, canonical_json, digest, from_plain
+from mlloop.records import FieldError, digest, from_plain, to_plain
 
 Decoder = Literal["unet", "unetplusplus", "linknet", "manet", "dla"]
 Initial = Literal["none", "previous"]
@@ -199,8 +198,7 @@ class Plan:
 
     def to_json(self) -> dict[str, object]:
         """Return the plan as plain JSON values, as `from_json` takes them."""
-        plain: dict[str, object] = json.loads(canonical_json(self))
-        return plain
+        return to_plain(self)
 
     @property
     def sha256(self) -> str:

@@ -39,6 +39,12 @@ def digest(record: object) -> str:
     return hashlib.sha256(canonical_json(record)).hexdigest()
 
 
+def to_plain(record: object) -> dict[str, object]:
+    """Return a record as plain JSON values, as `from_plain` takes them."""
+    plain: dict[str, object] = json.loads(canonical_json(record))
+    return plain
+
+
 def write_bytes(path: Path, data: bytes) -> None:
     """Write a file so that other processes see all of it or nothing of it, even after a crash."""
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -16,6 +16,7 @@ from annotation.api.persons import person
 from annotation.api.schema import PROBLEMS
 from annotation.models import EnsembleMember, Round
 from annotation.permissions import Deed, project_for
+from annotation.selectors.plans import plan_of
 from annotation.selectors.rounds import round_of, rounds_of
 from annotation.selectors.sealed import shown_metrics
 from annotation.services import decisions
@@ -88,6 +89,12 @@ class ReasonSerializer(serializers.Serializer[dict[str, object]]):
     reason = serializers.CharField(max_length=2000, allow_blank=True, default="")
 
 
+class StartSerializer(serializers.Serializer[dict[str, object]]):
+    """The plan of the round to start; without one, the project's preset."""
+
+    plan = serializers.JSONField(required=False, help_text="A plan as plan-schema/ describes it.")
+
+
 class RoundsView(generics.ListAPIView[Round]):
     """A project's rounds, newest first; an engineer may start the next."""
 
@@ -101,11 +108,16 @@ class RoundsView(generics.ListAPIView[Round]):
         return self.list(request)
 
     @extend_schema(
-        operation_id="start_round", request=None, responses={202: RoundDetailSerializer, **PROBLEMS}
+        operation_id="start_round",
+        request=StartSerializer,
+        responses={202: RoundDetailSerializer, **PROBLEMS},
     )
     def post(self, request: Request, slug: str) -> Response:
         project = project_for(person(request), slug, Deed.RUN_ROUNDS)
-        planned = service.plan_round(project=project, actor=person(request))
+        asked = StartSerializer(data=request.data)
+        asked.is_valid(raise_exception=True)
+        plan = plan_of(asked.validated_data["plan"]) if "plan" in asked.validated_data else None
+        planned = service.plan_round(project=project, actor=person(request), plan=plan)
         return Response(RoundDetailSerializer(planned).data, status=202)
 
     def get_queryset(self) -> QuerySet[Round]:

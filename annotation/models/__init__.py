@@ -18,7 +18,7 @@ from annotation.models.reading import (
     Verdict,
 )
 from annotation.models.release import Release, ReleaseItem
-from annotation.models.rounds import EnsembleMember, Proposal, Round
+from annotation.models.rounds import EnsembleMember, PlanEstimate, Proposal, Round
 
 __all__ = [
     "Annotation",
@@ -35,6 +35,7 @@ __all__ = [
     "LostDraft",
     "Membership",
     "Patient",
+    "PlanEstimate",
     "Project",
     "Proposal",
     "Provenance",

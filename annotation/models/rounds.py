@@ -128,6 +128,30 @@ class EnsembleMember(Row, Claimable):
         return f"{self.network} without fold {self.fold}"
 
 
+class PlanEstimate(Row, Claimable):
+    """What a plan would cost on a worker, from a short timing; asked for before a round."""
+
+    class State(models.TextChoices):
+        DUE = "due"
+        RUNNING = "running"
+        DONE = "done"
+        FAILED = "failed"
+
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="plan_estimates")
+    manifest = models.JSONField(help_text="mlloop.manifest.EstimateManifest as JSON.")
+    state = models.CharField(max_length=7, choices=State.choices, default=State.DUE)
+    result = models.JSONField(default=dict, help_text="mlloop's estimate.json.")
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+"
+    )
+
+    class Meta:
+        ordering = ["created_at"]
+
+    def __str__(self) -> str:
+        return f"estimate ({self.state})"
+
+
 class Proposal(Row):
     """A mask made by a network, a mean or the ensemble, for one image in one round."""
 

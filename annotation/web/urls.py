@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from annotation.web import account, health, home, images, intake, reading, releases, rounds
+from annotation.web import account, health, home, images, intake, plans, reading, releases, rounds
 
 urlpatterns = [
     *health.urlpatterns,
@@ -11,6 +11,7 @@ urlpatterns = [
     *reading.urlpatterns,
     *releases.urlpatterns,
     *rounds.urlpatterns,
+    *plans.urlpatterns,
     *images.urlpatterns,
     *intake.urlpatterns,
 ]

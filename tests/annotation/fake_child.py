@@ -16,7 +16,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from mlloop.manifest import read_evaluate, read_propose, read_train
+from mlloop.manifest import read_estimate, read_evaluate, read_propose, read_train
 from mlloop.masks import encode_probability
 from mlloop.records import write_bytes, write_json
 
@@ -123,6 +123,22 @@ def evaluate(options: argparse.Namespace) -> None:
     write_json(options.out / "evaluation.json", {"schema": 1, "images": images})
 
 
+def estimate(options: argparse.Namespace) -> None:
+    manifest = read_estimate(options.manifest)
+    time.sleep(options.slow)
+    keys = [network.key for network in manifest.plan.networks]
+    cost = {"parameters": 9, "seconds_step": 0.5, "seconds_image": 0.1, "bytes": 3 * 2**30}
+    found = {
+        "device": "CPU, 1 thread(s), float32",
+        "networks": [{"network": key, **cost} for key in keys],
+        "seconds_members": dict.fromkeys(keys, 600.0),
+        "seconds_training": 600.0 * len(keys) * manifest.k,
+        "seconds_proposing": 120.0,
+        "bytes": 3 * 2**30,
+    }
+    write_json(options.out / "estimate.json", found)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--slow", type=float, default=0.0)
@@ -138,7 +154,8 @@ def main() -> None:
     if options.crash_once and not options.crash_once.exists():
         options.crash_once.touch()
         sys.exit(3)
-    {"train": train, "propose": propose, "evaluate": evaluate}[options.verb](options)
+    verbs = {"train": train, "propose": propose, "evaluate": evaluate, "estimate": estimate}
+    verbs[options.verb](options)
 
 
 if __name__ == "__main__":

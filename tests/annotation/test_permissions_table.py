@@ -16,6 +16,7 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from annotation.models import (
     Intake,
     LostDraft,
+    PlanEstimate,
     Project,
     Release,
     User,
@@ -64,6 +65,7 @@ API: dict[tuple[str, str], Deed | frozenset[str]] = {
     ("round-promote", "post"): Deed.RUN_ROUNDS,
     ("round-refuse", "post"): Deed.RUN_ROUNDS,
     ("round-rollback", "post"): Deed.RUN_ROUNDS,
+    ("plan-schema", "get"): SIGNED_IN,
     ("schema", "get"): EVERYBODY,
     ("docs", "get"): EVERYBODY,
 }
@@ -86,6 +88,9 @@ PAGES: dict[tuple[str, str], Deed | frozenset[str]] = {
     ("intake_result", "get"): Deed.IMPORT,
     ("rounds", "get"): Deed.SEE_ROUNDS,
     ("round", "get"): Deed.SEE_ROUNDS,
+    ("round_plan", "get"): Deed.RUN_ROUNDS,
+    ("round_plan", "post"): Deed.RUN_ROUNDS,
+    ("plan_estimate", "get"): Deed.RUN_ROUNDS,
     ("releases", "get"): Deed.SEE_RELEASES,
     ("release-download", "get"): Deed.SEE_RELEASES,
 }
@@ -182,6 +187,7 @@ def ids(project: Project, people: dict[str, Client]) -> dict[str, object]:
         "number": 1,
         "version": release.version,
         "intake_id": Intake.objects.create(project=project, folder="x", state="done").id,
+        "estimate_id": PlanEstimate.objects.create(project=project, manifest={}).id,
     }
 
 

@@ -27,6 +27,7 @@ ALL = (
     "train_member",
     "propose_round",
     "evaluate_round",
+    "estimate_plan",
     "run_intake",
     "run_release",
     "clear_loose_files",

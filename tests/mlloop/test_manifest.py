@@ -100,7 +100,7 @@ def test_preset_when_asked_for_is_valid_and_has_two_decoders(name: str) -> None:
     assert Plan.from_json(plan.to_json()) == plan
     assert len(plan.networks) >= 3
     assert len({network.decoder for network in plan.networks}) >= 2
-    assert plan.folds == 3
+    assert plan.folds in (3, 5)
 
 
 def test_preset_when_unknown_lists_the_names() -> None:

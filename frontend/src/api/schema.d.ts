@@ -209,6 +209,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/plan-schema/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description What a plan may hold; bounds that hang on several fields are checked on sending it. */
+        get: operations["get_plan_schema"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/projects/": {
         parameters: {
             query?: never;
@@ -792,7 +809,7 @@ export interface components {
             readonly cancel_requested: boolean;
             /** @description k; at most the project's folds. */
             readonly folds: number;
-            /** @description Why k is lower than the plan asked. */
+            /** @description What of the plan was left out, and why. */
             readonly folds_note: string;
             readonly n_train: number;
             readonly n_train_patients: number;
@@ -821,7 +838,7 @@ export interface components {
             readonly cancel_requested: boolean;
             /** @description k; at most the project's folds. */
             readonly folds: number;
-            /** @description Why k is lower than the plan asked. */
+            /** @description What of the plan was left out, and why. */
             readonly folds_note: string;
             readonly n_train: number;
             readonly n_train_patients: number;
@@ -877,6 +894,11 @@ export interface components {
          * @enum {string}
          */
         StageEnum: "stage_1" | "stage_2" | "later";
+        /** @description The plan of the round to start; without one, the project's preset. */
+        StartRequest: {
+            /** @description A plan as plan-schema/ describes it. */
+            plan?: unknown;
+        };
         /** @description A reader's decision; the verdict is the server's. */
         SubmitRequestRequest: {
             /** Format: uuid */
@@ -2175,6 +2197,81 @@ export interface operations {
             };
         };
     };
+    get_plan_schema: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        [key: string]: unknown;
+                    };
+                };
+            };
+            /** @description A problem document (RFC 9457). */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem document (RFC 9457). */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem document (RFC 9457). */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem document (RFC 9457). */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem document (RFC 9457). */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem document (RFC 9457). */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     list_projects: {
         parameters: {
             query?: {
@@ -2902,7 +2999,11 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["StartRequest"];
+            };
+        };
         responses: {
             202: {
                 headers: {

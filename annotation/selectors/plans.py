@@ -1,0 +1,54 @@
+"""Round plans as text: what an engineer reads and edits, and what of it is a plan."""
+
+from __future__ import annotations
+
+import json
+from uuid import UUID
+
+from annotation.errors import Invalid, NotFound
+from annotation.models import PlanEstimate, Project
+from mlloop.plan import Plan, PlanError
+from mlloop.presets import preset
+
+MAX_LENGTH = 50_000
+
+
+def preset_text(name: str) -> str:
+    """Return a preset's plan as indented JSON; raise Invalid listing the names."""
+    try:
+        return json.dumps(preset(name).to_json(), indent=2)
+    except PlanError as error:
+        raise Invalid(f"There is no such plan. {error}", field="preset") from None
+
+
+def plan_of_text(text: str) -> Plan:
+    """Return the plan that the text holds; raise Invalid with the line, or the field and reason."""
+    if len(text) > MAX_LENGTH:
+        raise Invalid(f"A plan has at most {MAX_LENGTH} characters.", field="plan")
+    try:
+        data = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise Invalid(
+            f"The plan is not valid JSON: line {error.lineno}, column {error.colno}: {error.msg}.",
+            field="plan",
+        ) from None
+    except RecursionError:
+        raise Invalid("The plan is nested too deeply.", field="plan") from None
+    return plan_of(data)
+
+
+def plan_of(data: object) -> Plan:
+    """Return the plan that decoded JSON holds; raise Invalid with the field and the reason."""
+    try:
+        return Plan.from_json(data)
+    except PlanError as error:
+        sentence = f"The plan cannot be used. {error}"
+        raise Invalid(sentence, code="bad_plan", field=error.field or "plan") from None
+
+
+def estimate_of(project: Project, estimate_id: UUID) -> PlanEstimate:
+    """Return an estimate that was asked for in this project; raise NotFound."""
+    found = project.plan_estimates.filter(pk=estimate_id).first()
+    if found is None:
+        raise NotFound("This estimate was replaced by a newer one. Ask again.")
+    return found

@@ -1,0 +1,154 @@
+"""What a plan would cost on this device, from a few steps and forward passes on blank films.
+
+Reading films is left out: it goes on beside the steps. Memory is what torch asked for on a GPU,
+else the largest size of this process, scaled up to the whole batch.
+"""
+
+from __future__ import annotations
+
+import resource
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from mlloop.checkpoint import TrainingState
+from mlloop.devices import Device
+from mlloop.errors import Stopped
+from mlloop.events import Emit
+from mlloop.manifest import EstimateManifest, NetworkPlan, Plan
+from mlloop.networks import predict, untrained_network
+from mlloop.records import write_json
+from mlloop.steps import train_step
+
+Stop = Callable[[], bool]
+_REPEATS = 2
+_FEW = 4  # images in a timed batch on a CPU, where 32 could take a minute
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkCost:
+    """One network: seconds of a step and of one image's forward pass; bytes while it trains."""
+
+    network: str
+    parameters: int
+    seconds_step: float
+    seconds_image: float
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """The cost of a round. Members and images are counted as if done one after another."""
+
+    device: str
+    networks: tuple[NetworkCost, ...]
+    seconds_members: dict[str, float]
+    seconds_training: float
+    seconds_proposing: float
+    bytes: int
+    schema: int = 1
+
+
+def estimate(
+    manifest: EstimateManifest, out: Path, *, device: Device, emit: Emit, stop: Stop
+) -> Estimate:
+    """Time each network of the plan, write `estimate.json` and return what it holds.
+
+    Raises LearningError for a network that cannot be built or does not fit, Stopped on request.
+    """
+    plan, costs = manifest.plan, []
+    for done, network in enumerate(plan.networks):
+        emit("progress", done=done, total=len(plan.networks))
+        costs.append(_cost(network, plan, device, emit, stop))
+    found = _sum(manifest, tuple(costs), device)
+    write_json(out / "estimate.json", found)
+    emit("done", seconds=found.seconds_training + found.seconds_proposing, bytes=found.bytes)
+    return found
+
+
+def _sum(manifest: EstimateManifest, costs: tuple[NetworkCost, ...], device: Device) -> Estimate:
+    plan, unseen = manifest.plan, manifest.n_propose - manifest.n_trained
+    # Every epoch ends with a look at the inner split.
+    looks = plan.epochs * plan.inner_fraction * manifest.n_train * (1 - 1 / manifest.k)
+    members = {
+        cost.network: _steps(plan, cost) * cost.seconds_step + looks * cost.seconds_image
+        for cost in costs
+    }
+    passes = manifest.n_trained + manifest.k * unseen
+    return Estimate(
+        device=_name(device),
+        networks=costs,
+        seconds_members=members,
+        seconds_training=manifest.k * sum(members.values()),
+        seconds_proposing=passes * sum(cost.seconds_image for cost in costs),
+        bytes=max(cost.bytes for cost in costs),
+    )
+
+
+def _steps(plan: Plan, cost: NetworkCost) -> int:
+    return plan.course_of(plan.network(cost.network)).steps
+
+
+def _cost(network: NetworkPlan, plan: Plan, device: Device, emit: Emit, stop: Stop) -> NetworkCost:
+    is_gpu = device.torch_device.type == "cuda"
+    count = plan.batch_size if is_gpu else min(plan.batch_size, _FEW)
+    memory = _Memory(is_gpu=is_gpu)
+    built = untrained_network(network).to(device.torch_device).train()
+    averaged = {name: value.detach().clone() for name, value in built.state_dict().items()}
+    state = TrainingState(built, torch.optim.AdamW(built.parameters()), averaged)
+    shape = (count, 1, plan.grid, plan.grid)
+    batch = (torch.rand(shape), torch.zeros(shape))
+    step = _median(lambda: train_step(state, batch, plan, device, emit), stop)
+    used = memory.used(scale=plan.batch_size / count)
+    built.eval()
+    image = _median(lambda: predict(built, batch[0], plan, device), stop) / count
+    return NetworkCost(
+        network=network.key,
+        parameters=sum(value.numel() for value in built.parameters()),
+        seconds_step=step * plan.batch_size / count,
+        seconds_image=image,
+        bytes=used,
+    )
+
+
+def _median(work: Callable[[], object], stop: Stop) -> float:
+    """Return the median seconds of `work`, after one turn that does not count.
+
+    Each turn ends by bringing a number from the device, so the clock waits for it.
+    """
+    taken = []
+    for _ in range(1 + _REPEATS):
+        if stop():
+            raise Stopped
+        began = time.perf_counter()
+        work()
+        taken.append(time.perf_counter() - began)
+    return statistics.median(taken[1:])
+
+
+class _Memory:
+    def __init__(self, *, is_gpu: bool) -> None:
+        self._is_gpu = is_gpu
+        if is_gpu:
+            torch.cuda.reset_peak_memory_stats()
+        self._before = 0 if is_gpu else _largest()
+
+    def used(self, *, scale: float) -> int:
+        """Return the peak in bytes, with what the work added scaled to the whole batch."""
+        if self._is_gpu:
+            return int(torch.cuda.max_memory_allocated())
+        return round(self._before + max(0, _largest() - self._before) * scale)
+
+
+def _largest() -> int:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+def _name(device: Device) -> str:
+    if device.torch_device.type == "cuda":
+        return f"{torch.cuda.get_device_name()}, {device.precision}"
+    return f"CPU, {torch.get_num_threads()} thread(s), {device.precision}"
