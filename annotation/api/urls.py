@@ -49,6 +49,12 @@ urlpatterns: list[URLPattern] = [
         lost_drafts.LostDraftView.as_view(),
         name="lost-draft",
     ),
+    path(f"{_CASE}lung/", candidates.LungLayerView.as_view(), name="lung-layer"),
+    path(
+        f"{_CASE}disagreement/",
+        candidates.DisagreementLayerView.as_view(),
+        name="disagreement-layer",
+    ),
     path(f"{_CASE}submit/", assignments.SubmitView.as_view(), name="submit"),
     path(f"{_CASE}reassign/", assignments.ReassignView.as_view(), name="reassign"),
     *releases.urlpatterns,

@@ -13,7 +13,16 @@ from uuid import UUID
 from django.conf import settings
 
 from annotation.errors import NotFound
-from annotation.models import Annotation, Assignment, Candidate, Draft, Image, Label, User
+from annotation.models import (
+    Annotation,
+    Assignment,
+    Candidate,
+    Draft,
+    Image,
+    Label,
+    Proposal,
+    User,
+)
 from annotation.permissions import Deed, may, project_for, roles_in
 from annotation.selectors import worklist
 
@@ -35,6 +44,14 @@ class Case:
     candidates: tuple[Candidate, ...]
     draft: Draft | None
     position: Position
+
+    @property
+    def ensemble(self) -> Proposal | None:
+        """The ensemble's proposal where the read is open: a blind one has no figure of it."""
+        if self.assignment.is_blind:
+            return None
+        offered = (row.proposal for row in self.candidates if row.proposal)
+        return next((one for one in offered if one.kind == Proposal.Kind.ENSEMBLE), None)
 
     @property
     def case_key(self) -> str:
@@ -101,6 +118,27 @@ def shown_candidate(*, user: User, candidate_id: UUID) -> Candidate:
     if candidate is None or not may(user, Deed.READ_CASES, candidate.assignment.project):
         raise NotFound("There is no such candidate in a case of yours.")
     return candidate
+
+
+def shown_layer(*, user: User, assignment_id: UUID, label: str) -> Proposal:
+    """Return the ensemble's proposal behind a layer of the reader's own open case.
+
+    A blind read has no layers, so there it does not exist.
+    """
+    row = (
+        Assignment.objects.filter(
+            id=assignment_id, reader=user, state=Assignment.State.OPEN, is_blind=False
+        )
+        .select_related("project", "image")
+        .first()
+    )
+    if row is not None and row.round_id and may(user, Deed.READ_CASES, row.project):
+        found = Proposal.objects.filter(
+            round=row.round_id, image=row.image, label__key=label, kind=Proposal.Kind.ENSEMBLE
+        )
+        if proposal := found.select_related("image").first():
+            return proposal
+    raise NotFound("There is no such layer in a case of yours.")
 
 
 def held_assignment(*, user: User, assignment_id: UUID) -> Assignment:

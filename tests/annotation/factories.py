@@ -29,8 +29,9 @@ from annotation.models import (
 from annotation.selectors.labels import label_of
 from annotation.selectors.worklist import reading_order
 from mlloop.images import DecodedImage, decode_image, encode_pixels, preview8, thumbnail
-from mlloop.masks import encode_mask, encode_probability
+from mlloop.masks import decode_probability, encode_mask, encode_probability, threshold_mask
 from mlloop.presets import preset
+from mlloop.severity import findings
 
 Mask = npt.NDArray[np.bool_]
 
@@ -130,6 +131,7 @@ def make_proposal(
     p8: npt.NDArray[np.uint8] | None = None,
     disagreement: float | None = 0.1,
     threshold: int = 128,
+    label: str = "infection",
 ) -> Proposal:
     if p8 is None:
         rows, columns = np.mgrid[0:64, 0:64]
@@ -138,23 +140,45 @@ def make_proposal(
     return Proposal.objects.create(
         round=of_round,
         image=image,
-        label=label_of(image.project, "infection"),
+        label=label_of(image.project, label),
         network=network,
         kind=kind,
         members=[[network, 0]],
         probability_key=storage.put(image.project_id, encode_probability(p8)),
-        disagreement=disagreement,
+        disagreement=disagreement if label == "infection" else None,
         threshold=threshold,
+        is_waiting=label == "infection",
     )
 
 
 def make_proposals(of_round: Round, image: Image, *, kind: str = "mean") -> list[Proposal]:
-    """Two networks and their ensemble for one image."""
-    return [
+    """Two networks and their ensemble for one image; the lungs beside them, with the findings."""
+    made = [
         make_proposal(of_round, image, network="unet-resnet18", kind=kind),
         make_proposal(of_round, image, network="unetplusplus-resnet18", kind=kind),
         make_proposal(of_round, image, network="ensemble", kind="ensemble"),
     ]
+    lung = make_proposal(
+        of_round, image, network="ensemble", kind="ensemble", p8=lungs_p8(), label="lung"
+    )
+    shape = (image.height, image.width)
+    masks = (
+        threshold_mask(decode_probability(storage.read(one.probability_key)), shape=shape, t8=128)
+        for one in (made[-1], lung)
+    )
+    found = findings(*masks, cutoffs=(0.01, 0.25, 0.5, 0.75), smallest_share=0.0005)
+    made[-1].findings = found.as_json()
+    spread = np.full((64, 64), 40, np.uint8)
+    made[-1].disagreement_key = storage.put(image.project_id, encode_probability(spread))
+    made[-1].save()
+    return made
+
+
+def lungs_p8() -> npt.NDArray[np.uint8]:
+    """Two lungs as a network's map: ovals left and right of the middle."""
+    rows, columns = np.mgrid[0:64, 0:64]
+    ovals = [((columns - x) / 11) ** 2 + ((rows - 32) / 22) ** 2 <= 1 for x in (18, 46)]
+    return np.asarray(255 * (ovals[0] | ovals[1]), np.uint8)
 
 
 def make_reference(

@@ -43,6 +43,8 @@ API: dict[tuple[str, str], Deed | frozenset[str]] = {
     ("image-preview", "get"): OWNER_OR_STAFF,
     ("candidate-mask", "get"): OWNER,
     ("candidate-probability", "get"): OWNER,
+    ("lung-layer", "get"): OWNER,
+    ("disagreement-layer", "get"): OWNER,
     ("assignment", "patch"): OWNER,
     ("lease", "delete"): OWNER,
     ("draft", "get"): OWNER,

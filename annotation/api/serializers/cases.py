@@ -7,6 +7,7 @@ from uuid import UUID
 from django.urls import reverse
 from rest_framework import serializers
 
+from annotation.api.serializers.findings import FindingsSerializer, LayersSerializer, layers_body
 from annotation.models import Assignment, Candidate, Image
 from annotation.selectors.cases import Case
 from annotation.selectors.worklist import ORDER
@@ -84,6 +85,8 @@ class CaseSerializer(serializers.Serializer[Json]):
     draft = _DraftHeadSerializer(allow_null=True)
     note = serializers.CharField(allow_blank=True)
     flagged = serializers.BooleanField()
+    findings = FindingsSerializer(required=False)
+    layers = LayersSerializer(required=False)
 
 
 def case_body(case: Case) -> Json:
@@ -120,6 +123,9 @@ def case_body(case: Case) -> Json:
     }
     if assignment.project.shows_file_names:
         body["file_name"] = image.file_name
+    if (ensemble := case.ensemble) and ensemble.findings:
+        body["findings"] = ensemble.findings
+        body["layers"] = layers_body(assignment.id, ensemble)
     return body
 
 

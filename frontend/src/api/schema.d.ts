@@ -21,6 +21,23 @@ export interface paths {
         patch: operations["update_assignment"];
         trace?: never;
     };
+    "/api/v1/assignments/{assignment_id}/disagreement/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description `assignments/{id}/disagreement/`: spread of the networks, p8 at their grid; 404 if blind. */
+        get: operations["disagreement_layer"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/assignments/{assignment_id}/draft/": {
         parameters: {
             query?: never;
@@ -82,6 +99,23 @@ export interface paths {
         };
         /** @description `assignments/{id}/lost-drafts/{lost}/mask/`: a mask whose save lost a race. */
         get: operations["get_lost_draft"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/assignments/{assignment_id}/lung/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description `assignments/{id}/lung/`: the ensemble's lung mask, 1-bit PNG; 404 in a blind read. */
+        get: operations["lung_layer"];
         put?: never;
         post?: never;
         delete?: never;
@@ -516,6 +550,8 @@ export interface components {
             draft: components["schemas"]["_DraftHead"] | null;
             note: string;
             flagged: boolean;
+            findings?: components["schemas"]["Findings"];
+            layers?: components["schemas"]["Layers"];
         };
         /**
          * @description * `accept` - accept
@@ -534,11 +570,35 @@ export interface components {
          * @enum {string}
          */
         ExclusionReasonEnum: "poor_quality" | "not_frontal" | "not_chest" | "wrong_patient" | "duplicate" | "other";
+        /** @description `mlloop.severity.Findings` of the ensemble's proposal, at its threshold. */
+        Findings: {
+            schema: number;
+            grade: (components["schemas"]["GradeEnum"] | components["schemas"]["NullEnum"]) | null;
+            reason: string;
+            cutoffs: number[];
+            both: components["schemas"]["_Part"];
+            lungs: components["schemas"]["_Lung"][];
+            outside_pixels: number;
+            n_lesions: number;
+            lesions: components["schemas"]["_Lesion"][];
+            smallest_lesion_pixels: number;
+            n_smaller: number;
+            smaller_pixels: number;
+        };
         /**
          * @description * `qata` - qata
          * @enum {string}
          */
         FormatsEnum: "qata";
+        /**
+         * @description * `none` - none
+         *     * `mild` - mild
+         *     * `moderate` - moderate
+         *     * `severe` - severe
+         *     * `critical` - critical
+         * @enum {string}
+         */
+        GradeEnum: "none" | "mild" | "moderate" | "severe" | "critical";
         /**
          * @description * `covid` - Covid
          *     * `normal` - Normal
@@ -566,6 +626,11 @@ export interface components {
             withdrawn_at?: string | null;
             /** Format: date-time */
             readonly created_at: string;
+        };
+        /** @description Where the layers of an open read are; null where there is none. */
+        Layers: {
+            lung_url: string | null;
+            disagreement_url: string | null;
         };
         /** @description A mask that lost a race; `saved_at` is its last refusal, from which its days count. */
         LostDraft: {
@@ -888,6 +953,13 @@ export interface components {
          */
         ScopeEnum: "read" | "write";
         /**
+         * @description * `right` - right
+         *     * `left` - left
+         *     * `outside` - outside
+         * @enum {string}
+         */
+        SideEnum: "right" | "left" | "outside";
+        /**
          * @description * `stage_1` - stage I
          *     * `stage_2` - stage II
          *     * `later` - Later
@@ -973,6 +1045,13 @@ export interface components {
          * @enum {string}
          */
         WaitingPurposeEnum: "pick" | "seed" | "read" | "sealed";
+        /**
+         * @description * `upper` - upper
+         *     * `middle` - middle
+         *     * `lower` - lower
+         * @enum {string}
+         */
+        ZoneEnum: "upper" | "middle" | "lower";
         _Candidate: {
             /** Format: uuid */
             id: string;
@@ -1007,6 +1086,28 @@ export interface components {
         _Label: {
             key: string;
             name: string;
+        };
+        _Lesion: {
+            pixels: number;
+            /** Format: double */
+            area_mm2: number | null;
+            side: (components["schemas"]["SideEnum"] | components["schemas"]["NullEnum"]) | null;
+            zone: (components["schemas"]["ZoneEnum"] | components["schemas"]["NullEnum"]) | null;
+        };
+        _Lung: {
+            name: string;
+            pixels: number;
+            infected: number;
+            /** Format: double */
+            share: number | null;
+            zones: components["schemas"]["_Part"][];
+        };
+        _Part: {
+            name: string;
+            pixels: number;
+            infected: number;
+            /** Format: double */
+            share: number | null;
         };
         _Position: {
             n: number;
@@ -1100,6 +1201,88 @@ export interface operations {
             };
             /** @description A problem document (RFC 9457). */
             428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem document (RFC 9457). */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    disagreement_layer: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                assignment_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "image/png": string;
+                };
+            };
+            /** @description No response body */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A problem document (RFC 9457). */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem document (RFC 9457). */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem document (RFC 9457). */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem document (RFC 9457). */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem document (RFC 9457). */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1513,6 +1696,88 @@ export interface operations {
                     "X-Candidate"?: string;
                     /** @description The threshold of that candidate, 1 to 255; never in a blind read. Empty where the mask was drawn from nothing. */
                     "X-Threshold"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "image/png": string;
+                };
+            };
+            /** @description No response body */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A problem document (RFC 9457). */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem document (RFC 9457). */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem document (RFC 9457). */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem document (RFC 9457). */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem document (RFC 9457). */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem document (RFC 9457). */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    lung_layer: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                assignment_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
                     [name: string]: unknown;
                 };
                 content: {

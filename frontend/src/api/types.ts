@@ -6,6 +6,9 @@ type Schemas = components["schemas"];
 
 export type Case = Readonly<Schemas["Case"]>;
 export type Candidate = Readonly<Schemas["_Candidate"]>;
+export type Findings = Readonly<Schemas["Findings"]>;
+export type Lesion = Readonly<Schemas["_Lesion"]>;
+export type LungPart = Readonly<Schemas["_Part"]>;
 export type CaseImage = Readonly<Schemas["_CaseImage"]>;
 export type Purpose = Case["purpose"];
 /** Which candidate, at which threshold, a mask was made from. */

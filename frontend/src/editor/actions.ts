@@ -4,6 +4,7 @@
  */
 
 import { MAX_RADIUS, MIN_RADIUS } from "../mask/brush";
+import { layerUrl } from "./layers";
 import type { RoomState } from "./state";
 import type { Verbs } from "./verbs";
 
@@ -142,6 +143,33 @@ const VIEWS: readonly Action[] = [
   },
 ];
 
+const LAYERS: readonly Action[] = [
+  {
+    id: "infection-map",
+    name: "Infection map",
+    keys: ["m"],
+    place: "help",
+    isEnabled: (state) => layerUrl(state.current, "infection") !== null,
+    perform: (verbs) => verbs.toggleLayer("infection"),
+  },
+  {
+    id: "lung-outline",
+    name: "Lung outline",
+    keys: ["l"],
+    place: "help",
+    isEnabled: (state) => layerUrl(state.current, "lung") !== null,
+    perform: (verbs) => verbs.toggleLayer("lung"),
+  },
+  {
+    id: "disagreement",
+    name: "Disagreement of the networks",
+    keys: ["d"],
+    place: "help",
+    isEnabled: (state) => layerUrl(state.current, "disagreement") !== null,
+    perform: (verbs) => verbs.toggleLayer("disagreement"),
+  },
+];
+
 const CASE: readonly Action[] = [
   {
     id: "exclude",
@@ -235,7 +263,7 @@ export function createRegistry(actions: readonly Action[]): Registry {
   return { all: actions, byKey, at: (place) => actions.filter((one) => one.place === place) };
 }
 
-export const ACTIONS = [...TOOLS, ...EDITS, ...VIEWS, ...CASE, ...PICKS];
+export const ACTIONS = [...TOOLS, ...EDITS, ...VIEWS, ...LAYERS, ...CASE, ...PICKS];
 
 const KEY_NAMES: Readonly<Record<string, string>> = { Shift: "⇧", Home: "Home", Enter: "Enter" };
 

@@ -12,6 +12,7 @@ import { createHeader } from "./header";
 import { createOverlays } from "./hud";
 import { dropExpired, openJournal } from "./journal";
 import { listenToKeys } from "./keyboard";
+import { createLayers } from "./layers";
 import { listenToPointer } from "./pointer";
 import { createVerbs } from "./readerverbs";
 import { createRenderer } from "./render";
@@ -57,7 +58,8 @@ async function start(): Promise<void> {
   const stage = createStage();
   const cancelGesture = () => hand.cancel();
   const verbs = createVerbs({ room, flow, registry, config, cancelGesture });
-  const renderer = createRenderer(stage.canvases, () => stage.sceneOf(room, hand));
+  const layers = createLayers(room, () => renderer.invalidate({ layers: true }));
+  const renderer = createRenderer(stage.canvases, () => stage.sceneOf(room, hand, layers.shown()));
   const hand = listenToPointer(stage.canvases.cursor, room, verbs, () =>
     renderer.invalidate({ cursor: true }),
   );

@@ -6,6 +6,8 @@ import type { Mask } from "../mask/bitmap";
 import type { ByteMap } from "../mask/probability";
 import type { Codec } from "./codec";
 import type { Film } from "./film";
+import { layerUrl } from "./layers";
+import type { LayerName } from "./state";
 
 export type Prepared = {
   readonly case: Case;
@@ -14,6 +16,7 @@ export type Prepared = {
   readonly draft: Promise<Mask | null>;
   readonly candidates: ReadonlyMap<string, Promise<Mask>>;
   readonly probability: (candidate: string) => Promise<ByteMap | null>;
+  readonly layer: (name: LayerName) => Promise<ByteMap | Mask | null>;
 };
 
 function demand<T>(reply: Reply<T>, what: string): T {
@@ -36,9 +39,29 @@ async function loadMask(client: Client, codec: Codec, url: string, what: string)
   return codec.mask(demand(await client.bytes(url), what));
 }
 
+/** A layer is looked at, not counted: this many pixels on its long side, and the canvas smooths. */
+const LAYER_SIDE = 512;
+
+async function loadLayer(
+  client: Client,
+  codec: Codec,
+  next: Case,
+  name: LayerName,
+): Promise<ByteMap | Mask | null> {
+  const url = layerUrl(next, name);
+  if (url === null) return null;
+  const bytes = demand(await client.bytes(url), "The layer");
+  if (name === "lung") return codec.mask(bytes);
+  const { width, height } = next.image;
+  const scale = Math.min(1, LAYER_SIDE / Math.max(width, height));
+  const side = (length: number) => Math.max(1, Math.round(length * scale));
+  return codec.probability(bytes, side(width), side(height));
+}
+
 export function prepareCase(client: Client, codec: Codec, next: Case): Prepared {
   const { image, draft, candidates } = next;
   const maps = new Map<string, Promise<ByteMap | null>>();
+  const layers = new Map<LayerName, Promise<ByteMap | Mask | null>>();
   const preview = quiet(loadPreview(client, image.preview_url));
   const load = async (): Promise<Film> => {
     const reply = await client.bytes(image.pixels_url);
@@ -66,6 +89,11 @@ export function prepareCase(client: Client, codec: Codec, next: Case): Prepared 
       if (!url) return Promise.resolve(null);
       const known = maps.get(id) ?? quiet(loadMap(url));
       maps.set(id, known);
+      return known;
+    },
+    layer: (name) => {
+      const known = layers.get(name) ?? quiet(loadLayer(client, codec, next, name));
+      layers.set(name, known);
       return known;
     },
   };

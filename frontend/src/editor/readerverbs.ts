@@ -44,6 +44,10 @@ function viewVerbs({ room, cancelGesture }: VerbParts) {
     },
     toggleInvert: () => store.set({ isInverted: !store.get().isInverted }),
     cycleLook: () => store.set({ look: NEXT_LOOK[store.get().look] }),
+    toggleLayer: (layer) => {
+      const { layers } = store.get();
+      store.set({ layers: { ...layers, [layer]: !layers[layer] } });
+    },
     setOpacity: (opacity) => store.set({ opacity }),
     setNaked: (isNaked) => store.get().isNaked !== isNaked && store.set({ isNaked }),
     setPeek: room.setPeek,

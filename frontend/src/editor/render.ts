@@ -1,16 +1,21 @@
 /**
- * The only drawer: film, mask, a candidate looked at in passing, and the brush ring, each on its
- * own canvas, at most once a frame, and no more of it than has changed.
+ * The only drawer: film, layers, mask, a candidate looked at in passing, and the brush ring, each on
+ * its own canvas, at most once a frame, and no more of it than has changed.
  */
 
 import { clipRect, isEmptyRect, joinRects, type Mask, type Rect } from "../mask/bitmap";
+import { INFECTION_COLOURS, paintMap, SPREAD_COLOURS } from "../mask/colour";
 import { deviceRect, type OverlayStyle, type Placement, paintOverlay } from "../mask/outline";
+import type { ByteMap } from "../mask/probability";
 import { type Film, greyTable, type Level, levelFor, type Window } from "./film";
+import type { LayerPictures } from "./layers";
 import type { MaskLook } from "./state";
 import { imageToScreen, type ScreenPoint, type Size, type Viewport } from "./viewport";
 
 export type Canvases = {
   readonly film: HTMLCanvasElement;
+  readonly heat: HTMLCanvasElement;
+  readonly lung: HTMLCanvasElement;
   readonly mask: HTMLCanvasElement;
   readonly peek: HTMLCanvasElement;
   readonly cursor: HTMLCanvasElement;
@@ -24,6 +29,7 @@ export type Scene = {
   readonly window: Window;
   readonly isWindowing: boolean;
   readonly isInverted: boolean;
+  readonly layers: LayerPictures;
   readonly mask: Mask | null;
   readonly look: MaskLook;
   readonly opacity: number;
@@ -37,6 +43,7 @@ export type Scene = {
 
 export type Invalid = {
   readonly film?: boolean;
+  readonly layers?: boolean;
   readonly mask?: Rect | "all";
   readonly peek?: boolean;
   readonly cursor?: boolean;
@@ -44,6 +51,7 @@ export type Invalid = {
 
 const MINE = [255, 176, 64] as const;
 const THEIRS = [110, 190, 255] as const;
+const LUNG = [110, 225, 170] as const;
 const PIXELS_SHOW_FROM = 6;
 
 export const abgr = (rgb: readonly [number, number, number], alpha: number): number =>
@@ -154,6 +162,41 @@ function drawFilm(
   if (source) ctx.drawImage(source, at.x, at.y, image.width * at.scale, image.height * at.scale);
 }
 
+/** A map in its colours on a canvas of its own, made again only for another map. */
+function createHeatBuffer(table: Uint32Array) {
+  const canvas = document.createElement("canvas");
+  const ctx = context(canvas);
+  let held: ByteMap | null = null;
+
+  return (map: ByteMap): HTMLCanvasElement => {
+    if (map === held) return canvas;
+    canvas.width = map.width;
+    canvas.height = map.height;
+    const image = ctx.createImageData(map.width, map.height);
+    paintMap(map, table, new Uint32Array(image.data.buffer));
+    ctx.putImageData(image, 0, 0);
+    held = map;
+    return canvas;
+  };
+}
+
+function createLayerDrawer(heat: CanvasRenderingContext2D, lung: CanvasRenderingContext2D) {
+  const infection = createHeatBuffer(INFECTION_COLOURS);
+  const disagreement = createHeatBuffer(SPREAD_COLOURS);
+  return ({ image, layers, view }: Scene): void => {
+    clear(heat);
+    clear(lung);
+    if (!image) return;
+    const at = place(view);
+    heat.imageSmoothingQuality = "high";
+    const draw = (source: HTMLCanvasElement) =>
+      heat.drawImage(source, at.x, at.y, image.width * at.scale, image.height * at.scale);
+    if (layers.infection) draw(infection(layers.infection));
+    if (layers.disagreement) draw(disagreement(layers.disagreement));
+    if (layers.lung) drawOverlay(lung, layers.lung, view, "all", styleOf(LUNG, 0, view));
+  };
+}
+
 function styleOf(
   rgb: readonly [number, number, number],
   fill: number,
@@ -205,12 +248,18 @@ function clear(ctx: CanvasRenderingContext2D): void {
 
 export function createRenderer(canvases: Canvases, scene: () => Scene) {
   const film = context(canvases.film);
+  const drawLayers = createLayerDrawer(context(canvases.heat), context(canvases.lung));
   const mask = context(canvases.mask);
   const peek = context(canvases.peek);
   const cursor = context(canvases.cursor);
   const buffer = createFilmBuffer();
-  let due: { film: boolean; mask: Rect | "all" | null; peek: boolean; cursor: boolean } | null =
-    null;
+  let due: {
+    film: boolean;
+    layers: boolean;
+    mask: Rect | "all" | null;
+    peek: boolean;
+    cursor: boolean;
+  } | null = null;
 
   function drawMask(now: Scene, rect: Rect | "all"): void {
     if (!now.mask || now.look === "hidden") {
@@ -227,6 +276,7 @@ export function createRenderer(canvases: Canvases, scene: () => Scene) {
     due = null;
     if (!work) return;
     if (work.film) drawFilm(film, now, buffer);
+    if (work.layers) drawLayers(now);
     if (work.mask) drawMask(now, work.mask);
     if (work.peek) {
       clear(peek);
@@ -237,11 +287,12 @@ export function createRenderer(canvases: Canvases, scene: () => Scene) {
 
   function invalidate(what: Invalid): void {
     if (!due) requestAnimationFrame(draw);
-    const before = due ?? { film: false, mask: null, peek: false, cursor: false };
+    const before = due ?? { film: false, layers: false, mask: null, peek: false, cursor: false };
     const both = [before.mask, what.mask ?? null];
     const rects = both.filter((rect): rect is Rect => rect !== null && rect !== "all");
     due = {
       film: before.film || what.film === true,
+      layers: before.layers || what.layers === true,
       mask: both.includes("all") ? "all" : rects.length ? rects.reduce(joinRects) : null,
       peek: before.peek || what.peek === true,
       cursor: before.cursor || what.cursor === true,
@@ -255,12 +306,20 @@ export function createRenderer(canvases: Canvases, scene: () => Scene) {
         canvas.width = Math.round(view.screen.width * view.pixelRatio);
         canvas.height = Math.round(view.screen.height * view.pixelRatio);
       }
-      invalidate({ film: true, mask: "all", peek: true, cursor: true });
+      invalidate({ film: true, layers: true, mask: "all", peek: true, cursor: true });
     },
   };
 }
 
 export type Renderer = ReturnType<typeof createRenderer>;
+
+/** The colours of a table from its first to its last, as a legend one pixel high. */
+export function drawColours(canvas: HTMLCanvasElement, table: Uint32Array): void {
+  const ctx = context(canvas);
+  const image = ctx.createImageData(table.length, 1);
+  new Uint32Array(image.data.buffer).set(table);
+  ctx.putImageData(image, 0, 0);
+}
 
 /** A small picture of the film with a mask's outline: cool for theirs, warm for mine. */
 export function drawThumbnail(

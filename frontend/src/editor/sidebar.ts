@@ -2,6 +2,8 @@
 
 import type { Candidate } from "../api/types";
 import { h, keycap, setText } from "./dom";
+import { createFindings } from "./findings";
+import { createLayerPanel } from "./layerpanel";
 import { drawThumbnail } from "./render";
 import type { Room } from "./room";
 import type { RoomState } from "./state";
@@ -175,6 +177,8 @@ export function createSidebar(room: Room, verbs: Verbs): HTMLElement {
     { class: "side", "aria-label": "Candidates and layers" },
     list,
     createThreshold(room, verbs),
+    createLayerPanel(room, verbs),
+    createFindings(room),
     createLooks(room, verbs),
   );
 }

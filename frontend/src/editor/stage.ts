@@ -1,13 +1,14 @@
-/** The film's place in the page: four canvases on one another, kept at the screen's real pixels. */
+/** The film's place in the page: six canvases on one another, kept at the screen's real pixels. */
 
 import { h } from "./dom";
+import type { LayerPictures } from "./layers";
 import type { Hand } from "./pointer";
 import type { Canvases, Renderer, Scene } from "./render";
 import type { Room } from "./room";
 import type { RoomState } from "./state";
 import { resize } from "./viewport";
 
-function sceneOf(room: Room, hand: Hand): Scene {
+function sceneOf(room: Room, hand: Hand, layers: LayerPictures): Scene {
   const state = room.store.get();
   return {
     image: state.current?.image ?? null,
@@ -17,6 +18,7 @@ function sceneOf(room: Room, hand: Hand): Scene {
     window: state.window,
     isWindowing: state.isWindowing,
     isInverted: state.isInverted,
+    layers,
     mask: room.sitting()?.desk.mask ?? null,
     look: state.isNaked ? "hidden" : state.look,
     opacity: state.opacity,
@@ -30,9 +32,11 @@ function redraw(renderer: Renderer, now: RoomState, before: RoomState): void {
   const isMoved = now.view !== before.view;
   const isOtherCase = now.current !== before.current;
   if (isOtherCase || isMoved) {
-    renderer.invalidate({ film: true, mask: "all", peek: true, cursor: true });
+    renderer.invalidate({ film: true, layers: true, mask: "all", peek: true, cursor: true });
     return;
   }
+  if (now.layers !== before.layers || now.isNaked !== before.isNaked)
+    renderer.invalidate({ layers: true });
   const isOtherFilm =
     now.window !== before.window ||
     now.isInverted !== before.isInverted ||
@@ -48,6 +52,8 @@ function redraw(renderer: Renderer, now: RoomState, before: RoomState): void {
 export function createStage() {
   const canvases: Canvases = {
     film: h("canvas", { "aria-hidden": "true" }),
+    heat: h("canvas", { "aria-hidden": "true", class: "heat" }),
+    lung: h("canvas", { "aria-hidden": "true", class: "lung" }),
     mask: h("canvas", { "aria-hidden": "true" }),
     peek: h("canvas", { "aria-hidden": "true" }),
     cursor: h("canvas", { "aria-label": "Mask editor", role: "application", tabindex: "0" }),
@@ -73,7 +79,8 @@ export function createStage() {
     });
     element.dataset["tool"] = store.get().tool;
     room.onPaint((rect) => {
-      if (rect === "all") renderer.invalidate({ film: true, mask: "all", peek: true });
+      if (rect === "all")
+        renderer.invalidate({ film: true, layers: true, mask: "all", peek: true });
       else if (rect.x1 <= rect.x0) renderer.invalidate({ peek: true });
       else renderer.invalidate({ mask: rect });
     });

@@ -1,7 +1,7 @@
 /** Everything a reader can do in the room, as the buttons, keys and pointers call it. */
 
 import type { Window } from "./film";
-import type { Tool } from "./state";
+import type { LayerName, Tool } from "./state";
 import type { Viewport } from "./viewport";
 
 export type Verbs = {
@@ -13,6 +13,7 @@ export type Verbs = {
   readonly resetWindow: () => void;
   readonly toggleInvert: () => void;
   readonly cycleLook: () => void;
+  readonly toggleLayer: (layer: LayerName) => void;
   readonly setOpacity: (opacity: number) => void;
   readonly setNaked: (isNaked: boolean) => void;
   readonly setPeek: (candidate: string | null) => void;

@@ -1,0 +1,70 @@
+/**
+ * The layers of an open read: infection map, lung outline, disagreement. Fetched when they are
+ * first wanted; a blind read has none, whatever was switched on before.
+ */
+
+import type { Case } from "../api/types";
+import type { Mask } from "../mask/bitmap";
+import type { ByteMap } from "../mask/probability";
+import type { Prepared } from "./prepare";
+import type { Room } from "./room";
+import type { LayerName, RoomState } from "./state";
+
+export const LAYER_NAMES: readonly LayerName[] = ["infection", "lung", "disagreement"];
+
+export type LayerPictures = {
+  readonly infection: ByteMap | null;
+  readonly lung: Mask | null;
+  readonly disagreement: ByteMap | null;
+};
+
+export const NO_PICTURES: LayerPictures = { infection: null, lung: null, disagreement: null };
+
+/** Where a layer's bytes are; null where the case has no such layer. */
+export function layerUrl(current: Case | null, name: LayerName): string | null {
+  if (!current || current.blind) return null;
+  if (name === "lung") return current.layers?.lung_url ?? null;
+  if (name === "disagreement") return current.layers?.disagreement_url ?? null;
+  return current.candidates.find((one) => one.name === "ensemble")?.probability_url ?? null;
+}
+
+export function isLayerShown(state: RoomState, name: LayerName): boolean {
+  return state.layers[name] && !state.isNaked && layerUrl(state.current, name) !== null;
+}
+
+/** What is to be drawn of what was fetched. */
+export function shownPictures(state: RoomState, fetched: LayerPictures): LayerPictures {
+  return {
+    infection: isLayerShown(state, "infection") ? fetched.infection : null,
+    lung: isLayerShown(state, "lung") ? fetched.lung : null,
+    disagreement: isLayerShown(state, "disagreement") ? fetched.disagreement : null,
+  };
+}
+
+export function createLayers(room: Room, onPicture: () => void) {
+  let owner: Prepared | null = null;
+  let fetched = NO_PICTURES;
+
+  async function fetchLayer(prepared: Prepared, name: LayerName): Promise<void> {
+    const picture = await prepared.layer(name);
+    if (owner !== prepared) return;
+    fetched = { ...fetched, [name]: picture };
+    onPicture();
+  }
+
+  room.store.subscribe((state) => {
+    const prepared = room.sitting()?.prepared ?? null;
+    if (prepared !== owner) {
+      owner = prepared;
+      fetched = NO_PICTURES;
+    }
+    if (!prepared) return;
+    for (const name of LAYER_NAMES)
+      if (isLayerShown(state, name) && !fetched[name])
+        fetchLayer(prepared, name).catch((error: Error) => {
+          const layers = { ...room.store.get().layers, [name]: false };
+          room.store.set({ layers, notice: error.message });
+        });
+  });
+  return { shown: () => shownPictures(room.store.get(), fetched) };
+}
