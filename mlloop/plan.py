@@ -17,6 +17,8 @@ Decoder = Literal["unet", "unetplusplus", "linknet", "manet", "dla"]
 Initial = Literal["none", "previous"]
 COORDINATES = 2  # input channels that say where a pixel lies
 LabelKey = Literal["infection", "lung"]
+SEVERITY_CUTOFFS = (0.01, 0.25, 0.5, 0.75)
+SMALLEST_LESION = 0.0005  # of the image; what is smaller is counted, not listed
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 
 
@@ -140,8 +142,10 @@ class Plan:
     clip_norm: float = 1.0
     patience: int = 10  # steps in a row that may have no finite loss or gradient
     # Severity: the infected share of both lungs at which each grade after "none" begins.
-    severity_cutoffs: tuple[float, ...] = (0.01, 0.25, 0.5, 0.75)
-    smallest_lesion: float = 0.0005  # a share of the image; what is smaller is only counted
+    severity_cutoffs: tuple[float, ...] = SEVERITY_CUTOFFS
+    smallest_lesion: float = (
+        SMALLEST_LESION  # a share of the image; what is smaller is only counted
+    )
 
     def __post_init__(self) -> None:
         require(self.version == 1, "version", f"only version 1 is known, not {self.version}.")

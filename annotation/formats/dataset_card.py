@@ -12,8 +12,10 @@ import matplotlib as mpl
 from matplotlib.figure import Figure
 
 from annotation.formats.qata import ReleasedMask
+from mlloop.severity import GRADES
 
 CARD = "README.md"
+SEVERITY = "card/severity.svg"
 # A fixed salt and no date: matplotlib's SVG is then the same for the same data.
 _SVG: dict[Any, Any] = {"svg.hashsalt": "roundtruth", "svg.fonttype": "none", "font.size": 9.0}
 
@@ -32,7 +34,9 @@ class CardFacts:
 
 def card_files(facts: CardFacts, masks: Sequence[ReleasedMask]) -> dict[str, bytes]:
     """Return path -> bytes of the card and its plots."""
-    return {
+    graded = [mask for mask in masks if mask.grade]
+    severity = {SEVERITY: _grades(graded)} if graded else {}
+    return severity | {
         CARD: _markdown(facts, masks).encode(),
         "card/verdicts.svg": _bars("Verdicts", Counter(mask.verdict for mask in masks)),
         "card/infected-share.svg": _shares([mask for mask in masks if mask.infected_pixels]),
@@ -52,6 +56,9 @@ def counts_of(masks: Sequence[ReleasedMask]) -> dict[str, int]:
         counted[f"group.{mask.group}"] += 1
         counted[f"verdict.{mask.verdict}"] += 1
         counted["empty_masks"] += not mask.infected_pixels
+        if mask.grade:
+            counted[f"severity.{mask.grade}"] += 1
+            counted[f"lung_masks.{mask.lung_provenance}"] += 1
     counted["patients"] = len({mask.patient for mask in masks})
     return dict(sorted(counted.items()))
 
@@ -83,7 +90,7 @@ Proposals that came from a network which had seen the patient: {leaks}.
 Withdrawn images left out: {facts.withdrawn}.
 Sealed images were read without proposals. Masks with verdict `control` are empty by the image's
 group and were not read.
-
+{_severity_words(masks)}
 ## Terms of the images
 {licences}
 
@@ -95,8 +102,35 @@ group and were not read.
 """
 
 
-def _bars(title: str, counted: Counter[str]) -> bytes:
-    names = sorted(counted)
+def _severity_words(masks: Sequence[ReleasedMask]) -> str:
+    """Say what the grades are of, and of how many masks; nothing where no lung is known."""
+    cutoffs = next((mask.severity["cutoffs"] for mask in masks if mask.severity), None)
+    if not isinstance(cutoffs, list):
+        return ""
+    pairs = zip(GRADES[1:], cutoffs, strict=True)
+    begins = ", ".join(f"{grade} at {cut:.0%}" for grade, cut in pairs)
+    known = sum(mask.severity is not None for mask in masks)
+    drawn = sum(mask.lung_provenance == "reference" for mask in masks)
+    return f"""
+## Severity
+![Severity](card/severity.svg)
+
+The infected share of both lungs, measured on the released mask, for {known} of {len(masks)} masks:
+those with a lung mask, {drawn} of them a reference and {known - drawn} the networks' ensemble,
+which no one corrected; `manifest.json` says which. The grades begin: {begins}. They count pixels of
+projected lung and are no clinical score.
+"""
+
+
+def _grades(masks: Sequence[ReleasedMask]) -> bytes:
+    """Plot how many masks have each grade, the grades in their order."""
+    counted = Counter(str(mask.grade) for mask in masks)
+    order = [grade for grade in (*GRADES, "not graded") if counted[grade]]
+    return _bars("Severity", counted, order)
+
+
+def _bars(title: str, counted: Counter[str], order: Sequence[str] = ()) -> bytes:
+    names = order or sorted(counted)
     with mpl.rc_context(rc=_SVG):
         figure = Figure(figsize=(4.2, 2.4), layout="constrained")
         axes = figure.add_subplot()

@@ -1,4 +1,6 @@
-"""The QaTa-COV19 folder layout: Images/x.png beside Ground-truths/mask_x.png, and its manifest.
+"""The QaTa-COV19 folder layout: Images/x.png, Ground-truths/mask_x.png, and its manifest.
+
+Where the lungs are known, Lung-masks/lung_x.png lies beside them.
 
 Knows paths, the manifest's JSON and how to verify a folder against it; needs no database.
 """
@@ -10,6 +12,7 @@ import json
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
+from typing import Literal
 
 SCHEMA = 1
 MANIFEST = "manifest.json"
@@ -33,7 +36,8 @@ class ReleasedMask:
     """One image and its mask, with the mask's biography.
 
     `candidate` is what the mask was made from: a kind of proposal, `manual` or `none`; `drawn_by`
-    is who drew the manual one, where that is known, and `reader` who decided.
+    is who drew the manual one, where that is known, and `reader` who decided. `severity` is that of
+    this mask in the lung mask named beside it: a reference, or the ensemble's of `lung_round`.
     """
 
     image: str
@@ -61,6 +65,15 @@ class ReleasedMask:
     origin: str
     licence: str
     edit: EditFigures | None
+    lung_mask: str | None = None
+    lung_provenance: Literal["reference", "ensemble"] | None = None
+    lung_round: int | None = None
+    severity: dict[str, object] | None = None
+
+    @property
+    def grade(self) -> str | None:
+        """The grade of severity, where the lungs are known."""
+        return None if self.severity is None else str(self.severity["grade"] or "not graded")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +95,11 @@ def mask_path(name: str) -> str:
     return f"Ground-truths/mask_{name}.png"
 
 
+def lung_path(name: str) -> str:
+    """Return where the lung mask of the radiograph called `name` lies."""
+    return f"Lung-masks/lung_{name}.png"
+
+
 def manifest_bytes(
     *,
     project: str,
@@ -98,7 +116,7 @@ def manifest_bytes(
         "project": project,
         "version": version,
         "asked_at": asked_at,
-        "mask_encoding": "8-bit grey PNG, 0 background, 255 infection, at the image's size",
+        "mask_encoding": "8-bit grey PNG, 0 background, 255 infection or lung, at the image's size",
         "counts": counts,
         "masks": [asdict(mask) for mask in sorted(masks, key=lambda mask: mask.image)],
         "files": {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from itertools import islice
-from typing import TypedDict, TypeVar
+from typing import NotRequired, TypedDict, TypeVar
 from uuid import UUID
 
 from django.db.models import QuerySet
@@ -16,12 +16,18 @@ T = TypeVar("T")
 
 
 class Selection(TypedDict):
-    """What a release will hold, frozen when it was asked for; ids as text."""
+    """What a release will hold, frozen when it was asked for; ids as text.
+
+    `lungs` are the lung references of its images, `lung_round` the round that served: its ensemble
+    gives the lung masks of the others. Selections of before have neither.
+    """
 
     references: list[str]
     controls: list[str]
     rounds: list[str]
     withdrawn: list[str]
+    lungs: NotRequired[list[str]]
+    lung_round: NotRequired[str | None]
 
 
 def select_for_release(project: Project) -> Selection:
@@ -53,6 +59,8 @@ def select_for_release(project: Project) -> Selection:
         controls=_ids(controls),
         rounds=_ids(rounds.order_by("number")),
         withdrawn=_ids(_withdrawn(project)),
+        lungs=_ids(_lung_references(project)),
+        lung_round=next(iter(_ids(project.rounds.filter(state=Round.State.SERVING))), None),
     )
 
 
@@ -75,17 +83,22 @@ def without_withdrawn(project: Project, selection: Selection) -> Selection:
     dropped |= gone & set(selection["controls"])
     if not dropped:
         return selection
-    return Selection(
-        references=[pk for pk in selection["references"] if pk not in references],
-        controls=[pk for pk in selection["controls"] if pk not in gone],
-        rounds=selection["rounds"],
-        withdrawn=sorted({*selection["withdrawn"], *dropped}),
-    )
+    return {
+        **selection,
+        "references": [pk for pk in selection["references"] if pk not in references],
+        "controls": [pk for pk in selection["controls"] if pk not in gone],
+        "withdrawn": sorted({*selection["withdrawn"], *dropped}),
+    }
 
 
 def size_of(selection: Selection) -> int:
     """Return how many masks a selection makes."""
     return len(selection["references"]) + len(selection["controls"])
+
+
+def _lung_references(project: Project) -> QuerySet[Reference]:
+    current = Reference.objects.filter(project=project, label__key="lung", superseded_by=None)
+    return current.exclude(mask_key="").order_by("image_id")
 
 
 def _withdrawn(project: Project) -> QuerySet[Image]:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Literal
+from uuid import UUID
 
 from django.db.models import Prefetch
 
@@ -38,10 +40,40 @@ class Selected:
     image: Image
     reference: Reference | None
     annotation: Annotation | None
+    lung: Reference | Proposal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MeasuredLung:
+    """The lung mask released with an infection mask, and the severity in it."""
+
+    provenance: Literal["reference", "ensemble"]
+    round: int | None
+    severity: dict[str, object]
 
 
 def iter_selected(selection: Selection) -> Iterator[Selected]:
     """Yield what was selected, in batches, with everything a biography needs."""
+    for batch in batched(_without_lungs(selection), BATCH):
+        lungs = _lungs(selection, [selected.image.id for selected in batch])
+        for selected in batch:
+            yield replace(selected, lung=lungs.get(selected.image.id))
+
+
+def _lungs(selection: Selection, images: list[UUID]) -> dict[UUID, Reference | Proposal]:
+    """Return each image's lung mask: a chosen reference, else the ensemble's of the round."""
+    lungs: dict[UUID, Reference | Proposal] = {}
+    if round_id := selection.get("lung_round"):
+        ensembles = Proposal.objects.filter(
+            round_id=round_id, image__in=images, label__key="lung", kind=Proposal.Kind.ENSEMBLE
+        )
+        lungs |= {row.image_id: row for row in ensembles.select_related("round")}
+    chosen = set(selection.get("lungs", []))
+    drawn = Reference.objects.filter(image__in=images, label__key="lung").order_by("created_at")
+    return lungs | {row.image_id: row for row in drawn if str(row.id) in chosen}
+
+
+def _without_lungs(selection: Selection) -> Iterator[Selected]:
     for ids in batched(selection["references"], BATCH):
         references = (
             Reference.objects.filter(id__in=ids)
@@ -72,7 +104,9 @@ def pseudonym(project: Project, kind: str, subject: object) -> str:
     return f"{kind}-{digest.hexdigest()[:16]}"
 
 
-def biography(selected: Selected, *, infected_pixels: int) -> qata.ReleasedMask:
+def biography(
+    selected: Selected, *, infected_pixels: int, lung: MeasuredLung | None = None
+) -> qata.ReleasedMask:
     """Return everything the manifest says of one mask."""
     image, annotation = selected.image, selected.annotation
     name = released_name(image)
@@ -104,6 +138,10 @@ def biography(selected: Selected, *, infected_pixels: int) -> qata.ReleasedMask:
         origin=_origin(annotation, manual),
         licence=image.licence,
         edit=_edit(annotation),
+        lung_mask=qata.lung_path(name) if lung else None,
+        lung_provenance=lung.provenance if lung else None,
+        lung_round=lung.round if lung else None,
+        severity=lung.severity if lung else None,
     )
 
 

@@ -22,6 +22,7 @@ from annotation.selectors.leaks import find_leaks
 from annotation.selectors.release_selection import Selection, batched, without_withdrawn
 from annotation.selectors.released import Selected, biography, iter_selected
 from annotation.services import claims, release_narrowing
+from annotation.services.release_lungs import Scale, measured_lung, scale_of
 from mlloop.masks import decode_mask, encode_mask
 
 State = Release.State
@@ -73,9 +74,10 @@ def _render(
     """Store every file of the release; the last is the manifest's own checksum."""
     masks: list[qata.ReleasedMask] = []
     files: list[qata.ReleasedFile] = []
+    scale = scale_of(selection)
     for batch in batched(iter_selected(selection), BATCH):
         for selected in batch:
-            mask, added = _mask_and_files(release, selected)
+            mask, added = _mask_and_files(release, selected, scale)
             masks.append(mask)
             files += added
         claims.update(claim, done=len(masks))
@@ -99,9 +101,9 @@ def _render(
 
 
 def _mask_and_files(
-    release: Release, selected: Selected
+    release: Release, selected: Selected, scale: Scale
 ) -> tuple[qata.ReleasedMask, list[qata.ReleasedFile]]:
-    """Return one mask's biography and its two files, recorded as items of the release."""
+    """Return one mask's biography and its files: image, mask and, where known, lung mask."""
     image = selected.image
     if selected.reference:
         mask_key = selected.reference.mask_key
@@ -109,8 +111,10 @@ def _mask_and_files(
     else:
         mask = np.zeros((image.height, image.width), np.bool_)
         mask_key = storage.put(release.project_id, encode_mask(mask))
-    life = biography(selected, infected_pixels=int(np.count_nonzero(mask)))
-    return life, [_file(life.image, image.pixels_key), _file(life.mask, mask_key)]
+    lung_key, lung = measured_lung(selected, mask, scale) or ("", None)
+    life = biography(selected, infected_pixels=int(np.count_nonzero(mask)), lung=lung)
+    files = [_file(life.image, image.pixels_key), _file(life.mask, mask_key)]
+    return life, [*files, _file(life.lung_mask, lung_key)] if life.lung_mask else files
 
 
 def _file(path: str, key: str) -> qata.ReleasedFile:
