@@ -1,6 +1,7 @@
 """How good the ensemble is on sealed images: counts per image, never a mask that leaves here.
 
-The ensemble is the mean of all folds of all infection networks at the plan's threshold.
+The ensemble is the mean of all folds of all infection networks, weighed, warmed and thresholded as
+its out-of-fold maps asked for: nothing is fitted on sealed images.
 """
 
 from __future__ import annotations
@@ -10,19 +11,26 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
+from mlloop.calibration import histogram, reliability
 from mlloop.dataset import read_truth
 from mlloop.devices import Device
 from mlloop.events import Emit
+from mlloop.fitting import plain_calibration, truth_of
 from mlloop.manifest import Case, EvaluateManifest
 from mlloop.masks import ByteArray, threshold_mask
 from mlloop.metrics import counts, dice
-from mlloop.proposing import MapWriter, Stop, mean_p8
+from mlloop.proposing import MapWriter, Stop
 from mlloop.records import write_json
 
 
 @dataclass(frozen=True, slots=True)
 class ImageResult:
-    """The pixels of one sealed image. `dice` is None where both masks are empty."""
+    """The pixels of one sealed image. `dice` is None where both masks are empty.
+
+    `peak` is the highest p8 on it, at the grid.
+    """
 
     image: str
     patient: str
@@ -31,6 +39,7 @@ class ImageResult:
     fp: int
     fn: int
     dice: float | None
+    peak: int
 
 
 def evaluate(
@@ -42,18 +51,37 @@ def evaluate(
         emit("start", images=len(manifest.cases))
         maps = MapWriter(manifest, out / "maps", device, manifest.plan.networks_of("infection"))
         maps.write(emit=emit, stop=stop)
-        images = [_evaluate_image(case, manifest, maps.read(case)) for case in manifest.cases]
-        write_json(result, {"schema": 1, "plan_sha256": manifest.plan.sha256, "images": images})
+        calibration = manifest.calibration or plain_calibration(manifest.plan)
+        pixels, images = np.zeros((2, 256), np.int64), []
+        for case in manifest.cases:
+            ensemble = calibration.ensemble(maps.read(case))
+            pixels += histogram(ensemble, truth_of(case, maps.reader.target))
+            images.append(_evaluate_image(case, ensemble, calibration.t8("ensemble")))
+        write_json(
+            result,
+            {
+                "schema": 1,
+                "plan_sha256": manifest.plan.sha256,
+                "images": images,
+                "reliability": reliability(pixels),
+            },
+        )
     # No proposal on a sealed image may lie about once it is counted.
     shutil.rmtree(out / "maps", ignore_errors=True)
     emit("done", images=len(manifest.cases))
 
 
-def _evaluate_image(case: Case, manifest: EvaluateManifest, maps: list[ByteArray]) -> ImageResult:
-    shape = (case.height, case.width)
-    ensemble = mean_p8(maps)
-    predicted = threshold_mask(ensemble, shape=shape, t8=manifest.plan.threshold)
+def _evaluate_image(case: Case, ensemble: ByteArray, t8: int) -> ImageResult:
+    predicted = threshold_mask(ensemble, shape=(case.height, case.width), t8=t8)
     found = counts(predicted, read_truth(case))
     value = dice(found)
-    shown = None if math.isnan(value) else value
-    return ImageResult(case.image, case.patient, case.group, found.tp, found.fp, found.fn, shown)
+    return ImageResult(
+        image=case.image,
+        patient=case.patient,
+        group=case.group,
+        tp=found.tp,
+        fp=found.fp,
+        fn=found.fn,
+        dice=None if math.isnan(value) else value,
+        peak=int(ensemble.max()),
+    )

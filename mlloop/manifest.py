@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeVar
 
+from mlloop.calibration import Calibration
 from mlloop.plan import NAME, Augment, Decoder, LabelKey, NetworkPlan, Plan, PlanError, require
 from mlloop.records import FieldError, digest, from_plain, read_json, write_json
 
@@ -143,7 +144,11 @@ class TrainManifest:
 
 @dataclass(frozen=True, slots=True)
 class ProposeManifest:
-    """Images to propose on. Patients that a label was trained on get its out-of-fold maps only."""
+    """Images to propose on. Patients that a label was trained on get its out-of-fold maps only.
+
+    `references` are the images of patients trained on infection whose mask is known (`mask_path`
+    None: empty); the calibration is fitted on them.
+    """
 
     round: int
     plan: Plan
@@ -152,10 +157,16 @@ class ProposeManifest:
     cases: tuple[Case, ...]
     trained_patients: tuple[str, ...]  # on infection
     lung_patients: tuple[str, ...] = ()
+    references: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         _check_cases(self.cases, self.k)
         _check_members(self.members, self.plan, self.k)
+        trained = set(self.trained_patients)
+        unseen = {case.image for case in self.cases if case.patient in trained}
+        # A mean over folds has seen nothing of the image either, but its figure is another one.
+        right = set(self.references) <= unseen
+        require(right, "references", "only images of trained patients.", ManifestError)
 
     def patients_of(self, label: LabelKey) -> tuple[str, ...]:
         """Return the patients that the networks of this label were trained on."""
@@ -164,13 +175,17 @@ class ProposeManifest:
 
 @dataclass(frozen=True, slots=True)
 class EvaluateManifest:
-    """Sealed images with their truth (`mask_path` None: empty)."""
+    """Sealed images with their truth (`mask_path` None: empty), and what proposing fitted.
+
+    Without a calibration the networks weigh the same and the plan's threshold holds.
+    """
 
     round: int
     plan: Plan
     k: int
     members: tuple[MemberRef, ...]
     cases: tuple[Case, ...]
+    calibration: Calibration | None = None
 
     def __post_init__(self) -> None:
         _check_cases(self.cases, self.k)

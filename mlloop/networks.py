@@ -106,11 +106,27 @@ def load_member(member: MemberRef, plan: Plan, device: Device) -> SegmentationNe
 
 @torch.inference_mode()
 def predict(network: nn.Module, images: Tensor, plan: Plan, device: Device) -> Tensor:
-    """Return infection probabilities `(N, grid, grid) float32` on the CPU."""
+    """Return infection probabilities `(N, grid, grid) float32` on the CPU.
+
+    The mean over the plan's scales and, if it asks for it, mirror images.
+    """
     images = images.to(device.torch_device)
     with device.autocast():
-        probability = network(images).sigmoid()
+        views = [_at_scale(network, images, plan, scale) for scale in plan.scales]
         if plan.flip_test:
-            probability = (probability + network(images.flip(3)).sigmoid().flip(3)) / 2
+            mirrored = images.flip(3)
+            views += [_at_scale(network, mirrored, plan, scale).flip(3) for scale in plan.scales]
+        probability = torch.stack(views).mean(0)
     cpu: Tensor = probability[:, 0].float().cpu()
     return cpu
+
+
+def _at_scale(network: nn.Module, images: Tensor, plan: Plan, scale: float) -> Tensor:
+    """Return probabilities at the grid, found on the images resized to the nearest fitting side."""
+    side = max(1, round(plan.grid * scale / plan.multiple)) * plan.multiple
+    if side == plan.grid:
+        same: Tensor = network(images).sigmoid()
+        return same
+    resized = F.interpolate(images, (side, side), mode="bilinear", antialias=True)
+    found = network(resized).sigmoid()
+    return F.interpolate(found, (plan.grid, plan.grid), mode="bilinear", antialias=True)

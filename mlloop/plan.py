@@ -143,9 +143,13 @@ class Plan:
     patience: int = 10  # steps in a row that may have no finite loss or gradient
     # Severity: the infected share of both lungs at which each grade after "none" begins.
     severity_cutoffs: tuple[float, ...] = SEVERITY_CUTOFFS
-    smallest_lesion: float = (
-        SMALLEST_LESION  # a share of the image; what is smaller is only counted
-    )
+    # A share of the image; what is smaller is only counted.
+    smallest_lesion: float = SMALLEST_LESION
+    # Fitted where a round has references and out-of-fold maps to fit on; see calibration.py.
+    thresholds: Literal["plan", "out_of_fold"] = "plan"
+    ensemble_weights: Literal["equal", "out_of_fold"] = "equal"
+    temperature: Literal["none", "out_of_fold"] = "none"
+    scales: tuple[float, ...] = (1.0,)  # of the grid, averaged at test time
 
     def __post_init__(self) -> None:
         require(self.version == 1, "version", f"only version 1 is known, not {self.version}.")
@@ -153,7 +157,7 @@ class Plan:
         require(bool(keys), "networks", "at least one network is needed.")
         require(len(set(keys)) == len(keys), "networks", "two networks have the same key.")
         require(2 <= self.folds <= 20, "folds", "2 to 20 folds are possible.")
-        multiple = math.lcm(*(network.stride for network in self.networks))
+        multiple = self.multiple
         require(
             self.grid >= multiple and self.grid % multiple == 0 and self.grid <= 2048,
             "grid",
@@ -176,6 +180,9 @@ class Plan:
         require(self.focal_gamma >= 0, "focal_gamma", "it may not be negative.")
         require(0 < self.focal_alpha < 1, "focal_alpha", "above 0 and below 1.")
         require(self.clip_norm > 0, "clip_norm", "it must be above 0.")
+        require(1 <= len(self.scales) <= 5, "scales", "1 to 5 scales are possible.")
+        right = all(0.5 <= scale <= 2 for scale in self.scales)
+        require(right, "scales", "each scale goes from 0.5 to 2.")
         self._check_labels()
 
     def _check_labels(self) -> None:
@@ -203,6 +210,11 @@ class Plan:
     def to_json(self) -> dict[str, object]:
         """Return the plan as plain JSON values, as `from_json` takes them."""
         return to_plain(self)
+
+    @property
+    def multiple(self) -> int:
+        """The number of pixels that every side a network sees is a multiple of."""
+        return math.lcm(*(network.stride for network in self.networks))
 
     @property
     def sha256(self) -> str:

@@ -53,7 +53,8 @@ def cpu() -> Plan:
     Chosen by measurement on a few dozen infected films (DECISIONS 26): patches of two pixels cost
     a quarter of the time and equal full resolution after twice the steps, still at half the cost;
     a warm start adds up the steps of all rounds; Dice weight 3 finds the small infections that
-    long training drops; mirroring, trained and tested, lowers the changed pixels most.
+    long training drops; mirroring, trained and tested, lowers the changed pixels most. Weights
+    and thresholds fitted out of fold add a point of Dice per image (0.590 to 0.599, 70 films).
     """
     return Plan(
         preset="cpu",
@@ -83,6 +84,8 @@ def cpu() -> Plan:
         augment=Augment(
             rotate_degrees=15.0, shift=0.1, zoom=0.15, flip=0.5, gamma=0.3, contrast=0.2, noise=0.03
         ),
+        thresholds="out_of_fold",
+        ensemble_weights="out_of_fold",
     )
 
 

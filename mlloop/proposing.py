@@ -2,14 +2,15 @@
 
 A patient who was trained on gets the one fold that left it out, everyone else the mean of all
 folds. Works network by network in fixed chunks, so that a resumed run feeds the same batches and
-repeats the same bits; an image is finished when its proposals.json exists, and is then skipped.
-Each label has its own ensemble; disagreement is that of the infection networks.
+repeats the same bits; then the calibration is fitted out of fold. An image is finished when its
+proposals.json exists, and is then skipped. Each label has its own ensemble; calibration and
+disagreement are those of the infection networks.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,10 +19,12 @@ from typing import Literal, TypeVar
 import numpy as np
 import torch
 
+from mlloop.calibration import Calibration, mean_p8
 from mlloop.dataset import CaseReader, FloatArray
 from mlloop.devices import Device
 from mlloop.errors import Stopped
 from mlloop.events import Emit, Progress
+from mlloop.fitting import fit_calibration
 from mlloop.manifest import Case, EvaluateManifest, NetworkPlan, Plan, ProposeManifest
 from mlloop.masks import (
     ByteArray,
@@ -32,7 +35,7 @@ from mlloop.masks import (
 )
 from mlloop.networks import SegmentationNetwork, load_member, predict
 from mlloop.plan import LabelKey
-from mlloop.records import write_bytes, write_json
+from mlloop.records import from_plain, read_json, write_bytes, write_json
 from mlloop.severity import Findings, findings
 
 Kind = Literal["out_of_fold", "mean", "ensemble"]
@@ -45,13 +48,17 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class ProposalRecord:
-    """One line of proposals.json. `members` are the networks and folds whose maps were averaged."""
+    """One line of proposals.json. `members` are the networks and folds whose maps were averaged.
+
+    `t8` is the threshold that makes the map a mask.
+    """
 
     network: str
     kind: Kind
     members: tuple[tuple[str, int], ...]
     file: str
     p8_sha256: str
+    t8: int
     label: LabelKey = "infection"
 
 
@@ -62,13 +69,6 @@ def folds_for(
     if isinstance(manifest, ProposeManifest) and case.patient in manifest.patients_of(label):
         return (case.fold,)
     return tuple(range(manifest.k))
-
-
-def mean_p8(maps: Sequence[ByteArray]) -> ByteArray:
-    """Return the mean of p8 maps `(h, w)`, halves rounded up, in whole numbers only."""
-    total = np.stack(maps).astype(np.int64).sum(axis=0)
-    mean: ByteArray = np.floor_divide(2 * total + len(maps), 2 * len(maps)).astype(np.uint8)
-    return mean
 
 
 def disagreement_p8(maps: Sequence[ByteArray]) -> ByteArray:
@@ -85,12 +85,34 @@ def propose(
     emit("start", images=len(manifest.cases))
     writer = MapWriter(manifest, out, device, manifest.plan.networks)
     writer.write(emit=emit, stop=stop)
+    calibration = _calibration(manifest, writer, out, stop)
     unfinished = [case for case in manifest.cases if not is_finished(case, out)]
     with ThreadPoolExecutor(WRITERS) as writers:
         for start in range(0, len(unfinished), CHUNK):
             chunk = unfinished[start : start + CHUNK]
-            _wait_for([writers.submit(_finish, case, manifest, writer, out) for case in chunk])
+            _wait_for(
+                [
+                    writers.submit(_finish, case, manifest, calibration, writer, out)
+                    for case in chunk
+                ]
+            )
     emit("done", images=len(manifest.cases))
+
+
+def _calibration(
+    manifest: ProposeManifest, writer: MapWriter, out: Path, stop: Stop
+) -> Calibration:
+    """Return the calibration of a former run, or fit it; it is on disk before any proposal is."""
+    path = out / "calibration.json"
+    if path.exists():
+        return from_plain(Calibration, read_json(path))
+    known = set(manifest.references)
+    cases = [case for case in manifest.cases if case.image in known]
+    found = fit_calibration(
+        manifest.plan, cases, maps=writer.read, target=writer.reader.target, stop=stop
+    )
+    write_json(path, found)
+    return found
 
 
 @dataclass(slots=True)
@@ -227,38 +249,47 @@ def is_finished(case: Case, out: Path) -> bool:
     return (out / case.image / "proposals.json").exists()
 
 
-def _finish(case: Case, manifest: ProposeManifest, writer: MapWriter, out: Path) -> None:
+def _finish(
+    case: Case, manifest: ProposeManifest, calibration: Calibration, writer: MapWriter, out: Path
+) -> None:
     """Write the ensembles and the disagreement, then the record that marks the image as done."""
-    folder = out / case.image
+    folder, plan = out / case.image, manifest.plan
     maps = writer.read(case)
-    disagreement = disagreement_p8(maps)
+    infection, disagreement = calibration.ensemble(maps), disagreement_p8(maps)
+    write_bytes(folder / "ensemble.ensemble.png", encode_probability(infection))
     write_bytes(folder / "disagreement.png", encode_probability(disagreement))
-    records, infection = _label_records(case, manifest, "infection", maps, folder)
+    fitted = {one.network: one.t8 for one in calibration.thresholds}
+    records = _label_records(case, manifest, "infection", [*maps, infection], fitted)
     lung = None
     if lung_maps := writer.read(case, "lung"):
-        lung_records, lung = _label_records(case, manifest, "lung", lung_maps, folder)
-        records += lung_records
+        lung = mean_p8(lung_maps)
+        write_bytes(folder / "lung.ensemble.png", encode_probability(lung))
+        records += _label_records(case, manifest, "lung", [*lung_maps, lung], {})
+    found = proposal_findings(case, plan, infection, lung, t8=fitted["ensemble"])
     summary = {
         "schema": 1,
         "image": case.image,
         "patient": case.patient,
-        "plan_sha256": manifest.plan.sha256,
+        "plan_sha256": plan.sha256,
         "mean_disagreement": float(disagreement.mean()) / 255,
-        "findings": proposal_findings(case, manifest.plan, infection, lung).as_json(),
+        "findings": found.as_json(),
         "proposals": records,
     }
     write_json(folder / "proposals.json", summary)
 
 
 def proposal_findings(
-    case: Case, plan: Plan, infection: ByteArray, lung: ByteArray | None
+    case: Case, plan: Plan, infection: ByteArray, lung: ByteArray | None, *, t8: int
 ) -> Findings:
-    """Measure the ensembles' masks at the plan's threshold, at most `MEASURED` pixels wide."""
+    """Measure the ensembles' masks, at most `MEASURED` pixels wide; `t8` is the infection's.
+
+    The lungs are cut at the plan's threshold.
+    """
     scale = max(1.0, max(case.height, case.width) / MEASURED)
     shape = (max(1, round(case.height / scale)), max(1, round(case.width / scale)))
     spacing = None if case.spacing_mm is None else case.spacing_mm * scale
     return findings(
-        threshold_mask(infection, shape=shape, t8=plan.threshold),
+        threshold_mask(infection, shape=shape, t8=t8),
         None if lung is None else threshold_mask(lung, shape=shape, t8=plan.threshold),
         cutoffs=plan.severity_cutoffs,
         smallest_share=plan.smallest_lesion,
@@ -268,26 +299,32 @@ def proposal_findings(
 
 
 def _label_records(
-    case: Case, manifest: ProposeManifest, label: LabelKey, maps: list[ByteArray], folder: Path
-) -> tuple[list[ProposalRecord], ByteArray]:
-    """Write one label's ensemble; return the records of its networks and of it, and its map."""
+    case: Case,
+    manifest: ProposeManifest,
+    label: LabelKey,
+    maps: Sequence[ByteArray],
+    fitted: Mapping[str, int],
+) -> list[ProposalRecord]:
+    """Return the records of one label's maps, of which its ensemble is the last.
+
+    What has no fitted threshold has the plan's.
+    """
     folds, kind = folds_for(case, manifest, label), kind_for(case, manifest, label)
-    networks = manifest.plan.networks_of(label)
-    records = [
-        _record(label, network.key, kind, [(network.key, fold) for fold in folds], p8)
-        for network, p8 in zip(networks, maps, strict=True)
+    keys = [network.key for network in manifest.plan.networks_of(label)]
+    stem = "lung" if label == "lung" else "ensemble"
+    named: list[tuple[str, Kind, str]] = [(key, kind, f"{key}.{kind}.png") for key in keys]
+    named.append(("ensemble", "ensemble", f"{stem}.ensemble.png"))
+    return [
+        ProposalRecord(
+            network=name,
+            kind=own,
+            members=tuple(
+                (key, fold) for key in (keys if own == "ensemble" else [name]) for fold in folds
+            ),
+            file=file,
+            p8_sha256=hashlib.sha256(p8.tobytes()).hexdigest(),
+            t8=fitted.get(name, manifest.plan.threshold),
+            label=label,
+        )
+        for (name, own, file), p8 in zip(named, maps, strict=True)
     ]
-    everyone = [member for record in records for member in record.members]
-    ensemble = mean_p8(maps)
-    records.append(_record(label, "ensemble", "ensemble", everyone, ensemble))
-    write_bytes(folder / records[-1].file, encode_probability(ensemble))
-    return records, ensemble
-
-
-def _record(
-    label: LabelKey, network: str, kind: Kind, members: Sequence[tuple[str, int]], p8: ByteArray
-) -> ProposalRecord:
-    sha256 = hashlib.sha256(p8.tobytes()).hexdigest()
-    stem = "lung" if label == "lung" and kind == "ensemble" else network
-    file = f"{stem}.{kind}.png"
-    return ProposalRecord(network, kind, tuple(members), file, sha256, label)

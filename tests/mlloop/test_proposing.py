@@ -12,13 +12,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mlloop.calibration import Calibration, mean_p8
 from mlloop.devices import prepare
 from mlloop.errors import Stopped
 from mlloop.evaluation import evaluate
-from mlloop.manifest import Case, EvaluateManifest, MemberRef, Plan, ProposeManifest
+from mlloop.manifest import (
+    Case,
+    EvaluateManifest,
+    ManifestError,
+    MemberRef,
+    Plan,
+    ProposeManifest,
+)
 from mlloop.masks import decode_mask, decode_probability, threshold_mask
 from mlloop.metrics import counts
-from mlloop.proposing import disagreement_p8, folds_for, mean_p8, proposal_findings, propose
+from mlloop.proposing import disagreement_p8, folds_for, proposal_findings, propose
+from mlloop.records import from_plain
 from mlloop.severity import findings
 from tests.mlloop.conftest import Events, card, small_plan
 
@@ -102,6 +111,44 @@ def test_proposing_when_run_twice_changes_nothing(
     assert before == {p: p.stat().st_mtime_ns for p in tmp_path.rglob("*")}
 
 
+def test_proposing_when_references_are_known_then_thresholds_are_fitted_and_written_down(
+    cases: tuple[Case, ...], members: Members, make_case: Callable[..., Case], tmp_path: Path
+) -> None:
+    many = cases + tuple(
+        make_case(n, fold=n % 2, patient=f"patient-{n - 20}") for n in range(20, 28)
+    )
+    plain = proposing(many, members, {case.patient for case in cases})
+    plan = dataclasses.replace(
+        plain.plan, thresholds="out_of_fold", ensemble_weights="out_of_fold", scales=(1.0, 0.5)
+    )
+    known = tuple(case.image for case in many if case.image != "image-21")
+    manifest = dataclasses.replace(plain, plan=plan, references=known)
+    found = run(manifest, tmp_path / "a")
+    written = from_plain(Calibration, json.loads((tmp_path / "a/calibration.json").read_text()))
+    assert (written.n_images, written.n_infected) == (15, 13)
+    for case in many:
+        lines = found[case.image]["proposals"]  # type: ignore[index]
+        assert [line["t8"] for line in lines] == [one.t8 for one in written.thresholds]
+        own = [
+            decode_probability((tmp_path / "a" / case.image / line["file"]).read_bytes())
+            for line in lines
+        ]
+        np.testing.assert_array_equal(own[-1], written.ensemble(own[:-1]))
+    # A kill between the calibration and the proposals.
+    run(manifest, tmp_path / "b")
+    (tmp_path / "b/image-3/proposals.json").unlink()
+    run(manifest, tmp_path / "b")
+    assert tree(tmp_path / "b") == tree(tmp_path / "a")
+
+
+def test_references_when_a_patient_was_not_trained_on_then_the_manifest_refuses(
+    cases: tuple[Case, ...], members: Members
+) -> None:
+    manifest = proposing(cases, members, {"patient-0"})
+    with pytest.raises(ManifestError, match="references: only images of trained patients"):
+        dataclasses.replace(manifest, references=("image-0", "image-1"))
+
+
 def test_proposing_when_stopped_half_way_and_resumed_gives_the_same_bytes(
     cases: tuple[Case, ...], members: Members, make_case: Callable[..., Case], tmp_path: Path
 ) -> None:
@@ -152,6 +199,7 @@ def test_evaluation_when_done_counts_the_ensemble_and_leaves_no_map_behind(
         expected = counts(threshold_mask(p8, shape=(40, 48), t8=128), truth)
         assert (line["tp"], line["fp"], line["fn"]) == (expected.tp, expected.fp, expected.fn)
         assert line["image"] == case.image
+        assert line["peak"] == p8.max()
         if expected.tp + expected.fp + expected.fn == 0:
             assert line["dice"] is None
 
@@ -202,6 +250,7 @@ def test_findings_when_a_film_is_large_then_measured_small_and_said_in_its_own_p
             small_plan(),
             infection,
             lung,
+            t8=128,
         )
         for side in (512, 2048)
     )

@@ -1,0 +1,246 @@
+"""Fitted weights, temperature and thresholds, against plain loops over whole maps."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from scipy.optimize import minimize_scalar
+
+from mlloop.calibration import (
+    MIN_INFECTED,
+    PARTS,
+    TIE,
+    Calibration,
+    ThresholdSums,
+    WeightSums,
+    equal_parts,
+    fit_temperature,
+    histogram,
+    mean_p8,
+    reliability,
+    temperature_table,
+    through_table,
+)
+from mlloop.errors import Stopped
+from mlloop.fitting import fit_calibration, plain_calibration
+from mlloop.manifest import Case
+from mlloop.metrics import counts, dice
+from mlloop.records import canonical_json, from_plain
+from tests.mlloop.conftest import small_plan
+
+pixels = st.sampled_from([0, 1, 60, 127, 128, 200, 255])
+maps = arrays(np.uint8, (4, 5), elements=pixels)
+truths = arrays(np.bool_, (4, 5))
+FITTED = {"thresholds": "out_of_fold", "ensemble_weights": "out_of_fold"}
+
+
+def world(n: int = 14, seed: int = 3) -> tuple[list[np.ndarray], list[list[np.ndarray]]]:
+    """Infected squares, a network that sees them faintly and one that sees noise."""
+    generator = np.random.default_rng(seed)
+    found_truths, found_maps = [], []
+    for _ in range(n):
+        truth = np.zeros((32, 32), np.bool_)
+        y, x = generator.integers(2, 20, 2)
+        truth[y : y + 9, x : x + 9] = True
+        faint = np.where(truth, 90, 20) + generator.integers(-15, 16, truth.shape)
+        noise = generator.integers(0, 256, truth.shape)
+        found_truths.append(truth)
+        found_maps.append([faint.astype(np.uint8), noise.astype(np.uint8)])
+    return found_truths, found_maps
+
+
+def fitted(n: int = 14, stop=lambda: False, **changes: object) -> Calibration:
+    truths_, maps_ = world(n)
+    cases = tuple(
+        Case(f"i{i}", f"p{i}", "covid", 0, "x.png", "m.png", 32, 32) for i in range(len(truths_))
+    )
+    return fit_calibration(
+        small_plan(**(FITTED | changes)),
+        cases,
+        maps=lambda case: maps_[int(case.image[1:])],
+        target=lambda case: truths_[int(case.image[1:])].astype(np.float32),
+        stop=stop,
+    )
+
+
+@given(st.lists(st.tuples(maps, truths), max_size=6), st.integers(1, 255))
+def test_threshold_when_fitted_then_it_is_the_nearest_that_is_as_good_as_the_best(found, plan):
+    sums = ThresholdSums()
+    for p8, truth in found:
+        sums.add(histogram(p8, truth))
+    best = sums.fit("unet", plan)
+    infected = [(p8, truth) for p8, truth in found if truth.any()]
+    if not infected:
+        assert (best.t8, best.dice) == (plan, None)
+        return
+
+    def mean(t8: int) -> float:
+        return float(np.mean([dice(counts(p8 >= t8, truth)) for p8, truth in infected]))
+
+    values = {t8: mean(t8) for t8 in range(1, 256)}
+    limit = max(values.values()) - TIE
+    assert values[best.t8] >= limit - 1e-9
+    nearer = [t8 for t8 in values if abs(t8 - plan) < abs(best.t8 - plan)]
+    assert all(values[t8] < limit + 1e-9 for t8 in nearer)
+    assert (best.dice, best.plan_dice) == pytest.approx((values[best.t8], values[plan]), abs=1e-6)
+    assert sums.fit("unet", plan, fitted=False).t8 == plan
+
+
+@given(
+    st.lists(st.tuples(maps, truths), min_size=1, max_size=4), st.sampled_from([0.25, 0.8, 1, 3])
+)
+def test_threshold_when_a_table_comes_before_it_then_it_is_that_of_the_changed_maps(found, heat):
+    table = temperature_table(heat)
+    before, after = ThresholdSums(), ThresholdSums()
+    for p8, truth in found:
+        before.add(histogram(p8, truth))
+        after.add(histogram(np.array(table, np.uint8)[p8], truth))
+    assert before.fit("ensemble", 128, table=table) == after.fit("ensemble", 128)
+    np.testing.assert_array_equal(through_table(before.pixels, table), after.pixels)
+
+
+@given(st.lists(st.tuples(maps, maps, maps, truths), min_size=1, max_size=4))
+def test_weights_when_fitted_then_they_are_shares_and_no_random_ones_are_better(found):
+    sums = WeightSums.of(3)
+    for *own, truth in found:
+        sums.add(own, truth)
+    parts = sums.fit()
+    assert sum(parts) == PARTS
+    assert min(parts) >= 0
+
+    def error(weights: np.ndarray) -> float:
+        return float(
+            sum(
+                ((np.tensordot(weights, np.stack(own) / 255, 1) - truth) ** 2).sum()
+                for *own, truth in found
+            )
+        )
+
+    own_error = error(np.array(parts) / PARTS)
+    for weights in np.random.default_rng(0).dirichlet(np.ones(3), 40):
+        assert own_error <= error(weights) + 1e-4
+
+
+@given(st.lists(maps, min_size=1, max_size=8))
+def test_equal_parts_when_used_then_the_mean_is_the_plain_mean(own):
+    np.testing.assert_array_equal(mean_p8(own, equal_parts(len(own))), mean_p8(own))
+
+
+def test_temperature_when_compared_with_scipy_then_it_is_the_likeliest_and_the_ece_falls():
+    generator = np.random.default_rng(8)
+    logits = generator.normal(0, 1.5, 40_000)
+    truth = generator.random(logits.size) < 1 / (1 + np.exp(-logits))
+    p8 = np.floor(255 / (1 + np.exp(-2.5 * logits)) + 0.5).astype(np.uint8)  # too sure of itself
+    pixels_ = histogram(p8, truth)
+    found = fit_temperature(pixels_)
+    inner = (p8 > 0) & (p8 < 255)
+    z, y = np.log(p8[inner] / (255.0 - p8[inner])), truth[inner]
+    reference = minimize_scalar(
+        lambda log_t: np.logaddexp(0, np.where(y, -z, z) / math.exp(log_t)).sum(),
+        bounds=(-1.38, 1.38),
+        method="bounded",
+    )
+    assert abs(math.log(found) - reference.x) <= math.log(2) / 64 + 1e-3
+    before = reliability(pixels_)
+    after = reliability(through_table(pixels_, temperature_table(found)))
+    assert after.ece < before.ece / 3
+
+
+@pytest.mark.parametrize("heat", [0.25, 0.5, 1.0, 1.7, 4.0])
+def test_temperature_table_when_made_then_it_never_falls_and_keeps_both_ends(heat):
+    table = temperature_table(heat)
+    assert len(table) == 256
+    assert (table[0], table[255]) == (0, 255)
+    assert list(table) == sorted(table)
+
+
+@given(st.lists(st.tuples(maps, truths), max_size=4))
+def test_reliability_when_compared_with_a_loop_over_pixels_then_it_is_the_same(found):
+    pixels_ = sum((histogram(p8, truth) for p8, truth in found), np.zeros((2, 256), np.int64))
+    result = reliability(pixels_)
+    flat = [
+        (int(value), bool(own))
+        for p8, truth in found
+        for value, own in zip(p8.ravel(), truth.ravel(), strict=True)
+    ]
+    assert result.n_pixels == len(flat)
+    if not flat:
+        assert (result.ece, result.bins) == (None, ())
+        return
+    gap = 0.0
+    for i in range(15):
+        inside = [(v, own) for v, own in flat if min(v * 15 // 255, 14) == i]
+        if inside:
+            gap += abs(sum(v / 255 - own for v, own in inside)) / len(flat)
+    assert result.ece == pytest.approx(gap, abs=1e-6)
+    assert sum(one.n for one in result.bins) == len(flat)
+
+
+def test_calibration_when_networks_are_faint_then_the_threshold_falls_and_noise_loses_weight():
+    found = fitted(temperature="out_of_fold")
+    faint = found.thresholds[0]
+    assert 30 < faint.t8 < 80
+    assert faint.dice > 0.9
+    assert faint.plan_dice < 0.1
+    assert found.parts[0] > 4 * found.parts[1]
+    assert (found.n_images, found.n_infected, found.notes) == (14, 14, ())
+    assert found.after.ece < found.before.ece
+    assert [one.network for one in found.thresholds] == ["unet", "unetplusplus", "ensemble"]
+    assert found.t8("ensemble") == found.thresholds[-1].t8
+
+
+def test_calibration_when_there_are_too_few_cases_then_the_plan_holds_and_it_says_so():
+    found = fitted(MIN_INFECTED - 1, temperature="out_of_fold")
+    assert {one.t8 for one in found.thresholds} == {128}
+    assert (found.parts, found.temperature) == ((420, 420), 1.0)
+    assert found.thresholds[0].dice is not None
+    (note,) = found.notes
+    assert "9 infected images" in note
+    assert "10 are needed" in note
+
+
+def test_calibration_when_the_plan_fits_nothing_then_it_is_the_plain_mean_at_its_threshold():
+    asked = {"thresholds": "plan", "ensemble_weights": "equal"}
+    measured, plain = fitted(**asked), plain_calibration(small_plan(**asked))
+    for found in (measured, plain):
+        assert (found.parts, found.temperature, found.notes) == ((420, 420), 1.0, ())
+        assert found.table == tuple(range(256))
+        assert {one.t8 for one in found.thresholds} == {128}
+    assert measured.before.ece is not None
+    assert plain.before.ece is None
+
+
+def test_calibration_when_written_and_read_back_then_it_is_the_same():
+    found = fitted(temperature="out_of_fold")
+    assert from_plain(Calibration, json.loads(canonical_json(found))) == found
+    assert fitted(temperature="out_of_fold") == found
+
+
+def test_calibration_when_the_likeliest_temperature_spoils_the_ece_then_it_stays_1():
+    truth, p8 = np.zeros(10_000, np.bool_), np.full(10_000, 2, np.uint8)
+    p8[:200] = 244  # too sure, while the many dark pixels are nearly right
+    truth[:146] = truth[200:310] = True
+    truth, p8 = truth.reshape(100, 100), p8.reshape(100, 100)
+    found = fit_calibration(
+        small_plan(temperature="out_of_fold"),
+        tuple(Case(f"i{i}", f"p{i}", "covid", 0, "x", "m", 100, 100) for i in range(12)),
+        maps=lambda _: [p8, p8],
+        target=lambda _: truth.astype(np.float32),
+        stop=lambda: False,
+    )
+    assert fit_temperature(histogram(p8, truth)) > 1.1
+    assert (found.temperature, found.after) == (1.0, found.before)
+    assert found.notes[0].startswith("The temperature stays 1")
+
+
+@pytest.mark.parametrize("after", [0, 20, 40])
+def test_calibration_when_told_to_stop_then_it_stops_between_two_images(after):
+    calls = iter(range(1000))
+    with pytest.raises(Stopped):
+        fitted(stop=lambda: next(calls) >= after)
