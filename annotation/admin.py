@@ -113,7 +113,7 @@ class RoundAdmin(LookOnlyAdmin):
 
     list_display = ("project", "number", "stage", "state")
     list_select_related = ("project",)
-    exclude = ("snapshot_key", "evaluation_key", "metrics", "claim_token")
+    exclude = ("snapshot_key", "evaluation_key", "report_key", "metrics", "claim_token")
 
 
 class ReleaseAdmin(LookOnlyAdmin):

@@ -30,6 +30,7 @@ from annotation.selectors.leaks import find_leaks
 from annotation.selectors.rounds import phase_progress
 from annotation.services import claims, decisions, round_metrics, round_results
 from annotation.services.claims import Claim, ClaimLost
+from annotation.services.round_report import report_of
 from annotation.services.rounds import RUNNING, State
 from annotation.watch import Audience, MemberWatch, OnProgress, ProposeWatch, Say, Watch
 from mlloop.manifest import Manifest, write_manifest
@@ -106,7 +107,12 @@ def propose_round(
             return
         watch.collect()
         watch.require_all()
-        round_results.finish_proposing(claim, round, time.monotonic() - began)
+        round_results.finish_proposing(
+            claim,
+            round,
+            calibration=outputs.read_calibration(folder, manifest.plan),
+            seconds=time.monotonic() - began,
+        )
 
     _attempt(claim, round, work)
     return True
@@ -130,20 +136,31 @@ def evaluate_round(
         if manifest.cases and not _run("evaluate", manifest, folder, learner, watch):
             claims.release(claim, is_refunded=True)
             return
-        cases = outputs.read_sealed(folder, manifest.cases) if manifest.cases else []
+        found = outputs.Sealed([], {})
+        if manifest.cases:
+            found = outputs.read_sealed(folder, manifest.cases)
         pulse = claims.Pulse(claim)
+        snapshot = manifests.snapshot_in(round)
+        unseen = round_metrics.measured_proposals(round, snapshot, pulse.beat)
         metrics = {
-            "sealed": round_metrics.sealed_figures(cases),
-            "proposals": round_metrics.proposal_figures(
-                round, manifests.snapshot_in(round), pulse.beat
-            ),
-            "lung": round_metrics.lung_figures(round, manifests.snapshot_in(round), pulse.beat),
+            "sealed": round_metrics.sealed_figures(found.cases),
+            "proposals": round_metrics.proposal_figures(unseen),
+            "lung": round_metrics.lung_figures(round, snapshot, pulse.beat),
             "leaks": len(find_leaks(round)),
         }
-        gate = gate_of(round, cases)
+        gate = gate_of(round, found.cases)
+        report = report_of(
+            round, sealed=found.cases, reliability=found.reliability, proposals=unseen
+        )
         seconds = time.monotonic() - began
         round_results.finish_evaluating(
-            claim, round, cases=cases, metrics=metrics, gate=gate, seconds=seconds
+            claim,
+            round,
+            cases=found.cases,
+            metrics=metrics,
+            gate=gate,
+            report=report,
+            seconds=seconds,
         )
         # Weights, cards and proposals are in storage; the sealed maps must not lie about.
         shutil.rmtree(work_folder(round), ignore_errors=True)

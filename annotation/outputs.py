@@ -14,8 +14,10 @@ from typing import cast
 from uuid import UUID
 
 from annotation.services.round_results import ProposedImage, ProposedMask
-from mlloop.manifest import Case, TrainManifest
+from mlloop.calibration import Calibration
+from mlloop.manifest import Case, Plan, TrainManifest
 from mlloop.masks import decode_probability
+from mlloop.records import FieldError, from_plain
 
 Plain = dict[str, object]
 
@@ -71,15 +73,34 @@ def read_proposed(folder: Path, case: Case) -> ProposedImage:
     )
 
 
-def read_sealed(folder: Path, cases: tuple[Case, ...]) -> list[Plain]:
+def read_calibration(folder: Path, plan: Plan) -> Plain:
+    """Read what proposing fitted, as plain JSON; raise BadOutput where it is of another plan."""
+    found = _object(folder / "calibration.json")
+    try:
+        calibration = from_plain(Calibration, found)
+    except FieldError as error:
+        raise BadOutput(f"calibration.json is not usable. {error}") from None
+    if calibration.plan_sha256 != plan.sha256:
+        raise BadOutput("The calibration was fitted for another plan.")
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """What was measured on the sealed images: counts of each, and the reliability of all."""
+
+    cases: list[Plain]
+    reliability: Plain
+
+
+def read_sealed(folder: Path, cases: tuple[Case, ...]) -> Sealed:
     """Read the sealed counts and complete them by the background, from the size handed over."""
-    found = {
-        str(one["image"]): one
-        for one in cast("list[Plain]", _object(folder / "evaluation.json")["images"])
-    }
+    document = _object(folder / "evaluation.json")
+    found = {str(one["image"]): one for one in cast("list[Plain]", document["images"])}
     if found.keys() != {case.image for case in cases}:
         raise BadOutput("The evaluation is not about the images that were handed over.")
-    return [_with_background(found[case.image], case) for case in cases]
+    completed = [_with_background(found[case.image], case) for case in cases]
+    return Sealed(completed, cast("Plain", document["reliability"]))
 
 
 def read_estimate(folder: Path, networks: tuple[str, ...]) -> Plain:
@@ -97,7 +118,14 @@ def _mask(folder: Path, one: Mapping[str, object]) -> ProposedMask:
     if hashlib.sha256(decode_probability(data).tobytes()).hexdigest() != one["p8_sha256"]:
         raise BadOutput(f"The map {network}.{kind} of {folder.name} is damaged.")
     members = cast("list[tuple[str, int]]", one["members"])
-    return ProposedMask(network, kind, tuple((str(n), int(f)) for n, f in members), data, label)
+    return ProposedMask(
+        network=network,
+        kind=kind,
+        members=tuple((str(n), int(f)) for n, f in members),
+        probability=data,
+        threshold=int(cast("int", one["t8"])),
+        label=label,
+    )
 
 
 def _with_background(one: Plain, case: Case) -> Plain:
@@ -110,6 +138,7 @@ def _with_background(one: Plain, case: Case) -> Plain:
         "fp": fp,
         "fn": fn,
         "tn": case.height * case.width - tp - fp - fn,
+        "peak": int(cast("int", one["peak"])),
     }
 
 

@@ -26,6 +26,7 @@ class Deed(StrEnum):
     READ_CASES = "read cases"
     SEE_ROUNDS = "see the rounds"
     RUN_ROUNDS = "run rounds"
+    SEE_WORST = "see proposals beside their references"
     SEE_RELEASES = "see the releases"
     MAKE_RELEASES = "make releases"
     WITHDRAW = "withdraw images"
@@ -44,6 +45,7 @@ ROLES: dict[Deed, frozenset[Role]] = {
     Deed.READ_CASES: frozenset({Role.READER, Role.ADJUDICATOR}),
     Deed.SEE_ROUNDS: _STAFF,
     Deed.RUN_ROUNDS: frozenset({Role.ENGINEER}),
+    Deed.SEE_WORST: frozenset({Role.CURATOR, Role.ENGINEER}),
     # Nor a release: its manifest names group, reader and verdict of masks that are read blind.
     Deed.SEE_RELEASES: _STAFF,
     Deed.MAKE_RELEASES: frozenset({Role.CURATOR}),
@@ -51,6 +53,11 @@ ROLES: dict[Deed, frozenset[Role]] = {
     Deed.MANAGE_PEOPLE: frozenset({Role.CURATOR}),
     Deed.REASSIGN: frozenset({Role.CURATOR}),
     Deed.SEE_LOST_MASKS: frozenset({Role.CURATOR}),
+}
+
+# Who has one of these may not do it, whatever else they are: the case may come back to them blind.
+BARRED: dict[Deed, frozenset[Role]] = {
+    Deed.SEE_WORST: frozenset({Role.READER, Role.ADJUDICATOR}),
 }
 
 Person = User | AnonymousUser
@@ -73,7 +80,7 @@ def roles_in(user: Person, project: Project) -> frozenset[Role]:
 
 def may(user: Person, deed: Deed, project: Project) -> bool:
     """Say whether `user` may do `deed` in `project`."""
-    return bool(roles_in(user, project) & ROLES[deed])
+    return _covers(roles_in(user, project), deed)
 
 
 def project_for(user: Person, slug: str, deed: Deed) -> Project:
@@ -82,7 +89,11 @@ def project_for(user: Person, slug: str, deed: Deed) -> Project:
     roles = roles_in(user, project) if project else frozenset()
     if project is None or not roles:
         raise NotFound(f"There is no project {slug!r} that you can see.")
-    if not roles & ROLES[deed]:
+    if not _covers(roles, deed):
         held = ", ".join(sorted(roles))
         raise Forbidden(f"Your role here ({held}) does not let you {deed}.")
     return project
+
+
+def _covers(roles: frozenset[Role], deed: Deed) -> bool:
+    return bool(roles & ROLES[deed]) and not roles & BARRED.get(deed, frozenset())

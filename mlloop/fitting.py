@@ -43,7 +43,8 @@ def fit_calibration(
 ) -> Calibration:
     """Fit what the plan asks of its infection networks.
 
-    `cases` have a reference and out-of-fold maps. Raises Stopped between two images; nothing is written here.
+    `cases` have a reference and out-of-fold maps. Raises Stopped between two images; nothing is
+    written here.
     """
     networks = plan.networks_of("infection")
     n_infected = _infected(cases, target, stop)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from django.db.models import QuerySet
 from django.urls import URLPattern, path
+from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework import generics, serializers
 from rest_framework.request import Request
@@ -17,6 +18,7 @@ from annotation.api.schema import PROBLEMS
 from annotation.models import EnsembleMember, Round
 from annotation.permissions import Deed, project_for
 from annotation.selectors.plans import plan_of
+from annotation.selectors.reports import report_in
 from annotation.selectors.rounds import round_of, rounds_of
 from annotation.selectors.sealed import shown_metrics
 from annotation.services import decisions
@@ -134,6 +136,20 @@ class RoundView(APIView):
         return Response(RoundDetailSerializer(round_of(project, number)).data)
 
 
+class ReportView(APIView):
+    """`rounds/{n}/report/`: the evaluation report; of sealed images it has aggregates only."""
+
+    @extend_schema(
+        operation_id="get_round_report", responses={200: OpenApiTypes.OBJECT, **PROBLEMS}
+    )
+    def get(self, request: Request, slug: str, number: int) -> Response:
+        project = project_for(person(request), slug, Deed.SEE_ROUNDS)
+        response = Response(report_in(round_of(project, number)))
+        name = f"{project.slug}-round-{number}-report.json"
+        response["Content-Disposition"] = f'attachment; filename="{name}"'
+        return response
+
+
 def _decision(operation: str, decide: Callable[..., Round]) -> type[APIView]:
     """Make the view of one decision: its path names the verb, its body the reason."""
 
@@ -169,6 +185,7 @@ _ROUND = "projects/<slug:slug>/rounds/<int:number>/"
 urlpatterns: list[URLPattern] = [
     path("projects/<slug:slug>/rounds/", RoundsView.as_view(), name="rounds"),
     path(_ROUND, RoundView.as_view(), name="round"),
+    path(f"{_ROUND}report/", ReportView.as_view(), name="round-report"),
     *(
         path(f"{_ROUND}{verb}/", _decision(f"{verb}_round", decide).as_view(), name=f"round-{verb}")
         for verb, decide in VERBS.items()

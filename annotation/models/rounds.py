@@ -45,6 +45,9 @@ class Round(Row, Claimable):
     evaluation_key = models.CharField(
         max_length=140, blank=True, help_text="Per-image sealed counts; not served."
     )
+    report_key = models.CharField(
+        max_length=140, blank=True, default="", help_text="JSON of the evaluation report."
+    )
     cancel_requested = models.BooleanField(default=False)
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+"

@@ -18,6 +18,7 @@ from annotation.selectors.training_cases import (
     sealed_cases,
     withdrawn_since,
 )
+from mlloop.calibration import Calibration
 from mlloop.manifest import (
     Case,
     EvaluateManifest,
@@ -27,6 +28,7 @@ from mlloop.manifest import (
     TrainManifest,
 )
 from mlloop.plan import Plan
+from mlloop.records import from_plain
 
 
 def plan_of(round: Round) -> Plan:
@@ -68,26 +70,31 @@ def train_manifest(member: EnsembleMember) -> TrainManifest:
 
 
 def propose_manifest(round: Round, folder: Path) -> ProposeManifest:
-    """Hand over the images to propose on, without masks; what was withdrawn since is left out."""
+    """Hand over the images to propose on; what was withdrawn since is left out.
+
+    The snapshot's references go with them: thresholds are fitted on them, out of fold.
+    """
     snapshot = snapshot_in(round)
     gone = withdrawn_since(round.project, snapshot.propose)
+    cases = [case for case in snapshot.propose if case.image not in gone]
+    trained = {case.patient for case in snapshot.train}
     return ProposeManifest(
         round=round.number,
         plan=plan_of(round),
         k=round.folds,
         members=_members(round, folder),
-        cases=tuple(
-            _case(case, round.folds, has_mask=False)
-            for case in snapshot.propose
-            if case.image not in gone
+        cases=tuple(_case(case, round.folds) for case in cases),
+        trained_patients=tuple(sorted(trained)),
+        references=tuple(
+            case.image for case in cases if case.reference and case.patient in trained
         ),
-        trained_patients=tuple(sorted({case.patient for case in snapshot.train})),
         lung_patients=tuple(sorted({case.patient for case in snapshot.lung})),
     )
 
 
 def evaluate_manifest(round: Round, folder: Path) -> EvaluateManifest:
-    """Hand over the sealed cases that have a reading, and the sealed controls."""
+    """Hand over the sealed cases that have a reading, the sealed controls, and the calibration."""
+    calibration = round.metrics.get("calibration")
     sealed = sealed_cases(round.project, label_of(round.project, "infection"))
     return EvaluateManifest(
         round=round.number,
@@ -95,6 +102,7 @@ def evaluate_manifest(round: Round, folder: Path) -> EvaluateManifest:
         k=round.folds,
         members=_members(round, folder),
         cases=tuple(_case(case, round.folds) for case in sealed),
+        calibration=from_plain(Calibration, calibration) if calibration else None,
     )
 
 
@@ -124,15 +132,14 @@ def _members(round: Round, folder: Path) -> tuple[MemberRef, ...]:
     )
 
 
-def _case(case: SnapshotCase, k: int, *, has_mask: bool = True) -> Case:
-    mask_key = case.mask_key if has_mask else None
+def _case(case: SnapshotCase, k: int) -> Case:
     return Case(
         image=case.image,
         patient=case.patient,
         group=case.group,
         fold=case.fold % k,
         image_path=str(storage.local_path(case.pixels_key)),
-        mask_path=str(storage.local_path(mask_key)) if mask_key else None,
+        mask_path=str(storage.local_path(case.mask_key)) if case.mask_key else None,
         height=case.height,
         width=case.width,
         spacing_mm=case.spacing_mm,

@@ -6,6 +6,7 @@ Every figure carries its convention, n and a 95 % interval by patient.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import groupby
 from operator import attrgetter
 
@@ -34,24 +35,33 @@ def sealed_figures(cases: Sequence[Mapping[str, object]]) -> Figures:
     return figures(many, [str(case["patient"]) for case in cases])
 
 
-def proposal_figures(
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """One unseen proposal against its reference."""
+
+    image: str
+    patient: str
+    found: Counts
+
+
+def measured_proposals(
     round: Round, snapshot: Snapshot, on_image: Callable[[], None]
-) -> dict[str, Figures]:
-    """Measure each infection network's and its ensemble's unseen proposals on the references."""
-    return _unseen_figures(round, snapshot.train, READING_LABEL, on_image)
+) -> dict[str, list[Measured]]:
+    """Count each infection network's and its ensemble's unseen proposals on the references."""
+    return _unseen(round, snapshot.train, READING_LABEL, on_image)
 
 
 def lung_figures(
     round: Round, snapshot: Snapshot, on_image: Callable[[], None]
 ) -> dict[str, Figures]:
     """Measure the lung networks alike; nothing where the round has none."""
-    return _unseen_figures(round, snapshot.lung, "lung", on_image)
+    return proposal_figures(_unseen(round, snapshot.lung, "lung", on_image))
 
 
-def _unseen_figures(
+def _unseen(
     round: Round, train: tuple[SnapshotCase, ...], label: str, on_image: Callable[[], None]
-) -> dict[str, Figures]:
-    found: dict[str, list[tuple[Counts, str]]] = {}
+) -> dict[str, list[Measured]]:
+    found: dict[str, list[Measured]] = {}
     for case, proposals in _referenced(round, train, label):
         on_image()
         shape = (case.height, case.width)
@@ -59,10 +69,16 @@ def _unseen_figures(
         for proposal in proposals:
             p8 = decode_probability(storage.read(proposal.probability_key))
             mask = threshold_mask(p8, shape=shape, t8=proposal.threshold)
-            found.setdefault(proposal.network, []).append((counts(mask, truth), case.patient))
+            one = Measured(case.image, case.patient, counts(mask, truth))
+            found.setdefault(proposal.network, []).append(one)
+    return found
+
+
+def proposal_figures(measured: Mapping[str, Sequence[Measured]]) -> dict[str, Figures]:
+    """Aggregate the unseen proposals of each network and of the ensemble."""
     return {
-        network: figures([one for one, _ in rows], [patient for _, patient in rows])
-        for network, rows in sorted(found.items())
+        network: figures([one.found for one in rows], [one.patient for one in rows])
+        for network, rows in sorted(measured.items())
     }
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import cast
 from uuid import UUID
 
 from django.conf import settings
@@ -120,6 +119,7 @@ class ProposedMask:
     kind: str
     members: tuple[tuple[str, int], ...]
     probability: bytes
+    threshold: int
     label: str = "infection"
 
 
@@ -141,9 +141,8 @@ def record_proposals(
 
     `labels` are the ids of the project's labels by key.
     """
-    threshold = int(cast("int", round.plan["threshold"]))
     files = storage.Batch(round.project_id)
-    rows = [row for image in images for row in _rows(round, labels, image, threshold, files)]
+    rows = [row for image in images for row in _rows(round, labels, image, files)]
     files.settle()
     with transaction.atomic():
         claims.update(claim)
@@ -162,15 +161,17 @@ def record_proposals(
         )
 
 
-def finish_proposing(claim: Claim, round: Round, seconds: float) -> None:
-    """Move on to the evaluation."""
+def finish_proposing(
+    claim: Claim, round: Round, *, calibration: Mapping[str, object], seconds: float
+) -> None:
+    """Keep what was fitted out of fold, and move on to the evaluation."""
     claims.release(
         claim,
         state=State.EVALUATING,
         attempts=0,
         failure="",
         progress={},
-        metrics=_with_seconds(round, proposing=seconds),
+        metrics={**_with_seconds(round, proposing=seconds), "calibration": dict(calibration)},
     )
 
 
@@ -181,9 +182,10 @@ def finish_evaluating(
     cases: Sequence[Mapping[str, object]],
     metrics: Mapping[str, object],
     gate: Gate,
+    report: Mapping[str, object],
     seconds: float,
 ) -> None:
-    """Store the sealed counts, count the look, and refuse the round or hand it to an engineer."""
+    """Store counts and report, count the look, and refuse the round or hand it to an engineer."""
     document = canonical_json({"schema": 1, "round": round.number, "cases": list(cases)})
     key = storage.put(round.project_id, document)
     now = timezone.now()
@@ -199,6 +201,7 @@ def finish_evaluating(
             decided_at=now if is_refused else None,
             decision_reason=reason,
             evaluation_key=key,
+            report_key=storage.put(round.project_id, canonical_json(report)),
             metrics={**timed, **metrics, "gate": gate.as_json()},
             progress={},
             failure="",
@@ -217,11 +220,7 @@ def finish_evaluating(
 
 
 def _rows(
-    round: Round,
-    labels: Mapping[str, UUID],
-    image: ProposedImage,
-    threshold: int,
-    files: storage.Batch,
+    round: Round, labels: Mapping[str, UUID], image: ProposedImage, files: storage.Batch
 ) -> list[Proposal]:
     """Make the rows of one image; what is not read, such as a lung, never waits for a reader."""
     spread_key = files.put(image.disagreement_map)
@@ -239,7 +238,7 @@ def _rows(
             probability_key=files.put(mask.probability),
             disagreement_key=spread_key if is_read else "",
             disagreement=image.disagreement if is_read else None,
-            threshold=threshold,
+            threshold=mask.threshold,
             findings=image.findings if is_whole else {},
             is_waiting=is_read,
         )

@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from annotation.web import account, health, home, images, intake, plans, reading, releases, rounds
+from annotation.web import (
+    account,
+    health,
+    home,
+    images,
+    intake,
+    plans,
+    reading,
+    releases,
+    reports,
+    rounds,
+)
 
 urlpatterns = [
     *health.urlpatterns,
@@ -12,6 +23,7 @@ urlpatterns = [
     *releases.urlpatterns,
     *rounds.urlpatterns,
     *plans.urlpatterns,
+    *reports.urlpatterns,
     *images.urlpatterns,
     *intake.urlpatterns,
 ]

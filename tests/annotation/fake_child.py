@@ -10,15 +10,20 @@ import hashlib
 import json
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
+from mlloop.calibration import reliability
+from mlloop.fitting import plain_calibration
 from mlloop.manifest import read_estimate, read_evaluate, read_propose, read_train
 from mlloop.masks import encode_probability
 from mlloop.records import write_bytes, write_json
+
+FITTED_T8 = 120  # not the plan's: it must reach the rows and the sealed set
 
 
 def say(event: str, **values: object) -> None:
@@ -85,6 +90,9 @@ def propose(options: argparse.Namespace) -> None:
                 },
             )
         say("progress", done=done, total=len(manifest.cases), eta_seconds=0.0)
+    plain = plain_calibration(manifest.plan)
+    thresholds = tuple(replace(one, t8=FITTED_T8) for one in plain.thresholds)
+    write_json(options.out / "calibration.json", replace(plain, thresholds=thresholds))
 
 
 def label_records(manifest, case, label, folder) -> list[dict[str, object]]:
@@ -109,6 +117,7 @@ def label_records(manifest, case, label, folder) -> list[dict[str, object]]:
                 "members": [[key, fold] for key in keys for fold in folds],
                 "file": file,
                 "p8_sha256": hashlib.sha256(p8.tobytes()).hexdigest(),
+                "t8": FITTED_T8 if label == "infection" else manifest.plan.threshold,
             }
         )
     return records
@@ -117,10 +126,15 @@ def label_records(manifest, case, label, folder) -> list[dict[str, object]]:
 def evaluate(options: argparse.Namespace) -> None:
     manifest = read_evaluate(options.manifest)
     images = [
-        {"image": case.image, "patient": case.patient, "tp": 30, "fp": 10, "fn": 10}
+        {"image": case.image, "patient": case.patient, "tp": 30, "fp": 10, "fn": 10, "peak": 200}
         for case in manifest.cases
     ]
-    write_json(options.out / "evaluation.json", {"schema": 1, "images": images})
+    pixels = np.zeros((2, 256), np.int64)
+    pixels[1, 200] = pixels[0, 20] = 8
+    write_json(
+        options.out / "evaluation.json",
+        {"schema": 1, "images": images, "reliability": reliability(pixels)},
+    )
 
 
 def estimate(options: argparse.Namespace) -> None:

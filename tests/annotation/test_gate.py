@@ -67,7 +67,9 @@ def evaluated(project: Project, cases: Cases) -> Round:
     claim = round_results.claim_round(row.pk, Round.State.EVALUATING)
     assert isinstance(claim, claims.Claim)
     gate = gate_of(row, cases)
-    round_results.finish_evaluating(claim, row, cases=cases, metrics={}, gate=gate, seconds=1.0)
+    round_results.finish_evaluating(
+        claim, row, cases=cases, metrics={}, gate=gate, report={}, seconds=1.0
+    )
     row.refresh_from_db()
     return row
 

@@ -4,6 +4,7 @@ import json
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,8 @@ from django.conf import LazySettings
 from annotation import loop, storage
 from annotation.models import EnsembleMember, Project, Proposal, Round
 from annotation.services.rounds import cancel_round, plan_round, resume_round
+from mlloop.manifest import EvaluateManifest, ProposeManifest, write_manifest
+from tests.annotation.fake_child import FITTED_T8
 from tests.annotation.learning import fake_learner, fill_project, small_plan
 
 
@@ -63,6 +66,31 @@ def test_training_is_handed_only_the_other_folds(planned: Round) -> None:
     for member in planned.members.all():
         assert member.card["loaded_patients"]
         assert member.fold not in {folds[one] % 3 for one in member.card["loaded_patients"]}
+
+
+def test_thresholds_are_fitted_on_references_and_reach_the_rows_and_the_sealed_set(
+    planned: Round,
+) -> None:
+    handed: list[object] = []
+
+    def write(path: Path, manifest: loop.Manifest) -> str:
+        handed.append(manifest)
+        return write_manifest(path, manifest)
+
+    done = loop.run_until_decision(planned, learner=replace(fake_learner(), write=write))
+    assert done.state == "awaiting_decision", done.failure
+    proposing, evaluating = handed[-2:]
+    assert isinstance(proposing, ProposeManifest)
+    assert isinstance(evaluating, EvaluateManifest)
+    masks = {case.image: case.mask_path for case in proposing.cases}
+    assert sorted(proposing.references) == sorted(image for image, mask in masks.items() if mask)
+    assert len(proposing.references) == 6
+    assert set(
+        done.proposals.filter(label__key="infection").values_list("threshold", flat=True)
+    ) == {FITTED_T8}
+    assert evaluating.calibration is not None
+    assert evaluating.calibration.t8("ensemble") == FITTED_T8
+    assert done.metrics["calibration"]["thresholds"][0]["plan_t8"] == small_plan().threshold
 
 
 def test_metrics_say_what_they_are(planned: Round) -> None:

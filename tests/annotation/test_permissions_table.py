@@ -24,7 +24,7 @@ from annotation.models import (
 from annotation.permissions import ROLES, Deed
 from annotation.selectors.labels import label_of
 from mlloop.masks import encode_wire_mask
-from tests.annotation import factories
+from tests.annotation import factories, reporting
 
 PEOPLE = ("reader", "adjudicator", "curator", "engineer", "viewer", "outsider", "nobody")
 EVERYBODY = frozenset(PEOPLE)
@@ -61,6 +61,7 @@ API: dict[tuple[str, str], Deed | frozenset[str]] = {
     ("rounds", "get"): Deed.SEE_ROUNDS,
     ("rounds", "post"): Deed.RUN_ROUNDS,
     ("round", "get"): Deed.SEE_ROUNDS,
+    ("round-report", "get"): Deed.SEE_ROUNDS,
     ("round-cancel", "post"): Deed.RUN_ROUNDS,
     ("round-resume", "post"): Deed.RUN_ROUNDS,
     ("round-close", "post"): Deed.RUN_ROUNDS,
@@ -93,6 +94,8 @@ PAGES: dict[tuple[str, str], Deed | frozenset[str]] = {
     ("round_plan", "get"): Deed.RUN_ROUNDS,
     ("round_plan", "post"): Deed.RUN_ROUNDS,
     ("plan_estimate", "get"): Deed.RUN_ROUNDS,
+    ("round_report", "get"): Deed.SEE_ROUNDS,
+    ("round_overlay", "get"): Deed.SEE_WORST,
     ("releases", "get"): Deed.SEE_RELEASES,
     ("release-download", "get"): Deed.SEE_RELEASES,
 }
@@ -161,6 +164,7 @@ def ids(project: Project, people: dict[str, Client]) -> dict[str, object]:
     image = factories.make_image(project)
     serving = factories.make_round(project, stage="stage_2")
     factories.make_proposals(serving, image)
+    reporting.give_report(serving, image)
     factories.make_proposals(serving, factories.make_image(project))
     case = people["reader"].post(
         reverse("api:next", args=["pilot"]), "{}", content_type="application/json"

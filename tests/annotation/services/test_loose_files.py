@@ -64,6 +64,7 @@ def test_key_columns_are_these_and_drafts_come_before_lost_drafts() -> None:
         "EnsembleMember.weights_key",
         "Round.snapshot_key",
         "Round.evaluation_key",
+        "Round.report_key",
         "Release.selection_key",
         "Release.manifest_key",
         "ReleaseItem.key",

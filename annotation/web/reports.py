@@ -1,0 +1,92 @@
+"""The evaluation report of a round as one page, and the overlays on it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import cast
+from uuid import UUID
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.urls import path
+from django.views.decorators.http import require_GET
+
+from annotation.errors import NotFound
+from annotation.models import Project
+from annotation.permissions import Deed, may
+from annotation.selectors.reports import overlay_of, report_in
+from annotation.selectors.rounds import round_of
+from annotation.selectors.sealed import sealed_history
+from annotation.web import charts, report_charts
+from annotation.web.pages import project_page, render_page
+
+Plain = Mapping[str, object]
+
+
+@require_GET
+@project_page(Deed.SEE_ROUNDS)
+def round_report(request: HttpRequest, project: Project, number: int) -> HttpResponse:
+    try:
+        round = round_of(project, number)
+        report = report_in(round)
+    except NotFound as error:
+        raise Http404(error.sentence) from None
+    sealed = cast("Plain", report["sealed"])
+    detection = cast("Plain | None", sealed.get("detection"))
+    calibration = cast("Plain", report["calibration"] or {})
+    curves = cast("Sequence[Plain]", report["learning_curves"])
+    history = [point for point in sealed_history(project) if point.number <= number]
+    context = {
+        "round": round,
+        "report": report,
+        "sections": (("Sealed set", sealed), ("Out of fold", report["out_of_fold"])),
+        "may_see_worst": may(request.user, Deed.SEE_WORST, project),
+        "sealed_plot": charts.sealed_plot(history),
+        "roc_plot": report_charts.roc_plot(detection) if detection else None,
+        "reliability_plots": _reliability_plots(sealed, calibration),
+        "curve_plots": [
+            (name, plot)
+            for name, value in (("Loss", "loss"), ("Dice on the inner split", "inner_dice"))
+            if (plot := report_charts.curve_plot(curves, value))
+        ],
+        "legend": report_charts.network_legend(curves),
+    }
+    return render_page(request, project, "annotation/report.html", active="rounds", context=context)
+
+
+@require_GET
+@project_page(Deed.SEE_WORST)
+def round_overlay(
+    request: HttpRequest, project: Project, number: int, image_id: UUID
+) -> HttpResponse:
+    del request
+    try:
+        data = overlay_of(round_of(project, number), image_id)
+    except NotFound as error:
+        raise Http404(error.sentence) from None
+    response = HttpResponse(data, content_type="image/png")
+    response["Cache-Control"] = "private, max-age=3600"
+    return response
+
+
+def _reliability_plots(
+    sealed: Plain, calibration: Plain
+) -> list[tuple[str, Plain, report_charts.Plot]]:
+    """Return each measured reliability with its name: out of fold before and after, and sealed."""
+    named = [("out of fold", calibration.get("before"))]
+    if calibration.get("temperature") not in (None, 1.0):
+        named.append(("out of fold, at the fitted temperature", calibration.get("after")))
+    named.append(("sealed set", sealed.get("reliability")))
+    found = []
+    for name, one in named:
+        measured = cast("Plain | None", one)
+        plot = report_charts.reliability_plot(measured)
+        if measured and plot:
+            found.append((name, measured, plot))
+    return found
+
+
+_REPORT = "p/<slug:slug>/rounds/<int:number>/report/"
+urlpatterns = [
+    path(_REPORT, round_report, name="round_report"),
+    path(f"{_REPORT}overlays/<uuid:image_id>/", round_overlay, name="round_overlay"),
+]

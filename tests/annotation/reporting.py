@@ -1,0 +1,53 @@
+"""A small measured round: its snapshot, its report, and what they name."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from annotation import storage
+from annotation.models import Image, Round
+from annotation.selectors.training_cases import Snapshot, SnapshotCase
+from annotation.services.round_metrics import Measured
+from annotation.services.round_report import report_of
+from mlloop.masks import encode_mask
+from mlloop.metrics import Counts
+from mlloop.records import canonical_json
+from tests.annotation.factories import disc
+
+
+def give_report(
+    round: Round,
+    *worst: Image,
+    sealed: Sequence[dict[str, object]] = (),
+    reliability: object = None,
+) -> dict[str, object]:
+    """Store a snapshot with the images and a report in which they are the worst cases."""
+    key = storage.put(round.project_id, encode_mask(disc(shape=(80, 64))))
+    cases = tuple(
+        SnapshotCase(
+            image=str(image.id),
+            patient=image.patient.key,
+            group="covid",
+            fold=0,
+            pixels_key=image.pixels_key,
+            height=image.height,
+            width=image.width,
+            mask_key=key,
+            reference="r",
+            verdict="redrawn",
+        )
+        for image in worst
+    )
+    unseen = [
+        Measured(str(image.id), image.patient.key, Counts(10 * i, 30, 30, 5000))
+        for i, image in enumerate(worst)
+    ]
+    report = report_of(
+        round, sealed=sealed, reliability=reliability, proposals={"ensemble": unseen}
+    )
+    round.snapshot_key = storage.put(
+        round.project_id, Snapshot(str(round.project_id), "l", cases, cases).to_bytes()
+    )
+    round.report_key = storage.put(round.project_id, canonical_json(report))
+    round.save()
+    return report
