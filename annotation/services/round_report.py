@@ -25,7 +25,7 @@ from mlloop.metrics import Counts, dice, estimate, every_estimate, is_both_empty
 
 Plain = dict[str, object]
 WORST = 12
-LARGE_AREA = Rule("at least 1 % of the film", 0.01)
+LARGE_AREA = Rule("1 % of the film", 0.01)
 _BY = ("view", "group", "source", "infection size")
 
 
