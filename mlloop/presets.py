@@ -54,7 +54,9 @@ def cpu() -> Plan:
     a quarter of the time and equal full resolution after twice the steps, still at half the cost;
     a warm start adds up the steps of all rounds; Dice weight 3 finds the small infections that
     long training drops; mirroring, trained and tested, lowers the changed pixels most. Weights
-    and thresholds fitted out of fold add a point of Dice per image (0.590 to 0.599, 70 films).
+    and thresholds fitted out of fold add a point of Dice per image (0.590 to 0.599, 70 films). The
+    lung network has a pooled Dice of 0.94 after one round and 0.95 after twice the steps, as a
+    warm start gives it; three stages or patches of four pixels stay below 0.93.
     """
     return Plan(
         preset="cpu",

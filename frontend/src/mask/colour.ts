@@ -45,7 +45,7 @@ function colourTable(stops: readonly Rgb[], full: number): Uint32Array {
   for (let value = 1; value < 256; value++) {
     const part = Math.min(1, value / full);
     const [red, green, blue] = blend(stops, part);
-    const alpha = Math.round(255 * MOST_OPAQUE * part ** 0.7);
+    const alpha = Math.round(255 * MOST_OPAQUE * part);
     table[value] = ((alpha << 24) | (blue << 16) | (green << 8) | red) >>> 0;
   }
   return table;
