@@ -56,7 +56,7 @@ def cpu() -> Plan:
     long training drops; mirroring, trained and tested, lowers the changed pixels most. Weights
     and thresholds fitted out of fold add a point of Dice per image (0.590 to 0.599, 70 films). The
     lung network has a pooled Dice of 0.94 after one round and 0.95 after twice the steps, as a
-    warm start gives it; three stages or patches of four pixels stay below 0.93.
+    warm start gives it; three stages gave 0.93 in 300 steps, patches of four pixels 0.91 in 200.
     """
     return Plan(
         preset="cpu",

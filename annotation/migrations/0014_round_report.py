@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("annotation", "0012_findings"),
+        ("annotation", "0013_planestimate"),
     ]
 
     operations = [
