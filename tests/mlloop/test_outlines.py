@@ -8,7 +8,7 @@ from hypothesis.extra.numpy import array_shapes, arrays
 from PIL import Image
 from scipy.ndimage import binary_erosion
 
-from mlloop.overlays import outline, overlay_png
+from mlloop.outlines import outline, overlay_png
 
 RED, BLUE = (255, 0, 0), (0, 0, 255)
 
