@@ -1,4 +1,4 @@
-/** The switches of the layers, each with what its colours mean. Hidden in a blind read. */
+/** The switches of the layers, each with what its colours mean. Not in the page of a blind read. */
 
 import { INFECTION_COLOURS, SPREAD_COLOURS } from "../mask/colour";
 import { h, keycap } from "./dom";
@@ -59,10 +59,14 @@ function createSwitch(verbs: Verbs, layer: LayerName) {
 
 export function createLayerPanel(room: Room, verbs: Verbs): HTMLElement {
   const switches = LAYER_NAMES.map((layer) => createSwitch(verbs, layer));
-  const section = h("section", { class: "layers" }, h("h2", {}, "Layers"));
-  for (const { button, legend } of switches) section.append(button, ...(legend ? [legend] : []));
+  const section = h("section", { class: "layers" });
+  const parts: HTMLElement[] = [h("h2", {}, "Layers")];
+  for (const { button, legend } of switches) parts.push(button, ...(legend ? [legend] : []));
   const refresh = (state: RoomState) => {
     section.hidden = LAYER_NAMES.every((layer) => layerUrl(state.current, layer) === null);
+    // Hidden words are still in the page: a blind read must not even hold them.
+    if (section.hidden) section.replaceChildren();
+    else if (section.childElementCount === 0) section.append(...parts);
     for (const one of switches) one.refresh(state);
   };
   room.store.subscribe(refresh);
