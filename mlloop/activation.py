@@ -21,7 +21,7 @@ from mlloop.devices import Device
 from mlloop.errors import Stopped
 from mlloop.events import Emit, Progress
 from mlloop.folder_run import FolderRun, member_folder, read_card
-from mlloop.manifest import Case
+from mlloop.manifest import Case, NetworkPlan
 from mlloop.masks import ByteArray, decode_probability, encode_probability, quantise
 from mlloop.records import from_plain, read_json, write_bytes, write_json
 from mlloop.training import Stop
@@ -51,22 +51,22 @@ def activation_maps(
 
 
 def write_activation_maps(
-    run: FolderRun, encoder: str, *, device: Device, emit: Emit, stop: Stop
+    run: FolderRun, network: NetworkPlan, *, device: Device, emit: Emit, stop: Stop
 ) -> None:
     """Write the out-of-fold map of every case, unless all are there. Raises Stopped."""
-    folder = _folder(run.out, encoder)
+    folder = _folder(run.out, network.encoder)
     if (folder / "scores.json").exists():
         return
     reader, scores = CaseReader(grid=run.plan.grid), dict[str, float]()
     progress = Progress(emit, total=len(run.cases))
     for fold in range(run.k):
-        network = _load(run, encoder, fold)
+        classifier = _load(run, network, fold)
         cases = [one.case for one in run.cases if one.case.fold == fold]
         for start in range(0, len(cases), _CHUNK):
             if stop():
                 raise Stopped
             chunk = cases[start : start + _CHUNK]
-            scores |= _write_chunk(network, chunk, reader, folder, device)
+            scores |= _write_chunk(classifier, chunk, reader, folder, device)
             progress.add(len(chunk))
     write_json(folder / "scores.json", _Scores(tuple(scores), tuple(scores.values())))
 
@@ -86,11 +86,11 @@ def _folder(out: Path, encoder: str) -> Path:
     return out / "activation" / encoder
 
 
-def _load(run: FolderRun, encoder: str, fold: int) -> Classifier:
-    name = classifier_name(encoder)
+def _load(run: FolderRun, network: NetworkPlan, fold: int) -> Classifier:
+    name = classifier_name(network.encoder)
     folder = member_folder(run.out, name, fold)
     sha256 = read_card(folder, f"{name}, fold {fold},").weights_sha256
-    return load_classifier(folder, sha256, encoder, run.plan.grid)
+    return load_classifier(folder, sha256, network, run.plan.grid)
 
 
 def _write_chunk(

@@ -85,7 +85,7 @@ groups alone, on the same patients and folds, out-of-fold, by the same figures.
 
 example
   python -m mlloop benchmark --images cxr --masks cxr --metadata cxr/metadata.csv --out run \\
-      --plan cpu --networks unet-resnet10,unet-resnet18 --limit 300
+      --plan cpu --networks unet-resnet10,unet-resnet18 --limit 300 --classifiers first
 
 what it writes
   run/benchmark.md                   the table that is also printed
@@ -194,6 +194,7 @@ def _add_options(parser: argparse.ArgumentParser, verb: str) -> None:
     add("--metadata", type=Path, metavar="CSV", help="what is known of them, see above")
     if verb != "propose":
         add("--masks", type=Path, metavar="DIR", help="the expert masks")
+        add("--lung-masks", type=Path, metavar="DIR", help="for lung networks, in the same way")
     add("--limit", type=int, metavar="N", help="draw at most N images, whole patients")
     if verb in ("train", "benchmark"):
         add("--plan", default="cpu", metavar="NAME|FILE", help="a preset or a JSON file (cpu)")
@@ -206,7 +207,12 @@ def _add_options(parser: argparse.ArgumentParser, verb: str) -> None:
     if verb == "evaluate":
         add("--predictions", type=Path, metavar="DIR", help="masks from elsewhere to measure")
     if verb == "benchmark":
-        add("--no-classifier", action="store_true", help="leave the Grad-CAM baseline out")
+        add(
+            "--classifiers",
+            choices=("all", "first", "none"),
+            default="all",
+            help="for Grad-CAM: one for each encoder, for the first only, or none",
+        )
     if verb in _CHILD_VERBS:
         add("--manifest", type=Path, metavar="JSON", help="as a child of a server: what to do")
 

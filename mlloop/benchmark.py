@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
@@ -17,7 +18,13 @@ from mlloop.dataset import read_truth
 from mlloop.devices import Device
 from mlloop.events import Emit
 from mlloop.folder_proposing import propose_on, read_proposal
-from mlloop.folder_run import FolderRun, member_folder, read_run, train_members
+from mlloop.folder_run import (
+    FolderRun,
+    member_folder,
+    read_run,
+    train_members,
+    with_lung_masks,
+)
 from mlloop.folders import FolderCase
 from mlloop.manifest import NetworkPlan, Plan, ProposeManifest
 from mlloop.masks import ByteArray
@@ -27,17 +34,19 @@ from mlloop.proposing import is_finished, kind_for
 from mlloop.scoring import Judged, Row, counts_at, crossed_t8, level_counts, told
 from mlloop.training import Stop
 
+Classifiers = Literal["all", "first", "none"]
+
 
 def run_benchmark(
-    run: FolderRun, *, with_classifier: bool, device: Device, emit: Emit, stop: Stop
-) -> tuple[Row, ...]:
-    """Train what is missing, propose, and return the rows of the table.
+    run: FolderRun, *, classifiers: Classifiers, device: Device, emit: Emit, stop: Stop
+) -> tuple[tuple[Row, ...], tuple[Row, ...]]:
+    """Train what is missing, propose, and return the rows for infection and those for lungs.
 
     Raises LearningError, or Stopped after saving.
     """
     meter = Meter(run.out, run.plan, device.torch_device, emit)
     train_members(run, device=device, emit=meter, stop=stop)
-    encoders = classifier_encoders(run.plan) if with_classifier else ()
+    encoders = classifier_encoders(run.plan, classifiers)
     for network in encoders:
         train_classifiers(run, network, device=device, emit=meter, stop=stop)
     watch = meter.time("propose, all networks")
@@ -48,17 +57,18 @@ def run_benchmark(
     watch.stop(waiting)
     rows = network_rows(run.cases, manifest, run.out)
     for network in encoders:
-        write_activation_maps(run, network.encoder, device=device, emit=emit, stop=stop)
+        write_activation_maps(run, network, device=device, emit=emit, stop=stop)
         rows += activation_rows(run, network.encoder)
-    return rows
+    return rows, lung_rows(run.cases, manifest, run.out)
 
 
-def classifier_encoders(plan: Plan) -> tuple[NetworkPlan, ...]:
-    """Return one network for each encoder of the plan: each becomes one classifier."""
+def classifier_encoders(plan: Plan, classifiers: Classifiers) -> tuple[NetworkPlan, ...]:
+    """Return one network for each encoder that becomes a classifier."""
     first: dict[str, NetworkPlan] = {}
-    for network in plan.networks:
+    for network in plan.networks_of("infection"):
         first.setdefault(network.encoder, network)
-    return tuple(first.values())
+    count = {"all": len(first), "first": 1, "none": 0}[classifiers]
+    return tuple(first.values())[:count]
 
 
 def train_classifiers(
@@ -76,12 +86,26 @@ def network_rows(
 ) -> tuple[Row, ...]:
     """Return a row for each network and one for the ensemble, at the plan's threshold."""
     plan = manifest.plan
-    names = [network.key for network in plan.networks]
+    names = [network.key for network in plan.networks_of("infection")]
     names += ["ensemble"] if len(names) > 1 else []
     rows = []
     for name in names:
         judged = [_judge_proposal(one, name, manifest, out) for one in cases]
         rows.append(Row(name, f"{plan.threshold} of 255", "infected share of film", tuple(judged)))
+    return tuple(rows)
+
+
+def lung_rows(cases: Sequence[FolderCase], manifest: ProposeManifest, out: Path) -> tuple[Row, ...]:
+    """Return a row for each lung network, over the cases whose lungs an expert drew."""
+    plan, drawn, rows = manifest.plan, with_lung_masks(cases), []
+    for network in plan.networks_of("lung") if drawn else ():
+        judged = []
+        for case, one in drawn.items():
+            kind = kind_for(case, manifest, "lung")
+            levels = level_counts(read_proposal(out, case, network.key, kind), read_truth(case))
+            judged.append(judge(one, levels, plan.threshold))
+        score = "lung share of film"
+        rows.append(Row(network.key, f"{plan.threshold} of 255", score, tuple(judged)))
     return tuple(rows)
 
 

@@ -13,7 +13,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-import segmentation_models_pytorch as smp
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -32,10 +31,11 @@ from mlloop.detection import ScoredImage, auc
 from mlloop.devices import Device
 from mlloop.errors import LearningError, Stopped
 from mlloop.events import Emit
-from mlloop.manifest import Case, Plan, TrainManifest
+from mlloop.manifest import Case, NetworkPlan, Plan, TrainManifest
+from mlloop.networks import untrained_encoder, with_coordinates
 from mlloop.schedule import epoch_ends, learning_rate
 from mlloop.training import Stop
-from mlloop.weights import load_trained
+from mlloop.weights import load_initial, load_trained
 
 _LEAST_PLACES = 7  # a side of the paper's maps: 224 px through five halvings
 _BATCH = 16
@@ -55,7 +55,7 @@ class Classifier(nn.Module):
 
     def forward(self, image: Tensor) -> Tensor:
         """Average the last stage over all places and weigh its channels."""
-        last = self.features(self.encoder((image - 0.5) * 4)[-1])
+        last = self.features(self.encoder(with_coordinates(image, patch=1))[-1])
         logits: Tensor = self.head(last.float().mean((2, 3)))
         return logits
 
@@ -68,16 +68,25 @@ def classifier_depth(grid: int) -> int:
     return max([depth for depth in (4, 5) if grid / 2**depth >= _LEAST_PLACES], default=3)
 
 
-def build_classifier(encoder: str, grid: int) -> Classifier:
-    """Build a classifier with fresh weights, or raise LearningError."""
-    depth = classifier_depth(grid)
-    try:
-        body = smp.encoders.get_encoder(encoder, in_channels=1, depth=depth, weights=None)
-    except (KeyError, RuntimeError, ValueError) as error:
-        raise LearningError(
-            "unknown_network", f"The encoder {encoder} cannot be a classifier: {error}"
-        ) from error
-    return Classifier(body, body.out_channels[-1])
+def build_classifier(network: NetworkPlan, grid: int) -> Classifier:
+    """Build a classifier with fresh weights, drawn from torch's current random state.
+
+    Its encoder then takes the initial weights of the network. Raises LearningError.
+    """
+    classifier = untrained_classifier(network, grid)
+    load_initial(classifier.encoder, _encoder_plan(network, grid))
+    return classifier
+
+
+def untrained_classifier(network: NetworkPlan, grid: int) -> Classifier:
+    """Build a classifier of this shape without initial weights: others are loaded next."""
+    classifier = Classifier(*untrained_encoder(_encoder_plan(network, grid)))
+    return classifier.to(memory_format=torch.channels_last)
+
+
+def _encoder_plan(network: NetworkPlan, grid: int) -> NetworkPlan:
+    """Return the network with the classifier's stages, and a place for every pixel."""
+    return replace(network, patch=1, decoder_channels=(1,) * classifier_depth(grid))
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,12 +135,13 @@ def classifier_name(encoder: str) -> str:
     return f"classifier-{encoder}"
 
 
-def load_classifier(folder: Path, sha256: str, encoder: str, grid: int) -> Classifier:
-    """Load a trained classifier for inference, or raise LearningError."""
-    tensors = load_trained(folder / "weights.safetensors", sha256, classifier_name(encoder))
-    network = build_classifier(encoder, grid)
-    network.load_state_dict(tensors)
-    return network.eval()
+def load_classifier(folder: Path, sha256: str, network: NetworkPlan, grid: int) -> Classifier:
+    """Load the trained classifier of a network for inference, or raise LearningError."""
+    name = classifier_name(network.encoder)
+    tensors = load_trained(folder / "weights.safetensors", sha256, name)
+    classifier = untrained_classifier(network, grid)
+    classifier.load_state_dict(tensors)
+    return classifier.eval()
 
 
 def _prepare(manifest: TrainManifest, device: Device, emit: Emit) -> _Run:
@@ -143,7 +153,7 @@ def _prepare(manifest: TrainManifest, device: Device, emit: Emit) -> _Run:
             "one_class",
             "A classifier needs images of both groups, covid and others, outside each fold; here"
             f" are {len(split.positives)} of covid and {len(split.negatives)} of others. Add"
-            " controls to the metadata, or leave it out with --no-classifier.",
+            " controls to the metadata, or leave it out with --classifiers none.",
         )
     name = classifier_name(manifest.network.encoder)
     seed = int(seeded(plan.seed, "member", name, manifest.fold).integers(2**32))
@@ -167,7 +177,7 @@ def is_covid(case: Case) -> bool:
 
 def _fresh_state(run: _Run) -> TrainingState:
     torch.manual_seed(run.seed)
-    network = build_classifier(run.manifest.network.encoder, run.plan.grid)
+    network = build_classifier(run.manifest.network, run.plan.grid)
     network = network.to(run.device.torch_device).train()
     optimiser = torch.optim.AdamW(
         network.parameters(), lr=run.plan.learning_rate, weight_decay=run.plan.weight_decay

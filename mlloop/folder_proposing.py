@@ -79,7 +79,8 @@ def _manifest(cases: Sequence[FolderCase], record: RunRecord, run: Path) -> Prop
         k=record.k,
         members=finished_members(run, record.plan, record.k),
         cases=record.placed(cases),
-        trained_patients=record.patients,
+        trained_patients=record.patients("infection"),
+        lung_patients=record.patients("lung"),
     )
 
 

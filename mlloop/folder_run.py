@@ -17,6 +17,7 @@ from mlloop.errors import LearningError
 from mlloop.events import Emit
 from mlloop.folders import FolderCase, Placement
 from mlloop.manifest import Case, MemberRef, NetworkPlan, Plan, TrainManifest
+from mlloop.plan import LabelKey
 from mlloop.records import FieldError, from_plain, read_json, write_json
 from mlloop.training import Stop, train_member
 
@@ -34,6 +35,7 @@ class PlacedCase:
     fold: int
     image_sha256: str
     mask_sha256: str
+    lung_sha256: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +60,10 @@ class RunRecord:
             found.append(replace(one.case, patient=patient, fold=folds.get(patient, 0)))
         return tuple(found)
 
-    @property
-    def patients(self) -> tuple[str, ...]:
-        """The patients that were trained on, sorted."""
-        return tuple(sorted({one.patient for one in self.cases}))
+    def patients(self, label: LabelKey) -> tuple[str, ...]:
+        """Return the patients that the networks of a label were trained on, sorted."""
+        known = (one for one in self.cases if label == "infection" or one.lung_sha256)
+        return tuple(sorted({one.patient for one in known}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +81,21 @@ class FolderRun:
         return tuple(sorted({one.case.patient for one in self.cases}))
 
     def training(self, network: NetworkPlan, fold: int) -> TrainManifest:
-        """Return what one member learns from: every case outside its fold."""
-        kept = tuple(one.case for one in self.cases if one.case.fold != fold)
+        """Return what one member learns from: every case with its label outside its fold."""
+        cases = [one.case for one in self.cases]
+        if network.label == "lung":
+            cases = list(with_lung_masks(self.cases))
+        kept = tuple(case for case in cases if case.fold != fold)
         return TrainManifest(ROUND, self.plan, network, fold, self.k, kept)
+
+
+def with_lung_masks(cases: Sequence[FolderCase]) -> dict[Case, FolderCase]:
+    """Return the cases whose lungs are known, each with its lung mask as the mask."""
+    return {
+        replace(one.case, mask_path=one.lung_path): one
+        for one in cases
+        if one.lung_path is not None
+    }
 
 
 def bind(out: Path, plan: Plan, placement: Placement) -> FolderRun:
@@ -161,6 +175,7 @@ def _placed(one: FolderCase) -> PlacedCase:
         fold=case.fold,
         image_sha256=one.image_sha256,
         mask_sha256=one.mask_sha256,
+        lung_sha256=one.lung_sha256,
     )
 
 

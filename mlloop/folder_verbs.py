@@ -10,16 +10,23 @@ import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from mlloop.activation import read_map
-from mlloop.benchmark import classifier_encoders, judge, network_rows, run_benchmark
+from mlloop.benchmark import (
+    classifier_encoders,
+    judge,
+    lung_rows,
+    network_rows,
+    run_benchmark,
+)
 from mlloop.dataset import read_truth
 from mlloop.devices import Device, prepare
 from mlloop.errors import LearningError
 from mlloop.folder_proposing import draw_proposals, propose_on, read_proposal
 from mlloop.folder_run import FolderRun, RunRecord, bind, read_run, train_members
-from mlloop.folders import FolderCase, Folders, place, read_folder
-from mlloop.manifest import ProposeManifest
+from mlloop.folders import FolderCase, Folders, Placement, place, read_folder
+from mlloop.manifest import NetworkPlan, ProposeManifest
 from mlloop.masks import MaskError, decode_mask
 from mlloop.measured import Measured, read_measured
 from mlloop.metrics import dice
@@ -47,7 +54,7 @@ def _train(options: argparse.Namespace, tell: Terminal, stop: Stop) -> None:
 
 def _propose(options: argparse.Namespace, tell: Terminal, stop: Stop) -> None:
     record, run = _former_run(options)
-    cases = _read(options, record.plan, masks=None, only_known=False)
+    cases = _read(options, record.plan, only_known=False)
     device = prepare(record.plan, choice=options.device)
     manifest = propose_on(
         cases, record, run=run, out=options.out, device=device, emit=tell, stop=stop
@@ -59,24 +66,28 @@ def _propose(options: argparse.Namespace, tell: Terminal, stop: Stop) -> None:
 
 
 def _evaluate(options: argparse.Namespace, tell: Terminal, stop: Stop) -> None:
+    lungs: tuple[Row, ...] = ()
     if options.predictions is not None:
-        cases = _read(options, None, masks=options.masks, only_known=True)
+        cases = _read(options, None)
         rows: tuple[Row, ...] = (_row_of_masks(cases, options.predictions),)
         record = None
     else:
         record, run = _former_run(options)
-        cases = _read(options, record.plan, masks=options.masks, only_known=True)
+        cases = _read(options, record.plan)
         device = prepare(record.plan, choice=options.device)
         manifest = propose_on(
             cases, record, run=run, out=options.out, device=device, emit=tell, stop=stop
         )
-        rows = network_rows(_in_folds(cases, manifest), manifest, options.out)
+        placed = _in_folds(cases, manifest)
+        rows = network_rows(placed, manifest, options.out)
+        lungs = lung_rows(placed, manifest, options.out)
     _print(
         write_table(
             options.out,
             "evaluation",
             rows,
             cases,
+            lungs=lungs,
             plan=record.plan if record else None,
             k=0,
             measured=Measured(),
@@ -87,21 +98,23 @@ def _evaluate(options: argparse.Namespace, tell: Terminal, stop: Stop) -> None:
 
 def _benchmark(options: argparse.Namespace, tell: Terminal, stop: Stop) -> None:
     run, device = _begin(options, tell)
-    with_classifier = not options.no_classifier
-    if with_classifier:
+    if options.classifiers != "none":
         _require_both_groups(run.cases)
-    rows = run_benchmark(run, with_classifier=with_classifier, device=device, emit=tell, stop=stop)
+    rows, lungs = run_benchmark(
+        run, classifiers=options.classifiers, device=device, emit=tell, stop=stop
+    )
     text = write_table(
         run.out,
         "benchmark",
         rows,
         run.cases,
+        lungs=lungs,
         plan=run.plan,
         k=run.k,
         measured=read_measured(run.out),
         command=_command(),
     )
-    _write_plate(run, rows, with_classifier)
+    _write_plate(run, rows, classifier_encoders(run.plan, options.classifiers))
     _print(f"{text}\nLook at {run.out / 'plate.png'}.")
 
 
@@ -109,10 +122,10 @@ def _begin(options: argparse.Namespace, tell: Terminal) -> tuple[FolderRun, Devi
     plan = _plan(options)
     if options.masks is None:
         raise LearningError("no_masks", "Give the folder of the expert masks with --masks.")
-    cases = _read(options, plan, masks=options.masks, only_known=True)
-    placement = place(cases, folds=plan.folds, seed=plan.seed)
+    placement = place(_read(options, plan), folds=plan.folds, seed=plan.seed)
     if placement.reason:
         tell.say(placement.reason)
+    plan = _without_lung_unless_learnable(plan, placement, tell)
     run = bind(options.out, plan, placement)
     sick = sum(one.is_positive for one in run.cases)
     tell.say(
@@ -122,21 +135,32 @@ def _begin(options: argparse.Namespace, tell: Terminal) -> tuple[FolderRun, Devi
     return run, prepare(plan, choice=options.device)
 
 
+def _without_lung_unless_learnable(plan: Plan, placement: Placement, tell: Terminal) -> Plan:
+    """Leave the lung networks out, and say so, where a fold would have no lung mask to learn."""
+    lungs = {one.case.fold for one in placement.cases if one.lung_path is not None}
+    if len(lungs) > 1 or not plan.networks_of("lung"):
+        return plan
+    tell.say("No lung network is trained: it needs --lung-masks for patients of two folds.")
+    return replace(plan, networks=plan.networks_of("infection"))
+
+
 def _plan(options: argparse.Namespace) -> Plan:
     """Return the plan with what the command line changes in it, or raise LearningError."""
     try:
         plan = _named_plan(options.plan)
-        changes: dict[str, object] = {}
+        changes: dict[str, Any] = {}
         if options.networks is not None:
             changes["networks"] = tuple(plan.network(key) for key in options.networks.split(","))
         if options.steps is not None:
             changes |= {"steps": options.steps, "epochs": min(plan.epochs, options.steps)}
+            chosen = changes.get("networks", plan.networks)
+            changes["networks"] = tuple(replace(one, steps=None) for one in chosen)
         changes |= {
             name: getattr(options, name)
             for name in ("folds", "seed")
             if getattr(options, name) is not None
         }
-        return replace(plan, **changes)  # type: ignore[arg-type]
+        return replace(plan, **changes)
     except FieldError as error:
         raise LearningError("bad_plan", f"The plan is not usable. {error}") from error
 
@@ -158,10 +182,11 @@ def _former_run(options: argparse.Namespace) -> tuple[RunRecord, Path]:
 
 
 def _read(
-    options: argparse.Namespace, plan: Plan | None, *, masks: Path | None, only_known: bool
+    options: argparse.Namespace, plan: Plan | None, *, only_known: bool = True
 ) -> tuple[FolderCase, ...]:
     seed = options.seed if options.seed is not None else plan.seed if plan else 0
-    folders = Folders(options.images, options.metadata, masks)
+    masks = (options.masks, options.lung_masks) if only_known else (None, None)
+    folders = Folders(options.images, options.metadata, *masks)
     return read_folder(folders, limit=options.limit, seed=seed, only_known=only_known)
 
 
@@ -197,14 +222,15 @@ def _require_both_groups(cases: Sequence[FolderCase]) -> None:
         raise LearningError(
             "one_class",
             f"All {len(cases)} images are {kind}, and the classifier needs both. Add the other"
-            " group to the metadata (column group), or leave it out with --no-classifier.",
+            " group to the metadata (column group), or leave it out with --classifiers none.",
         )
 
 
-def _write_plate(run: FolderRun, rows: Sequence[Row], with_classifier: bool) -> None:
-    network = "ensemble" if len(run.plan.networks) > 1 else run.plan.networks[0].key
+def _write_plate(run: FolderRun, rows: Sequence[Row], classifiers: Sequence[NetworkPlan]) -> None:
+    infection = run.plan.networks_of("infection")
+    network = "ensemble" if len(infection) > 1 else infection[0].key
     row = next(row for row in rows if row.name == network)
-    encoder = classifier_encoders(run.plan)[0].encoder if with_classifier else ""
+    encoder = classifiers[0].encoder if classifiers else ""
     examples = [
         Example(
             one=run.cases[i],

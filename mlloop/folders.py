@@ -41,11 +41,12 @@ class Folders:
     images: Path
     metadata: Path
     masks: Path | None = None
+    lung_masks: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class FolderCase:
-    """One image with what its metadata says, and the hashes of its files ("" without a mask).
+    """One image with what its metadata says, and the hashes of its files ("" without one).
 
     `is_known`: somebody said where its infection is, or it is a control.
     """
@@ -56,6 +57,8 @@ class FolderCase:
     is_positive: bool
     image_sha256: str
     mask_sha256: str
+    lung_path: str | None = None
+    lung_sha256: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +77,7 @@ class _Listed:
     line: MetadataLine
     path: Path
     mask: Path | None
+    lung: Path | None
 
     @property
     def patient(self) -> str:
@@ -162,14 +166,14 @@ def _nothing_known(folders: Folders) -> str:
 
 
 def _list(folders: Folders, *, only_known: bool) -> Iterator[_Listed]:
-    for folder in (folders.images, folders.masks):
+    for folder in (folders.images, folders.masks, folders.lung_masks):
         if folder is not None and not folder.is_dir():
             raise _unusable(f"There is no folder {folder}.")
     try:
         for line in read_metadata(folders.metadata):
             if isinstance(line, RefusedLine):
                 raise _unusable(f"{folders.metadata.name}: {line.reason}")
-            mask = _mask(line, folders.masks, folders.metadata.parent)
+            mask = _mask(line, "infection", folders.masks, folders.metadata.parent)
             if mask or line.group == "normal" or not only_known:
                 yield _find(line, mask, folders)
     except MetadataError as error:
@@ -181,16 +185,16 @@ def _find(line: MetadataLine, mask: Path | None, folders: Folders) -> _Listed:
     path = _inside(folders.images, line.image, where)
     if path is None:
         raise _unusable(f"Line {line.line}: the image {line.image!r} is not in {folders.images}.")
-    return _Listed(line, path, mask)
+    return _Listed(line, path, mask, _mask(line, "lung", folders.lung_masks, where))
 
 
-def _mask(line: MetadataLine, folder: Path | None, where: Path) -> Path | None:
+def _mask(line: MetadataLine, label: str, folder: Path | None, where: Path) -> Path | None:
     if folder is None:
         return None
-    if named := line.masks.get("infection"):
+    if named := line.masks.get(label):
         found = _inside(folder, named, where)
         if found is None:
-            raise _unusable(f"Line {line.line}: the infection mask {named!r} is not in {folder}.")
+            raise _unusable(f"Line {line.line}: the {label} mask {named!r} is not in {folder}.")
         return found
     stem = Path(line.image).stem
     beside = (_inside(folder, name, where) for name in (f"{stem}.png", f"mask_{stem}.png"))
@@ -224,11 +228,8 @@ def _open(one: _Listed, name: str) -> FolderCase:
     try:
         raw = read_raw_image(data, name=one.path.name, limits=Limits(MAX_PIXELS, 1))
         shape = (int(raw.pixels.shape[0]), int(raw.pixels.shape[1]))
-        is_positive, mask_sha256 = False, ""
-        if one.mask is not None:
-            mask = _bytes(one.mask)
-            mask_sha256 = hashlib.sha256(mask).hexdigest()
-            is_positive = bool(decode_mask(mask, shape=shape).any())
+        is_positive, mask_sha256 = _look(one.mask, shape)
+        _, lung_sha256 = _look(one.lung, shape)
     except (ImageError, MaskError) as error:
         raise _unusable(f"Line {one.line.line}, {one.line.image}: {error}") from error
     case = Case(
@@ -248,7 +249,17 @@ def _open(one: _Listed, name: str) -> FolderCase:
         is_positive=is_positive,
         image_sha256=hashlib.sha256(data).hexdigest(),
         mask_sha256=mask_sha256,
+        lung_path=str(one.lung) if one.lung else None,
+        lung_sha256=lung_sha256,
     )
+
+
+def _look(mask: Path | None, shape: tuple[int, int]) -> tuple[bool, str]:
+    """Tell whether a mask has a pixel, and its hash; raise MaskError where it does not fit."""
+    if mask is None:
+        return False, ""
+    data = _bytes(mask)
+    return bool(decode_mask(data, shape=shape).any()), hashlib.sha256(data).hexdigest()
 
 
 def _check_twins(cases: Sequence[FolderCase]) -> None:

@@ -17,7 +17,6 @@ import torch
 from mlloop.events import Emit, EventValue
 from mlloop.manifest import Plan
 from mlloop.records import FieldError, from_plain, read_json, write_json
-from mlloop.schedule import epoch_ends
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +56,7 @@ class Meter:
     device: torch.device
     emit: Emit
     _first: dict[str, int] = field(default_factory=dict)
-    _seconds: dict[str, float] = field(default_factory=dict)
+    _last: dict[str, tuple[float, float]] = field(default_factory=dict)
 
     def __call__(self, event: str, /, **values: EventValue) -> None:
         """Take one event of training and pass it on."""
@@ -69,10 +68,17 @@ class Meter:
         if event == "start":
             self._first[key] = int(values.get("step") or 0)
         elif event == "epoch":
-            self._seconds[key] = float(values.get("seconds") or 0.0)
-        elif event == "done" and self._first.get(key) == 0 and key in self._seconds:
-            steps = max(epoch_ends(self.plan))
-            self.note(stage, steps * self.plan.batch_size, self._seconds[key])
+            done = float(values["epoch"] or 0) / float(values["epochs"] or 1)
+            self._last[key] = (done, float(values.get("seconds") or 0.0))
+        elif event == "done" and self._first.get(key) == 0 and key in self._last:
+            done, seconds = self._last[key]
+            steps = round(done * self._steps(str(values["network"])))
+            self.note(stage, steps * self.plan.batch_size, seconds)
+
+    def _steps(self, network: str) -> int:
+        """Return the steps that a network would take; a classifier takes the plan's."""
+        own = [one for one in self.plan.networks if one.key == network]
+        return self.plan.course_of(own[0]).steps if own else self.plan.steps
 
     def time(self, stage: str) -> Stopwatch:
         """Start a stopwatch for a stage."""

@@ -43,13 +43,19 @@ class SegmentationNetwork(nn.Module):
 
     def forward(self, image: Tensor) -> Tensor:
         """Add the two coordinate planes, so that a small network knows left from right."""
-        pixels = F.pixel_unshuffle((image - 0.5) * 4, self.patch)
-        n, _, height, width = pixels.shape
-        y = torch.linspace(-1, 1, height, device=image.device)[:, None].expand(n, 1, height, width)
-        x = torch.linspace(-1, 1, width, device=image.device).expand(n, 1, height, width)
-        planes = torch.cat([pixels, y, x], dim=1)
-        logits: Tensor = self.body(planes.contiguous(memory_format=torch.channels_last))
+        planes = with_coordinates(image, self.patch)
+        logits: Tensor = self.body(planes)
         return F.pixel_shuffle(logits.float(), self.patch)
+
+
+def with_coordinates(image: Tensor, patch: int) -> Tensor:
+    """Return the planes that an encoder sees: the pixels of each patch, and where it lies."""
+    pixels = F.pixel_unshuffle((image - 0.5) * 4, patch)
+    n, _, height, width = pixels.shape
+    y = torch.linspace(-1, 1, height, device=image.device)[:, None].expand(n, 1, height, width)
+    x = torch.linspace(-1, 1, width, device=image.device).expand(n, 1, height, width)
+    planes = torch.cat([pixels, y, x], dim=1)
+    return planes.contiguous(memory_format=torch.channels_last)
 
 
 def build_network(plan: NetworkPlan) -> SegmentationNetwork:
@@ -77,6 +83,24 @@ def untrained_network(plan: NetworkPlan) -> SegmentationNetwork:
         ) from error
     network = SegmentationNetwork(body, plan.patch, is_encoder_frozen=plan.encoder_frozen)
     return network.to(memory_format=torch.channels_last)
+
+
+def untrained_encoder(plan: NetworkPlan) -> tuple[nn.Module, int]:
+    """Build the encoder of a network alone, or raise LearningError.
+
+    Returned with it: the channels of its last stage.
+    """
+    planes = plan.patch**2 + COORDINATES
+    try:
+        name = library_name(plan.encoder)
+        encoder = smp.encoders.get_encoder(name, in_channels=planes, depth=plan.depth)
+        require_exact(encoder, plan.encoder, planes=planes, depth=plan.depth)
+    except (AssertionError, KeyError, RuntimeError, ValueError) as error:
+        lines = str(error).strip("'\"").splitlines() or [type(error).__name__]
+        raise LearningError(
+            "unknown_network", f"The encoder {plan.encoder} cannot be built: {lines[0]}"
+        ) from error
+    return encoder, encoder.out_channels[-1]
 
 
 def _body(plan: NetworkPlan, planes: int) -> nn.Module:

@@ -22,6 +22,7 @@ def write_table(
     rows: Sequence[Row],
     cases: Sequence[FolderCase],
     *,
+    lungs: Sequence[Row],
     plan: Plan | None,
     k: int,
     measured: Measured,
@@ -36,6 +37,7 @@ def write_table(
         "plan": plan.to_json() if plan else None,
         "images": _contents(cases),
         "rows": figures,
+        "lung_rows": [_without_detection(row) for row in lungs],
         "images_per_second": measured.per_second(),
         "measured": measured,
     }
@@ -43,6 +45,11 @@ def write_table(
     text = "\n".join(_markdown(whole, plan, measured)) + "\n"
     write_bytes(out / f"{name}.md", text.encode())
     return text
+
+
+def _without_detection(row: Row) -> Json:
+    """Return a lung row: every film has lungs, so there is nothing to detect."""
+    return {name: value for name, value in row.as_json().items() if name != "detection"}
 
 
 def _contents(cases: Sequence[FolderCase]) -> Json:
@@ -73,6 +80,9 @@ def _markdown(whole: Json, plan: Plan | None, measured: Measured) -> list[str]:
     lines += _detection(whole["rows"])
     lines += _warnings(whole["rows"])
     lines += ["", *_thresholds(whole["rows"])]
+    if whole["lung_rows"]:
+        lines += ["", "Lung masks, pixels pooled and per image:", ""]
+        lines += [*_pooled(whole["lung_rows"]), "", *_per_image(whole["lung_rows"])]
     if measured.paces:
         lines += ["", *_speed(whole["images_per_second"], measured, plan)]
     lines += ["", f"Command: `{whole['command']}`"]

@@ -49,9 +49,10 @@ def _epoch(values: dict[str, EventValue]) -> str:
         ),
         "",
     )
+    loss = "none" if values["loss"] is None else f"{values['loss']:.3f}"
     eta = values.get("eta_seconds")
     left = f", {eta:.0f} s left" if isinstance(eta, float | int) else ""
     return (
         f"{values['network']}, fold {values['fold']}: epoch {values['epoch']} of"
-        f" {values['epochs']}, loss {values['loss']:.3f}{inner}{left}"
+        f" {values['epochs']}, loss {loss}{inner}{left}"
     )

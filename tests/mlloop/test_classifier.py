@@ -21,7 +21,7 @@ from mlloop.dataset import CaseReader
 from mlloop.devices import prepare
 from mlloop.errors import LearningError, Stopped
 from mlloop.images import encode_pixels
-from mlloop.manifest import Case, TrainManifest
+from mlloop.manifest import Case, NetworkPlan, TrainManifest
 from mlloop.masks import encode_mask
 from mlloop.metrics import FloatArray
 from tests.mlloop.conftest import STILL, Events, card, small_plan, training
@@ -75,7 +75,7 @@ def test_activation_when_a_bright_square_is_planted_then_is_higher_inside(
     plan = small_plan(grid=64, steps=60, epochs=3, augment=STILL, batch_size=8)
     train(training(plan, squares, fold=1), tmp_path)
     sha256 = str(card(tmp_path)["weights_sha256"])
-    network = load_classifier(tmp_path, sha256, "tu-resnet10t", plan.grid)
+    network = load_classifier(tmp_path, sha256, plan.networks[0], plan.grid)
     reader = CaseReader(grid=plan.grid)
     sick = [case for case in squares if case.group == "covid"]
     images = np.stack([reader.image(case) for case in sick])
@@ -131,12 +131,12 @@ def test_train_classifier_when_all_are_covid_then_says_what_is_missing(
 
 def test_build_classifier_when_the_encoder_is_unknown_then_names_it() -> None:
     with pytest.raises(LearningError, match="no-such-net"):
-        build_classifier("no-such-net", 64)
+        build_classifier(NetworkPlan("x", "unet", "no-such-net", (8, 8, 8)), 64)
 
 
 def test_activation_when_the_weights_do_not_care_then_is_flat() -> None:
     torch.manual_seed(1)
-    network = build_classifier("tu-resnet10t", 64).eval()
+    network = build_classifier(small_plan().networks[0], 64).eval()
     torch.nn.init.zeros_(network.head.weight)
     images = np.random.default_rng(1).random((2, 64, 64), np.float32)
     maps, _ = activation_maps(network, images, prepare(small_plan(), choice="cpu"))

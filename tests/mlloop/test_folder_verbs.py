@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -16,9 +18,10 @@ import pytest
 
 from fixtures.cohort import write_cohort
 from mlloop.__main__ import main
+from mlloop.manifest import NetworkPlan
 from mlloop.masks import decode_mask, encode_mask
 from mlloop.records import write_json
-from tests.mlloop.conftest import small_plan
+from tests.mlloop.conftest import SMALL, small_plan
 
 ROOT = Path(__file__).parents[2]
 Run = Callable[..., int]
@@ -28,7 +31,10 @@ Run = Callable[..., int]
 def films(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("films")
     write_cohort(folder, patients=9, seed=5, size=96, normal_fraction=0.34, other_fraction=0.12)
-    write_json(folder / "plan.json", small_plan(steps=3, epochs=1).to_json())
+    lung = NetworkPlan("lung-unet", "unet", "tu-resnet10t", SMALL, label="lung")
+    plan = small_plan(steps=3, epochs=1)
+    plan = dataclasses.replace(plan, networks=(*plan.networks, lung))
+    write_json(folder / "plan.json", plan.to_json())
     return folder
 
 
@@ -39,7 +45,7 @@ def mlloop() -> Iterator[Run]:
 
     def run(verb: str, films: Path, out: Path, *more: str, masks: bool = True) -> int:
         data = ["--images", str(films), "--metadata", str(films / "metadata.csv")]
-        data += ["--masks", str(films)] if masks else []
+        data += ["--masks", str(films), "--lung-masks", str(films)] if masks else []
         return main([verb, *data, "--out", str(out), "--device", "cpu", *more])
 
     yield run
@@ -59,6 +65,7 @@ def benchmarked(films: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         "sys.exit(main(sys.argv[1:]))\n"
     )
     data = ["--images", films, "--masks", films, "--metadata", films / "metadata.csv"]
+    data += ["--lung-masks", films]
     command = [sys.executable, "-c", script, "benchmark", *data, "--out", out]
     done = subprocess.run(
         [*map(str, command), "--plan", str(films / "plan.json"), "--device", "cpu"],
@@ -101,7 +108,7 @@ def test_benchmark_when_it_ends_then_the_table_has_every_row_and_figure(benchmar
 def test_benchmark_when_it_ends_then_no_member_saw_a_patient_of_its_fold(benchmarked: Path) -> None:
     cases = json.loads((benchmarked / "run.json").read_text())["cases"]
     cards = sorted((benchmarked / "members").glob("*/card.json"))
-    assert len(cards) == 3 * 2  # two networks and a classifier, two folds
+    assert len(cards) == 4 * 2  # two networks, the lungs' and a classifier, two folds
     for path in cards:
         card = json.loads(path.read_text())
         held_out = {one["patient"] for one in cases if one["fold"] == card["fold"]}
@@ -124,7 +131,7 @@ def test_benchmark_when_run_again_then_nothing_is_made_anew(
     after = contents(benchmarked)
     assert but_command(after) == but_command(before)
     assert json.loads(after["benchmark.json"])["rows"] == rows
-    assert capsys.readouterr().err.count("finished before, skipped") == 6
+    assert capsys.readouterr().err.count("finished before, skipped") == 8
 
 
 def test_benchmark_when_the_plan_changed_then_refuses_the_folder(
@@ -178,9 +185,35 @@ def test_evaluate_when_the_run_is_measured_then_agrees_with_the_benchmark(
     films: Path, benchmarked: Path, tmp_path: Path, mlloop: Run
 ) -> None:
     assert mlloop("evaluate", films, tmp_path, "--run", str(benchmarked)) == 0
-    ours = json.loads((tmp_path / "evaluation.json").read_text())["rows"]
-    theirs = json.loads((benchmarked / "benchmark.json").read_text())["rows"][:3]
-    assert ours == theirs
+    ours = json.loads((tmp_path / "evaluation.json").read_text())
+    theirs = json.loads((benchmarked / "benchmark.json").read_text())
+    assert ours["rows"] == theirs["rows"][:3]
+    assert ours["lung_rows"] == theirs["lung_rows"]
+
+
+def test_benchmark_when_lungs_are_drawn_then_measures_them_out_of_fold(benchmarked: Path) -> None:
+    (row,) = json.loads((benchmarked / "benchmark.json").read_text())["lung_rows"]
+    cases = json.loads((benchmarked / "run.json").read_text())["cases"]
+    drawn = [one for one in cases if one["lung_sha256"]]
+    assert row["name"] == "lung-unet"
+    assert row["pooled"][0]["n"] == len(drawn) > 0
+    for one in drawn:
+        assert (benchmarked / "proposals" / one["image"] / "lung-unet.out_of_fold.png").exists()
+
+
+def test_train_when_lungs_are_not_drawn_then_leaves_their_network_out_and_says_so(
+    films: Path, tmp_path: Path, mlloop: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    more = ("--plan", str(films / "plan.json"), "--networks", "unet,lung-unet", "--steps", "1")
+    none = tmp_path / "none"
+    none.mkdir()
+    table = films / "no_lungs.csv"
+    table.write_text(re.sub(r"lung_masks/[^,]*", "", (films / "metadata.csv").read_text()))
+    more += ("--lung-masks", str(none), "--metadata", str(table))
+    assert mlloop("train", films, tmp_path / "o", *more) == 0
+    assert "No lung network is trained" in capsys.readouterr().err
+    members = {path.name for path in (tmp_path / "o" / "members").iterdir()}
+    assert members == {"unet-0", "unet-1"}
 
 
 def test_evaluate_when_the_masks_are_the_truth_then_all_is_one(
