@@ -112,7 +112,7 @@ def _run_on_folders(options: argparse.Namespace, asked: threading.Event) -> int:
 
     signal.signal(signal.SIGINT, interrupt)
     # Children of a server start often: they shall not wait for plots and Grad-CAM to load.
-    verbs = importlib.import_module("mlloop.folder_verbs")
+    verbs = importlib.import_module("mlloop.folders.verbs")
     try:
         verbs.run_verb(options, asked.is_set)
     except Stopped as stopped:

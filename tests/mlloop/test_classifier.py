@@ -9,8 +9,6 @@ import numpy as np
 import pytest
 import torch
 
-from mlloop.activation import activation_maps
-from mlloop.benchmark import weigh
 from mlloop.classifier import (
     build_classifier,
     classifier_depth,
@@ -20,6 +18,8 @@ from mlloop.classifier import (
 from mlloop.dataset import CaseReader
 from mlloop.devices import prepare
 from mlloop.errors import LearningError, Stopped
+from mlloop.folders.activation import activation_maps
+from mlloop.folders.benchmark import weigh
 from mlloop.images import encode_pixels
 from mlloop.manifest import Case, NetworkPlan, TrainManifest
 from mlloop.masks import encode_mask

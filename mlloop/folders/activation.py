@@ -20,7 +20,7 @@ from mlloop.dataset import CaseReader, FloatArray
 from mlloop.devices import Device
 from mlloop.errors import Stopped
 from mlloop.events import Emit, Progress
-from mlloop.folder_run import FolderRun, member_folder, read_card
+from mlloop.folders.run import FolderRun, member_folder, read_card
 from mlloop.manifest import Case, NetworkPlan
 from mlloop.masks import ByteArray, decode_probability, encode_probability, quantise
 from mlloop.records import from_plain, read_json, write_bytes, write_json

@@ -12,26 +12,26 @@ from typing import Literal
 
 import numpy as np
 
-from mlloop.activation import read_map, read_scores, write_activation_maps
 from mlloop.classifier import classifier_name, is_covid, train_classifier
 from mlloop.dataset import read_truth
 from mlloop.devices import Device
 from mlloop.events import Emit
-from mlloop.folder_proposing import propose_on, read_proposal
-from mlloop.folder_run import (
+from mlloop.folders.activation import read_map, read_scores, write_activation_maps
+from mlloop.folders.measured import Meter
+from mlloop.folders.proposals import propose_on, read_proposal
+from mlloop.folders.reading import FolderCase
+from mlloop.folders.run import (
     FolderRun,
     member_folder,
     read_run,
     train_members,
     with_lung_masks,
 )
-from mlloop.folders import FolderCase
+from mlloop.folders.scoring import Judged, Row, counts_at, crossed_t8, level_counts, told
 from mlloop.manifest import NetworkPlan, Plan, ProposeManifest
 from mlloop.masks import ByteArray
-from mlloop.measured import Meter
 from mlloop.metrics import IntArray
 from mlloop.proposing import is_finished, kind_for
-from mlloop.scoring import Judged, Row, counts_at, crossed_t8, level_counts, told
 from mlloop.training import Stop
 
 Classifiers = Literal["all", "first", "none"]

@@ -12,31 +12,31 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from mlloop.activation import read_map
-from mlloop.benchmark import (
+from mlloop.dataset import read_truth
+from mlloop.devices import Device, prepare
+from mlloop.errors import LearningError
+from mlloop.folders.activation import read_map
+from mlloop.folders.benchmark import (
     classifier_encoders,
     judge,
     lung_rows,
     network_rows,
     run_benchmark,
 )
-from mlloop.dataset import read_truth
-from mlloop.devices import Device, prepare
-from mlloop.errors import LearningError
-from mlloop.folder_proposing import draw_proposals, propose_on, read_proposal
-from mlloop.folder_run import FolderRun, RunRecord, bind, read_run, train_members
-from mlloop.folders import FolderCase, Folders, Placement, place, read_folder
+from mlloop.folders.measured import Measured, read_measured
+from mlloop.folders.plate import Example, chosen, draw_plate
+from mlloop.folders.proposals import draw_proposals, propose_on, read_proposal
+from mlloop.folders.reading import FolderCase, Folders, Placement, place, read_folder
+from mlloop.folders.run import FolderRun, RunRecord, bind, read_run, train_members
+from mlloop.folders.scoring import Row, level_counts
+from mlloop.folders.table import write_table
+from mlloop.folders.terminal import Terminal
 from mlloop.manifest import NetworkPlan, ProposeManifest
 from mlloop.masks import MaskError, decode_mask
-from mlloop.measured import Measured, read_measured
 from mlloop.metrics import dice
 from mlloop.plan import Plan, PlanError
-from mlloop.plate import Example, chosen, draw_plate
 from mlloop.presets import preset
 from mlloop.records import FieldError, read_json, write_bytes
-from mlloop.scoring import Row, level_counts
-from mlloop.table import write_table
-from mlloop.terminal import Terminal
 from mlloop.training import Stop
 
 

@@ -15,7 +15,7 @@ from mlloop.checkpoint import Card
 from mlloop.devices import Device
 from mlloop.errors import LearningError
 from mlloop.events import Emit
-from mlloop.folders import FolderCase, Placement
+from mlloop.folders.reading import FolderCase, Placement
 from mlloop.manifest import Case, MemberRef, NetworkPlan, Plan, TrainManifest
 from mlloop.plan import LabelKey
 from mlloop.records import FieldError, from_plain, read_json, write_json

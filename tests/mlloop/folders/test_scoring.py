@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mlloop.folders.scoring import Judged, Row, best_t8, counts_at, crossed_t8, level_counts
 from mlloop.masks import threshold_mask
 from mlloop.metrics import Counts, counts, dice, pooled
-from mlloop.scoring import Judged, Row, best_t8, counts_at, crossed_t8, level_counts
 
 
 @given(seed=st.integers(0, 10_000), t8=st.integers(1, 255), side=st.integers(1, 9))

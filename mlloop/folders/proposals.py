@@ -15,8 +15,8 @@ from pathlib import Path
 from mlloop.devices import Device
 from mlloop.errors import LearningError, Stopped
 from mlloop.events import Emit, Progress
-from mlloop.folder_run import ROUND, RunRecord, finished_members
-from mlloop.folders import FolderCase
+from mlloop.folders.reading import FolderCase
+from mlloop.folders.run import ROUND, RunRecord, finished_members
 from mlloop.manifest import Case, Plan, ProposeManifest
 from mlloop.masks import ByteArray, decode_probability, encode_mask, threshold_mask
 from mlloop.overlays import NETWORK, encode_rgb, film, with_map, with_mask

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mlloop.errors import LearningError
-from mlloop.folders import FolderCase, Folders, place, read_folder
+from mlloop.folders.reading import FolderCase, Folders, place, read_folder
 from mlloop.images import encode_pixels
 from mlloop.manifest import Case
 from mlloop.masks import encode_mask

@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mlloop.folders import FolderCase
-from mlloop.measured import Measured
+from mlloop.folders.measured import Measured
+from mlloop.folders.reading import FolderCase
+from mlloop.folders.scoring import Row
 from mlloop.plan import Plan
 from mlloop.records import write_bytes, write_json
-from mlloop.scoring import Row
 
 Json = dict[str, Any]
 
