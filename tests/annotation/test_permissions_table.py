@@ -164,8 +164,9 @@ def ids(project: Project, people: dict[str, Client]) -> dict[str, object]:
     image = factories.make_image(project)
     serving = factories.make_round(project, stage="stage_2")
     factories.make_proposals(serving, image)
-    reporting.give_report(serving, image)
-    factories.make_proposals(serving, factories.make_image(project))
+    other = factories.make_image(project)  # either of the two may be the reader's case
+    factories.make_proposals(serving, other)
+    reporting.give_report(serving, image, other)
     case = people["reader"].post(
         reverse("api:next", args=["pilot"]), "{}", content_type="application/json"
     )
