@@ -17,13 +17,14 @@ from bench.house import Options
 from bench.material import cases, cohort
 from bench.measure import Bar, Row, alternate, ratio, row, seconds
 from bench.training import bare_network, device_name
-from mlloop import proposing
+from mlloop import maps
 from mlloop.devices import Device, prepare
 from mlloop.events import EventValue
 from mlloop.manifest import Case, MemberRef, Plan, ProposeManifest
+from mlloop.maps import CHUNK
 from mlloop.networks import SegmentationNetwork, build_network, load_member
 from mlloop.presets import preset
-from mlloop.proposing import CHUNK, propose
+from mlloop.proposing import propose
 from mlloop.weights import save_tensors
 
 BAR = Bar(">=", 0.9)
@@ -56,7 +57,7 @@ def measure(options: Options) -> list[Row]:
     def proposed() -> float:
         """Propose into a new folder, members loaded: a round loads each once for all films."""
         out = options.folder / f"proposals-{next(_numbers)}"
-        with mock.patch.object(proposing, "load_member", ready):
+        with mock.patch.object(maps, "load_member", ready):
             return seconds(
                 lambda: propose(manifest, out, device=device, emit=_silent, stop=lambda: False)
             )

@@ -19,12 +19,12 @@ from pathlib import Path
 from mlloop.arguments import is_on_folders, parse
 from mlloop.converting import convert_weights
 from mlloop.devices import prepare
-from mlloop.errors import LearningError, Stopped
+from mlloop.errors import LearningError, Stop, Stopped
 from mlloop.estimating import estimate
 from mlloop.evaluation import evaluate
 from mlloop.events import emit_line
 from mlloop.manifest import read_estimate, read_evaluate, read_propose, read_train
-from mlloop.proposing import Stop, propose
+from mlloop.proposing import propose
 from mlloop.records import FieldError
 from mlloop.training import train_member
 

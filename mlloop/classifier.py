@@ -29,12 +29,11 @@ from mlloop.checkpoint import (
 from mlloop.dataset import CaseReader, Split, batch_cases, seeded, split_cases, training_batch
 from mlloop.detection import ScoredImage, auc
 from mlloop.devices import Device
-from mlloop.errors import LearningError, Stopped
+from mlloop.errors import LearningError, Stop, Stopped
 from mlloop.events import Emit
 from mlloop.manifest import Case, NetworkPlan, Plan, TrainManifest
 from mlloop.networks import untrained_encoder, with_coordinates
 from mlloop.schedule import epoch_ends, learning_rate
-from mlloop.training import Stop
 from mlloop.weights import load_initial, load_trained
 
 _LEAST_PLACES = 7  # a side of the paper's maps: 224 px through five halvings

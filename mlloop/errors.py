@@ -6,6 +6,10 @@ LearningError
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+Stop = Callable[[], bool]  # asked between two steps: has somebody wished us to stop?
+
 
 class LearningError(Exception):
     """Training, proposing or evaluating cannot go on; the sentence can be shown to a person."""

@@ -17,14 +17,13 @@ import torch
 
 from mlloop.checkpoint import TrainingState
 from mlloop.devices import Device
-from mlloop.errors import Stopped
+from mlloop.errors import Stop, Stopped
 from mlloop.events import Emit
 from mlloop.manifest import EstimateManifest, NetworkPlan, Plan
 from mlloop.networks import predict, untrained_network
 from mlloop.records import write_json
 from mlloop.steps import train_step
 
-Stop = Callable[[], bool]
 _REPEATS = 2
 _FEW = 4  # images in a timed batch on a CPU, where 32 could take a minute
 

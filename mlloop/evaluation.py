@@ -16,12 +16,13 @@ import numpy as np
 from mlloop.calibration import histogram, reliability
 from mlloop.dataset import read_truth
 from mlloop.devices import Device
+from mlloop.errors import Stop
 from mlloop.events import Emit
 from mlloop.fitting import plain_calibration, truth_of
 from mlloop.manifest import Case, EvaluateManifest
+from mlloop.maps import MapWriter
 from mlloop.masks import ByteArray, threshold_mask
 from mlloop.metrics import counts, dice
-from mlloop.proposing import MapWriter, Stop
 from mlloop.records import write_json
 
 

@@ -21,14 +21,13 @@ from mlloop.calibration import (
     temperature_table,
     through_table,
 )
-from mlloop.errors import Stopped
+from mlloop.errors import Stop, Stopped
 from mlloop.manifest import Case
 from mlloop.masks import BoolArray, ByteArray
 from mlloop.plan import Plan
 
 MapsOf = Callable[[Case], list[ByteArray]]
 TargetOf = Callable[[Case], npt.NDArray[np.float32]]
-Stop = Callable[[], bool]
 COVERED = 0.5  # a cell of the grid counts as infected from this covered share on
 
 

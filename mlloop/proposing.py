@@ -1,8 +1,6 @@
-"""Proposals of a round: one map per network and image, their mean, and where they disagree.
+"""Proposals of a round: the networks' maps, their ensembles, and where the networks disagree.
 
-A patient who was trained on gets the one fold that left it out, everyone else the mean of all
-folds. Works network by network in fixed chunks, so that a resumed run feeds the same batches and
-repeats the same bits; then the calibration is fitted out of fold. An image is finished when its
+Once all maps are there the calibration is fitted out of fold. An image is finished when its
 proposals.json exists, and is then skipped. Each label has its own ensemble; calibration and
 disagreement are those of the infection networks.
 """
@@ -10,40 +8,35 @@ disagreement are those of the infection networks.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, TypeVar
 
 import numpy as np
-import torch
 
 from mlloop.calibration import Calibration, mean_p8
-from mlloop.dataset import CaseReader, FloatArray
 from mlloop.devices import Device
-from mlloop.errors import Stopped
-from mlloop.events import Emit, Progress
+from mlloop.errors import Stop
+from mlloop.events import Emit
 from mlloop.fitting import fit_calibration
-from mlloop.manifest import Case, EvaluateManifest, NetworkPlan, Plan, ProposeManifest
-from mlloop.masks import (
-    ByteArray,
-    decode_probability,
-    encode_probability,
-    quantise,
-    threshold_mask,
+from mlloop.manifest import Case, Plan, ProposeManifest
+from mlloop.maps import (
+    CHUNK,
+    WRITERS,
+    Kind,
+    MapWriter,
+    folds_for,
+    is_finished,
+    kind_for,
+    wait_for,
 )
-from mlloop.networks import SegmentationNetwork, load_member, predict
+from mlloop.masks import ByteArray, encode_probability, threshold_mask
 from mlloop.plan import LabelKey
 from mlloop.records import from_plain, read_json, write_bytes, write_json
 from mlloop.severity import Findings, findings
 
-Kind = Literal["out_of_fold", "mean", "ensemble"]
-Stop = Callable[[], bool]
-CHUNK = 16
 MEASURED = 512  # pixels: finer masks move no share by more than 0.002 (49 real films)
-WRITERS = 4  # each waits for the disk: four flushes at once cost little more than one
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,15 +53,6 @@ class ProposalRecord:
     p8_sha256: str
     t8: int
     label: LabelKey = "infection"
-
-
-def folds_for(
-    case: Case, manifest: ProposeManifest | EvaluateManifest, label: LabelKey = "infection"
-) -> tuple[int, ...]:
-    """Return the folds that may propose on a case: all, or the one that left its patient out."""
-    if isinstance(manifest, ProposeManifest) and case.patient in manifest.patients_of(label):
-        return (case.fold,)
-    return tuple(range(manifest.k))
 
 
 def disagreement_p8(maps: Sequence[ByteArray]) -> ByteArray:
@@ -90,7 +74,7 @@ def propose(
     with ThreadPoolExecutor(WRITERS) as writers:
         for start in range(0, len(unfinished), CHUNK):
             chunk = unfinished[start : start + CHUNK]
-            _wait_for(
+            wait_for(
                 [
                     writers.submit(_finish, case, manifest, calibration, writer, out)
                     for case in chunk
@@ -113,140 +97,6 @@ def _calibration(
     )
     write_json(path, found)
     return found
-
-
-@dataclass(slots=True)
-class MapWriter:
-    """Writes `<image>/<network>.<kind>.png` for every case and network of it that lacks it."""
-
-    manifest: ProposeManifest | EvaluateManifest
-    out: Path
-    device: Device
-    networks: tuple[NetworkPlan, ...]
-    reader: CaseReader = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.reader = CaseReader(grid=self.manifest.plan.grid)
-
-    def write(self, *, emit: Emit, stop: Stop) -> None:
-        """Write all missing maps, one network in memory at a time.
-
-        While a chunk passes through the folds, which leaves the interpreter free, threads read
-        the chunk after it and write the one before it.
-        """
-        cases, networks = self.manifest.cases, self.networks
-        progress = Progress(emit, total=len(cases) * len(networks))
-        chunks = [cases[start : start + CHUNK] for start in range(0, len(cases), CHUNK)]
-        jobs = [(network, chunk) for network in networks for chunk in chunks]
-        loaded, folds = "", dict[int, SegmentationNetwork]()
-        behind: list[Future[None]] = []
-        with ThreadPoolExecutor(1) as reader, ThreadPoolExecutor(WRITERS) as writers:
-            todo = (reader.submit(self._prepare, *job) for job in jobs)
-            for ahead in _one_ahead(todo):
-                if stop():
-                    raise Stopped
-                work = ahead.result()
-                if work.missing and loaded != work.network.key:
-                    folds.clear()  # one network in memory at a time
-                    loaded, folds = work.network.key, self._load_folds(work.network)
-                maps = self._predict(folds, work) if work.missing else {}
-                _wait_for(behind)
-                behind = [
-                    writers.submit(self._save, case, work.network, maps[case.image])
-                    for case in work.missing
-                ]
-                progress.add(len(work.chunk))
-            _wait_for(behind)
-
-    def read(self, case: Case, label: LabelKey = "infection") -> list[ByteArray]:
-        """Read one label's maps of a case back, in the plan's order of networks."""
-        paths = [self._path(case, one) for one in self.networks if one.label == label]
-        return [decode_probability(path.read_bytes()) for path in paths]
-
-    def _path(self, case: Case, network: NetworkPlan) -> Path:
-        return (
-            self.out
-            / case.image
-            / f"{network.key}.{kind_for(case, self.manifest, network.label)}.png"
-        )
-
-    def _has_map(self, case: Case, network: NetworkPlan) -> bool:
-        return is_finished(case, self.out) or self._path(case, network).exists()
-
-    def _load_folds(self, network: NetworkPlan) -> dict[int, SegmentationNetwork]:
-        members = [m for m in self.manifest.members if m.network == network.key]
-        return {m.fold: load_member(m, self.manifest.plan, self.device) for m in members}
-
-    def _prepare(self, network: NetworkPlan, chunk: Sequence[Case]) -> _Work:
-        """Read a chunk's images, unless every map is there.
-
-        The whole chunk goes in, even where some maps exist: a batch of another size may round
-        differently.
-        """
-        missing = [case for case in chunk if not self._has_map(case, network)]
-        images = [self.reader.image(case) for case in chunk] if missing else []
-        return _Work(network, chunk, missing, images)
-
-    def _predict(
-        self, folds: dict[int, SegmentationNetwork], work: _Work
-    ) -> dict[str, list[FloatArray]]:
-        """Return one map per case and fold that may propose on it, folds in order."""
-        maps: dict[str, list[FloatArray]] = {case.image: [] for case in work.chunk}
-        for fold in sorted(folds):
-            chosen = [
-                (case, image)
-                for case, image in zip(work.chunk, work.images, strict=True)
-                if fold in folds_for(case, self.manifest, work.network.label)
-            ]
-            if chosen:
-                images = torch.from_numpy(np.stack([image for _, image in chosen])[:, None])
-                found = predict(folds[fold], images, self.manifest.plan, self.device).numpy()
-                for (case, _), probability in zip(chosen, found, strict=True):
-                    maps[case.image].append(probability)
-        return maps
-
-    def _save(self, case: Case, network: NetworkPlan, maps: Sequence[FloatArray]) -> None:
-        p8 = mean_p8([quantise(probability) for probability in maps])
-        write_bytes(self._path(case, network), encode_probability(p8))
-
-
-@dataclass(frozen=True, slots=True)
-class _Work:
-    """One network's chunk: all of its images go in, the maps of `missing` are written."""
-
-    network: NetworkPlan
-    chunk: Sequence[Case]
-    missing: Sequence[Case]
-    images: Sequence[FloatArray]
-
-
-def _wait_for(futures: Iterable[Future[None]]) -> None:
-    """Wait, and raise what a thread raised."""
-    for future in futures:
-        future.result()
-
-
-def _one_ahead(things: Iterator[T]) -> Iterator[T]:
-    """Yield each thing once the one after it has been begun."""
-    before = next(things, None)
-    for after in things:
-        if before is not None:
-            yield before
-        before = after
-    if before is not None:
-        yield before
-
-
-def kind_for(
-    case: Case, manifest: ProposeManifest | EvaluateManifest, label: LabelKey = "infection"
-) -> Kind:
-    """Name what a network's map of a case is made of."""
-    return "mean" if len(folds_for(case, manifest, label)) == manifest.k else "out_of_fold"
-
-
-def is_finished(case: Case, out: Path) -> bool:
-    """Tell whether all proposals of a case are written."""
-    return (out / case.image / "proposals.json").exists()
 
 
 def _finish(

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,7 +25,7 @@ from mlloop.checkpoint import (
 )
 from mlloop.dataset import CaseReader, Split, batch_cases, split_cases, training_batch
 from mlloop.devices import Device
-from mlloop.errors import Stopped
+from mlloop.errors import Stop, Stopped
 from mlloop.events import Emit
 from mlloop.loading import Batch, Loader
 from mlloop.manifest import Case, Plan, TrainManifest
@@ -36,8 +35,6 @@ from mlloop.networks import build_network, predict, untrained_network
 from mlloop.schedule import epoch_ends, member_seed
 from mlloop.steps import train_step
 from mlloop.weights import load_trained
-
-Stop = Callable[[], bool]
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,13 +18,12 @@ from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
 from mlloop.classifier import Classifier, classifier_name, load_classifier
 from mlloop.dataset import CaseReader, FloatArray
 from mlloop.devices import Device
-from mlloop.errors import Stopped
+from mlloop.errors import Stop, Stopped
 from mlloop.events import Emit, Progress
 from mlloop.folders.run import FolderRun, member_folder, read_card
 from mlloop.manifest import Case, NetworkPlan
 from mlloop.masks import ByteArray, decode_probability, encode_probability, quantise
 from mlloop.records import from_plain, read_json, write_bytes, write_json
-from mlloop.training import Stop
 
 _CHUNK = 16
 

@@ -15,6 +15,7 @@ import numpy as np
 from mlloop.classifier import classifier_name, is_covid, train_classifier
 from mlloop.dataset import read_truth
 from mlloop.devices import Device
+from mlloop.errors import Stop
 from mlloop.events import Emit
 from mlloop.folders.activation import read_map, read_scores, write_activation_maps
 from mlloop.folders.measured import Meter
@@ -29,10 +30,9 @@ from mlloop.folders.run import (
 )
 from mlloop.folders.scoring import Judged, Row, counts_at, crossed_t8, level_counts, told
 from mlloop.manifest import NetworkPlan, Plan, ProposeManifest
+from mlloop.maps import is_finished, kind_for
 from mlloop.masks import ByteArray
 from mlloop.metrics import IntArray
-from mlloop.proposing import is_finished, kind_for
-from mlloop.training import Stop
 
 Classifiers = Literal["all", "first", "none"]
 

@@ -13,16 +13,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mlloop.devices import Device
-from mlloop.errors import LearningError, Stopped
+from mlloop.errors import LearningError, Stop, Stopped
 from mlloop.events import Emit, Progress
 from mlloop.folders.reading import FolderCase
 from mlloop.folders.run import ROUND, RunRecord, finished_members
 from mlloop.manifest import Case, Plan, ProposeManifest
+from mlloop.maps import Kind, kind_for
 from mlloop.masks import ByteArray, decode_probability, encode_mask, threshold_mask
 from mlloop.overlays import NETWORK, encode_rgb, film, with_map, with_mask
-from mlloop.proposing import Kind, kind_for, propose
+from mlloop.proposing import propose
 from mlloop.records import FieldError, from_plain, read_json, write_bytes, write_json
-from mlloop.training import Stop
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,13 +13,13 @@ from pathlib import Path
 
 from mlloop.checkpoint import Card
 from mlloop.devices import Device
-from mlloop.errors import LearningError
+from mlloop.errors import LearningError, Stop
 from mlloop.events import Emit
 from mlloop.folders.reading import FolderCase, Placement
 from mlloop.manifest import Case, MemberRef, NetworkPlan, Plan, TrainManifest
 from mlloop.plan import LabelKey
 from mlloop.records import FieldError, from_plain, read_json, write_json
-from mlloop.training import Stop, train_member
+from mlloop.training import train_member
 
 ROUND = 0  # the manifests of a server count from 1
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from mlloop.dataset import read_truth
 from mlloop.devices import Device, prepare
-from mlloop.errors import LearningError
+from mlloop.errors import LearningError, Stop
 from mlloop.folders.activation import read_map
 from mlloop.folders.benchmark import (
     classifier_encoders,
@@ -37,7 +37,6 @@ from mlloop.metrics import dice
 from mlloop.plan import Plan, PlanError
 from mlloop.presets import preset
 from mlloop.records import FieldError, read_json, write_bytes
-from mlloop.training import Stop
 
 
 def run_verb(options: argparse.Namespace, stop: Stop) -> None:

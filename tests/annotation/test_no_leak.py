@@ -26,7 +26,7 @@ from annotation.services.projects import create_project
 from annotation.services.rounds import plan_round
 from annotation.services.withdrawal import withdraw_image
 from mlloop.manifest import TrainManifest
-from mlloop.proposing import folds_for
+from mlloop.maps import folds_for
 from tests.annotation.factories import make_reference
 from tests.annotation.learning import fill_project, small_plan
 

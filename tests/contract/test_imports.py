@@ -43,7 +43,8 @@ def test_worker_process_loads_no_torch(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "module", ["folders.reading", "images", "manifest", "masks", "metadata_csv", "metrics", "splits"]
+    "module",
+    ["folders.reading", "images", "manifest", "masks", "metadata_csv", "metrics", "splits"],
 )
 def test_shared_mlloop_module_loads_no_torch(module: str, tmp_path: Path) -> None:
     assert heavy_modules_after(f"import mlloop.{module}", tmp_path) == "[]"

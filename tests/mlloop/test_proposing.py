@@ -24,9 +24,10 @@ from mlloop.manifest import (
     Plan,
     ProposeManifest,
 )
+from mlloop.maps import folds_for
 from mlloop.masks import decode_mask, decode_probability, threshold_mask
 from mlloop.metrics import counts
-from mlloop.proposing import disagreement_p8, folds_for, proposal_findings, propose
+from mlloop.proposing import disagreement_p8, proposal_findings, propose
 from mlloop.records import from_plain
 from mlloop.severity import findings
 from tests.mlloop.conftest import Events, card, small_plan
