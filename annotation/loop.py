@@ -148,7 +148,9 @@ def evaluate_round(
             "lung": round_metrics.lung_figures(round, snapshot, pulse.beat),
             "leaks": len(find_leaks(round)),
         }
+        pulse.beat()
         gate = gate_of(round, found.cases)
+        pulse.beat()
         report = report_of(
             round, sealed=found.cases, reliability=found.reliability, proposals=unseen
         )

@@ -56,11 +56,6 @@ def read_member(folder: Path, manifest: TrainManifest) -> TrainedMember:
     return TrainedMember(weights, card, history)
 
 
-def is_proposed(folder: Path) -> bool:
-    """Say whether an image's proposals are complete: their record is written last."""
-    return (folder / "proposals.json").exists()
-
-
 def read_proposed(folder: Path, case: Case) -> ProposedImage:
     """Read an image's proposals, checking each map against the hash in its record."""
     record = _object(folder / "proposals.json")

@@ -21,7 +21,7 @@ from annotation.selectors.rounds import phase_progress
 from annotation.services import claims, round_results
 from annotation.services.claims import Claim, Pulse
 from annotation.services.round_results import ProposedImage
-from mlloop.manifest import Case
+from mlloop.manifest import Case, is_proposed
 
 OnProgress = Callable[[str, int, int], None]  # phase, done, total
 Say = Callable[[str], None]
@@ -137,4 +137,4 @@ class ProposeWatch(Watch):
             raise outputs.BadOutput(f"{len(self.waiting)} images were left without a proposal.")
 
     def _is_ready(self, case: Case) -> bool:
-        return outputs.is_proposed(self.folder / case.image)
+        return is_proposed(self.folder / case.image)

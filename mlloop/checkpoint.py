@@ -85,6 +85,7 @@ class Card:
     versions: Versions = field(default_factory=Versions)
     parts: int = 1
     left_out: int = 0
+    encoder_weights: str | None = None  # `imagenet`, or the sha256 of the file it began with
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from mlloop.plan import NAME, Augment, Decoder, LabelKey, NetworkPlan, Plan, Pla
 from mlloop.records import FieldError, digest, from_plain, read_json, write_json
 
 __all__ = [
+    "PROPOSALS_SCHEMA",
     "Augment",
     "Case",
     "Decoder",
@@ -32,6 +33,7 @@ __all__ = [
     "PlanError",
     "ProposeManifest",
     "TrainManifest",
+    "is_proposed",
     "read_estimate",
     "read_evaluate",
     "read_propose",
@@ -41,6 +43,7 @@ __all__ = [
 
 Group = Literal["covid", "normal", "other"]
 M = TypeVar("M")
+PROPOSALS_SCHEMA = 2  # of proposals.json; 1 had neither thresholds nor labels
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -209,6 +212,18 @@ class EstimateManifest:
 
 
 Manifest = TrainManifest | ProposeManifest | EvaluateManifest | EstimateManifest
+
+
+def is_proposed(folder: Path) -> bool:
+    """Say whether an image's proposals are complete: their record is written last.
+
+    A record of an earlier version is none: the image is proposed on again.
+    """
+    try:
+        record = read_json(folder / "proposals.json")
+    except FieldError:
+        return False
+    return isinstance(record, dict) and record.get("schema") == PROPOSALS_SCHEMA
 
 
 def write_manifest(path: Path, manifest: Manifest) -> str:

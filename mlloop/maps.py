@@ -21,7 +21,7 @@ from mlloop.dataset import CaseReader, FloatArray
 from mlloop.devices import Device
 from mlloop.errors import Stop, Stopped
 from mlloop.events import Emit, Progress
-from mlloop.manifest import Case, EvaluateManifest, NetworkPlan, ProposeManifest
+from mlloop.manifest import Case, EvaluateManifest, NetworkPlan, ProposeManifest, is_proposed
 from mlloop.masks import ByteArray, decode_probability, encode_probability, quantise
 from mlloop.networks import SegmentationNetwork, load_member, predict
 from mlloop.plan import LabelKey
@@ -50,8 +50,8 @@ def kind_for(
 
 
 def is_finished(case: Case, out: Path) -> bool:
-    """Tell whether all proposals of a case are written."""
-    return (out / case.image / "proposals.json").exists()
+    """Tell whether all proposals of a case are written, in the manner of this version."""
+    return is_proposed(out / case.image)
 
 
 @dataclass(slots=True)

@@ -9,6 +9,7 @@ import math
 import re
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
+from types import MappingProxyType
 from typing import Literal, Self
 
 from mlloop.records import FieldError, digest, from_plain, to_plain
@@ -20,6 +21,10 @@ LabelKey = Literal["infection", "lung"]
 SEVERITY_CUTOFFS = (0.01, 0.25, 0.5, 0.75)
 SMALLEST_LESION = 0.0005  # of the image; what is smaller is counted, not listed
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+ENCODER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+LARGEST = MappingProxyType(
+    {"steps": 10**7, "epochs": 10**5, "batch_size": 4096, "threads": 256, "patience": 10**5}
+)
 
 
 class PlanError(FieldError):
@@ -55,10 +60,14 @@ class NetworkPlan:
 
     def __post_init__(self) -> None:
         require(bool(NAME.fullmatch(self.key)), "key", "letters, digits, - and _ only.")
-        require(bool(self.encoder), "encoder", "an encoder name is needed.")
+        require(self.key != "ensemble", "key", "this name stands for all networks together.")
+        # timm would take a folder or a hub's address for a name.
+        named = bool(ENCODER.fullmatch(self.encoder))
+        require(named, "encoder", "a name of letters, digits, ., - and _ is needed.")
         channels = self.decoder_channels
         require(3 <= len(channels) <= 5, "decoder_channels", "3 to 5 stages are needed.")
-        require(min(channels) >= 1, "decoder_channels", "every stage needs a channel.")
+        right = min(channels) >= 1 and max(channels) <= 4096
+        require(right, "decoder_channels", "every stage needs 1 to 4096 channels.")
         require(1 <= self.patch <= 4, "patch", "a patch is 1 to 4 pixels wide.")
         weights = self.encoder_weights
         require(self.steps is None or self.steps >= 1, "steps", "at least 1 is needed.")
@@ -166,6 +175,10 @@ class Plan:
         )
         for name in ("steps", "batch_size", "threads", "epochs", "patience"):
             require(getattr(self, name) >= 1, name, "at least 1 is needed.")
+        for name, largest in LARGEST.items():
+            require(getattr(self, name) <= largest, name, f"at most {largest} is possible.")
+        require(len(self.networks) <= 20, "networks", "at most 20 are possible.")
+        require(bool(NAME.fullmatch(self.preset)), "preset", "letters, digits, - and _ only.")
         require(self.epochs <= self.steps, "epochs", "an epoch needs at least one step.")
         require(0 <= self.seed < 2**32, "seed", "0 to 2^32 - 1 is possible.")
         require(1 <= self.threshold <= 255, "threshold", "t8 goes from 1 to 255.")
@@ -175,9 +188,9 @@ class Plan:
         require(0 < self.positive_share <= 1, "positive_share", "above 0, at most 1.")
         require(0 <= self.ema_decay < 1, "ema_decay", "0 or more, below 1.")
         require(self.weight_decay >= 0, "weight_decay", "it may not be negative.")
-        require(0 <= self.margin < 1, "margin", "0 or more, below 1.")
-        require(self.dice_weight >= 0, "dice_weight", "it may not be negative.")
-        require(self.focal_gamma >= 0, "focal_gamma", "it may not be negative.")
+        require(0 <= self.margin <= 0.1, "margin", "0 to 0.1: more would pass a worse round.")
+        require(0 <= self.dice_weight <= 1000, "dice_weight", "0 to 1000 is possible.")
+        require(0 <= self.focal_gamma <= 10, "focal_gamma", "0 to 10 is possible.")
         require(0 < self.focal_alpha < 1, "focal_alpha", "above 0 and below 1.")
         require(self.clip_norm > 0, "clip_norm", "it must be above 0.")
         require(1 <= len(self.scales) <= 5, "scales", "1 to 5 scales are possible.")

@@ -20,7 +20,7 @@ from mlloop.devices import Device
 from mlloop.errors import Stop
 from mlloop.events import Emit
 from mlloop.fitting import fit_calibration
-from mlloop.manifest import Case, Plan, ProposeManifest
+from mlloop.manifest import PROPOSALS_SCHEMA, Case, Plan, ProposeManifest
 from mlloop.maps import (
     CHUNK,
     WRITERS,
@@ -117,7 +117,7 @@ def _finish(
         records += _label_records(case, manifest, "lung", [*lung_maps, lung], {})
     found = proposal_findings(case, plan, infection, lung, t8=fitted["ensemble"])
     summary = {
-        "schema": 1,
+        "schema": PROPOSALS_SCHEMA,
         "image": case.image,
         "patient": case.patient,
         "plan_sha256": plan.sha256,

@@ -148,7 +148,10 @@ def _scalar(hint: Any, data: object, at: str) -> object:
     if not right:
         raise FieldError(at, f"{names[hint]} is expected, {data!r} was given.")
     if hint is float:
-        number = float(cast("float", data))
+        try:
+            number = float(cast("float", data))
+        except OverflowError:
+            number = math.inf
         if not math.isfinite(number):
             raise FieldError(at, "a finite number is expected.")
         return number

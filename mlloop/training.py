@@ -34,7 +34,7 @@ from mlloop.metrics import Counts, counts, dice, pooled
 from mlloop.networks import build_network, predict, untrained_network
 from mlloop.schedule import epoch_ends, member_seed
 from mlloop.steps import train_step
-from mlloop.weights import load_trained
+from mlloop.weights import initial_identity, load_trained
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +49,7 @@ class Run:
     split: Split
     out: Path
     emit: Emit
+    encoder_weights: str | None = None
 
 
 def train_member(
@@ -101,7 +102,8 @@ def _prepare(manifest: TrainManifest, out: Path, device: Device, emit: Emit) -> 
     plan = manifest.plan.course_of(manifest.network)
     reader = CaseReader(grid=plan.grid)
     split = split_cases(manifest.cases, plan, reader)
-    return Run(manifest, plan, member_seed(manifest), device, reader, split, out, emit)
+    initial = initial_identity(manifest.network)
+    return Run(manifest, plan, member_seed(manifest), device, reader, split, out, emit, initial)
 
 
 def _fresh_state(run: Run) -> TrainingState:
@@ -190,6 +192,7 @@ def _card(run: Run, state: TrainingState, started: float) -> Card:
         seconds=time.monotonic() - started,
         parts=state.parts,
         left_out=state.left_out,
+        encoder_weights=run.encoder_weights,
         parent=parent.weights_sha256 if parent else None,
         parent_patients=tuple(sorted(parent.patients)) if parent else (),
     )

@@ -73,6 +73,14 @@ def load_initial(encoder: nn.Module, plan: NetworkPlan) -> None:
         ) from error
 
 
+def initial_identity(plan: NetworkPlan) -> str | None:
+    """Return what the initial weights were: nothing, `imagenet`, or the sha256 of the file."""
+    if plan.encoder_weights in (None, "imagenet"):
+        return plan.encoder_weights
+    path = Path(str(plan.encoder_weights).removeprefix("file:"))
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else None
+
+
 def _encoder_file(path: Path) -> Tensors:
     if path.suffix != ".safetensors" or not path.is_file():
         raise LearningError(

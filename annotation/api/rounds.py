@@ -16,7 +16,7 @@ from rest_framework.views import APIView
 from annotation.api.persons import person
 from annotation.api.schema import PROBLEMS
 from annotation.models import EnsembleMember, Round
-from annotation.permissions import Deed, project_for
+from annotation.permissions import Deed, may, project_for
 from annotation.selectors.plans import plan_of
 from annotation.selectors.reports import report_in
 from annotation.selectors.rounds import round_of, rounds_of
@@ -144,7 +144,8 @@ class ReportView(APIView):
     )
     def get(self, request: Request, slug: str, number: int) -> Response:
         project = project_for(person(request), slug, Deed.SEE_ROUNDS)
-        response = Response(report_in(round_of(project, number)))
+        may_see_worst = may(person(request), Deed.SEE_WORST, project)
+        response = Response(report_in(round_of(project, number), may_see_worst=may_see_worst))
         name = f"{project.slug}-round-{number}-report.json"
         response["Content-Disposition"] = f'attachment; filename="{name}"'
         return response

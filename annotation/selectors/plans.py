@@ -32,6 +32,8 @@ def plan_of_text(text: str) -> Plan:
             f"The plan is not valid JSON: line {error.lineno}, column {error.colno}: {error.msg}.",
             field="plan",
         ) from None
+    except ValueError:
+        raise Invalid("The plan holds a number with too many digits.", field="plan") from None
     except RecursionError:
         raise Invalid("The plan is nested too deeply.", field="plan") from None
     return plan_of(data)

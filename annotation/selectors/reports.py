@@ -27,17 +27,17 @@ def has_report(round: Round) -> bool:
     return bool(round.report_key)
 
 
-def report_in(round: Round) -> Plain:
+def report_in(round: Round, *, may_see_worst: bool) -> Plain:
     """Return the whole report: what was stored, the curves, the history and the gate.
 
-    Raises NotFound before the round is measured.
+    Whoever reads may meet one of the worst cases again, blind: without `may_see_worst` the report
+    does not say which images they are. Raises NotFound before the round is measured.
     """
-    if not has_report(round):
-        raise NotFound(f"Round {round.number} has no report: it was not measured yet.")
-    stored: Plain = json.loads(storage.read(round.report_key))
+    stored = _stored(round)
     metrics = shown_metrics(round)
     return {
         **stored,
+        "worst": stored["worst"] if may_see_worst else _without_images(stored["worst"]),
         "project": round.project.slug,
         "stage": str(round.stage),
         "plan": round.plan,
@@ -69,7 +69,7 @@ def overlay_of(round: Round, image_id: UUID) -> bytes:
 
     Raises NotFound for any other image, and once it is withdrawn. Sealed images have no proposal.
     """
-    worst = {str(one["image"]) for one in cast("list[Plain]", report_in(round)["worst"])}
+    worst = {str(one["image"]) for one in cast("list[Plain]", _stored(round)["worst"])}
     image = image_of(project=round.project, image_id=image_id)
     proposal = Proposal.objects.filter(
         round=round, image=image, kind="ensemble", label__key=READING_LABEL
@@ -84,3 +84,15 @@ def overlay_of(round: Round, image_id: UUID) -> bytes:
         found.append((decode_mask(storage.read(case.mask_key), shape=shape), REFERENCE))
     shown = decode_image(storage.read(image.preview_key), min_side=1).pixels
     return overlay_png(preview8(shown, window=FULL_WINDOW, side=SIDE), found)
+
+
+def _without_images(worst: object) -> list[Plain]:
+    lines = cast("list[Plain]", worst)
+    return [{name: line[name] for name in line if name != "image"} for line in lines]
+
+
+def _stored(round: Round) -> Plain:
+    if not has_report(round):
+        raise NotFound(f"Round {round.number} has no report: it was not measured yet.")
+    stored: Plain = json.loads(storage.read(round.report_key))
+    return stored

@@ -76,8 +76,8 @@ class RowWriter:
         pairs = list(drawn.values_list("image_id", "label__key"))
         if self._masks_as == "truth":
             pairs = [pair for pair in pairs if not self._is_truth(pair[1])]
-            truths = Truth.objects.filter(image__in=images)
-            pairs += truths.values_list("image_id", "label__key")
+            truths = Truth.objects.filter(image__in=images).values_list("image_id", "label__key")
+            pairs += [pair for pair in truths if self._is_truth(pair[1])]
         have = groups_by_patient((str(image_id), key) for image_id, key in pairs)
         return {
             image.pixel_sha256: KnownImage(image, frozenset(have.get(str(image.id), ())))

@@ -99,7 +99,7 @@ def _detection(rows: Sequence[_Row]) -> Plain:
     by_share = [_scored(row, (row.found.tp + row.found.fp) / row.pixels) for row in rows]
     by_peak = [_scored(row, row.peak / 255) for row in rows]
     return {
-        "roc": roc_curve(by_share).as_json(),
+        "roc": _without_scores(roc_curve(by_share).as_json()),
         "auc_share": auc(by_share).as_json(),
         "auc_peak": auc(by_peak).as_json(),
         "rates": [
@@ -107,6 +107,11 @@ def _detection(rows: Sequence[_Row]) -> Plain:
         ],
         "sources": [_source(one) for one in auc_by_source(by_share)],
     }
+
+
+def _without_scores(curve: Mapping[str, object]) -> Plain:
+    """Leave out the thresholds: each is what one sealed image scored."""
+    return {name: value for name, value in curve.items() if name != "thresholds"}
 
 
 def _scored(row: _Row, score: float) -> ScoredImage:

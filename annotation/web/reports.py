@@ -25,9 +25,10 @@ Plain = Mapping[str, object]
 @require_GET
 @project_page(Deed.SEE_ROUNDS)
 def round_report(request: HttpRequest, project: Project, number: int) -> HttpResponse:
+    may_see_worst = may(request.user, Deed.SEE_WORST, project)
     try:
         round = round_of(project, number)
-        report = report_in(round)
+        report = report_in(round, may_see_worst=may_see_worst)
     except NotFound as error:
         raise Http404(error.sentence) from None
     sealed = cast("Plain", report["sealed"])
@@ -39,7 +40,7 @@ def round_report(request: HttpRequest, project: Project, number: int) -> HttpRes
         "round": round,
         "report": report,
         "sections": (("Sealed set", sealed), ("Out of fold", report["out_of_fold"])),
-        "may_see_worst": may(request.user, Deed.SEE_WORST, project),
+        "may_see_worst": may_see_worst,
         "sealed_plot": charts.sealed_plot(history),
         "roc_plot": report_charts.roc_plot(detection) if detection else None,
         "reliability_plots": _reliability_plots(sealed, calibration),

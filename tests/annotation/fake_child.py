@@ -19,7 +19,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from mlloop.calibration import reliability
 from mlloop.fitting import plain_calibration
-from mlloop.manifest import read_estimate, read_evaluate, read_propose, read_train
+from mlloop.manifest import PROPOSALS_SCHEMA, read_estimate, read_evaluate, read_propose, read_train
 from mlloop.masks import encode_probability
 from mlloop.records import write_bytes, write_json
 
@@ -83,7 +83,7 @@ def propose(options: argparse.Namespace) -> None:
             write_json(
                 folder / "proposals.json",
                 {
-                    "schema": 1,
+                    "schema": PROPOSALS_SCHEMA,
                     "mean_disagreement": 0.01,
                     "findings": findings,
                     "proposals": records,

@@ -24,6 +24,7 @@ from mlloop.manifest import (
     read_train,
     write_manifest,
 )
+from mlloop.plan import NAME
 from mlloop.presets import PRESETS, preset, tiny
 
 NETWORK = NetworkPlan("unet", "unet", "resnet18", (16, 8, 8))
@@ -33,7 +34,7 @@ NETWORK = NetworkPlan("unet", "unet", "resnet18", (16, 8, 8))
 def plans(draw: st.DrawFn) -> Plan:
     steps = draw(st.integers(1, 10_000))
     return Plan(
-        preset=draw(st.text(max_size=20)),
+        preset=draw(st.from_regex(NAME, fullmatch=True)),
         networks=(NETWORK,),
         folds=draw(st.integers(2, 20)),
         grid=8 * draw(st.integers(1, 256)),
@@ -120,6 +121,12 @@ def test_preset_when_unknown_lists_the_names() -> None:
         ({"colour": 1}, "colour", "not known"),
         ({"precision": "float16"}, "precision", "not one of"),
         ({"augment": {"flip": 2}}, "augment.flip", "probability"),
+        ({"learning_rate": 10**400}, "learning_rate", "finite"),
+        ({"batch_size": 10**12}, "batch_size", "at most 4096"),
+        ({"threads": 10**9}, "threads", "at most 256"),
+        ({"preset": "\ud800"}, "preset", "letters"),
+        ({"margin": 0.99}, "margin", "worse round"),
+        ({"dice_weight": 1e300}, "dice_weight", "0 to 1000"),
     ],
 )
 def test_plan_when_a_field_is_wrong_names_it_and_says_why(
@@ -150,6 +157,10 @@ def test_plan_when_initial_weights_are_named_takes_each_kind(weights: str | None
         ("encoder_weights", "", r"\.safetensors"),
         ("encoder_frozen", True, "needs encoder_weights"),
         ("decoder", "dlaseg", "dla"),
+        ("key", "ensemble", "all networks"),
+        ("encoder", "tu-local-dir:/etc", "letters, digits"),
+        ("encoder", "tu-hf-hub:somebody/model", "letters, digits"),
+        ("decoder_channels", [8, 8, 10**9], "4096"),
     ],
 )
 def test_plan_when_a_network_cannot_be_had_names_the_field_and_what_to_do(

@@ -23,6 +23,7 @@ from mlloop.manifest import (
     MemberRef,
     Plan,
     ProposeManifest,
+    is_proposed,
 )
 from mlloop.maps import folds_for
 from mlloop.masks import decode_mask, decode_probability, threshold_mask
@@ -100,6 +101,20 @@ def test_proposals_when_read_back_are_what_the_record_says(
         np.testing.assert_array_equal(ensemble, mean_p8(list(maps.values())))
         spread = decode_probability((tmp_path / image / "disagreement.png").read_bytes())
         np.testing.assert_array_equal(spread, disagreement_p8(list(maps.values())))
+
+
+def test_proposing_when_a_record_is_of_an_earlier_version_makes_it_anew(
+    cases: tuple[Case, ...], members: Members, tmp_path: Path
+) -> None:
+    manifest = proposing(cases, members, {"patient-0"})
+    run(manifest, tmp_path)
+    record = tmp_path / cases[0].image / "proposals.json"
+    made = record.read_bytes()
+    old = json.loads(made) | {"schema": 1, "proposals": []}
+    record.write_text(json.dumps(old))
+    assert not is_proposed(record.parent)
+    run(manifest, tmp_path)
+    assert record.read_bytes() == made
 
 
 def test_proposing_when_run_twice_changes_nothing(

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -198,3 +199,14 @@ def test_convert_weights_when_the_file_does_not_fit_says_why(
         convert_weights(source, tmp_path / "o.pth", encoder="resnet18", emit=Events())
     with pytest.raises(LearningError, match="not known"):
         convert_weights(source, tmp_path / "o.safetensors", encoder="odd", emit=Events())
+
+
+def test_card_when_an_encoder_file_was_given_names_its_hash(
+    cases: tuple[Case, ...], tmp_path: Path
+) -> None:
+    path = tmp_path / "encoder.safetensors"
+    plan = small_plan(steps=2, epochs=1)
+    save(path, encoder_of(build_network(plan.networks[0])))
+    networks = (replace(plan.networks[0], encoder_weights=f"file:{path}"), *plan.networks[1:])
+    train(training(replace(plan, networks=networks), cases), tmp_path / "out")
+    assert card(tmp_path / "out")["encoder_weights"] == sha256(path.read_bytes()).hexdigest()

@@ -65,6 +65,7 @@ def test_report_when_sealed_images_are_enough_then_each_figure_is_that_of_the_me
     expected = estimate(many, patients, name="f2", convention="pooled").as_json()
     assert by_name["f2", "pooled"] == expected
     detection = made["sealed"]["detection"]
+    assert set(detection["roc"]) == {"fpr", "tpr"}  # a threshold is what one image scored
     rate = {one["name"]: one for one in detection["rates"] if one["rule"] == "any pixel"}
     infected = [one for one in many if one.tp + one.fn]
     found = sum(one.tp + one.fp > 0 for one in infected)

@@ -95,6 +95,7 @@ def test_page_when_the_plan_is_wrong_names_field_and_reason_and_keeps_the_text(
         ("[" * 40_000, "nested too deeply"),
         (" " * 60_000, "at most 50000 characters"),
         ("<script>", "not valid JSON"),
+        ('{"steps": ' + "9" * 5000 + "}", "too many digits"),
     ],
 )
 def test_page_when_the_text_is_no_plan_says_where(

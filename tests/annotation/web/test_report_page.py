@@ -81,6 +81,9 @@ def test_worst_cases_when_an_engineer_also_reads_then_no_film_is_shown(
     page = client.get(reverse("round_report", args=["pilot", 1])).content.decode()
     assert url not in page
     assert str(measured[1].id) not in page
+    found = client.get(reverse("api:round-report", args=["pilot", 1])).json()
+    assert [line["dice"] for line in found["worst"]]
+    assert str(measured[1].id) not in str(found)
 
 
 def test_report_when_the_round_was_never_measured_then_there_is_none(
