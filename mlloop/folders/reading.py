@@ -14,8 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mlloop.errors import LearningError
-from mlloop.image_formats import ImageError, Limits, read_raw_image
-from mlloop.images import MAX_PIXELS
+from mlloop.images import ImageError, decode_image
 from mlloop.manifest import Case
 from mlloop.masks import MaskError, decode_mask
 from mlloop.metadata_csv import MetadataError, MetadataLine, RefusedLine, read_metadata
@@ -48,7 +47,8 @@ class Folders:
 class FolderCase:
     """One image with what its metadata says, and the hashes of its files ("" without one).
 
-    `is_known`: somebody said where its infection is, or it is a control.
+    `is_known`: somebody said where its infection is, or it is a control. `pixel_sha256` is the same
+    for every file that holds the same grey plane.
     """
 
     case: Case
@@ -59,6 +59,7 @@ class FolderCase:
     mask_sha256: str
     lung_path: str | None = None
     lung_sha256: str = ""
+    pixel_sha256: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +107,7 @@ def read_folder(
         listed = _draw(listed, limit, seed)
     names = _names(listed)
     cases = tuple(_open(one, name) for one, name in zip(listed, names, strict=True))
-    _check_twins(cases)
+    _check_twins(listed, cases)
     return cases
 
 
@@ -226,8 +227,8 @@ def _names(listed: Sequence[_Listed]) -> list[str]:
 def _open(one: _Listed, name: str) -> FolderCase:
     data = _bytes(one.path)
     try:
-        raw = read_raw_image(data, name=one.path.name, limits=Limits(MAX_PIXELS, 1))
-        shape = (int(raw.pixels.shape[0]), int(raw.pixels.shape[1]))
+        image = decode_image(data, name=one.path.name, min_side=1)
+        shape = (image.height, image.width)
         is_positive, mask_sha256 = _look(one.mask, shape)
         _, lung_sha256 = _look(one.lung, shape)
     except (ImageError, MaskError) as error:
@@ -251,6 +252,7 @@ def _open(one: _Listed, name: str) -> FolderCase:
         mask_sha256=mask_sha256,
         lung_path=str(one.lung) if one.lung else None,
         lung_sha256=lung_sha256,
+        pixel_sha256=image.sha256,
     )
 
 
@@ -262,15 +264,16 @@ def _look(mask: Path | None, shape: tuple[int, int]) -> tuple[bool, str]:
     return bool(decode_mask(data, shape=shape).any()), hashlib.sha256(data).hexdigest()
 
 
-def _check_twins(cases: Sequence[FolderCase]) -> None:
-    """Refuse one file under two patients: it would be trained on and measured at once."""
-    first: dict[str, FolderCase] = {}
-    for one in cases:
-        twin = first.setdefault(one.image_sha256, one)
-        if twin.case.patient != one.case.patient:
+def _check_twins(listed: Sequence[_Listed], cases: Sequence[FolderCase]) -> None:
+    """Refuse the same pixels under two patients: they would be trained on and measured at once."""
+    first: dict[str, _Listed] = {}
+    for one, case in zip(listed, cases, strict=True):
+        twin = first.setdefault(case.pixel_sha256, one)
+        if twin.patient != one.patient:
             raise _unusable(
-                f"{twin.case.image} and {one.case.image} are the same file, but belong to two"
-                " patients. Leave one out, or give both the same patient_id."
+                f"Line {twin.line.line}, {twin.line.image}, and line {one.line.line},"
+                f" {one.line.image}, hold the same pixels, but belong to two patients. Leave one"
+                " out, or give both the same patient_id."
             )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from mlloop.checkpoint import Card
@@ -26,7 +26,7 @@ ROUND = 0  # the manifests of a server count from 1
 
 @dataclass(frozen=True, slots=True)
 class PlacedCase:
-    """One image of a run, and the hashes of its files ("" without a mask)."""
+    """One image of a run, and the hashes of its files ("" without a mask) and of its pixels."""
 
     image: str
     patient: str
@@ -36,6 +36,8 @@ class PlacedCase:
     image_sha256: str
     mask_sha256: str
     lung_sha256: str = ""
+    # The file says more than its pixels, and runs of before have no hash of these: not compared.
+    pixel_sha256: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +52,15 @@ class RunRecord:
     def placed(self, cases: Sequence[FolderCase]) -> tuple[Case, ...]:
         """Return cases with the patient and fold that the run knows them by.
 
-        The same file is the same patient, whatever a metadata file calls it.
+        The same file or pixels are the same patient, whatever a metadata file calls it.
         """
         by_file = {known.image_sha256: known.patient for known in self.cases}
+        by_pixels = {known.pixel_sha256: known.patient for known in self.cases}
         folds = {known.patient: known.fold for known in self.cases}
         found = []
         for one in cases:
-            patient = by_file.get(one.image_sha256, one.case.patient)
+            own = by_file.get(one.image_sha256, one.case.patient)
+            patient = by_pixels.get(one.pixel_sha256, own)
             found.append(replace(one.case, patient=patient, fold=folds.get(patient, 0)))
         return tuple(found)
 
@@ -176,6 +180,7 @@ def _placed(one: FolderCase) -> PlacedCase:
         image_sha256=one.image_sha256,
         mask_sha256=one.mask_sha256,
         lung_sha256=one.lung_sha256,
+        pixel_sha256=one.pixel_sha256,
     )
 
 

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import json
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
 from mlloop.errors import LearningError
 from mlloop.folders.reading import FolderCase, Folders, place, read_folder
+from mlloop.folders.run import bind, read_run
 from mlloop.images import encode_pixels
 from mlloop.manifest import Case
 from mlloop.masks import encode_mask
+from mlloop.presets import preset
 
 
 def write(folder: Path, lines: str, *, images: str = "a b c", masks: str = "a b") -> Folders:
@@ -65,11 +71,56 @@ def test_read_folder_when_two_files_have_one_name_then_tells_them_apart(tmp_path
     assert all(name.startswith("a-") for name in names)
 
 
-def test_read_folder_when_one_file_has_two_patients_then_refuses(tmp_path: Path) -> None:
-    folders = write(tmp_path, "image,patient_id,group\na.png,p,normal\nb.png,q,normal\n")
-    (tmp_path / "films" / "b.png").write_bytes((tmp_path / "films" / "a.png").read_bytes())
-    with pytest.raises(LearningError, match="a and b are the same file, but belong to two"):
+def reencode(source: Path, target: Path) -> None:
+    """Write the same grey plane in other bytes: another compression, and as colours."""
+    with Image.open(source) as opened:
+        opened.convert("RGB").save(target, format="PNG", compress_level=0)
+    assert target.read_bytes() != source.read_bytes()
+
+
+@pytest.mark.parametrize("copy", [shutil.copy, reencode])
+def test_read_folder_when_pixels_have_two_patients_then_refuses_with_both_lines(
+    tmp_path: Path, copy: Callable[[Path, Path], object]
+) -> None:
+    lines = "image,patient_id,group\na.png,p,normal\nc.png,p,normal\nb.png,{},normal\n"
+    folders = write(tmp_path, lines.format("q"))
+    copy(tmp_path / "films" / "a.png", tmp_path / "films" / "b.png")
+    said = "Line 2, a.png, and line 4, b.png, hold the same pixels, but belong to two patients"
+    with pytest.raises(LearningError, match=said):
         read_folder(folders)
+    (tmp_path / "metadata.csv").write_text(lines.format("p"))
+    assert len(read_folder(folders)) == 3
+
+
+def test_placed_when_a_film_of_the_run_is_reencoded_then_keeps_its_patient_and_fold(
+    tmp_path: Path,
+) -> None:
+    lines = "image,patient_id,group\na.png,p,covid\nb.png,q,covid\nc.png,r,normal\n"
+    placement = place(read_folder(write(tmp_path, lines)), folds=2, seed=1)
+    run = bind(tmp_path / "out", preset("cpu"), placement)
+    for name in "ab":
+        path = tmp_path / "films" / f"{name}.png"
+        reencode(path, path.with_stem(f"{name}2"))
+    (tmp_path / "metadata.csv").write_text("image,patient_id\na2.png,x\nb2.png,y\n")
+    again = Folders(tmp_path / "films", tmp_path / "metadata.csv")
+    copies = read_run(run.out).placed(read_folder(again, only_known=False))
+    known = {one.case.image: one.case for one in run.cases}
+    for copy in copies:
+        film = known[copy.image.removesuffix("2")]
+        assert (copy.patient, copy.fold) == (film.patient, film.fold)
+
+
+def test_bind_when_the_run_has_no_pixel_hashes_then_goes_on_in_it(tmp_path: Path) -> None:
+    lines = "image,patient_id,group\na.png,p,covid\nb.png,q,covid\n"
+    placement = place(read_folder(write(tmp_path, lines)), folds=2, seed=1)
+    out, plan = tmp_path / "out", preset("cpu")
+    bind(out, plan, placement)
+    former = json.loads((out / "run.json").read_text())
+    for one in former["cases"]:
+        assert len(one.pop("pixel_sha256")) == 64
+    (out / "run.json").write_text(json.dumps(former))
+    assert bind(out, plan, placement).cases == placement.cases
+    assert read_run(out).placed(placement.cases) == tuple(one.case for one in placement.cases)
 
 
 @pytest.mark.parametrize(
