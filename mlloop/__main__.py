@@ -121,6 +121,9 @@ def _run_on_folders(options: argparse.Namespace, asked: threading.Event) -> int:
     except LearningError as error:
         sys.stderr.write(f"{error.sentence}\n")
         return 1
+    except FieldError as error:
+        sys.stderr.write(f"A record is not usable. {error}\n")
+        return 1
     except MemoryError:
         sys.stderr.write("The memory is full. Use a smaller grid or batch in the plan.\n")
         return 1

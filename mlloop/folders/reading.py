@@ -170,23 +170,38 @@ def _list(folders: Folders, *, only_known: bool) -> Iterator[_Listed]:
     for folder in (folders.images, folders.masks, folders.lung_masks):
         if folder is not None and not folder.is_dir():
             raise _unusable(f"There is no folder {folder}.")
+    where, first = folders.metadata.parent, dict[Path, MetadataLine]()
+    for line in _lines(folders.metadata):
+        path = _inside(folders.images, line.image, where)
+        before = first.setdefault(path or Path(line.image), line)
+        if before is not line:
+            raise _unusable(_listed_twice(before, line, folders.metadata.name))
+        mask = _mask(line, "infection", folders.masks, where)
+        if mask is None and line.group != "normal" and only_known:
+            continue
+        if path is None:
+            raise _unusable(
+                f"Line {line.line}: the image {line.image!r} is not in {folders.images}."
+            )
+        yield _Listed(line, path, mask, _mask(line, "lung", folders.lung_masks, where))
+
+
+def _lines(metadata: Path) -> Iterator[MetadataLine]:
     try:
-        for line in read_metadata(folders.metadata):
+        for line in read_metadata(metadata):
             if isinstance(line, RefusedLine):
-                raise _unusable(f"{folders.metadata.name}: {line.reason}")
-            mask = _mask(line, "infection", folders.masks, folders.metadata.parent)
-            if mask or line.group == "normal" or not only_known:
-                yield _find(line, mask, folders)
+                raise _unusable(f"{metadata.name}: {line.reason}")
+            yield line
     except MetadataError as error:
         raise _unusable(str(error)) from error
 
 
-def _find(line: MetadataLine, mask: Path | None, folders: Folders) -> _Listed:
-    where = folders.metadata.parent
-    path = _inside(folders.images, line.image, where)
-    if path is None:
-        raise _unusable(f"Line {line.line}: the image {line.image!r} is not in {folders.images}.")
-    return _Listed(line, path, mask, _mask(line, "lung", folders.lung_masks, where))
+def _listed_twice(first: MetadataLine, second: MetadataLine, name: str) -> str:
+    spelled = f" (as {first.image!r})" if first.image != second.image else ""
+    return (
+        f"{name}: the image {second.image!r} is listed twice, on line {first.line}{spelled} and on"
+        f" line {second.line}. Leave one of them out."
+    )
 
 
 def _mask(line: MetadataLine, label: str, folder: Path | None, where: Path) -> Path | None:

@@ -131,6 +131,14 @@ def test_bind_when_the_run_has_no_pixel_hashes_then_goes_on_in_it(tmp_path: Path
         ("image,infection_mask\na.png,none.png\n", "Line 2: the infection mask 'none.png' is not"),
         ("image,group\n../metadata.csv,normal\n", "is not in"),
         ("image,group\nz.png,covid\n", "is called as its image"),
+        (
+            "image,group\na.png,covid\nc.png,normal\na.png,covid\n",
+            "metadata.csv: the image 'a.png' is listed twice, on line 2 and on line 4. Leave",
+        ),
+        (
+            "image,group\nfilms/c.png,covid\nc.png,normal\n",
+            "the image 'c.png' is listed twice, on line 2 (as 'films/c.png') and on line 3.",
+        ),
     ],
 )
 def test_read_folder_when_the_metadata_is_wrong_then_says_where(

@@ -18,7 +18,7 @@ import pytest
 
 from fixtures.cohort import write_cohort
 from mlloop.__main__ import main
-from mlloop.manifest import NetworkPlan
+from mlloop.manifest import ManifestError, NetworkPlan
 from mlloop.masks import decode_mask, encode_mask
 from mlloop.records import write_json
 from tests.mlloop.conftest import SMALL, small_plan
@@ -278,6 +278,34 @@ def test_train_when_the_plan_is_wrong_then_says_why(
     assert mlloop("train", films, tmp_path / "o", *more) == 1
     assert said in capsys.readouterr().err
     assert not (tmp_path / "o").exists()
+
+
+def test_train_when_an_image_is_listed_twice_then_refuses_before_anything_is_written(
+    films: Path, tmp_path: Path, mlloop: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table = (films / "metadata.csv").read_text()
+    twice = films / "twice.csv"
+    twice.write_text(table + table.splitlines()[1] + "\n")
+    more = ("--plan", str(films / "plan.json"), "--metadata", str(twice))
+    assert mlloop("train", films, tmp_path / "o", *more) == 1
+    said = capsys.readouterr().err
+    assert re.search(rf"is listed twice, on line 2 and on line {table.count(chr(10)) + 1}\.", said)
+    assert not (tmp_path / "o").exists()
+
+
+def test_main_when_a_record_is_not_usable_then_says_its_sentence(
+    films: Path,
+    tmp_path: Path,
+    mlloop: Run,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def wrong(*_: object) -> None:
+        raise ManifestError("cases", "an image is listed twice.")
+
+    monkeypatch.setattr("mlloop.folders.verbs.run_verb", wrong)
+    assert mlloop("train", films, tmp_path) == 1
+    assert "not usable. cases: an image is listed twice." in capsys.readouterr().err
 
 
 def test_train_when_no_masks_are_given_then_asks_for_them(
