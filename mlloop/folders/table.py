@@ -38,6 +38,7 @@ def write_table(
         "images": _contents(cases),
         "rows": figures,
         "lung_rows": [_without_detection(row) for row in lungs],
+        "notes": _notes(plan) if plan else [],
         "images_per_second": measured.per_second(),
         "measured": measured,
     }
@@ -50,6 +51,23 @@ def write_table(
 def _without_detection(row: Row) -> Json:
     """Return a lung row: every film has lungs, so there is nothing to detect."""
     return {name: value for name, value in row.as_json().items() if name != "detection"}
+
+
+def _notes(plan: Plan) -> list[str]:
+    """Say what the plan asks for and plain folders do not do: no round has references there."""
+    wanted = {
+        "thresholds": plan.thresholds,
+        "ensemble weights": plan.ensemble_weights,
+        "temperature": plan.temperature,
+    }
+    asked = [name for name, how in wanted.items() if how == "out_of_fold"]
+    if not asked:
+        return []
+    return [
+        f"The plan asks for values fitted on out-of-fold maps ({', '.join(asked)}), but nothing is"
+        f" fitted on plain folders: the plan's threshold ({plan.threshold} of 255) and equal"
+        " weights are used, and so the ensemble is not bit for bit what a server would serve."
+    ]
 
 
 def _contents(cases: Sequence[FolderCase]) -> Json:
@@ -83,6 +101,8 @@ def _markdown(whole: Json, plan: Plan | None, measured: Measured) -> list[str]:
     if whole["lung_rows"]:
         lines += ["", "Lung masks, pixels pooled and per image:", ""]
         lines += [*_pooled(whole["lung_rows"]), "", *_per_image(whole["lung_rows"])]
+    for note in whole["notes"]:
+        lines += ["", note]
     if measured.paces:
         lines += ["", *_speed(whole["images_per_second"], measured, plan)]
     lines += ["", f"Command: `{whole['command']}`"]

@@ -33,7 +33,12 @@ def films(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_cohort(folder, patients=9, seed=5, size=96, normal_fraction=0.34, other_fraction=0.12)
     lung = NetworkPlan("lung-unet", "unet", "tu-resnet10t", SMALL, label="lung")
     plan = small_plan(steps=3, epochs=1)
-    plan = dataclasses.replace(plan, networks=(*plan.networks, lung))
+    plan = dataclasses.replace(
+        plan,
+        networks=(*plan.networks, lung),
+        thresholds="out_of_fold",
+        ensemble_weights="out_of_fold",
+    )
     write_json(folder / "plan.json", plan.to_json())
     return folder
 
@@ -189,6 +194,10 @@ def test_evaluate_when_the_run_is_measured_then_agrees_with_the_benchmark(
     theirs = json.loads((benchmarked / "benchmark.json").read_text())
     assert ours["rows"] == theirs["rows"][:3]
     assert ours["lung_rows"] == theirs["lung_rows"]
+    (note,) = ours["notes"]
+    assert note == theirs["notes"][0]
+    for table in (tmp_path / "evaluation.md", benchmarked / "benchmark.md"):
+        assert note in table.read_text().splitlines()
 
 
 def test_benchmark_when_lungs_are_drawn_then_measures_them_out_of_fold(benchmarked: Path) -> None:
