@@ -9,15 +9,15 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mlloop.errors import LearningError
+from mlloop.folders.listing import Folders, Listed, list_files, unusable
 from mlloop.images import ImageError, decode_image
 from mlloop.manifest import Case
 from mlloop.masks import MaskError, decode_mask
-from mlloop.metadata_csv import MetadataError, MetadataLine, RefusedLine, read_metadata
 from mlloop.splits import (
     DrawRow,
     PatientRow,
@@ -31,16 +31,6 @@ from mlloop.splits import (
 
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9_-]+")
 _LONGEST_NAME = 64
-
-
-@dataclass(frozen=True, slots=True)
-class Folders:
-    """Where the images, their masks and the metadata lie; nothing outside of them is opened."""
-
-    images: Path
-    metadata: Path
-    masks: Path | None = None
-    lung_masks: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,27 +61,6 @@ class Placement:
     cases: tuple[FolderCase, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class _Listed:
-    """A line with its files found but not yet opened."""
-
-    line: MetadataLine
-    path: Path
-    mask: Path | None
-    lung: Path | None
-
-    @property
-    def patient(self) -> str:
-        """Return a hash of the patient; an image without one is its own patient."""
-        key = f"patient {self.line.patient}" if self.line.patient else f"image {self.line.image}"
-        return hashlib.sha256(key.encode()).hexdigest()[:16]
-
-    @property
-    def is_known(self) -> bool:
-        """Tell whether the infection on it is known: a control has an implied empty mask."""
-        return self.mask is not None or self.line.group == "normal"
-
-
 def read_folder(
     folders: Folders, *, limit: int | None = None, seed: int = 0, only_known: bool = True
 ) -> tuple[FolderCase, ...]:
@@ -100,9 +69,9 @@ def read_folder(
     `limit` draws whole patients with at most so many images, by group and source. `only_known`
     leaves out images on which nobody marked infection. Raises LearningError.
     """
-    listed = list(_list(folders, only_known=only_known))
+    listed = list(list_files(folders, only_known=only_known))
     if not listed:
-        raise _unusable(_nothing_known(folders))
+        raise unusable(_nothing_known(folders))
     if limit is not None:
         listed = _draw(listed, limit, seed)
     names = _names(listed)
@@ -144,7 +113,7 @@ def _stratum(cases: Sequence[FolderCase]) -> str:
     return f"{group}/{min(one.source for one in cases)}"
 
 
-def _draw(listed: Sequence[_Listed], limit: int, seed: int) -> list[_Listed]:
+def _draw(listed: Sequence[Listed], limit: int, seed: int) -> list[Listed]:
     rows = [DrawRow(one.patient, one.line.group, one.line.source, 1) for one in listed]
     try:
         drawn = set(draw_patients(rows, limit=limit, seed=seed))
@@ -166,68 +135,7 @@ def _nothing_known(folders: Folders) -> str:
     )
 
 
-def _list(folders: Folders, *, only_known: bool) -> Iterator[_Listed]:
-    for folder in (folders.images, folders.masks, folders.lung_masks):
-        if folder is not None and not folder.is_dir():
-            raise _unusable(f"There is no folder {folder}.")
-    where, first = folders.metadata.parent, dict[Path, MetadataLine]()
-    for line in _lines(folders.metadata):
-        path = _inside(folders.images, line.image, where)
-        before = first.setdefault(path or Path(line.image), line)
-        if before is not line:
-            raise _unusable(_listed_twice(before, line, folders.metadata.name))
-        mask = _mask(line, "infection", folders.masks, where)
-        if mask is None and line.group != "normal" and only_known:
-            continue
-        if path is None:
-            raise _unusable(
-                f"Line {line.line}: the image {line.image!r} is not in {folders.images}."
-            )
-        yield _Listed(line, path, mask, _mask(line, "lung", folders.lung_masks, where))
-
-
-def _lines(metadata: Path) -> Iterator[MetadataLine]:
-    try:
-        for line in read_metadata(metadata):
-            if isinstance(line, RefusedLine):
-                raise _unusable(f"{metadata.name}: {line.reason}")
-            yield line
-    except MetadataError as error:
-        raise _unusable(str(error)) from error
-
-
-def _listed_twice(first: MetadataLine, second: MetadataLine, name: str) -> str:
-    spelled = f" (as {first.image!r})" if first.image != second.image else ""
-    return (
-        f"{name}: the image {second.image!r} is listed twice, on line {first.line}{spelled} and on"
-        f" line {second.line}. Leave one of them out."
-    )
-
-
-def _mask(line: MetadataLine, label: str, folder: Path | None, where: Path) -> Path | None:
-    if folder is None:
-        return None
-    if named := line.masks.get(label):
-        found = _inside(folder, named, where)
-        if found is None:
-            raise _unusable(f"Line {line.line}: the {label} mask {named!r} is not in {folder}.")
-        return found
-    stem = Path(line.image).stem
-    beside = (_inside(folder, name, where) for name in (f"{stem}.png", f"mask_{stem}.png"))
-    return next((path for path in beside if path), None)
-
-
-def _inside(folder: Path, name: str, where: Path) -> Path | None:
-    """Return the file `name` under `folder`, or beside the metadata if that too is under it."""
-    root = folder.resolve()
-    for start in (root, where.resolve()):
-        path = (start / name).resolve()
-        if path.is_relative_to(root) and path.is_file():
-            return path
-    return None
-
-
-def _names(listed: Sequence[_Listed]) -> list[str]:
+def _names(listed: Sequence[Listed]) -> list[str]:
     """Name each case by its file, with a hash where two files would have one name."""
     plain = [_NOT_IN_NAMES.sub("-", one.path.stem).strip("-_") for one in listed]
     count = Counter(plain)
@@ -239,7 +147,7 @@ def _names(listed: Sequence[_Listed]) -> list[str]:
     ]
 
 
-def _open(one: _Listed, name: str) -> FolderCase:
+def _open(one: Listed, name: str) -> FolderCase:
     data = _bytes(one.path)
     try:
         image = decode_image(data, name=one.path.name, min_side=1)
@@ -247,7 +155,7 @@ def _open(one: _Listed, name: str) -> FolderCase:
         is_positive, mask_sha256 = _look(one.mask, shape)
         _, lung_sha256 = _look(one.lung, shape)
     except (ImageError, MaskError) as error:
-        raise _unusable(f"Line {one.line.line}, {one.line.image}: {error}") from error
+        raise unusable(f"Line {one.line.line}, {one.line.image}: {error}") from error
     case = Case(
         image=name,
         patient=one.patient,
@@ -279,13 +187,13 @@ def _look(mask: Path | None, shape: tuple[int, int]) -> tuple[bool, str]:
     return bool(decode_mask(data, shape=shape).any()), hashlib.sha256(data).hexdigest()
 
 
-def _check_twins(listed: Sequence[_Listed], cases: Sequence[FolderCase]) -> None:
+def _check_twins(listed: Sequence[Listed], cases: Sequence[FolderCase]) -> None:
     """Refuse the same pixels under two patients: they would be trained on and measured at once."""
-    first: dict[str, _Listed] = {}
+    first: dict[str, Listed] = {}
     for one, case in zip(listed, cases, strict=True):
         twin = first.setdefault(case.pixel_sha256, one)
         if twin.patient != one.patient:
-            raise _unusable(
+            raise unusable(
                 f"Line {twin.line.line}, {twin.line.image}, and line {one.line.line},"
                 f" {one.line.image}, hold the same pixels, but belong to two patients. Leave one"
                 " out, or give both the same patient_id."
@@ -296,8 +204,4 @@ def _bytes(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise _unusable(f"{path.name} cannot be read: {error.strerror}.") from error
-
-
-def _unusable(sentence: str) -> LearningError:
-    return LearningError("unusable_folder", sentence)
+        raise unusable(f"{path.name} cannot be read: {error.strerror}.") from error

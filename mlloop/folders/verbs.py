@@ -23,10 +23,11 @@ from mlloop.folders.benchmark import (
     network_rows,
     run_benchmark,
 )
+from mlloop.folders.listing import Folders
 from mlloop.folders.measured import Measured, read_measured
 from mlloop.folders.plate import Example, chosen, draw_plate
 from mlloop.folders.proposals import draw_proposals, propose_on, read_proposal
-from mlloop.folders.reading import FolderCase, Folders, Placement, place, read_folder
+from mlloop.folders.reading import FolderCase, Placement, place, read_folder
 from mlloop.folders.run import FolderRun, RunRecord, bind, read_run, train_members
 from mlloop.folders.scoring import Row, level_counts
 from mlloop.folders.table import write_table

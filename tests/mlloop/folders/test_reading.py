@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from mlloop.errors import LearningError
-from mlloop.folders.reading import FolderCase, Folders, place, read_folder
+from mlloop.folders.listing import Folders
+from mlloop.folders.reading import FolderCase, place, read_folder
 from mlloop.folders.run import bind, read_run
 from mlloop.images import encode_pixels
 from mlloop.manifest import Case
