@@ -72,14 +72,14 @@ def test_read_folder_when_two_files_have_one_name_then_tells_them_apart(tmp_path
     assert all(name.startswith("a-") for name in names)
 
 
-def reencode(source: Path, target: Path) -> None:
+def encode_again(source: Path, target: Path) -> None:
     """Write the same grey plane in other bytes: another compression, and as colours."""
     with Image.open(source) as opened:
         opened.convert("RGB").save(target, format="PNG", compress_level=0)
     assert target.read_bytes() != source.read_bytes()
 
 
-@pytest.mark.parametrize("copy", [shutil.copy, reencode])
+@pytest.mark.parametrize("copy", [shutil.copy, encode_again])
 def test_read_folder_when_pixels_have_two_patients_then_refuses_with_both_lines(
     tmp_path: Path, copy: Callable[[Path, Path], object]
 ) -> None:
@@ -93,7 +93,7 @@ def test_read_folder_when_pixels_have_two_patients_then_refuses_with_both_lines(
     assert len(read_folder(folders)) == 3
 
 
-def test_placed_when_a_film_of_the_run_is_reencoded_then_keeps_its_patient_and_fold(
+def test_placed_when_a_film_of_the_run_is_encode_againd_then_keeps_its_patient_and_fold(
     tmp_path: Path,
 ) -> None:
     lines = "image,patient_id,group\na.png,p,covid\nb.png,q,covid\nc.png,r,normal\n"
@@ -101,7 +101,7 @@ def test_placed_when_a_film_of_the_run_is_reencoded_then_keeps_its_patient_and_f
     run = bind(tmp_path / "out", preset("cpu"), placement)
     for name in "ab":
         path = tmp_path / "films" / f"{name}.png"
-        reencode(path, path.with_stem(f"{name}2"))
+        encode_again(path, path.with_stem(f"{name}2"))
     (tmp_path / "metadata.csv").write_text("image,patient_id\na2.png,x\nb2.png,y\n")
     again = Folders(tmp_path / "films", tmp_path / "metadata.csv")
     copies = read_run(run.out).placed(read_folder(again, only_known=False))
