@@ -109,11 +109,6 @@ class SourceAuc:
         return {"source": self.source, "auc": self.auc.as_json(), "warning": self.warning}
 
 
-def area_share(mask: npt.NDArray[np.bool_]) -> float:
-    """Return the share 0..1 of a mask `(H, W) bool` that is set; 0 for a mask of no pixels."""
-    return float(np.count_nonzero(mask)) / mask.size if mask.size else 0.0
-
-
 def roc_curve(images: Sequence[ScoredImage]) -> RocCurve:
     """Return the ROC curve without the points that lie on a straight line between two others."""
     scores, positive = _columns(images)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from types import MappingProxyType
@@ -237,6 +238,15 @@ class Plan:
     def networks_of(self, label: LabelKey) -> tuple[NetworkPlan, ...]:
         """Return the networks that learn this label, in the plan's order."""
         return tuple(network for network in self.networks if network.label == label)
+
+    def learnable(self, lung_folds: Collection[int]) -> Plan:
+        """Return the plan, without its lung networks unless two folds hold lung masks.
+
+        With one fold the networks that leave it out would have no mask to learn.
+        """
+        if len(set(lung_folds)) > 1 or not self.networks_of("lung"):
+            return self
+        return replace(self, networks=self.networks_of("infection"))
 
     def course_of(self, network: NetworkPlan) -> Plan:
         """Return the plan with the number of steps that this network takes."""

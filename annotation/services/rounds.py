@@ -83,17 +83,16 @@ def choose_folds(plan: Plan, project: Project, cases: tuple[SnapshotCase, ...]) 
 
 
 def without_lung_unless_learnable(plan: Plan, snapshot: Snapshot, k: int) -> tuple[Plan, str]:
-    """Leave the lung networks out, and say so, where a fold would have no lung mask to learn."""
-    if not plan.networks_of("lung"):
-        return plan, ""
-    if len({case.fold % k for case in snapshot.lung}) > 1:
+    """Leave out lung networks that have nothing to learn from, and say why."""
+    learnable = plan.learnable({case.fold % k for case in snapshot.lung})
+    if learnable == plan:
         return plan, ""
     if snapshot.lung:
         reason = "All lung masks are in one fold"
     else:
         reason = "No training image has a lung mask"
     said = f"{reason}: no lung network is trained, and this round says nothing of severity."
-    return replace(plan, networks=plan.networks_of("infection")), said
+    return learnable, said
 
 
 def next_stage(project: Project) -> str:

@@ -27,7 +27,7 @@ from mlloop.folders.listing import Folders
 from mlloop.folders.measured import Measured, read_measured
 from mlloop.folders.plate import Example, chosen, draw_plate
 from mlloop.folders.proposals import draw_proposals, propose_on, read_proposal
-from mlloop.folders.reading import FolderCase, Placement, place, read_folder
+from mlloop.folders.reading import FolderCase, place, read_folder
 from mlloop.folders.run import FolderRun, RunRecord, bind, read_run, train_members
 from mlloop.folders.scoring import Row, level_counts
 from mlloop.folders.table import write_table
@@ -125,7 +125,12 @@ def _begin(options: argparse.Namespace, tell: Terminal) -> tuple[FolderRun, Devi
     placement = place(_read(options, plan), folds=plan.folds, seed=plan.seed)
     if placement.reason:
         tell.say(placement.reason)
-    plan = _without_lung_unless_learnable(plan, placement, tell)
+    learnable = plan.learnable(
+        {one.case.fold for one in placement.cases if one.lung_path is not None}
+    )
+    if learnable != plan:
+        tell.say("No lung network is trained: it needs --lung-masks for patients of two folds.")
+    plan = learnable
     run = bind(options.out, plan, placement)
     sick = sum(one.is_positive for one in run.cases)
     tell.say(
@@ -133,15 +138,6 @@ def _begin(options: argparse.Namespace, tell: Terminal) -> tuple[FolderRun, Devi
         f" {run.k} folds; networks: {', '.join(network.key for network in plan.networks)}."
     )
     return run, prepare(plan, choice=options.device)
-
-
-def _without_lung_unless_learnable(plan: Plan, placement: Placement, tell: Terminal) -> Plan:
-    """Leave the lung networks out, and say so, where a fold would have no lung mask to learn."""
-    lungs = {one.case.fold for one in placement.cases if one.lung_path is not None}
-    if len(lungs) > 1 or not plan.networks_of("lung"):
-        return plan
-    tell.say("No lung network is trained: it needs --lung-masks for patients of two folds.")
-    return replace(plan, networks=plan.networks_of("infection"))
 
 
 def _plan(options: argparse.Namespace) -> Plan:

@@ -18,7 +18,10 @@ from django.conf import settings as django_settings
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, Playwright, sync_playwright
 from pytest_django.live_server_helper import LiveServer
 
-from annotation.models import Project, User
+from annotation import storage
+from annotation.models import Annotation, Draft, Project, User
+from mlloop.masks import decode_mask
+from tests.annotation import factories
 
 # Playwright's loop runs in this thread; the tests' own queries are no coroutine's.
 os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
@@ -34,6 +37,7 @@ FLAGS = [
     "--disable-sync",
 ]
 WAIT_SECONDS = 30.0
+SHAPE = (360, 300)
 
 
 @pytest.fixture(scope="session")
@@ -179,3 +183,37 @@ def reading_room(
 @pytest.fixture
 def reader(reading_room: ReadingRoom, member: Callable[..., User]) -> User:
     return member("reader")
+
+
+@pytest.fixture
+def open_reads(reading_room: ReadingRoom, project: Project) -> None:
+    """Two cases of stage II, each with two networks and their ensemble."""
+    serving = factories.make_round(project, stage="stage_2")
+    for seed in range(2):
+        image = factories.make_image(project, shape=SHAPE, seed=seed)
+        factories.make_proposals(serving, image)
+
+
+@pytest.fixture
+def desk(open_reads: None, reading_room: ReadingRoom, reader: User) -> Desk:
+    """An open read on a reader's screen."""
+    desk = reading_room.open(reading_room.sign_in(reader))
+    desk.wait_open()
+    return desk
+
+
+def drafted(desk: Desk) -> np.ndarray:
+    """Return the mask that the server has of the case on the screen."""
+    desk.wait_saved()
+    draft = Draft.objects.get(assignment_id=desk.state()["current"]["assignment"])
+    return decode_mask(storage.read(draft.mask_key))
+
+
+def annotated(assignment: str) -> tuple[Annotation, np.ndarray]:
+    annotation = Annotation.objects.get(assignment_id=assignment)
+    return annotation, decode_mask(storage.read(annotation.mask_key))
+
+
+def url_of(desk: Desk, path: str) -> str:
+    """Return the whole address of a path, as the page sees it."""
+    return desk.page.evaluate("path => new URL(path, location.href).href", path)

@@ -17,7 +17,6 @@ from mlloop.detection import (
     RATES,
     Rule,
     ScoredImage,
-    area_share,
     auc,
     auc_by_source,
     best_rule,
@@ -105,11 +104,10 @@ def test_rates_when_any_rule_then_they_are_scikit_learns(images, rule):
 
 
 def test_any_pixel_when_a_mask_has_one_pixel_then_the_image_is_positive():
-    mask = np.zeros((3000, 3000), np.bool_)
-    assert not area_share(mask) >= ANY_PIXEL.least
-    mask[7, 7] = True
-    assert area_share(mask) == 1 / 9_000_000 >= ANY_PIXEL.least
-    assert area_share(np.zeros((0, 4), np.bool_)) == 0.0
+    none, one = 0.0, 1 / 9_000_000  # of a film of 3000 x 3000
+    images = [ScoredImage("p", "s", True, one), ScoredImage("q", "s", False, none)]
+    found = {rate.name: rate.value for rate in rates(images, ANY_PIXEL)}
+    assert found["sensitivity"] == found["specificity"] == 1.0
 
 
 def test_intervals_when_patients_are_resampled_by_a_loop_then_they_are_the_same():

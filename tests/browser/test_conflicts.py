@@ -1,0 +1,155 @@
+"""Two tabs or machines on one case in Chromium: the stale one is told, both masks are kept."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from playwright.sync_api import expect
+
+from annotation import storage
+from annotation.models import Annotation, Candidate, LostDraft, User
+from mlloop.masks import decode_mask
+from tests.browser.conftest import Desk, ReadingRoom, annotated, drafted
+
+pytestmark = pytest.mark.browser
+
+
+def shown(desk: Desk, wanted: npt.NDArray[np.bool_], *, seconds: float = 10.0) -> None:
+    """Wait until the screen shows `wanted`: the other mask is fetched and decoded first."""
+    until = time.monotonic() + seconds
+    while not np.array_equal(desk.mask(), wanted) and time.monotonic() < until:
+        desk.page.wait_for_timeout(50)
+    np.testing.assert_array_equal(desk.mask(), wanted)
+
+
+@pytest.mark.parametrize("choice", ["Take mine", "Take theirs"])
+def test_two_tabs_when_both_draw_then_the_stale_one_is_told_and_both_masks_are_kept(
+    desk: Desk, reading_room: ReadingRoom, choice: str
+) -> None:
+    stale = reading_room.open(desk.page.context)
+    case = stale.wait_open()
+    assert case["assignment"] == desk.state()["current"]["assignment"]
+    desk.drag((80, 90), (140, 130))
+    theirs = drafted(desk)
+    stale.drag((200, 200), (250, 250))
+    mine = stale.mask()
+    dialog = stale.page.get_by_role("dialog", name="Two masks for one case")
+    expect(dialog).to_be_visible(timeout=15_000)
+    lost = LostDraft.objects.filter(assignment_id=case["assignment"])
+    kept = [decode_mask(storage.read(row.mask_key)) for row in lost]
+    assert any(np.array_equal(mask, mine) for mask in kept)
+    assert any(np.array_equal(mask, theirs) for mask in kept)
+    dialog.get_by_role("button", name=choice).click()
+    expect(dialog).to_be_hidden()
+    wanted = mine if choice == "Take mine" else theirs
+    shown(stale, wanted)
+    np.testing.assert_array_equal(drafted(stale), wanted)
+    stale.page.keyboard.press("Control+z")
+    np.testing.assert_array_equal(stale.mask(), theirs if choice == "Take mine" else mine)
+
+
+@pytest.mark.parametrize("choice", ["Take mine", "Take theirs"])
+def test_two_tabs_when_each_picked_another_then_the_verdict_knows_which_was_taken(
+    desk: Desk, reading_room: ReadingRoom, choice: str
+) -> None:
+    stale = reading_room.open(desk.page.context)
+    case = stale.wait_open()
+    theirs, _, mine = (row["id"] for row in case["candidates"])
+    desk.page.keyboard.press("1")
+    desk.wait(f"window.roundtruth.state().basis.candidate === '{theirs}'")
+    desk.wait_saved()
+    stale.page.keyboard.press("3")
+    dialog = stale.page.get_by_role("dialog", name="Two masks for one case")
+    dialog.get_by_role("button", name=choice).click()
+    expect(dialog).to_be_hidden()
+    taken = mine if choice == "Take mine" else theirs
+    stale.wait(f"window.roundtruth.state().basis.candidate === '{taken}'")
+    stale.wait_saved()
+    stale.page.keyboard.press("Enter")
+    stale.wait(f"window.roundtruth.state().current?.assignment !== '{case['assignment']}'")
+    annotation, _ = annotated(case["assignment"])
+    assert annotation.verdict == "picked"
+    assert annotation.proposal == Candidate.objects.get(id=taken).proposal
+
+
+def test_save_for_later_when_another_machine_goes_on_then_the_base_is_known_there(
+    desk: Desk, reading_room: ReadingRoom, reader: User
+) -> None:
+    case = desk.state()["current"]
+    picked = case["candidates"][1]["id"]
+    desk.page.keyboard.press("2")
+    desk.wait(f"window.roundtruth.state().basis.candidate === '{picked}'")
+    desk.drag((20, 20), (60, 20))
+    drawn = desk.mask()
+    desk.page.keyboard.press("Shift+S")
+    desk.wait(f"window.roundtruth.state().current?.assignment !== '{case['assignment']}'")
+    desk.wait_open()
+    desk.page.keyboard.press("0")
+    desk.wait(f"window.roundtruth.state().current?.assignment === '{case['assignment']}'")
+    desk.page.close()
+    elsewhere = reading_room.open(reading_room.sign_in(reader))
+    assert elsewhere.wait_open()["assignment"] == case["assignment"]
+    np.testing.assert_array_equal(elsewhere.mask(), drawn)
+    expect(elsewhere.button("Candidate B: U-Net resnet18 (2)")).to_have_attribute(
+        "aria-pressed", "true"
+    )
+    elsewhere.page.keyboard.press("Enter")
+    expect(elsewhere.page.get_by_role("heading", name="All read")).to_be_visible()
+    annotation, mask = annotated(case["assignment"])
+    assert annotation.verdict == "corrected"
+    assert str(annotation.proposal_id) == str(Candidate.objects.get(id=picked).proposal_id)
+    np.testing.assert_array_equal(mask, drawn)
+
+
+def test_two_tabs_when_one_submits_then_the_other_is_told_and_its_mask_is_kept(
+    desk: Desk, reading_room: ReadingRoom
+) -> None:
+    other = reading_room.open(desk.page.context)
+    case = other.wait_open()
+    other.page.route("**/draft/**", lambda route: route.abort())
+    other.drag((200, 200), (250, 250))
+    other.wait_kept(1)
+    other.page.unroute("**/draft/**")
+    desk.page.bring_to_front()
+    desk.page.keyboard.press("0")
+    desk.wait(f"window.roundtruth.state().current?.assignment !== '{case['assignment']}'")
+    expect(other.page.get_by_role("alert")).to_contain_text(
+        "You submitted this case in another tab, without the last stroke drawn here. "
+        "The mask stays in this browser for up to 30 days. "
+        "If it reached the server, a curator can get it back for 30 days."
+    )
+    other.page.reload()
+    other.wait_open()
+    kept = other.page.evaluate(
+        """assignment => new Promise((done) => {
+            indexedDB.open("roundtruth").onsuccess = ({ target: { result: db } }) => {
+                const heads = db.transaction("heads").objectStore("heads").getAll();
+                heads.onsuccess = () => done(heads.result.filter(
+                    (head) => head.assignment === assignment && head.stroke > head.savedStroke
+                ).length);
+            };
+        })""",
+        case["assignment"],
+    )
+    assert kept == 1
+
+
+def test_no_infection_when_another_tab_drew_then_its_drawing_is_shown_and_not_lost(
+    desk: Desk, reading_room: ReadingRoom
+) -> None:
+    blank = reading_room.open(desk.page.context)
+    case = blank.wait_open()
+    desk.drag((80, 90), (140, 130))
+    theirs = drafted(desk)
+    blank.page.keyboard.press("0")
+    dialog = blank.page.get_by_role("dialog", name="Two masks for one case")
+    dialog.get_by_role("button", name="Take theirs").click()
+    shown(blank, theirs)
+    assert not Annotation.objects.filter(assignment_id=case["assignment"]).exists()
+    blank.wait_saved()
+    blank.page.keyboard.press("Enter")
+    blank.wait(f"window.roundtruth.state().current?.assignment !== '{case['assignment']}'")
+    np.testing.assert_array_equal(annotated(case["assignment"])[1], theirs)

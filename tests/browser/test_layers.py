@@ -1,0 +1,77 @@
+"""Layers and severity in Chromium: there in an open read, absent from a blind one."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import expect
+
+from annotation.models import Project, User
+from tests.annotation import factories
+from tests.browser.conftest import SHAPE, Desk, ReadingRoom, url_of
+
+pytestmark = pytest.mark.browser
+
+
+def layer_alpha(desk: Desk, layer: str) -> int:
+    """Return how many pixels of a layer's canvas are drawn."""
+    return desk.ask(  # type: ignore[return-value]
+        f"(() => {{ const c = document.querySelector('.stage canvas.{layer}');"
+        " const d = c.getContext('2d').getImageData(0, 0, c.width, c.height).data;"
+        " let n = 0; for (let i = 3; i < d.length; i += 4) if (d[i]) n++; return n })()"
+    )
+
+
+def test_layers_when_switched_on_in_an_open_read_then_drawn_with_their_legend(desk: Desk) -> None:
+    side = desk.page.get_by_role("complementary")
+    legend = side.get_by_role("img", name="Probability of infection, ensemble")
+    expect(legend).to_be_hidden()
+    assert layer_alpha(desk, "heat") == layer_alpha(desk, "lung") == 0
+    desk.page.keyboard.press("m")
+    expect(legend).to_be_visible()
+    expect(desk.button("Infection map")).to_have_attribute("aria-pressed", "true")
+    desk.button("Lung outline").click()
+    for _ in range(100):
+        if layer_alpha(desk, "heat") and layer_alpha(desk, "lung"):
+            break
+        desk.page.wait_for_timeout(20)
+    assert layer_alpha(desk, "heat") > 1000
+    assert 100 < layer_alpha(desk, "lung") < layer_alpha(desk, "heat")
+    desk.page.keyboard.press("m")
+    expect(legend).to_be_hidden()
+    desk.page.wait_for_timeout(100)
+    assert layer_alpha(desk, "heat") == 0
+    assert not desk.mask().any()
+
+
+def test_severity_when_open_then_said_to_be_the_proposals(desk: Desk) -> None:
+    side = desk.page.get_by_role("complementary")
+    expect(side.get_by_role("heading", name="Severity of the proposal")).to_be_visible()
+    table = side.get_by_role("table", name="Infected share of each lung zone")
+    expect(table.get_by_role("row")).to_have_count(4)
+    expect(side.get_by_text("not on what you draw")).to_be_visible()
+    found = desk.state()["current"]["findings"]
+    expect(side.get_by_text(f"{found['n_lesions']} lesion", exact=True)).to_be_visible()
+
+
+def test_layers_and_severity_when_blind_then_absent_and_404(
+    reading_room: ReadingRoom, project: Project, reader: User
+) -> None:
+    image = factories.make_image(project, shape=SHAPE)
+    factories.make_reference(image, factories.disc(shape=SHAPE, at=(150, 120), radius=40))
+    factories.make_proposals(factories.make_round(project), image, kind="out_of_fold")
+    desk = reading_room.open(reading_room.sign_in(reader))
+    case = desk.wait_open()
+    assert case["blind"]
+    side = desk.page.get_by_role("complementary")
+    for name in ("Infection map", "Lung outline", "Disagreement"):
+        expect(desk.page.get_by_text(name)).to_have_count(0)
+    expect(side.get_by_role("heading", name="Severity of the proposal")).to_be_hidden()
+    for key in "mld":
+        desk.page.keyboard.press(key)
+    desk.page.wait_for_timeout(200)
+    assert layer_alpha(desk, "heat") == layer_alpha(desk, "lung") == 0
+    for path in (
+        *(f"assignments/{case['assignment']}/{layer}/" for layer in ("lung", "disagreement")),
+        *(f"candidates/{row['id']}/probability/" for row in case["candidates"]),
+    ):
+        assert desk.page.request.get(url_of(desk, f"/api/v1/{path}")).status == 404

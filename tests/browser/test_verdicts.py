@@ -1,0 +1,115 @@
+"""From a candidate to a verdict in Chromium: pick, threshold, accept, exclude, save for later."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from playwright.sync_api import expect
+
+from annotation.models import Annotation
+from mlloop.masks import decode_mask, decode_probability, threshold_mask
+from tests.browser.conftest import SHAPE, Desk, annotated, drafted, url_of
+
+pytestmark = pytest.mark.browser
+
+
+def test_candidates_when_picked_each_then_the_mask_is_theirs(desk: Desk) -> None:
+    case = desk.state()["current"]
+    assert [row["letter"] for row in case["candidates"]] == ["A", "B", "C"]
+    for number, row in enumerate(case["candidates"], start=1):
+        desk.page.keyboard.press(str(number))
+        desk.wait(f"window.roundtruth.state().basis.candidate === '{row['id']}'")
+        wanted = decode_mask(desk.page.request.get(url_of(desk, row["mask_url"])).body())
+        np.testing.assert_array_equal(desk.mask(), wanted)
+    np.testing.assert_array_equal(drafted(desk), wanted)
+
+
+def test_threshold_when_moved_then_the_preview_is_the_servers_mask(desk: Desk) -> None:
+    row = desk.state()["current"]["candidates"][1]
+    desk.button("Candidate B: U-Net resnet18 (2)").click()
+    desk.wait("window.roundtruth.state().hasProbability")
+    slider = desk.page.get_by_role("slider", name="Threshold of U-Net resnet18")
+    p8 = decode_probability(desk.page.request.get(url_of(desk, row["probability_url"])).body())
+    for t8 in (40, 200):
+        slider.fill(str(t8))
+        desk.wait(f"window.roundtruth.state().basis.threshold === {t8}")
+        np.testing.assert_array_equal(desk.mask(), threshold_mask(p8, shape=SHAPE, t8=t8))
+    desk.drag((20, 20), (60, 20))
+    slider.fill("90")
+    desk.wait("window.roundtruth.state().basis.threshold === 90")
+    assert desk.mask()[20, 40]
+    np.testing.assert_array_equal(drafted(desk), desk.mask())
+
+
+def test_accept_when_picked_then_the_next_case_opens_in_the_same_movement(desk: Desk) -> None:
+    case = desk.state()["current"]
+    desk.page.keyboard.press("1")
+    desk.wait("window.roundtruth.mask.count() > 0")
+    picked = desk.mask()
+    desk.page.keyboard.press("Enter")
+    desk.wait(f"window.roundtruth.state().current?.assignment !== '{case['assignment']}'")
+    following = desk.wait_open()
+    assert following["assignment"] != case["assignment"]
+    annotation, mask = annotated(case["assignment"])
+    assert annotation.verdict == "picked"
+    np.testing.assert_array_equal(mask, picked)
+    assert not desk.mask().any()
+    desk.page.keyboard.press("2")
+    desk.wait("window.roundtruth.mask.count() > 0")
+    desk.drag((20, 20), (60, 20))
+    corrected = desk.mask()
+    desk.button("Accept and next (Enter)").click()
+    expect(desk.page.get_by_role("heading", name="All read")).to_be_visible()
+    expect(desk.page.get_by_role("link", name="Back to Pilot")).to_be_visible()
+    annotation, mask = annotated(following["assignment"])
+    assert annotation.verdict == "corrected"
+    np.testing.assert_array_equal(mask, corrected)
+
+
+def test_accept_when_nothing_is_marked_then_it_asks_for_no_infection(desk: Desk) -> None:
+    case = desk.state()["current"]
+    desk.page.keyboard.press("Enter")
+    expect(desk.page.get_by_role("alert")).to_contain_text("Press 0 if there is no infection")
+    desk.page.keyboard.press("0")
+    desk.wait(f"window.roundtruth.state().current?.assignment !== '{case['assignment']}'")
+    assert Annotation.objects.get(assignment_id=case["assignment"]).verdict == "no_infection"
+
+
+def test_exclude_flag_and_note_when_given_then_the_annotation_has_them(desk: Desk) -> None:
+    case = desk.state()["current"]
+    desk.page.keyboard.press("g")
+    desk.button("Note").click()
+    desk.page.get_by_role("textbox", name="Note").fill("lead over the left base")
+    desk.button("Keep note").click()
+    desk.page.keyboard.press("x")
+    desk.page.get_by_label("Poor image quality").check()
+    desk.button("Exclude and next").click()
+    desk.wait(f"window.roundtruth.state().current?.assignment !== '{case['assignment']}'")
+    annotation = Annotation.objects.get(assignment_id=case["assignment"])
+    assert annotation.verdict == "excluded"
+    assert annotation.exclusion_reason == "poor_quality"
+    assert annotation.note == "lead over the left base"
+    assert annotation.is_flagged
+
+
+def test_save_for_later_when_chosen_then_the_drawing_waits(desk: Desk) -> None:
+    case = desk.state()["current"]
+    desk.drag((80, 90), (140, 130))
+    drawn = desk.mask()
+    desk.page.keyboard.press("Shift+S")
+    desk.wait(f"window.roundtruth.state().current?.assignment !== '{case['assignment']}'")
+    desk.wait_open()
+    desk.page.keyboard.press("0")
+    desk.wait(f"window.roundtruth.state().current?.assignment === '{case['assignment']}'")
+    desk.wait_open()
+    np.testing.assert_array_equal(desk.mask(), drawn)
+
+
+def test_escape_when_drawing_then_only_that_stroke_goes(desk: Desk) -> None:
+    desk.drag((80, 90), (140, 130))
+    first = desk.mask()
+    desk.drag((200, 200), (250, 250), release=False)
+    assert desk.mask().sum() > first.sum()
+    desk.page.keyboard.press("Escape")
+    desk.page.mouse.up()
+    np.testing.assert_array_equal(desk.mask(), first)

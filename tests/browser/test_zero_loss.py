@@ -1,0 +1,75 @@
+"""Reloads, killed tabs, a lost net and a lost session in Chromium: no stroke is gone."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pytest
+from playwright.sync_api import expect
+
+from annotation.models import User
+from tests.browser.conftest import Desk, ReadingRoom, drafted
+
+pytestmark = pytest.mark.browser
+
+
+def test_reload_when_in_mid_drawing_then_nothing_is_lost(desk: Desk) -> None:
+    desk.page.route("**/draft/**", lambda route: route.abort())
+    desk.drag((80, 90), (140, 130))
+    desk.drag((200, 200), (250, 250))
+    desk.wait_kept(2)
+    expect(desk.page.get_by_role("status", name="Saving")).to_have_text(
+        re.compile(r"offline, 2 strokes kept here")
+    )
+    desk.drag((30, 300), (120, 330), release=False)
+    desk.page.wait_for_timeout(400)  # a long stroke is kept every 250 ms
+    drawn = desk.mask()
+    desk.page.unroute("**/draft/**")
+    desk.page.reload()
+    desk.wait_open()
+    np.testing.assert_array_equal(desk.mask(), drawn)
+    np.testing.assert_array_equal(drafted(desk), drawn)
+
+
+def test_tab_when_killed_then_another_tab_takes_its_strokes_over(
+    desk: Desk, reading_room: ReadingRoom
+) -> None:
+    context = desk.page.context
+    context.route("**/draft/**", lambda route: route.abort())
+    desk.drag((80, 90), (140, 130))
+    desk.wait_kept(1)
+    drawn = desk.mask()
+    desk.page.close(run_before_unload=False)
+    context.unroute("**/draft/**")
+    other = reading_room.open(context)
+    other.wait_open()
+    np.testing.assert_array_equal(other.mask(), drawn)
+    np.testing.assert_array_equal(drafted(other), drawn)
+
+
+def test_offline_when_the_net_returns_then_the_work_is_sent(desk: Desk) -> None:
+    context = desk.page.context
+    context.set_offline(True)
+    desk.drag((80, 90), (140, 130))
+    status = desk.page.get_by_role("status", name="Saving")
+    expect(status).to_have_text(re.compile("offline, 1 stroke kept here"))
+    desk.drag((200, 200), (250, 250))
+    drawn = desk.mask()
+    expect(status).to_have_text(re.compile("offline, 2 strokes kept here"))
+    context.set_offline(False)
+    expect(status).to_have_text(re.compile(r"saved \d+ s ago"), timeout=20_000)
+    np.testing.assert_array_equal(drafted(desk), drawn)
+
+
+def test_session_when_lost_then_the_reader_is_told_and_goes_on_after_signing_in(
+    desk: Desk, reader: User
+) -> None:
+    cookies = desk.page.context.cookies()
+    desk.page.context.clear_cookies()
+    desk.drag((80, 90), (140, 130))
+    drawn = desk.mask()
+    expect(desk.page.get_by_role("link", name="Sign in")).to_be_visible(timeout=15_000)
+    expect(desk.page.get_by_role("alert")).to_contain_text("You are signed out")
+    desk.page.context.add_cookies(cookies)
+    np.testing.assert_array_equal(drafted(desk), drawn)
