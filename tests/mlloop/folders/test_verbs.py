@@ -23,7 +23,7 @@ from mlloop.masks import decode_mask, encode_mask
 from mlloop.records import write_json
 from tests.mlloop.conftest import SMALL, small_plan
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 Run = Callable[..., int]
 
 
