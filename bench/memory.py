@@ -11,7 +11,8 @@ from pathlib import Path
 from bench.house import Options, machine
 from bench.material import cohort
 from bench.measure import Bar, Row, row
-from bench.proposing import unread_cases, untrained_members
+from bench.proposing import taught_members, unread_cases
+from mlloop.devices import prepare
 from mlloop.manifest import ProposeManifest, write_manifest
 from mlloop.presets import preset
 
@@ -36,7 +37,7 @@ def _peak_mebibytes(n: int, options: Options) -> float:
         round=1,
         plan=plan,
         k=plan.folds,
-        members=untrained_members(plan, options.folder),
+        members=taught_members(plan, options.folder, prepare(plan, choice="cpu")),
         cases=unread_cases(cohort(options.folder), k=plan.folds, n=n),
         trained_patients=(),
     )

@@ -16,18 +16,19 @@ from bench import bare
 from bench.house import Options
 from bench.material import cases, cohort
 from bench.measure import Bar, Row, alternate, ratio, row, seconds
-from bench.training import bare_network, device_name
+from bench.training import bare_network, device_name, member, steps
 from mlloop import maps
 from mlloop.devices import Device, prepare
 from mlloop.events import EventValue
 from mlloop.manifest import Case, MemberRef, Plan, ProposeManifest
 from mlloop.maps import CHUNK
-from mlloop.networks import SegmentationNetwork, build_network, load_member
+from mlloop.networks import SegmentationNetwork, load_member
 from mlloop.presets import preset
 from mlloop.proposing import propose
 from mlloop.weights import save_tensors
 
 BAR = Bar(">=", 0.9)
+_LESSONS = 60  # steps
 _IMAGES = 6 * CHUNK  # a round has hundreds: the first read and the last write weigh little
 _numbers = itertools.count()
 
@@ -40,7 +41,7 @@ def measure(options: Options) -> list[Row]:
         round=1,
         plan=plan,
         k=plan.folds,
-        members=untrained_members(plan, options.folder),
+        members=taught_members(plan, options.folder, device),
         cases=unread_cases(cohort(options.folder), k=plan.folds, n=_IMAGES),
         trained_patients=(),
     )
@@ -48,11 +49,11 @@ def measure(options: Options) -> list[Row]:
     batch = torch.rand(CHUNK, 1, plan.grid, plan.grid)
 
     started = time.perf_counter()
-    loaded = {member: load_member(member, plan, device) for member in manifest.members}
+    loaded = {one: load_member(one, plan, device) for one in manifest.members}
     load_seconds = (time.perf_counter() - started) / len(loaded)
 
-    def ready(member: MemberRef, *_: object) -> SegmentationNetwork:
-        return loaded[member]
+    def ready(one: MemberRef, *_: object) -> SegmentationNetwork:
+        return loaded[one]
 
     def proposed() -> float:
         """Propose into a new folder, members loaded: a round loads each once for all films."""
@@ -101,14 +102,21 @@ def unread_cases(place: Path, *, k: int, n: int) -> tuple[Case, ...]:
     )
 
 
-def untrained_members(plan: Plan, folder: Path) -> tuple[MemberRef, ...]:
-    """Write fresh networks as trained ones: the time does not depend on what they learned."""
+def taught_members(plan: Plan, folder: Path, device: Device) -> tuple[MemberRef, ...]:
+    """Write each network as the trained member of every fold, after a few steps on the phantoms.
+
+    Fresh weights take as long to pass through, but their maps are noise: encoding it and counting
+    its thousands of lesions would measure what no round writes.
+    """
     found = []
     for network in plan.networks:
-        for fold in range(plan.folds):
-            path = folder / f"{network.key}-{fold}.safetensors"
-            digest = save_tensors(path, build_network(network).state_dict())
-            found.append(MemberRef(network.key, fold, str(path), str(path), digest))
+        run, state = member(network, plan, cohort(folder), device)
+        steps(run, state, _LESSONS)
+        path = folder / f"{network.key}.safetensors"
+        digest = save_tensors(path, state.averaged)
+        found += [
+            MemberRef(network.key, fold, str(path), str(path), digest) for fold in range(plan.folds)
+        ]
     return tuple(found)
 
 

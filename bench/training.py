@@ -19,7 +19,7 @@ from mlloop.dataset import CaseReader, batch_cases, split_cases, training_batch
 from mlloop.devices import Device, prepare
 from mlloop.events import EventValue
 from mlloop.loading import Batch
-from mlloop.manifest import NetworkPlan, TrainManifest
+from mlloop.manifest import NetworkPlan, Plan, TrainManifest
 from mlloop.networks import build_network
 from mlloop.presets import preset
 from mlloop.schedule import member_seed
@@ -40,7 +40,7 @@ def measure(options: Options) -> list[Row]:
     place = cohort(options.folder)
     rows, millis = [], {}
     for network in plan.networks:
-        run, state = _member(network, place, device)
+        run, state = member(network, plan, place, device)
         ours, plain = alternate(*_step_loops(run, state))
         millis[network] = 1e3 * statistics.median(ours) / _STEPS
         bare_millis = 1e3 * statistics.median(plain) / _STEPS
@@ -54,7 +54,7 @@ def measure(options: Options) -> list[Row]:
     head = row("training.step_ratio", worst, "x bare, worst network", bar=STEP_BAR, device=name)
     # What loading costs weighs most where a step is short.
     fastest = min(millis, key=lambda network: millis[network])
-    return [head, *rows, *_epochs(*_member(fastest, place, device), name)]
+    return [head, *rows, *_epochs(*member(fastest, plan, place, device), name)]
 
 
 def device_name(device: Device) -> str:
@@ -64,9 +64,10 @@ def device_name(device: Device) -> str:
     return f"{machine()}, {torch.get_num_threads()} thread, {device.precision}"
 
 
-def _member(network: NetworkPlan, place: Path, device: Device) -> tuple[Run, TrainingState]:
+def member(
+    network: NetworkPlan, plan: Plan, place: Path, device: Device
+) -> tuple[Run, TrainingState]:
     """Prepare one member as a round does: the cases of every fold but the held-out one."""
-    plan = preset("cpu")
     kept = tuple(case for case in cases(place, k=_K) if case.fold != _FOLD)
     manifest = TrainManifest(1, plan, network, _FOLD, _K, kept)
     reader = CaseReader(grid=plan.grid)
@@ -104,10 +105,10 @@ def _epochs(run: Run, state: TrainingState, name: str) -> list[Row]:
 
     def first() -> float:
         """Decode every film and mask, as the first epoch of a member does."""
-        return seconds(lambda: _steps(_reread(run), state, count))
+        return seconds(lambda: steps(_reread(run), state, count))
 
     def later() -> float:
-        return seconds(lambda: _steps(run, state, count))
+        return seconds(lambda: steps(run, state, count))
 
     def step_only() -> float:
         return _steps_on(run, state, _batch(run), count)
@@ -146,7 +147,7 @@ def _steps_on(run: Run, state: TrainingState, batch: Batch, count: int = _STEPS)
     return seconds(steps)
 
 
-def _steps(run: Run, state: TrainingState, count: int) -> None:
+def steps(run: Run, state: TrainingState, count: int) -> None:
     """Do `count` steps, with batches that are loaded as a member loads them."""
     state.step = 0
     with batch_loader(run, state.step) as loader:

@@ -17,7 +17,7 @@ from mlloop.calibration import histogram, reliability
 from mlloop.dataset import read_truth
 from mlloop.devices import Device
 from mlloop.errors import Stop
-from mlloop.events import Emit
+from mlloop.events import Emit, Progress
 from mlloop.fitting import plain_calibration, truth_of
 from mlloop.manifest import Case, EvaluateManifest
 from mlloop.maps import MapWriter
@@ -50,8 +50,11 @@ def evaluate(
     result = out / "evaluation.json"
     if not result.exists():
         emit("start", images=len(manifest.cases))
-        maps = MapWriter(manifest, out / "maps", device, manifest.plan.networks_of("infection"))
-        maps.write(emit=emit, stop=stop)
+        networks = manifest.plan.networks_of("infection")
+        maps = MapWriter(manifest, out / "maps", device, networks)
+        progress = Progress(emit, total=len(manifest.cases) * len(networks))
+        for _ in maps.write(networks, progress=progress, stop=stop):
+            pass  # measured once they are all there
         calibration = manifest.calibration or plain_calibration(manifest.plan)
         pixels, images = np.zeros((2, 256), np.int64), []
         for case in manifest.cases:

@@ -20,7 +20,7 @@ from mlloop.calibration import mean_p8
 from mlloop.dataset import CaseReader, FloatArray
 from mlloop.devices import Device
 from mlloop.errors import Stop, Stopped
-from mlloop.events import Emit, Progress
+from mlloop.events import Progress
 from mlloop.manifest import Case, EvaluateManifest, NetworkPlan, ProposeManifest, is_proposed
 from mlloop.masks import ByteArray, decode_probability, encode_probability, quantise
 from mlloop.networks import SegmentationNetwork, load_member, predict
@@ -67,35 +67,24 @@ class MapWriter:
     def __post_init__(self) -> None:
         self.reader = CaseReader(grid=self.manifest.plan.grid)
 
-    def write(self, *, emit: Emit, stop: Stop) -> None:
-        """Write all missing maps, one network in memory at a time.
+    def write(
+        self, networks: Sequence[NetworkPlan], *, progress: Progress, stop: Stop
+    ) -> Iterator[Sequence[Case]]:
+        """Write the missing maps of `networks`; yield each chunk of cases once it has them all.
 
         While a chunk passes through the folds, which leaves the interpreter free, threads read
         the chunk after it and write the one before it.
         """
-        cases, networks = self.manifest.cases, self.networks
-        progress = Progress(emit, total=len(cases) * len(networks))
+        cases = self.manifest.cases
         chunks = [cases[start : start + CHUNK] for start in range(0, len(cases), CHUNK)]
+        if not networks:
+            yield from chunks
         jobs = [(network, chunk) for network in networks for chunk in chunks]
-        loaded, folds = "", dict[int, SegmentationNetwork]()
-        behind: list[Future[None]] = []
-        with ThreadPoolExecutor(1) as reader, ThreadPoolExecutor(WRITERS) as writers:
-            todo = (reader.submit(self._prepare, *job) for job in jobs)
-            for ahead in _one_ahead(todo):
-                if stop():
-                    raise Stopped
-                work = ahead.result()
-                if work.missing and loaded != work.network.key:
-                    folds.clear()  # one network in memory at a time
-                    loaded, folds = work.network.key, self._load_folds(work.network)
-                maps = self._predict(folds, work) if work.missing else {}
-                wait_for(behind)
-                behind = [
-                    writers.submit(self._save, case, work.network, maps[case.image])
-                    for case in work.missing
-                ]
-                progress.add(len(work.chunk))
-            wait_for(behind)
+        for work, saving in _one_ahead(self._predicted(jobs, stop)):
+            wait_for(saving)
+            progress.add(len(work.chunk))
+            if work.network == networks[-1]:
+                yield work.chunk
 
     def read(self, case: Case, label: LabelKey = "infection") -> list[ByteArray]:
         """Read one label's maps of a case back, in the plan's order of networks."""
@@ -125,6 +114,28 @@ class MapWriter:
         missing = [case for case in chunk if not self._has_map(case, network)]
         images = [self.reader.image(case) for case in chunk] if missing else []
         return _Work(network, chunk, missing, images)
+
+    def _predicted(
+        self, jobs: Sequence[tuple[NetworkPlan, Sequence[Case]]], stop: Stop
+    ) -> Iterator[tuple[_Work, list[Future[None]]]]:
+        """Yield each job with the writing of its maps, which has begun; one network in memory."""
+        loaded, folds = "", dict[int, SegmentationNetwork]()
+        with ThreadPoolExecutor(1) as reader, ThreadPoolExecutor(WRITERS) as writers:
+            for ahead in _one_ahead(reader.submit(self._prepare, *job) for job in jobs):
+                if stop():
+                    raise Stopped
+                work = ahead.result()
+                if work.missing and loaded != work.network.key:
+                    folds.clear()
+                    loaded, folds = work.network.key, self._load_folds(work.network)
+                maps = self._predict(folds, work) if work.missing else {}
+                yield (
+                    work,
+                    [
+                        writers.submit(self._save, case, work.network, maps[case.image])
+                        for case in work.missing
+                    ],
+                )
 
     def _predict(
         self, folds: dict[int, SegmentationNetwork], work: _Work

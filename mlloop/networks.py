@@ -6,6 +6,7 @@ initial weights again.
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 from typing import Self
 
@@ -13,6 +14,7 @@ import segmentation_models_pytorch as smp
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from mlloop.aggregation import AggregationNetwork
 from mlloop.devices import Device
@@ -45,7 +47,7 @@ class SegmentationNetwork(nn.Module):
         """Add the two coordinate planes, so that a small network knows left from right."""
         planes = with_coordinates(image, self.patch)
         logits: Tensor = self.body(planes)
-        return F.pixel_shuffle(logits.float(), self.patch)
+        return F.pixel_shuffle(logits.float().contiguous(), self.patch)
 
 
 def with_coordinates(image: Tensor, patch: int) -> Tensor:
@@ -125,7 +127,23 @@ def load_member(member: MemberRef, plan: Plan, device: Device) -> SegmentationNe
     tensors = load_trained(Path(member.weights_path), member.weights_sha256, name)
     network = untrained_network(plan.network(member.network))
     network.load_state_dict(tensors)
-    return network.to(device.torch_device).eval()
+    network.eval()
+    fold_norms(network)
+    return network.to(memory_format=torch.channels_last).to(device.torch_device)
+
+
+def fold_norms(network: nn.Module) -> None:
+    """Put each batch norm that follows a convolution in a Sequential into its weights.
+
+    For inference only: the same function, and a pass over every decoder map less. In a Sequential
+    nothing else reads what lies between the two; elsewhere that cannot be seen.
+    """
+    for block in network.modules():
+        if isinstance(block, nn.Sequential):
+            for i, (first, second) in enumerate(pairwise(block)):
+                if type(first) is nn.Conv2d and type(second) is nn.BatchNorm2d:
+                    block[i] = fuse_conv_bn_eval(first, second)
+                    block[i + 1] = nn.Identity()
 
 
 @torch.inference_mode()

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,11 +18,10 @@ import numpy as np
 from mlloop.calibration import Calibration, mean_p8
 from mlloop.devices import Device
 from mlloop.errors import Stop
-from mlloop.events import Emit
+from mlloop.events import Emit, Progress
 from mlloop.fitting import fit_calibration
 from mlloop.manifest import PROPOSALS_SCHEMA, Case, Plan, ProposeManifest
 from mlloop.maps import (
-    CHUNK,
     WRITERS,
     Kind,
     MapWriter,
@@ -67,19 +66,25 @@ def propose(
 ) -> None:
     """Write the proposals of every case. Raises LearningError, or Stopped between two chunks."""
     emit("start", images=len(manifest.cases))
-    writer = MapWriter(manifest, out, device, manifest.plan.networks)
-    writer.write(emit=emit, stop=stop)
+    plan = manifest.plan
+    infection = plan.networks_of("infection")
+    others = tuple(network for network in plan.networks if network not in infection)
+    writer = MapWriter(manifest, out, device, plan.networks)
+    progress = Progress(emit, total=len(manifest.cases) * len(plan.networks))
+    for _ in writer.write(infection, progress=progress, stop=stop):
+        pass  # the calibration needs them all
     calibration = _calibration(manifest, writer, out, stop)
-    unfinished = [case for case in manifest.cases if not is_finished(case, out)]
+    finishing: list[Future[None]] = []
     with ThreadPoolExecutor(WRITERS) as writers:
-        for start in range(0, len(unfinished), CHUNK):
-            chunk = unfinished[start : start + CHUNK]
-            wait_for(
-                [
-                    writers.submit(_finish, case, manifest, calibration, writer, out)
-                    for case in chunk
-                ]
-            )
+        # A chunk is finished while the next passes through the other labels' networks.
+        for chunk in writer.write(others, progress=progress, stop=stop):
+            wait_for(finishing)
+            finishing = [
+                writers.submit(_finish, case, manifest, calibration, writer, out)
+                for case in chunk
+                if not is_finished(case, out)
+            ]
+        wait_for(finishing)
     emit("done", images=len(manifest.cases))
 
 

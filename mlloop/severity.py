@@ -13,17 +13,15 @@ from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
-from scipy import ndimage
 
 from mlloop.masks import BoolArray, MaskError
-from mlloop.thorax import SIDES, ZONES, Side, Zone, split_lungs, zone_codes
+from mlloop.thorax import SIDES, ZONES, Side, Zone, connected, split_lungs, zone_codes
 
 Grade = Literal["none", "mild", "moderate", "severe", "critical"]
 GRADES: tuple[Grade, ...] = ("none", "mild", "moderate", "severe", "critical")
 NO_LUNG = "There is no lung mask, so no share of the lungs can be said."
 EMPTY_LUNG = "The lung mask is empty, so no share of the lungs can be said."
 MAX_LESIONS = 50  # listed; the rest is counted
-_TOUCHING = np.ones((3, 3), np.int64)  # pixels that meet at a corner are one lesion
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +176,7 @@ def _lesions(
     pixels_each: float,
 ) -> Lesions:
     """Take the infection apart; the place of each region is the code that most of it lies on."""
-    labels, count = ndimage.label(infection, structure=_TOUCHING)
+    labels, count = connected(infection)
     most = len(SIDES) * len(ZONES) + 1
     on = labels[infection].astype(np.int64) * most + codes[infection]
     table = np.bincount(on, minlength=(count + 1) * most).reshape(count + 1, most)[1:]

@@ -20,10 +20,24 @@ SIDES: tuple[Side, ...] = ("right", "left")
 ZONES: tuple[Zone, ...] = ("upper", "middle", "lower")
 IntArray = npt.NDArray[np.int64]
 
-_TOUCHING = np.ones((3, 3), np.int64)
+_TOUCHING = np.ones((3, 3), np.int64)  # pixels that meet at a corner belong together
 _MAIN = 0.2  # a part of this share of the largest one may be a lung, not a speck
 _APART = 0.1  # of the image's width: two lungs lie side by side, two pieces of one do not
 _ACROSS = 0.2  # of a part's pixels beyond the mid-line: it is both lungs in one
+
+
+def connected(mask: BoolArray) -> tuple[npt.NDArray[np.int32], int]:
+    """Return the connected parts of a mask `(H, W)` as labels `(H, W) int32` from 1, and how many.
+
+    Only the rectangle around the mask is searched: a lesion is a small part of a film.
+    """
+    labels = np.zeros(mask.shape, np.int32)
+    rows, columns = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
+    if not len(rows):
+        return labels, 0
+    inside = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
+    labels[inside], count = ndimage.label(mask[inside], structure=_TOUCHING)
+    return labels, int(count)
 
 
 def split_lungs(lung: BoolArray) -> BoolArray:
@@ -33,10 +47,10 @@ def split_lungs(lung: BoolArray) -> BoolArray:
     their centres. Otherwise the mid-line is the emptiest column of the image's middle third: a
     large part that reaches well across it is cut there, any other goes where its centre lies.
     """
-    labels, count = ndimage.label(lung, structure=_TOUCHING)
+    labels, count = connected(lung)
     if count == 0:
         return np.zeros(lung.shape, np.bool_)
-    columns = np.indices(lung.shape)[1][lung]
+    columns = np.nonzero(lung)[1]
     owners = labels[lung] - 1
     sizes = np.bincount(owners, minlength=count)
     centres = np.bincount(owners, columns, minlength=count) / sizes
@@ -95,7 +109,7 @@ def _midline(lung: BoolArray) -> float:
 
 def _extent(side: BoolArray) -> tuple[int, int]:
     """Return the first row and the height of the largest part of one lung."""
-    labels, count = ndimage.label(side, structure=_TOUCHING)
+    labels, count = connected(side)
     if count > 1:
         side = labels == 1 + int(np.bincount(labels[side] - 1).argmax())
     rows = np.flatnonzero(side.any(axis=1))

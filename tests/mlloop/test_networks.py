@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from mlloop.encoders import colour_encoder, require_exact
 from mlloop.errors import LearningError
 from mlloop.losses import segmentation_loss
-from mlloop.networks import SegmentationNetwork, build_network
+from mlloop.networks import SegmentationNetwork, build_network, fold_norms
 from mlloop.plan import Decoder, NetworkPlan
 
 DECODERS = get_args(Decoder)
@@ -164,3 +164,16 @@ def test_encoder_when_frozen_stands_still_in_weights_and_statistics() -> None:
         not torch.equal(a, b)
         for a, b in zip(moving, decoder.parameters(), strict=True)  # type: ignore[union-attr]
     )
+
+
+@pytest.mark.parametrize("decoder", DECODERS)
+def test_folded_norms_give_the_same_map(decoder: str) -> None:
+    torch.manual_seed(4)
+    network, batch = build_network(network_plan(decoder)), phantoms(128)
+    network.train()(batch[0])  # statistics that are not the fresh ones
+    network.eval()
+    with torch.inference_mode():
+        before = network(batch[0])
+        fold_norms(network)
+        assert any(isinstance(one, nn.Identity) for one in network.body.decoder.modules())
+        assert torch.allclose(network(batch[0]), before, atol=1e-4)
