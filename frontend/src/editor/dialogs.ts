@@ -4,7 +4,7 @@ import { EXCLUSION_REASONS, type ExclusionReason, type ReadingConfig } from "../
 import type { Mask } from "../mask/bitmap";
 import { keyLabel, type Registry } from "./actions";
 import { h, keycap } from "./dom";
-import { drawThumbnail } from "./render";
+import { drawThumbnail } from "./drawpictures";
 
 type Buttons = readonly {
   readonly value: string;

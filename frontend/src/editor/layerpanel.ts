@@ -2,8 +2,8 @@
 
 import { INFECTION_COLOURS, SPREAD_COLOURS } from "../mask/colour";
 import { h, keycap } from "./dom";
+import { drawColours } from "./drawpictures";
 import { isLayerShown, LAYER_NAMES, layerUrl } from "./layers";
-import { drawColours } from "./render";
 import type { Room } from "./room";
 import type { LayerName, RoomState } from "./state";
 import type { Verbs } from "./verbs";

@@ -2,9 +2,9 @@
 
 import type { Candidate } from "../api/types";
 import { h, keycap, setText } from "./dom";
+import { drawThumbnail } from "./drawpictures";
 import { createFindings } from "./findings";
 import { createLayerPanel } from "./layerpanel";
-import { drawThumbnail } from "./render";
 import type { Room } from "./room";
 import type { RoomState } from "./state";
 import type { Verbs } from "./verbs";

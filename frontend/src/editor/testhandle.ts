@@ -1,8 +1,15 @@
 /** A read-only handle for browser tests, so that they assert pixels and not screenshots. */
 
 import { countSet, fingerprint } from "../mask/bitmap";
-import { pagePoint } from "./render";
 import type { Room } from "./room";
+import { imagePoint, imageToScreen, type Viewport } from "./viewport";
+
+/** Where an image point is in the page. */
+function pagePoint(canvas: HTMLCanvasElement, view: Viewport, x: number, y: number) {
+  const box = canvas.getBoundingClientRect();
+  const at = imageToScreen(view, imagePoint(x, y));
+  return { x: box.left + at.x, y: box.top + at.y };
+}
 
 export function exposeTestHandle(room: Room, canvas: HTMLCanvasElement): void {
   const mask = () => room.sitting()?.desk.mask ?? null;

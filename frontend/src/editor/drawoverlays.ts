@@ -1,0 +1,102 @@
+/** Draws what lies over the film: maps, outlines, masks and the brush ring. */
+
+import { clipRect, isEmptyRect, type Mask, type Rect } from "../mask/bitmap";
+import { INFECTION_COLOURS, paintMap, type Rgb, SPREAD_COLOURS } from "../mask/colour";
+import { deviceRect, type OverlayStyle, paintOverlay } from "../mask/outline";
+import type { ByteMap } from "../mask/probability";
+import { clear, context, place } from "./canvas";
+import type { LayerPictures } from "./layers";
+import type { ScreenPoint, Size, Viewport } from "./viewport";
+
+export const MINE: Rgb = [255, 176, 64];
+export const THEIRS: Rgb = [110, 190, 255];
+const LUNG: Rgb = [110, 225, 170];
+
+export const abgr = (rgb: Rgb, alpha: number): number =>
+  ((Math.round(alpha * 255) << 24) | (rgb[2] << 16) | (rgb[1] << 8) | rgb[0]) >>> 0;
+
+export type Ring = {
+  readonly at: ScreenPoint;
+  readonly radius: number;
+  readonly erases: boolean;
+};
+
+function styleOf(rgb: Rgb, fill: number, view: Viewport): OverlayStyle {
+  const thickness = Math.max(1, Math.round(view.pixelRatio * 1.5));
+  return { fill: abgr(rgb, fill), line: abgr(rgb, 1), thickness };
+}
+
+/** Draw a mask in its colour; `rect`: the image pixels that changed. */
+export function drawMask(
+  ctx: CanvasRenderingContext2D,
+  mask: Mask,
+  view: Viewport,
+  rect: Rect | "all",
+  rgb: Rgb,
+  fill: number,
+): void {
+  const at = place(view);
+  const style = styleOf(rgb, fill, view);
+  const whole = { x0: 0, y0: 0, x1: ctx.canvas.width, y1: ctx.canvas.height };
+  const region = rect === "all" ? whole : clipRect(deviceRect(rect, at, style.thickness), whole);
+  if (isEmptyRect(region)) return;
+  const image = ctx.createImageData(region.x1 - region.x0, region.y1 - region.y0);
+  paintOverlay(mask, at, region, style, new Uint32Array(image.data.buffer));
+  ctx.putImageData(image, region.x0, region.y0);
+}
+
+/** A map in its colours on a canvas of its own, made again only for another map. */
+function createHeatBuffer(table: Uint32Array) {
+  const canvas = document.createElement("canvas");
+  const ctx = context(canvas);
+  let held: ByteMap | null = null;
+
+  return (map: ByteMap): HTMLCanvasElement => {
+    if (map === held) return canvas;
+    canvas.width = map.width;
+    canvas.height = map.height;
+    const image = ctx.createImageData(map.width, map.height);
+    paintMap(map, table, new Uint32Array(image.data.buffer));
+    ctx.putImageData(image, 0, 0);
+    held = map;
+    return canvas;
+  };
+}
+
+export function createLayerDrawer(heatCanvas: HTMLCanvasElement, lungCanvas: HTMLCanvasElement) {
+  const heat = context(heatCanvas);
+  const lung = context(lungCanvas);
+  const infection = createHeatBuffer(INFECTION_COLOURS);
+  const disagreement = createHeatBuffer(SPREAD_COLOURS);
+  return (image: Size | null, layers: LayerPictures, view: Viewport): void => {
+    clear(heat);
+    clear(lung);
+    if (!image) return;
+    const at = place(view);
+    heat.imageSmoothingQuality = "high";
+    const draw = (source: HTMLCanvasElement) =>
+      heat.drawImage(source, at.x, at.y, image.width * at.scale, image.height * at.scale);
+    if (layers.infection) draw(infection(layers.infection));
+    if (layers.disagreement) draw(disagreement(layers.disagreement));
+    if (layers.lung) drawMask(lung, layers.lung, view, "all", LUNG, 0);
+  };
+}
+
+export function drawRing(ctx: CanvasRenderingContext2D, ring: Ring | null, view: Viewport): void {
+  const ratio = view.pixelRatio;
+  ctx.setTransform(ratio, 0, 0, ratio, 0, 0);
+  ctx.clearRect(0, 0, view.screen.width, view.screen.height);
+  if (!ring) return;
+  const radius = Math.max(ring.radius * view.zoom, 1.5);
+  for (const [width, colour] of [
+    [3, "rgba(0,0,0,.55)"],
+    [1.5, ring.erases ? "#e6edf3" : "#ffb040"],
+  ] as const) {
+    ctx.lineWidth = width;
+    ctx.strokeStyle = colour;
+    ctx.setLineDash(ring.erases ? [5, 4] : []);
+    ctx.beginPath();
+    ctx.arc(ring.at.x, ring.at.y, radius, 0, 2 * Math.PI);
+    ctx.stroke();
+  }
+}
