@@ -14,12 +14,13 @@ import {
   type Rect,
   wholeRect,
 } from "../mask/bitmap";
-import { flipDifference, type Patch, takeDifference, takePatch } from "../mask/bits";
+import { flipDifference, takeDifference } from "../mask/bits";
 import {
   type Basis,
-  EMPTY_HISTORY,
+  differenceOf,
   type Entry,
   type History,
+  isSameBasis,
   remember,
   stepBack,
   stepForward,
@@ -28,21 +29,23 @@ import {
 export type DeskEvents = {
   /** Pixels to draw again. */
   readonly onPaint: (rect: Rect) => void;
-  /** A gesture is done (`isDone`) or goes on for long: what the journal must keep. */
-  readonly onStroke: (patch: Patch, stroke: number, isDone: boolean) => void;
+  /** What the journal must keep: pixels of the running gesture, or else of `committed`. */
+  readonly onKeep: (rect: Rect, isRunning: boolean) => void;
+  /** A gesture counted. */
+  readonly onGesture: () => void;
 };
 
 export type Desk = ReturnType<typeof createDesk>;
 
 export function createDesk(
-  start: { mask: Mask; stroke: number; basis: Basis },
+  start: { mask: Mask; stroke: number; basis: Basis; history: History },
   events: DeskEvents,
 ) {
   const mask = start.mask;
   const committed = copyMask(mask);
   let stroke = start.stroke;
   let basis = start.basis;
-  let history: History = EMPTY_HISTORY;
+  let history = start.history;
   let dirty: Rect = EMPTY_RECT;
   let unkept: Rect = EMPTY_RECT;
   // What the journal was told of the running gesture: it must hear how those pixels ended.
@@ -66,26 +69,24 @@ export function createDesk(
     copyRect(mask, committed, rect);
     const ended = rest();
     stroke += 1;
-    events.onStroke(takePatch(mask, joinRects(rect, ended)), stroke, true);
+    events.onKeep(joinRects(rect, ended), false);
+    events.onGesture();
   }
 
   /** The gesture leaves no trace: the journal hears it only if it was told of it before. */
   function forget(): void {
     const ended = rest();
-    if (!isEmptyRect(ended)) events.onStroke(takePatch(mask, ended), stroke, false);
+    if (!isEmptyRect(ended)) events.onKeep(ended, false);
   }
 
   /** End the gesture. One that changed nothing makes no entry. */
   function commit(nextBasis: Basis = basis): boolean {
     const rect = changedRect(mask, committed, dirty);
-    const isSameBasis =
-      basis.candidate === nextBasis.candidate && basis.threshold === nextBasis.threshold;
-    if (isEmptyRect(rect) && isSameBasis) {
+    if (isEmptyRect(rect) && isSameBasis(basis, nextBasis)) {
       forget();
       return false;
     }
-    const patch = takeDifference(mask, committed, rect);
-    history = remember(history, { patch, before: basis, after: nextBasis });
+    history = remember(history, takeDifference(mask, committed, rect), basis, nextBasis);
     basis = nextBasis;
     settle(rect);
     return true;
@@ -100,11 +101,12 @@ export function createDesk(
   function replay(step: { history: History; entry: Entry } | null, isBack: boolean): boolean {
     cancel();
     if (!step) return false;
+    const { rect, before, after } = step.entry;
+    flipDifference(mask, differenceOf(step.entry));
     history = step.history;
-    basis = isBack ? step.entry.before : step.entry.after;
-    flipDifference(mask, step.entry.patch);
-    events.onPaint(step.entry.patch.rect);
-    settle(step.entry.patch.rect);
+    basis = isBack ? before : after;
+    events.onPaint(rect);
+    settle(rect);
     return true;
   }
 
@@ -114,6 +116,7 @@ export function createDesk(
     committed,
     stroke: () => stroke,
     basis: () => basis,
+    history: () => history,
     isRunning: () => !isEmptyRect(dirty),
     canUndo: () => history.past.length > 0,
     canRedo: () => history.future.length > 0,
@@ -128,7 +131,7 @@ export function createDesk(
       const rect = unkept;
       unkept = EMPTY_RECT;
       told = joinRects(told, rect);
-      events.onStroke(takePatch(mask, rect), stroke, false);
+      events.onKeep(rect, true);
     },
     /** Take over another mask whole, as one gesture. */
     replace: (next: Mask, nextBasis: Basis) => {

@@ -30,9 +30,12 @@ function since(milliseconds: number): string {
 
 /** What the header says: "kept here" only counts strokes whose journal transaction completed. */
 export function saveWords(state: RoomState, now: number): SaveWords {
-  const { save, keptStroke, journalFailure } = state;
+  const { save, stroke, keptStroke, journalFailure } = state;
   const kept = Math.max(0, keptStroke - save.savedStroke);
-  const here = journalFailure ? "not kept here" : `${strokes(kept)} kept here`;
+  const drawn = Math.max(0, stroke - save.savedStroke);
+  const here = journalFailure
+    ? `${kept || "none"} of ${strokes(drawn)} kept here`
+    : `${strokes(kept)} kept here`;
   switch (save.phase) {
     case "offline":
       return { text: `offline, ${here}`, tone: "bad" };
@@ -47,7 +50,7 @@ export function saveWords(state: RoomState, now: number): SaveWords {
     case "dirty":
     case "saving":
       return journalFailure
-        ? { text: "saving, not kept here", tone: "bad" }
+        ? { text: `saving, ${here}`, tone: "bad" }
         : { text: "saving", tone: "busy" };
     default:
       if (save.savedAt !== null) return { text: `saved ${since(now - save.savedAt)}`, tone: "ok" };

@@ -1,15 +1,15 @@
 /**
- * The journal: every gesture in IndexedDB before anything is called kept. A head says where a case
- * stands, a base holds the whole mask, deltas follow it. Written by one tab, readable after a crash.
+ * What the journal in IndexedDB holds and how it is read: a head says where a case stands, a base
+ * holds the whole mask, deltas follow it, steps are its history. Written by one tab (keeper.ts),
+ * readable after a crash.
  */
 
-import { createMask, isBlank, type Mask, wholeRect } from "../mask/bitmap";
-import { type Patch, putPatch, takePatch } from "../mask/bits";
-import type { Basis } from "./undo";
+import { changedRect, copyMask, createMask, joinRects, type Mask, wholeRect } from "../mask/bitmap";
+import { type Patch, putPatch, takeDifference } from "../mask/bits";
+import { type Basis, type Entry, type History, remember, restoreHistory } from "./undo";
 
-const STORES = ["heads", "bases", "deltas"] as const;
+const STORES = ["heads", "bases", "deltas", "steps"] as const;
 const KEEP_DAYS = 30;
-const REBASE_AFTER = 200;
 
 export type Head = {
   readonly assignment: string;
@@ -22,15 +22,20 @@ export type Head = {
   /** Fingerprints of unanswered saves, to know our own when its answer was lost. */
   readonly sent: readonly string[];
   readonly basis: Basis;
+  /** How many of the last steps are undone. */
+  readonly undone: number;
   readonly clientId: string;
   readonly activeSeconds: number;
   readonly touchedAt: number;
 };
 
-type Delta = Patch & { readonly assignment: string; readonly tab: string; readonly seq: number };
-type Base = { readonly assignment: string; readonly tab: string; readonly bits: Patch["bits"] };
+type Owner = { readonly assignment: string; readonly tab: string };
+export type Base = Owner & { readonly bits: Patch["bits"] };
+/** A running delta is a part of a gesture that was not over yet; the next that is not supersedes it. */
+export type Delta = Owner & Patch & { readonly seq: number; readonly isRunning: boolean };
+export type Step = Owner & { readonly number: number; readonly entry: Entry };
 
-export type Kept = { readonly head: Head; readonly mask: Mask };
+export type Kept = { readonly head: Head; readonly mask: Mask; readonly history: History };
 
 function answer<T>(request: IDBRequest<T>): Promise<T> {
   return new Promise((done, fail) => {
@@ -39,42 +44,77 @@ function answer<T>(request: IDBRequest<T>): Promise<T> {
   });
 }
 
-function finished(transaction: IDBTransaction): Promise<void> {
+export function finished(transaction: IDBTransaction): Promise<void> {
   return new Promise((done, fail) => {
-    const refuse = () => fail(transaction.error ?? new Error("The journal cannot be written."));
     transaction.oncomplete = () => done();
-    transaction.onabort = refuse;
-    transaction.onerror = refuse;
+    // A failed request aborts its transaction, and only then does that know the error.
+    transaction.onabort = () =>
+      fail(transaction.error ?? new Error("The journal cannot be written."));
   });
 }
 
-function write(db: IDBDatabase): IDBTransaction {
+export function write(db: IDBDatabase): IDBTransaction {
   return db.transaction(STORES, "readwrite", { durability: "strict" });
 }
 
-const everythingOf = (...key: string[]) => IDBKeyRange.bound(key, [...key, []]);
+export const everythingOf = (...key: string[]) => IDBKeyRange.bound(key, [...key, []]);
 
 export async function openJournal(factory: IDBFactory, name = "roundtruth"): Promise<IDBDatabase> {
-  const request = factory.open(name, 1);
-  request.onupgradeneeded = () => {
-    request.result.createObjectStore("heads", { keyPath: ["assignment", "tab"] });
-    request.result.createObjectStore("bases", { keyPath: ["assignment", "tab"] });
-    request.result.createObjectStore("deltas", { keyPath: ["assignment", "tab", "seq"] });
+  const request = factory.open(name, 2);
+  request.onupgradeneeded = ({ oldVersion }) => {
+    const db = request.result;
+    if (oldVersion < 1) {
+      db.createObjectStore("heads", { keyPath: ["assignment", "tab"] });
+      db.createObjectStore("bases", { keyPath: ["assignment", "tab"] });
+      db.createObjectStore("deltas", { keyPath: ["assignment", "tab", "seq"] });
+    }
+    db.createObjectStore("steps", { keyPath: ["assignment", "tab", "number"] });
   };
-  return answer(request);
+  const blocked = new Promise<never>((_, fail) => {
+    const words = "an older version is open in another tab. Close that tab and reload this one.";
+    request.onblocked = () => fail(new Error(words));
+  });
+  return Promise.race([answer(request), blocked]);
+}
+
+/** The mask as it was drawn, and its history; a gesture that was cut off is its last step. */
+function rebuild(
+  head: Head,
+  base: Base | undefined,
+  deltas: readonly Delta[],
+  steps: readonly Step[],
+) {
+  const mask = createMask(head.width, head.height);
+  if (base) putPatch(mask, { rect: wholeRect(mask), bits: base.bits });
+  let running: Delta[] = [];
+  for (const delta of deltas) {
+    if (delta.isRunning) running.push(delta);
+    else {
+      putPatch(mask, delta);
+      running = [];
+    }
+  }
+  const entries = steps.map((step) => step.entry);
+  const history = restoreHistory(entries, head.undone, mask, head.basis);
+  if (running.length === 0) return { head, mask, history };
+  const before = copyMask(mask);
+  for (const delta of running) putPatch(mask, delta);
+  const rect = changedRect(mask, before, running.map((delta) => delta.rect).reduce(joinRects));
+  const cut = takeDifference(mask, before, rect);
+  return { head, mask, history: remember(history, cut, head.basis, head.basis) };
 }
 
 async function replay(db: IDBDatabase, head: Head): Promise<Kept> {
   const transaction = db.transaction(STORES, "readonly");
   const key = [head.assignment, head.tab];
-  const [base, deltas] = await Promise.all([
+  const all = <T>(store: "deltas" | "steps") =>
+    answer(transaction.objectStore(store).getAll(everythingOf(...key)) as IDBRequest<T[]>);
+  const [base, deltas, steps] = await Promise.all([
     answer(transaction.objectStore("bases").get(key) as IDBRequest<Base | undefined>),
-    answer(transaction.objectStore("deltas").getAll(everythingOf(...key)) as IDBRequest<Delta[]>),
+    all<Delta>("deltas"),
+    all<Step>("steps"),
   ]);
-  const mask = createMask(head.width, head.height);
-  if (base) putPatch(mask, { rect: wholeRect(mask), bits: base.bits });
-  for (const delta of deltas) putPatch(mask, delta);
-  return { head, mask };
+  return rebuild(head, base, deltas, steps);
 }
 
 async function headsOf(db: IDBDatabase, assignment: string): Promise<Head[]> {
@@ -104,10 +144,11 @@ export async function readJournal(
   return head ? replay(db, head) : null;
 }
 
-function dropTab(transaction: IDBTransaction, assignment: string, tab: string): void {
+export function dropTab(transaction: IDBTransaction, assignment: string, tab: string): void {
   transaction.objectStore("heads").delete([assignment, tab]);
   transaction.objectStore("bases").delete([assignment, tab]);
   transaction.objectStore("deltas").delete(everythingOf(assignment, tab));
+  transaction.objectStore("steps").delete(everythingOf(assignment, tab));
 }
 
 /**
@@ -138,45 +179,3 @@ export async function dropExpired(db: IDBDatabase, now: number): Promise<void> {
     await finished(transaction);
   }
 }
-
-/**
- * Start writing about a case with a whole mask. `from` is the tab whose work was taken over: its
- * records go in the same transaction that writes ours.
- */
-export function keepCase(db: IDBDatabase, first: Head, mask: Mask, from: string | null) {
-  const { assignment, tab } = first;
-  let seq = 0;
-
-  // Async, so that a journal which was closed under us fails like any other and stops no stroke.
-  async function rebase(head: Head, takenFrom: string | null): Promise<void> {
-    const transaction = write(db);
-    if (takenFrom !== null) dropTab(transaction, assignment, takenFrom);
-    dropTab(transaction, assignment, tab);
-    if (!isBlank(mask)) {
-      const { bits } = takePatch(mask, wholeRect(mask));
-      transaction.objectStore("bases").put({ assignment, tab, bits } satisfies Base);
-    }
-    transaction.objectStore("heads").put(head);
-    seq = 0;
-    return finished(transaction);
-  }
-
-  return {
-    started: rebase(first, from),
-    append: async (patch: Patch, head: Head): Promise<void> => {
-      if (seq >= REBASE_AFTER) return rebase(head, null);
-      const transaction = write(db);
-      seq += 1;
-      transaction.objectStore("deltas").put({ assignment, tab, seq, ...patch } satisfies Delta);
-      transaction.objectStore("heads").put(head);
-      return finished(transaction);
-    },
-    putHead: async (head: Head): Promise<void> => {
-      const transaction = write(db);
-      transaction.objectStore("heads").put(head);
-      return finished(transaction);
-    },
-  };
-}
-
-export type CaseJournal = ReturnType<typeof keepCase>;

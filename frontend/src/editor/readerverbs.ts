@@ -103,9 +103,11 @@ function candidateVerbs({ room, cancelGesture }: VerbParts) {
     },
     settleThreshold: () => {
       const desk = room.sitting()?.desk;
+      if (!desk) return;
       const { threshold } = store.get();
-      const from = desk?.basis().threshold ?? null;
-      if (desk && from !== null && threshold !== null) desk.commit({ ...desk.basis(), threshold });
+      // Undo in the middle of a drag took the slide back: the slider follows the mask.
+      if (desk.isRunning()) desk.commit({ ...desk.basis(), threshold });
+      else store.set({ threshold: desk.basis().threshold });
     },
   } satisfies Partial<Verbs>;
 }

@@ -77,7 +77,8 @@ export function createRoom(parts: RoomParts): Room {
     if (!now) return;
     const { desk } = now;
     const basis = desk.basis();
-    store.set({ canUndo: desk.canUndo(), canRedo: desk.canRedo(), basis, notice: "" });
+    const stroke = desk.stroke();
+    store.set({ canUndo: desk.canUndo(), canRedo: desk.canRedo(), stroke, basis, notice: "" });
     if (basis.threshold !== null) store.set({ threshold: basis.threshold });
     if (now.case.blind) return;
     clearTimeout(figuresTimer);
@@ -140,9 +141,13 @@ export function createRoom(parts: RoomParts): Room {
           for (const judge of judges) judge(sitting);
       },
       onKept: (stroke) => {
-        if (mine === turn && stroke > store.get().keptStroke) store.set({ keptStroke: stroke });
+        const { keptStroke, journalFailure } = store.get();
+        if (mine === turn && (stroke > keptStroke || journalFailure !== null))
+          store.set({ keptStroke: Math.max(stroke, keptStroke), journalFailure: null });
       },
-      onJournalFailure: (journalFailure) => store.set({ journalFailure }),
+      onJournalFailure: (journalFailure) => {
+        if (mine === turn) store.set({ journalFailure });
+      },
     });
     store.set({ save: sitting.saver.state() });
     gestureDone();

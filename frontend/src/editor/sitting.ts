@@ -5,11 +5,12 @@ import type { Case } from "../api/types";
 import { createMask, fingerprint, type Mask, type Rect } from "../mask/bitmap";
 import type { Codec } from "./codec";
 import { createDesk, type Desk } from "./desk";
-import { type Head, type Kept, keepCase } from "./journal";
+import type { Head, Kept } from "./journal";
+import { createKeeper, isFull } from "./keeper";
 import type { Prepared } from "./prepare";
 import { createSaver, type Saver, type SaveState } from "./saver";
 import { randomId } from "./tabs";
-import { type Basis, NO_BASIS } from "./undo";
+import { type Basis, EMPTY_HISTORY, type History, NO_BASIS } from "./undo";
 
 export type Start = {
   readonly mask: Mask;
@@ -18,6 +19,7 @@ export type Start = {
   readonly etag: string | null;
   readonly sent: readonly string[];
   readonly basis: Basis;
+  readonly history: History;
 };
 
 /** Where reading goes on: from the server's draft, or from the journal where it knows more. */
@@ -32,10 +34,11 @@ export function startFrom(next: Case, draft: Mask | null, kept: Kept | null): St
     basis: next.draft
       ? { candidate: next.draft.candidate, threshold: next.draft.threshold }
       : NO_BASIS,
+    history: EMPTY_HISTORY,
   };
   if (!kept || kept.mask.width !== width || kept.mask.height !== height) return onServer;
-  const { head, mask } = kept;
-  const here = { mask, stroke: head.stroke, basis: head.basis, sent: head.sent };
+  const { head, mask, history } = kept;
+  const here = { mask, stroke: head.stroke, basis: head.basis, sent: head.sent, history };
   if (!next.draft || !draft) return { ...here, savedStroke: 0, etag: null };
   if (next.draft.etag === head.etag) {
     // The same mask, saved elsewhere since: what it was made from may be another candidate now.
@@ -78,9 +81,8 @@ export type Sitting = {
 };
 
 function failureSentence(error: unknown): string {
-  const isFull = error instanceof DOMException && error.name === "QuotaExceededError";
-  return isFull
-    ? "This browser's storage is full: new strokes are not kept here."
+  return isFull(error)
+    ? "This browser's storage is full: new strokes are not kept here. Saving to the server goes on."
     : "This browser does not keep strokes: they are safe only once saved on the server.";
 }
 
@@ -101,20 +103,21 @@ export function startSitting(parts: SittingParts): Sitting {
     etag: saver.state().etag,
     sent: saver.state().sent,
     basis: desk.basis(),
+    undone: desk.history().future.length,
     clientId,
     activeSeconds: parts.activeSeconds(),
     touchedAt: Date.now(),
   });
-  const watch = (transaction: Promise<void>, stroke: number) =>
+  /** Say what is kept once its transaction completed. */
+  const watch = (transaction: Promise<void>, stroke = desk.stroke()) =>
     transaction.then(
       () => parts.onKept(stroke),
       (error: unknown) => parts.onJournalFailure(failureSentence(error)),
     );
   const desk = createDesk(start, {
     onPaint: parts.onPaint,
-    onStroke: (patch, stroke, isDone) => {
-      void watch(journal.append(patch, head()), stroke);
-      if (!isDone) return;
+    onKeep: (rect, isRunning) => void watch(keeper.keep(rect, isRunning, head())),
+    onGesture: () => {
       saver.touch();
       parts.onGesture();
     },
@@ -131,15 +134,15 @@ export function startSitting(parts: SittingParts): Sitting {
       basis: desk.basis,
       now: Date.now,
       onChange: (state) => {
-        void watch(journal.putHead(head()), desk.stroke());
+        void watch(keeper.keepHead(head()));
         parts.onSave(state);
       },
     },
     { savedAt: null, savedStroke: start.savedStroke, etag: start.etag, sent: start.sent },
   );
   const takenFrom = parts.kept && parts.kept.head.tab !== parts.tab ? parts.kept.head.tab : null;
-  const journal = keepCase(parts.db, head(), desk.mask, takenFrom);
-  void watch(journal.started, start.stroke);
+  const keeper = createKeeper(parts.db, desk, head(), takenFrom);
+  void watch(keeper.started);
   if (saver.isDirty()) saver.touch();
   return {
     case: next,
@@ -148,6 +151,6 @@ export function startSitting(parts: SittingParts): Sitting {
     desk,
     saver,
     clientId,
-    noteTime: () => void watch(journal.putHead(head()), desk.stroke()),
+    noteTime: () => void watch(keeper.keepHead(head())),
   };
 }

@@ -42,6 +42,7 @@ export type RoomState = {
   readonly note: string;
   readonly activeSeconds: number;
   readonly save: SaveState;
+  readonly stroke: number;
   /** The last stroke whose journal transaction completed. */
   readonly keptStroke: number;
   readonly journalFailure: string | null;
@@ -75,6 +76,7 @@ export const FRESH_CASE = {
   note: "",
   activeSeconds: 0,
   save: CLEAN_SAVE,
+  stroke: 0,
   keptStroke: 0,
   journalFailure: null,
 } as const;

@@ -1,24 +1,21 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { createDesk } from "../../src/editor/desk";
-import { EMPTY_HISTORY, type Entry, NO_BASIS, remember } from "../../src/editor/undo";
-import { createMask, type Mask, wholeRect } from "../../src/mask/bitmap";
-import { putPatch } from "../../src/mask/bits";
+import { EMPTY_HISTORY, NO_BASIS } from "../../src/editor/undo";
+import { copyRect, createMask, type Mask } from "../../src/mask/bitmap";
 import { fillCapsule } from "../../src/mask/brush";
 
 const SIZE = 48;
 
 function openDesk() {
   const copy = createMask(SIZE, SIZE);
-  const strokes: { stroke: number; isDone: boolean }[] = [];
+  const strokes: number[] = [];
   const desk = createDesk(
-    { mask: createMask(SIZE, SIZE), stroke: 0, basis: NO_BASIS },
+    { mask: createMask(SIZE, SIZE), stroke: 0, basis: NO_BASIS, history: EMPTY_HISTORY },
     {
       onPaint: () => undefined,
-      onStroke: (patch, stroke, isDone) => {
-        putPatch(copy, patch);
-        strokes.push({ stroke, isDone });
-      },
+      onKeep: (rect, isRunning) => copyRect(isRunning ? desk.mask : desk.committed, copy, rect),
+      onGesture: () => strokes.push(desk.stroke()),
     },
   );
   const draw = (x: number, y: number, radius: number, value: 0 | 1) => {
@@ -81,7 +78,7 @@ describe("the desk", () => {
     expect(draw(20, 20, 4, 1)).toBe(true);
     expect(draw(20, 20, 4, 1)).toBe(false);
     desk.undo();
-    expect(strokes.map(({ stroke }) => stroke)).toEqual([1, 2]);
+    expect(strokes).toEqual([1, 2]);
   });
 
   it("takes a candidate as one gesture and undo brings the basis back", () => {
@@ -106,20 +103,5 @@ describe("the desk", () => {
     desk.cancel();
     expect(desk.mask.data).toEqual(before);
     expect(desk.canUndo()).toBe(true);
-  });
-});
-
-describe("the history", () => {
-  it("stays within its bound by forgetting the oldest", () => {
-    const rect = wholeRect({ width: 80, height: 100 });
-    const entry = (): Entry => ({
-      patch: { rect, bits: new Uint8Array(1000) },
-      before: NO_BASIS,
-      after: NO_BASIS,
-    });
-    let history = EMPTY_HISTORY;
-    for (let i = 0; i < 100; i++) history = remember(history, entry(), 12_500);
-    expect(history.past.length).toBe(10);
-    expect(history.bytes).toBeLessThanOrEqual(12_500);
   });
 });

@@ -4,13 +4,12 @@ import {
   dropCase,
   dropExpired,
   type Head,
-  keepCase,
   openJournal,
   readJournal,
 } from "../../src/editor/journal";
-import { NO_BASIS } from "../../src/editor/undo";
-import { createMask } from "../../src/mask/bitmap";
-import { takePatch } from "../../src/mask/bits";
+import { createKeeper } from "../../src/editor/keeper";
+import { EMPTY_HISTORY, NO_BASIS } from "../../src/editor/undo";
+import { createMask, type Mask } from "../../src/mask/bitmap";
 import { fillCapsule } from "../../src/mask/brush";
 
 const HEAD: Head = {
@@ -23,6 +22,7 @@ const HEAD: Head = {
   etag: null,
   sent: [],
   basis: NO_BASIS,
+  undone: 0,
   clientId: "client",
   activeSeconds: 0,
   touchedAt: 1000,
@@ -36,14 +36,22 @@ beforeEach(async () => {
   db = await openJournal(new IDBFactory());
 });
 
+/** A desk with nothing to undo and no gesture under way. */
+const still = (mask: Mask) => ({
+  committed: mask,
+  mask,
+  history: () => EMPTY_HISTORY,
+  isRunning: () => false,
+});
+
 function writeCase(head: Head) {
   const mask = createMask(40, 30);
-  const journal = keepCase(db, head, mask, null);
+  const keeper = createKeeper(db, still(mask), head, null);
   const draw = (x: number, stroke: number, touchedAt = head.touchedAt) => {
     const rect = fillCapsule(mask, { x, y: 12 }, { x: x + 5, y: 15 }, 3, 1);
-    return journal.append(takePatch(mask, rect), { ...head, stroke, touchedAt });
+    return keeper.keep(rect, false, { ...head, stroke, touchedAt });
   };
-  return { mask, draw, journal };
+  return { mask, draw };
 }
 
 describe("the journal", () => {
@@ -70,7 +78,7 @@ describe("the journal", () => {
     const kept = await readJournal(db, "case", "two", nobody);
     expect(kept?.head.tab).toBe("one");
     if (!kept) return;
-    await keepCase(db, { ...kept.head, tab: "two" }, kept.mask, "one").started;
+    await createKeeper(db, still(kept.mask), { ...kept.head, tab: "two" }, "one").started;
     expect((await readJournal(db, "case", "two", everybody))?.mask.data).toEqual(kept.mask.data);
     expect((await readJournal(db, "case", "one", everybody))?.head.tab).toBeUndefined();
   });

@@ -2,8 +2,15 @@ import { describe, expect, it } from "vitest";
 import type { Case } from "../../src/api/types";
 import type { Head, Kept } from "../../src/editor/journal";
 import { startFrom } from "../../src/editor/sitting";
-import { NO_BASIS } from "../../src/editor/undo";
+import { EMPTY_HISTORY, NO_BASIS, remember } from "../../src/editor/undo";
 import { createMask, fingerprint } from "../../src/mask/bitmap";
+
+const HISTORY = remember(
+  EMPTY_HISTORY,
+  { rect: { x0: 0, y0: 0, x1: 8, y1: 1 }, bits: new Uint8Array([64]) },
+  NO_BASIS,
+  NO_BASIS,
+);
 
 const painted = (at: number) => {
   const mask = createMask(6, 4);
@@ -23,7 +30,7 @@ function caseWith(draft: { etag: string; stroke: number } | null): Case {
 function kept(head: Partial<Head>): Kept {
   const basis = { candidate: "c", threshold: 9 };
   const base = { width: 6, height: 4, stroke: 5, savedStroke: 3, etag: "e3", sent: [], basis };
-  return { head: { ...base, ...head } as Head, mask: painted(1) };
+  return { head: { ...base, ...head } as Head, mask: painted(1), history: HISTORY };
 }
 
 describe("where reading goes on", () => {
@@ -38,6 +45,7 @@ describe("where reading goes on", () => {
     expect(start).toMatchObject({ stroke: 3, savedStroke: 3, etag: "e3" });
     expect(start.basis).toEqual({ candidate: "server's", threshold: 140 });
     expect(start.mask.data[2]).toBe(1);
+    expect(start.history).toBe(EMPTY_HISTORY);
   });
 
   it("takes the server's base where only that was changed elsewhere", () => {
@@ -45,6 +53,7 @@ describe("where reading goes on", () => {
     const start = startFrom(caseWith({ etag: "e3", stroke: 4 }), painted(1), mine);
     expect(start).toMatchObject({ stroke: 4, savedStroke: 4, etag: "e3" });
     expect(start.basis.candidate).toBe("server's");
+    expect(start.history).toBe(EMPTY_HISTORY);
   });
 
   it("takes the journal where it knows more, and the server has what it had", () => {
@@ -52,6 +61,7 @@ describe("where reading goes on", () => {
     expect(start).toMatchObject({ stroke: 5, savedStroke: 3, etag: "e3" });
     expect(start.basis.candidate).toBe("c");
     expect(start.mask.data[1]).toBe(1);
+    expect(start.history).toBe(HISTORY);
   });
 
   it("knows its own save whose answer it never saw", () => {
@@ -59,6 +69,7 @@ describe("where reading goes on", () => {
     const start = startFrom(caseWith({ etag: "e4", stroke: 4 }), painted(2), mine);
     expect(start).toMatchObject({ stroke: 5, savedStroke: 4, etag: "e4" });
     expect(start.mask.data[1]).toBe(1);
+    expect(start.history).toBe(HISTORY);
   });
 
   it("takes the server's where only the other place went on", () => {
@@ -66,6 +77,7 @@ describe("where reading goes on", () => {
     expect(start).toMatchObject({ stroke: 9, savedStroke: 9, etag: "e9" });
     expect(start.basis.candidate).toBe("server's");
     expect(start.mask.data[2]).toBe(1);
+    expect(start.history).toBe(EMPTY_HISTORY);
   });
 
   it("keeps the old etag where both went on, so that the server refuses and asks", () => {
@@ -73,5 +85,6 @@ describe("where reading goes on", () => {
     expect(start).toMatchObject({ stroke: 5, savedStroke: 3, etag: "e3" });
     expect(start.basis.candidate).toBe("c");
     expect(start.mask.data[1]).toBe(1);
+    expect(start.history).toBe(HISTORY);
   });
 });

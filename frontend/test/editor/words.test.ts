@@ -26,7 +26,14 @@ describe("the truth about saving", () => {
       withSave({ phase: "offline", savedStroke: 3 }, { keptStroke: 4 }),
       "offline, 1 stroke kept here",
     ],
-    [withSave({ phase: "offline" }, { journalFailure: "full" }), "offline, not kept here"],
+    [
+      withSave({ phase: "offline" }, { stroke: 2, journalFailure: "full" }),
+      "offline, none of 2 strokes kept here",
+    ],
+    [
+      withSave({ phase: "saving" }, { stroke: 7, keptStroke: 5, journalFailure: "full" }),
+      "saving, 5 of 7 strokes kept here",
+    ],
     [withSave({ phase: "conflict" }), "changed elsewhere"],
     [
       withSave({ phase: "lost", problem: SUBMITTED, savedStroke: 3 }, { keptStroke: 5 }),

@@ -1,0 +1,106 @@
+import { IDBFactory, IDBKeyRange } from "fake-indexeddb";
+import fc from "fast-check";
+import { beforeEach, describe, expect, it, vi } from "vitest";
+import { openJournal, readJournal } from "../../src/editor/journal";
+import { openKeptDesk, SIZE } from "./keptdesk";
+
+beforeEach(() => void vi.stubGlobal("IDBKeyRange", IDBKeyRange));
+
+const noone = () => Promise.resolve(false);
+
+/** A disk that refuses some writes: each as a full one does, after it was taken in. */
+async function openDisk() {
+  const db = await openJournal(new IDBFactory());
+  const begin = db.transaction.bind(db);
+  let isFull = (_holdsSteps: boolean): boolean => false;
+  db.transaction = (...given: Parameters<IDBDatabase["transaction"]>) => {
+    const transaction = begin(...given);
+    if (given[1] !== "readwrite") return transaction;
+    let holdsSteps = false;
+    const open = transaction.objectStore.bind(transaction);
+    transaction.objectStore = (name) => {
+      const store = open(name);
+      const put = store.put.bind(store);
+      store.put = (value) => {
+        holdsSteps ||= name === "steps";
+        return put(value);
+      };
+      return store;
+    };
+    const commit = transaction.commit.bind(transaction);
+    transaction.commit = () => {
+      if (!isFull(holdsSteps)) return commit();
+      const error = new DOMException("full", "QuotaExceededError");
+      Object.defineProperty(transaction, "error", { value: error });
+      transaction.abort();
+    };
+    return transaction;
+  };
+  return {
+    db,
+    refuse: (judge: (holdsSteps: boolean) => boolean) => {
+      isFull = judge;
+    },
+  };
+}
+
+describe("the keeper", () => {
+  it("keeps the whole mask with the first write that goes through, whatever failed before", async () => {
+    const write = fc.record({
+      x: fc.integer({ min: 0, max: SIZE - 10 }),
+      isFull: fc.boolean(),
+      isLong: fc.boolean(),
+      isAwaited: fc.boolean(),
+      undoes: fc.boolean(),
+    });
+    await fc.assert(
+      fc.asyncProperty(fc.array(write, { maxLength: 12 }), async (writes) => {
+        const { db, refuse } = await openDisk();
+        const { desk, draw, settled, written } = openKeptDesk(db);
+        await settled();
+        for (const { x, isFull, isLong, isAwaited, undoes } of writes) {
+          refuse(() => isFull);
+          if (undoes) desk.undo();
+          else draw(x, isLong);
+          if (isAwaited) await Promise.allSettled(written);
+        }
+        await Promise.allSettled(written);
+        refuse(() => false);
+        draw(3, false, 30);
+        await written.at(-1);
+        const kept = await readJournal(db, "case", "one", noone);
+        expect(kept?.mask.data).toEqual(desk.mask.data);
+        const { history } = kept ?? {};
+        if (history?.past.length) expect(history).toEqual(desk.history());
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  it("leaves what was kept as it was while nothing more can be written", async () => {
+    const { db, refuse } = await openDisk();
+    const { desk, draw, settled, written } = openKeptDesk(db);
+    draw(5, false);
+    await settled();
+    const before = desk.mask.data.slice();
+    refuse(() => true);
+    for (const x of [10, 20, 30]) draw(x, true);
+    const fates = await Promise.allSettled(written);
+    expect(fates.at(-1)).toMatchObject({ status: "rejected" });
+    const kept = await readJournal(db, "case", "one", noone);
+    expect(kept?.mask.data).toEqual(before);
+    expect(kept?.history.past.length).toBe(1);
+  });
+
+  it("gives up the history before a stroke", async () => {
+    const { db, refuse } = await openDisk();
+    const { desk, draw, settled } = openKeptDesk(db);
+    refuse((holdsSteps) => holdsSteps);
+    for (const x of [5, 15, 25]) draw(x, false);
+    await settled();
+    const kept = await readJournal(db, "case", "one", noone);
+    expect(kept?.mask.data).toEqual(desk.mask.data);
+    expect(kept?.history.past).toEqual([]);
+    expect(desk.canUndo()).toBe(true);
+  });
+});
