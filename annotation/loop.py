@@ -28,7 +28,13 @@ from annotation.selectors.gate import gate_of
 from annotation.selectors.labels import labels_of
 from annotation.selectors.leaks import find_leaks
 from annotation.selectors.rounds import phase_progress
-from annotation.services import claims, decisions, round_metrics, round_results
+from annotation.services import (
+    activation_figures,
+    claims,
+    decisions,
+    round_metrics,
+    round_results,
+)
 from annotation.services.claims import Claim, ClaimLost
 from annotation.services.round_report import report_of
 from annotation.services.rounds import RUNNING, State
@@ -107,10 +113,12 @@ def propose_round(
             return
         watch.collect()
         watch.require_all()
+        scores = outputs.read_scores(folder, manifest)
         round_results.finish_proposing(
             claim,
             round,
             calibration=outputs.read_calibration(folder, manifest.plan),
+            activation=activation_figures.detection(round, manifests.snapshot_in(round), scores),
             seconds=time.monotonic() - began,
         )
 
@@ -146,6 +154,7 @@ def evaluate_round(
             "sealed": round_metrics.sealed_figures(found.cases),
             "proposals": round_metrics.proposal_figures(unseen),
             "lung": round_metrics.lung_figures(round, snapshot, pulse.beat),
+            "activation": activation_figures.with_pixels(round, snapshot, pulse.beat),
             "leaks": len(find_leaks(round)),
         }
         pulse.beat()

@@ -15,7 +15,7 @@ from uuid import UUID
 
 from annotation.services.round_results import ProposedImage, ProposedMask
 from mlloop.calibration import Calibration
-from mlloop.manifest import Case, Plan, TrainManifest
+from mlloop.manifest import Case, Plan, ProposeManifest, TrainManifest
 from mlloop.masks import decode_probability
 from mlloop.records import FieldError, from_plain
 
@@ -77,6 +77,18 @@ def read_calibration(folder: Path, plan: Plan) -> Plain:
         raise BadOutput(f"calibration.json is not usable. {error}") from None
     if calibration.plan_sha256 != plan.sha256:
         raise BadOutput("The calibration was fitted for another plan.")
+    return found
+
+
+def read_scores(folder: Path, manifest: ProposeManifest) -> dict[str, dict[str, float]]:
+    """Read each classifier's out-of-fold scores by image; raise BadOutput where one is missing."""
+    keys = {network.key for network in manifest.plan.networks_of("activation")}
+    if not keys:
+        return {}
+    found = cast("dict[str, dict[str, float]]", _object(folder / "scores.json")["networks"])
+    images = {case.image for case in manifest.scored}
+    if found.keys() != keys or any(own.keys() != images for own in found.values()):
+        raise BadOutput("The scores are not about the classifiers and images handed over.")
     return found
 
 

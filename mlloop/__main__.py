@@ -17,6 +17,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from mlloop.arguments import is_on_folders, parse
+from mlloop.classifier import train_classifier
 from mlloop.converting import convert_weights
 from mlloop.devices import prepare
 from mlloop.errors import LearningError, Stop, Stopped
@@ -62,7 +63,8 @@ def main(argv: list[str] | None = None) -> int:
 def _train(options: argparse.Namespace, stop: Stop) -> None:
     manifest = read_train(options.manifest)
     device = prepare(manifest.plan, choice=options.device)
-    train_member(manifest, _made(options.out), device=device, emit=emit_line, stop=stop)
+    train = train_classifier if manifest.network.label == "activation" else train_member
+    train(manifest, _made(options.out), device=device, emit=emit_line, stop=stop)
 
 
 def _propose(options: argparse.Namespace, stop: Stop) -> None:

@@ -1,14 +1,14 @@
 """A classifier, covid or not, with the encoder of a segmentation network: the paper's rival.
 
-It learns from groups alone, never from a mask, on the same patients, folds and inner split as the
-networks. Its Grad-CAM maps are made in `mlloop/activation.py`.
+It learns from groups alone, never from a mask, on the same patients and folds as the networks. Its
+Grad-CAM maps are made in `mlloop/gradcam.py`.
 """
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -26,15 +26,17 @@ from mlloop.checkpoint import (
     save_state,
     write_member,
 )
-from mlloop.dataset import CaseReader, Split, batch_cases, seeded, split_cases, training_batch
+from mlloop.dataset import CaseReader, Split, batch_cases, split_by, training_batch
 from mlloop.detection import ScoredImage, auc
 from mlloop.devices import Device
 from mlloop.errors import LearningError, Stop, Stopped
-from mlloop.events import Emit
-from mlloop.manifest import Case, NetworkPlan, Plan, TrainManifest
+from mlloop.events import Clock, Emit
+from mlloop.loading import Batch
+from mlloop.manifest import Case, MemberRef, NetworkPlan, Plan, TrainManifest
 from mlloop.networks import untrained_encoder, with_coordinates
-from mlloop.schedule import epoch_ends, learning_rate
-from mlloop.weights import load_initial, load_trained
+from mlloop.schedule import epoch_ends, member_seed
+from mlloop.steps import train_step
+from mlloop.weights import initial_identity, load_initial, load_trained
 
 _LEAST_PLACES = 7  # a side of the paper's maps: 224 px through five halvings
 _BATCH = 16
@@ -84,8 +86,9 @@ def untrained_classifier(network: NetworkPlan, grid: int) -> Classifier:
 
 
 def _encoder_plan(network: NetworkPlan, grid: int) -> NetworkPlan:
-    """Return the network with the classifier's stages, and a place for every pixel."""
-    return replace(network, patch=1, decoder_channels=(1,) * classifier_depth(grid))
+    """Return a network with the classifier's encoder and stages."""
+    stages = (1,) * classifier_depth(grid)
+    return replace(network, decoder="unet", decoder_channels=stages, label="infection")
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,11 +105,11 @@ class _Run:
 def train_classifier(
     manifest: TrainManifest, out: Path, *, device: Device, emit: Emit, stop: Stop
 ) -> None:
-    """Train the encoder of `manifest.network` to tell covid from the rest, for the plan's steps.
+    """Train the encoder of `manifest.network` to tell covid from the rest.
 
     Resumable like `train_member`. Raises LearningError, or Stopped after saving.
     """
-    name = classifier_name(manifest.network.encoder)
+    name = manifest.network.key
     if (out / "card.json").exists():
         drop_state(out)
         emit("done", network=name, fold=manifest.fold, finished_before=True)
@@ -115,12 +118,15 @@ def train_classifier(
     run = _prepare(manifest, device, emit)
     state = restore(_fresh_state(run), out / "state", run.reader.loaded_patients)
     emit("start", network=name, fold=manifest.fold, step=state.step)
-    ends = epoch_ends(run.plan)
+    clock, ends = Clock(started, state.step, run.plan.steps), epoch_ends(run.plan)
     while state.step < run.plan.steps:
-        state.losses.append(_step(run, state))
+        batch = _batch(run, state.step)
+        loss = train_step(state, batch, run.plan, device, emit, loss_of=group_loss)
+        if loss is not None:
+            state.losses.append(loss)
         state.step += 1
         if state.step in ends:
-            _finish_epoch(run, state, ends[state.step], time.monotonic() - started)
+            _finish_epoch(run, state, ends[state.step], clock)
             save_state(state, out / "state", run.reader.loaded_patients)
         if stop():
             save_state(state, out / "state", run.reader.loaded_patients)
@@ -129,44 +135,29 @@ def train_classifier(
     emit("done", network=name, fold=manifest.fold, finished_before=False)
 
 
-def classifier_name(encoder: str) -> str:
-    """Name the classifier with this encoder in events, cards and folders."""
-    return f"classifier-{encoder}"
-
-
-def load_classifier(folder: Path, sha256: str, network: NetworkPlan, grid: int) -> Classifier:
-    """Load the trained classifier of a network for inference, or raise LearningError."""
-    name = classifier_name(network.encoder)
-    tensors = load_trained(folder / "weights.safetensors", sha256, name)
-    classifier = untrained_classifier(network, grid)
+def load_classifier(member: MemberRef, plan: Plan, device: Device) -> Classifier:
+    """Load a trained classifier for inference, or refuse weights that are not the ones recorded."""
+    name = f"{member.network}, fold {member.fold}"
+    tensors = load_trained(Path(member.weights_path), member.weights_sha256, name)
+    classifier = untrained_classifier(plan.network(member.network), plan.grid)
     classifier.load_state_dict(tensors)
-    return classifier.eval()
+    return classifier.to(device.torch_device).eval()
 
 
 def _prepare(manifest: TrainManifest, device: Device, emit: Emit) -> _Run:
-    plan = replace(manifest.plan, positive_share=0.5)  # both groups weigh the same
+    plan = manifest.plan.course_of(manifest.network)
+    plan = replace(plan, positive_share=0.5)  # both groups weigh the same
     reader = CaseReader(grid=plan.grid)
-    split = _by_group(split_cases(manifest.cases, plan, reader))
+    covid = {case.image for case in manifest.cases if is_covid(case)}
+    split = split_by(manifest.cases, covid, plan)
     if not split.positives or not split.negatives:
         raise LearningError(
             "one_class",
             "A classifier needs images of both groups, covid and others, outside each fold; here"
             f" are {len(split.positives)} of covid and {len(split.negatives)} of others. Add"
-            " controls to the metadata, or leave it out with --classifiers none.",
+            " controls to the metadata, or leave it out (--classifiers none).",
         )
-    name = classifier_name(manifest.network.encoder)
-    seed = int(seeded(plan.seed, "member", name, manifest.fold).integers(2**32))
-    return _Run(manifest, plan, seed, device, reader, split, emit)
-
-
-def _by_group(split: Split) -> Split:
-    """Sort by what a classifier is told: the group. An infected film may have an empty mask."""
-    cases = [*split.positives, *split.negatives]
-    return Split(
-        positives=tuple(case for case in cases if is_covid(case)),
-        negatives=tuple(case for case in cases if not is_covid(case)),
-        inner=split.inner,
-    )
+    return _Run(manifest, plan, member_seed(manifest), device, reader, split, emit)
 
 
 def is_covid(case: Case) -> bool:
@@ -184,76 +175,65 @@ def _fresh_state(run: _Run) -> TrainingState:
     return TrainingState(network, optimiser, averaged={})
 
 
-def _step(run: _Run, state: TrainingState) -> float:
-    cases = batch_cases(run.split, run.plan, run.seed, state.step)
-    images, _ = training_batch(cases, run.reader, run.plan.augment, run.seed, state.step)
-    device = run.device.torch_device
-    target = torch.tensor([[float(is_covid(case))] for case in cases], device=device)
-    with run.device.autocast():
-        logits = state.network(images.to(device))
-    loss = F.binary_cross_entropy_with_logits(logits.float(), target)
-    for group in state.optimiser.param_groups:
-        group["lr"] = learning_rate(run.plan, state.step)
-    state.optimiser.zero_grad()
-    loss.backward()  # type: ignore[no-untyped-call]
-    torch.nn.utils.clip_grad_norm_(state.network.parameters(), 1.0)
-    state.optimiser.step()
-    return float(loss.item())
+def _batch(run: _Run, step: int) -> Batch:
+    cases = batch_cases(run.split, run.plan, run.seed, step)
+    images, _ = training_batch(cases, run.reader, run.plan.augment, run.seed, step)
+    return images, torch.tensor([[float(is_covid(case))] for case in cases])
 
 
-def _finish_epoch(run: _Run, state: TrainingState, epoch: int, seconds: float) -> None:
+def group_loss(logits: Tensor, target: Tensor, _plan: Plan) -> Tensor:
+    """Return the mean cross-entropy of the groups, `(N, 1)` each."""
+    return F.binary_cross_entropy_with_logits(logits.float(), target)
+
+
+def _finish_epoch(run: _Run, state: TrainingState, epoch: int, clock: Clock) -> None:
     """Keep the weights if the inner split is told apart as well as ever; ties go to the later."""
     inner = _inner_auc(run, state)
     if math.isnan(inner) or not state.best or inner >= state.best_dice:
         state.best_step, state.best_dice = state.step, 0.0 if math.isnan(inner) else inner
         tensors = state.network.state_dict()
         state.best = {name: value.detach().clone() for name, value in tensors.items()}
-    loss = sum(state.losses) / len(state.losses)
+    loss = sum(state.losses) / len(state.losses) if state.losses else None
     state.losses.clear()
     state.history.append(EpochRecord(epoch, state.step, loss, None))
     run.emit(
         "epoch",
-        network=classifier_name(run.manifest.network.encoder),
+        network=run.manifest.network.key,
         fold=run.manifest.fold,
         epoch=epoch,
         epochs=run.plan.epochs,
         loss=loss,
         inner_auc=None if math.isnan(inner) else inner,
-        seconds=round(seconds, 2),
+        **clock.read(state.step),
     )
 
 
 def _inner_auc(run: _Run, state: TrainingState) -> float:
     cases = run.split.inner
     state.network.eval()
-    scores = classify(state.network, cases, run.reader, run.device)
+    found = classify(state.network, cases, run.reader, run.device)
+    scored = [ScoredImage(case.patient, "", is_covid(case), score) for case, score in found]
     state.network.train()
-    scored = [
-        ScoredImage(case.patient, "", is_covid(case), score)
-        for case, score in zip(cases, scores, strict=True)
-    ]
     return auc(scored, n_boot=0).value
 
 
-@torch.inference_mode()
 def classify(
     network: nn.Module, cases: Sequence[Case], reader: CaseReader, device: Device
-) -> list[float]:
-    """Return the probability of covid for each case."""
-    found: list[float] = []
+) -> Iterator[tuple[Case, float]]:
+    """Yield each case with its probability of covid."""
     for start in range(0, len(cases), _BATCH):
-        images = np.stack([reader.image(case) for case in cases[start : start + _BATCH]])
-        with device.autocast():
+        chunk = cases[start : start + _BATCH]
+        images = np.stack([reader.image(case) for case in chunk])
+        with torch.inference_mode(), device.autocast():
             logits = network(torch.from_numpy(images[:, None]).to(device.torch_device))
-        found += logits.float().sigmoid()[:, 0].tolist()
-    return found
+        yield from zip(chunk, logits.float().sigmoid()[:, 0].tolist(), strict=True)
 
 
 def _card(run: _Run, state: TrainingState, seconds: float) -> Card:
     manifest, split = run.manifest, run.split
     return Card(
-        network=classifier_name(manifest.network.encoder),
-        decoder="classifier",
+        network=manifest.network.key,
+        decoder=manifest.network.decoder,
         encoder=manifest.network.encoder,
         fold=manifest.fold,
         k=manifest.k,
@@ -271,4 +251,7 @@ def _card(run: _Run, state: TrainingState, seconds: float) -> Card:
         inner_dice=None,
         parameters=sum(p.numel() for p in state.network.parameters()),
         seconds=seconds,
+        parts=state.parts,
+        left_out=state.left_out,
+        encoder_weights=initial_identity(manifest.network),
     )

@@ -11,7 +11,7 @@ import functools
 import hashlib
 import math
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -129,6 +129,11 @@ def split_cases(cases: Sequence[Case], plan: Plan, reader: CaseReader) -> Split:
             "No training image outside this fold has an infection mask that is not empty."
             " Read more images with infection, or use fewer folds.",
         )
+    return split_by(cases, positive, plan)
+
+
+def split_by(cases: Sequence[Case], positive: Collection[str], plan: Plan) -> Split:
+    """Set whole patients aside, with and without an image in `positive` in proportion."""
     sick = {case.patient for case in cases if case.image in positive}
     well = {case.patient for case in cases} - sick
     inner = _draw(sick, plan) | _draw(well, plan)

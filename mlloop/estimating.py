@@ -16,15 +16,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from torch import nn
 
 from mlloop.checkpoint import TrainingState
+from mlloop.classifier import group_loss, untrained_classifier
 from mlloop.devices import Device
 from mlloop.errors import Stop, Stopped
 from mlloop.events import Emit
+from mlloop.gradcam import activation_maps
+from mlloop.losses import planned_loss
 from mlloop.manifest import EstimateManifest, NetworkPlan, Plan
 from mlloop.networks import predict, untrained_network
 from mlloop.records import write_json
-from mlloop.steps import train_step
+from mlloop.steps import LossOf, train_step
 
 _REPEATS = 2
 _FEW = 4  # images in a timed batch on a CPU, where 32 could take a minute
@@ -98,21 +102,54 @@ def _cost(network: NetworkPlan, plan: Plan, device: Device, emit: Emit, stop: St
     is_gpu = device.torch_device.type == "cuda"
     count = plan.batch_size if is_gpu else min(plan.batch_size, _FEW)
     memory = _Memory(is_gpu=is_gpu)
-    built = untrained_network(network).to(device.torch_device).train()
+    trial = (_trial_of_classifier if network.label == "activation" else _trial)(network, plan)
+    built = trial.network.to(device.torch_device).train()
     averaged = {name: value.detach().clone() for name, value in built.state_dict().items()}
     state = TrainingState(built, torch.optim.AdamW(built.parameters()), averaged)
-    shape = (count, 1, plan.grid, plan.grid)
-    batch = (torch.rand(shape), torch.zeros(shape))
-    step = _median(lambda: train_step(state, batch, plan, device, emit), stop)
+    images = torch.rand(count, 1, plan.grid, plan.grid)
+    batch = (images, torch.zeros(count, 1, *trial.target))
+    step = _median(
+        lambda: train_step(state, batch, plan, device, emit, loss_of=trial.loss_of), stop
+    )
     used = memory.used(scale=plan.batch_size / count)
     built.eval()
-    image = _median(lambda: predict(built, batch[0], plan, device), stop) / count
+    image = _median(lambda: trial.look(images, device), stop) / count
     return NetworkCost(
         network=network.key,
         parameters=sum(value.numel() for value in built.parameters()),
         seconds_step=step * plan.batch_size / count,
         seconds_image=image,
         bytes=used,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Trial:
+    """What a network is timed on: its targets' size, its loss, and how it looks at images."""
+
+    network: nn.Module
+    target: tuple[int, ...]
+    loss_of: LossOf
+    look: Callable[[torch.Tensor, Device], object]
+
+
+def _trial(network: NetworkPlan, plan: Plan) -> _Trial:
+    built = untrained_network(network)
+    return _Trial(
+        built,
+        (plan.grid, plan.grid),
+        planned_loss,
+        lambda images, device: predict(built, images, plan, device),
+    )
+
+
+def _trial_of_classifier(network: NetworkPlan, plan: Plan) -> _Trial:
+    built = untrained_classifier(network, plan.grid)
+    return _Trial(
+        built,
+        (),
+        group_loss,
+        lambda images, device: activation_maps(built, images[:, 0].numpy(), device),
     )
 
 

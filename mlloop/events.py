@@ -24,6 +24,21 @@ def emit_line(event: str, /, **values: EventValue) -> None:
     sys.stdout.flush()
 
 
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """Says how long a training run took since `started` and has still to go, for its events."""
+
+    started: float  # of time.monotonic()
+    first_step: int
+    steps: int
+
+    def read(self, step: int) -> dict[str, float]:
+        """Return `seconds` and `eta_seconds` at a step."""
+        seconds = time.monotonic() - self.started
+        rate = seconds / max(1, step - self.first_step)
+        return {"seconds": round(seconds, 2), "eta_seconds": round(rate * (self.steps - step), 1)}
+
+
 @dataclass(slots=True)
 class Progress:
     """Counts finished images and reports at most once a second, and at the end."""

@@ -150,7 +150,8 @@ class ProposeManifest:
     """Images to propose on. Patients that a label was trained on get its out-of-fold maps only.
 
     `references` are the images of patients trained on infection whose mask is known (`mask_path`
-    None: empty); the calibration is fitted on them.
+    None: empty); the calibration is fitted on them. `scored` are cases that classifiers learned
+    from: each is given a probability of covid by the fold that left it out.
     """
 
     round: int
@@ -161,9 +162,11 @@ class ProposeManifest:
     trained_patients: tuple[str, ...]  # on infection
     lung_patients: tuple[str, ...] = ()
     references: tuple[str, ...] = ()
+    scored: tuple[Case, ...] = ()
 
     def __post_init__(self) -> None:
         _check_cases(self.cases, self.k)
+        _check_cases(self.scored, self.k)
         _check_members(self.members, self.plan, self.k)
         trained = set(self.trained_patients)
         unseen = {case.image for case in self.cases if case.patient in trained}

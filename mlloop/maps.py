@@ -15,15 +15,18 @@ from typing import Literal, TypeVar
 
 import numpy as np
 import torch
+from torch import nn
 
 from mlloop.calibration import mean_p8
+from mlloop.classifier import Classifier, load_classifier
 from mlloop.dataset import CaseReader, FloatArray
 from mlloop.devices import Device
 from mlloop.errors import Stop, Stopped
 from mlloop.events import Progress
+from mlloop.gradcam import activation_maps
 from mlloop.manifest import Case, EvaluateManifest, NetworkPlan, ProposeManifest, is_proposed
 from mlloop.masks import ByteArray, decode_probability, encode_probability, quantise
-from mlloop.networks import SegmentationNetwork, load_member, predict
+from mlloop.networks import load_member, predict
 from mlloop.plan import LabelKey
 from mlloop.records import write_bytes
 
@@ -101,9 +104,10 @@ class MapWriter:
     def _has_map(self, case: Case, network: NetworkPlan) -> bool:
         return is_finished(case, self.out) or self._path(case, network).exists()
 
-    def _load_folds(self, network: NetworkPlan) -> dict[int, SegmentationNetwork]:
+    def _load_folds(self, network: NetworkPlan) -> dict[int, nn.Module]:
+        load = load_classifier if network.label == "activation" else load_member
         members = [m for m in self.manifest.members if m.network == network.key]
-        return {m.fold: load_member(m, self.manifest.plan, self.device) for m in members}
+        return {m.fold: load(m, self.manifest.plan, self.device) for m in members}
 
     def _prepare(self, network: NetworkPlan, chunk: Sequence[Case]) -> _Work:
         """Read a chunk's images, unless every map is there.
@@ -119,7 +123,7 @@ class MapWriter:
         self, jobs: Sequence[tuple[NetworkPlan, Sequence[Case]]], stop: Stop
     ) -> Iterator[tuple[_Work, list[Future[None]]]]:
         """Yield each job with the writing of its maps, which has begun; one network in memory."""
-        loaded, folds = "", dict[int, SegmentationNetwork]()
+        loaded, folds = "", dict[int, nn.Module]()
         with ThreadPoolExecutor(1) as reader, ThreadPoolExecutor(WRITERS) as writers:
             for ahead in _one_ahead(reader.submit(self._prepare, *job) for job in jobs):
                 if stop():
@@ -137,9 +141,7 @@ class MapWriter:
                     ],
                 )
 
-    def _predict(
-        self, folds: dict[int, SegmentationNetwork], work: _Work
-    ) -> dict[str, list[FloatArray]]:
+    def _predict(self, folds: dict[int, nn.Module], work: _Work) -> dict[str, list[FloatArray]]:
         """Return one map per case and fold that may propose on it, folds in order."""
         maps: dict[str, list[FloatArray]] = {case.image: [] for case in work.chunk}
         for fold in sorted(folds):
@@ -149,11 +151,18 @@ class MapWriter:
                 if fold in folds_for(case, self.manifest, work.network.label)
             ]
             if chosen:
-                images = torch.from_numpy(np.stack([image for _, image in chosen])[:, None])
-                found = predict(folds[fold], images, self.manifest.plan, self.device).numpy()
+                found = self._maps(folds[fold], np.stack([image for _, image in chosen]))
                 for (case, _), probability in zip(chosen, found, strict=True):
                     maps[case.image].append(probability)
         return maps
+
+    def _maps(self, network: nn.Module, images: FloatArray) -> FloatArray:
+        """Return maps `(N, grid, grid)` of images alike: probabilities, or a classifier's looks."""
+        if isinstance(network, Classifier):
+            return activation_maps(network, images, self.device)[0]
+        planes = torch.from_numpy(images[:, None])
+        found: FloatArray = predict(network, planes, self.manifest.plan, self.device).numpy()
+        return found
 
     def _save(self, case: Case, network: NetworkPlan, maps: Sequence[FloatArray]) -> None:
         p8 = mean_p8([quantise(probability) for probability in maps])

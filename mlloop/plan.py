@@ -15,10 +15,10 @@ from typing import Literal, Self
 
 from mlloop.records import FieldError, digest, from_plain, to_plain
 
-Decoder = Literal["unet", "unetplusplus", "linknet", "manet", "dla"]
+Decoder = Literal["unet", "unetplusplus", "linknet", "manet", "dla", "classifier"]
 Initial = Literal["none", "previous"]
 COORDINATES = 2  # input channels that say where a pixel lies
-LabelKey = Literal["infection", "lung"]
+LabelKey = Literal["infection", "lung", "activation"]
 SEVERITY_CUTOFFS = (0.01, 0.25, 0.5, 0.75)
 SMALLEST_LESION = 0.0005  # of the image; what is smaller is counted, not listed
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
@@ -47,12 +47,15 @@ class NetworkPlan:
 
     With `patch` 2 the network works on a quarter of the places, each with four pixels as channels:
     a fourth of the arithmetic, and still one probability a pixel.
+
+    The decoder `classifier` has the label `activation`: it learns whether a film is covid, never
+    where, and its maps are Grad-CAM. Its stages follow from the grid.
     """
 
     key: str
     decoder: Decoder
     encoder: str
-    decoder_channels: tuple[int, ...]
+    decoder_channels: tuple[int, ...] = ()
     encoder_weights: str | None = None
     patch: int = 1
     encoder_frozen: bool = False
@@ -65,11 +68,13 @@ class NetworkPlan:
         # timm would take a folder or a hub's address for a name.
         named = bool(ENCODER.fullmatch(self.encoder))
         require(named, "encoder", "a name of letters, digits, ., - and _ is needed.")
-        channels = self.decoder_channels
-        require(3 <= len(channels) <= 5, "decoder_channels", "3 to 5 stages are needed.")
-        right = min(channels) >= 1 and max(channels) <= 4096
-        require(right, "decoder_channels", "every stage needs 1 to 4096 channels.")
         require(1 <= self.patch <= 4, "patch", "a patch is 1 to 4 pixels wide.")
+        if (self.decoder == "classifier") != (self.label == "activation"):
+            raise PlanError("label", "activation is what a decoder classifier has, and no other.")
+        if self.decoder == "classifier":
+            self._check_classifier()
+        else:
+            self._check_channels()
         weights = self.encoder_weights
         require(self.steps is None or self.steps >= 1, "steps", "at least 1 is needed.")
         require(
@@ -83,6 +88,17 @@ class NetworkPlan:
             "encoder_frozen",
             "a frozen encoder never learns, so it needs encoder_weights.",
         )
+
+    def _check_channels(self) -> None:
+        channels = self.decoder_channels
+        require(3 <= len(channels) <= 5, "decoder_channels", "3 to 5 stages are needed.")
+        right = min(channels) >= 1 and max(channels) <= 4096
+        require(right, "decoder_channels", "every stage needs 1 to 4096 channels.")
+
+    def _check_classifier(self) -> None:
+        require(not self.decoder_channels, "decoder_channels", "a classifier has none.")
+        require(self.patch == 1, "patch", "a classifier sees every pixel: 1 is needed.")
+        require(not self.encoder_frozen, "encoder_frozen", "a classifier learns as a whole.")
 
     @property
     def depth(self) -> int:
@@ -239,14 +255,17 @@ class Plan:
         """Return the networks that learn this label, in the plan's order."""
         return tuple(network for network in self.networks if network.label == label)
 
+    def without(self, label: LabelKey) -> Plan:
+        """Return the plan without the networks that learn this label."""
+        kept = tuple(network for network in self.networks if network.label != label)
+        return replace(self, networks=kept)
+
     def learnable(self, lung_folds: Collection[int]) -> Plan:
         """Return the plan, without its lung networks unless two folds hold lung masks.
 
         With one fold the networks that leave it out would have no mask to learn.
         """
-        if len(set(lung_folds)) > 1 or not self.networks_of("lung"):
-            return self
-        return replace(self, networks=self.networks_of("infection"))
+        return self if len(set(lung_folds)) > 1 else self.without("lung")
 
     def course_of(self, network: NetworkPlan) -> Plan:
         """Return the plan with the number of steps that this network takes."""

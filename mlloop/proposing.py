@@ -2,7 +2,7 @@
 
 Once all maps are there the calibration is fitted out of fold. An image is finished when its
 proposals.json exists, and is then skipped. Each label has its own ensemble; calibration and
-disagreement are those of the infection networks.
+disagreement are those of the infection networks. Classifiers are scored in classifying.py.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from mlloop.calibration import Calibration, mean_p8
+from mlloop.classifying import write_scores
 from mlloop.devices import Device
 from mlloop.errors import Stop
 from mlloop.events import Emit, Progress
@@ -35,6 +36,7 @@ from mlloop.plan import LabelKey
 from mlloop.records import from_plain, read_json, write_bytes, write_json
 from mlloop.severity import Findings, findings
 
+BESIDE: tuple[LabelKey, ...] = ("lung", "activation")  # their ensembles are plain means
 MEASURED = 512  # pixels: finer masks move no share by more than 0.002 (49 real films)
 
 
@@ -74,6 +76,7 @@ def propose(
     for _ in writer.write(infection, progress=progress, stop=stop):
         pass  # the calibration needs them all
     calibration = _calibration(manifest, writer, out, stop)
+    write_scores(manifest, out, device=device, stop=stop)
     finishing: list[Future[None]] = []
     with ThreadPoolExecutor(WRITERS) as writers:
         # A chunk is finished while the next passes through the other labels' networks.
@@ -115,12 +118,14 @@ def _finish(
     write_bytes(folder / "disagreement.png", encode_probability(disagreement))
     fitted = {one.network: one.t8 for one in calibration.thresholds}
     records = _label_records(case, manifest, "infection", [*maps, infection], fitted)
-    lung = None
-    if lung_maps := writer.read(case, "lung"):
-        lung = mean_p8(lung_maps)
-        write_bytes(folder / "lung.ensemble.png", encode_probability(lung))
-        records += _label_records(case, manifest, "lung", [*lung_maps, lung], {})
-    found = proposal_findings(case, plan, infection, lung, t8=fitted["ensemble"])
+    means: dict[LabelKey, ByteArray] = {}
+    for label in BESIDE:
+        if own := writer.read(case, label):
+            means[label] = mean_p8(own)
+            encoded = encode_probability(means[label])
+            write_bytes(folder / f"{label}.ensemble.png", encoded)
+            records += _label_records(case, manifest, label, [*own, means[label]], {})
+    found = proposal_findings(case, plan, infection, means.get("lung"), t8=fitted["ensemble"])
     summary = {
         "schema": PROPOSALS_SCHEMA,
         "image": case.image,
@@ -166,7 +171,7 @@ def _label_records(
     """
     folds, kind = folds_for(case, manifest, label), kind_for(case, manifest, label)
     keys = [network.key for network in manifest.plan.networks_of(label)]
-    stem = "lung" if label == "lung" else "ensemble"
+    stem = "ensemble" if label == "infection" else label
     named: list[tuple[str, Kind, str]] = [(key, kind, f"{key}.{kind}.png") for key in keys]
     named.append(("ensemble", "ensemble", f"{stem}.ensemble.png"))
     return [

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
@@ -21,21 +22,28 @@ from mlloop.losses import planned_loss
 from mlloop.plan import Plan
 from mlloop.schedule import learning_rate
 
+LossOf = Callable[[Tensor, Tensor, Plan], Tensor]  # logits and targets of a batch
 _MEMORY_WORDS = ("can't allocate memory", "not enough memory", "out of memory")
 
 
 def train_step(
-    state: TrainingState, batch: Batch, plan: Plan, device: Device, emit: Emit
+    state: TrainingState,
+    batch: Batch,
+    plan: Plan,
+    device: Device,
+    emit: Emit,
+    *,
+    loss_of: LossOf = planned_loss,
 ) -> float | None:
-    """Do one optimiser step and move the averaged weights; return the loss.
+    """Do one optimiser step and move the averaged weights, if any; return the loss.
 
-    The batch is images and covered shares `(N, 1, grid, grid)` on the CPU. Returns None where the
-    step was left out. Raises LearningError after `plan.patience` such steps in a row, or where not
-    even one image fits into memory.
+    The batch is images and covered shares `(N, 1, grid, grid)` on the CPU, or for another loss the
+    targets that it takes. Returns None where the step was left out. Raises LearningError after
+    `plan.patience` such steps in a row, or where not even one image fits into memory.
     """
     for group in state.optimiser.param_groups:
         group["lr"] = learning_rate(plan, state.step)
-    loss = _gradients_in_parts(state, batch, plan, device, emit)
+    loss = _gradients_in_parts(state, batch, plan, device, emit, loss_of=loss_of)
     norm = torch.nn.utils.clip_grad_norm_(state.network.parameters(), plan.clip_norm)
     if not math.isfinite(loss) or not math.isfinite(float(norm)):
         _leave_out(state, plan, emit)
@@ -47,12 +55,12 @@ def train_step(
 
 
 def _gradients_in_parts(
-    state: TrainingState, batch: Batch, plan: Plan, device: Device, emit: Emit
+    state: TrainingState, batch: Batch, plan: Plan, device: Device, emit: Emit, *, loss_of: LossOf
 ) -> float:
     """Leave the gradient of the whole batch on the network, in as many parts as memory asks."""
     while True:
         try:
-            return _gradients(state, batch, plan, device)
+            return _gradients(state, batch, plan, device, loss_of)
         except (MemoryError, RuntimeError) as error:
             if not _is_memory(error):
                 raise
@@ -60,14 +68,16 @@ def _gradients_in_parts(
         _use_more_parts(state, len(batch[0]), device, emit)
 
 
-def _gradients(state: TrainingState, batch: Batch, plan: Plan, device: Device) -> float:
+def _gradients(
+    state: TrainingState, batch: Batch, plan: Plan, device: Device, loss_of: LossOf
+) -> float:
     state.optimiser.zero_grad()
     place, count, total = device.torch_device, len(batch[0]), 0.0
     parts = (tensor.chunk(state.parts) for tensor in batch)
     for images, targets in zip(*parts, strict=True):
         with device.autocast():
             logits = state.network(images.to(place))
-        loss = planned_loss(logits, targets.to(place), plan) * (len(images) / count)
+        loss = loss_of(logits, targets.to(place), plan) * (len(images) / count)
         loss.backward()  # type: ignore[no-untyped-call]
         total += float(loss.item())
     return total
@@ -126,9 +136,12 @@ def _move_average(state: TrainingState, plan: Plan) -> None:
     moving: list[Tensor] = []
     current: list[Tensor] = []
     for name, value in state.network.state_dict().items():
+        if name not in state.averaged:
+            continue
         if value.is_floating_point():
             moving.append(state.averaged[name])
             current.append(value)
         else:
             state.averaged[name].copy_(value)
-    torch._foreach_lerp_(moving, current, 1 - decay)
+    if moving:
+        torch._foreach_lerp_(moving, current, 1 - decay)

@@ -26,7 +26,7 @@ from mlloop.checkpoint import (
 from mlloop.dataset import CaseReader, Split, batch_cases, split_cases, training_batch
 from mlloop.devices import Device
 from mlloop.errors import Stop, Stopped
-from mlloop.events import Emit
+from mlloop.events import Clock, Emit
 from mlloop.loading import Batch, Loader
 from mlloop.manifest import Case, Plan, TrainManifest
 from mlloop.masks import quantise
@@ -67,7 +67,7 @@ def train_member(
     run = _prepare(manifest, out, device, emit)
     state = restore(_fresh_state(run), out / "state", run.reader.loaded_patients)
     emit("start", network=manifest.network.key, fold=manifest.fold, step=state.step)
-    clock = _Clock(started, state.step, run.plan.steps)
+    clock = Clock(started, state.step, run.plan.steps)
 
     with batch_loader(run, state.step) as loader:
         while state.step < run.plan.steps:
@@ -123,7 +123,7 @@ def _fresh_state(run: Run) -> TrainingState:
     return TrainingState(network, optimiser, averaged)
 
 
-def _finish_epoch(run: Run, state: TrainingState, clock: _Clock) -> None:
+def _finish_epoch(run: Run, state: TrainingState, clock: Clock) -> None:
     epoch = epoch_ends(run.plan)[state.step]
     inner = inner_dice(run, state)
     # Averages of the first epochs are unripe; a small inner split would keep one by luck.
@@ -196,15 +196,3 @@ def _card(run: Run, state: TrainingState, started: float) -> Card:
         parent=parent.weights_sha256 if parent else None,
         parent_patients=tuple(sorted(parent.patients)) if parent else (),
     )
-
-
-@dataclass(frozen=True, slots=True)
-class _Clock:
-    started: float
-    first_step: int
-    steps: int
-
-    def read(self, step: int) -> dict[str, float]:
-        seconds = time.monotonic() - self.started
-        rate = seconds / max(1, step - self.first_step)
-        return {"seconds": round(seconds, 2), "eta_seconds": round(rate * (self.steps - step), 1)}

@@ -25,12 +25,13 @@ def warm_parents(
     """Return the serving member that each (network, fold) goes on from; fresh ones are left out.
 
     A parent is taken only if the network is the same and the new member may itself learn from every
-    patient the parent saw: so a changed fold, a withdrawal or an exclusion ends the lineage.
+    patient the parent saw: so a changed fold, a withdrawal or an exclusion ends the lineage. A
+    classifier always starts afresh: it is the round's own measure of what groups alone can teach.
     """
     serving = project.rounds.filter(state=Round.State.SERVING).first()
     if plan.initial == "none" or serving is None or serving.folds != folds:
         return {}
-    networks = {network.key: network for network in plan.networks}
+    networks = {one.key: one for one in plan.networks if one.label != "activation"}
     former = {network.key: network for network in Plan.from_json(serving.plan).networks}
     return {
         (member.network, member.fold): member

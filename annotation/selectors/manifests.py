@@ -72,15 +72,16 @@ def train_manifest(member: EnsembleMember) -> TrainManifest:
 def propose_manifest(round: Round, folder: Path) -> ProposeManifest:
     """Hand over the images to propose on; what was withdrawn since is left out.
 
-    The snapshot's references go with them: thresholds are fitted on them, out of fold.
+    The snapshot's references go with them: thresholds are fitted on them, out of fold. So do all
+    training cases where there is a classifier, to be scored out of fold.
     """
-    snapshot = snapshot_in(round)
+    snapshot, plan = snapshot_in(round), plan_of(round)
     gone = withdrawn_since(round.project, snapshot.propose)
     cases = [case for case in snapshot.propose if case.image not in gone]
     trained = {case.patient for case in snapshot.train}
     return ProposeManifest(
         round=round.number,
-        plan=plan_of(round),
+        plan=plan,
         k=round.folds,
         members=_members(round, folder),
         cases=tuple(_case(case, round.folds) for case in cases),
@@ -89,6 +90,7 @@ def propose_manifest(round: Round, folder: Path) -> ProposeManifest:
             case.image for case in cases if case.reference and case.patient in trained
         ),
         lung_patients=tuple(sorted({case.patient for case in snapshot.lung})),
+        scored=_scored(round, plan, snapshot),
     )
 
 
@@ -104,6 +106,13 @@ def evaluate_manifest(round: Round, folder: Path) -> EvaluateManifest:
         cases=tuple(_case(case, round.folds) for case in sealed),
         calibration=from_plain(Calibration, calibration) if calibration else None,
     )
+
+
+def _scored(round: Round, plan: Plan, snapshot: Snapshot) -> tuple[Case, ...]:
+    if not plan.networks_of("activation"):
+        return ()
+    gone = withdrawn_since(round.project, snapshot.train)
+    return tuple(_case(case, round.folds) for case in snapshot.train if case.image not in gone)
 
 
 def card_path(member: EnsembleMember, folder: Path) -> Path:

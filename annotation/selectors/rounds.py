@@ -191,7 +191,8 @@ def _row(round: Round, plan: Plan, key: str, folds: list[EnsembleMember]) -> Mem
     begun = [member for member in folds if member.epoch]
     latest = next((m for m in reversed(begun) if m.state == MemberState.RUNNING), None)
     latest = latest or (begun[-1] if begun else None)
-    of_label = round.metrics.get("lung" if network.label == "lung" else "proposals", {})
+    metrics = {"infection": "proposals"}.get(network.label, network.label)
+    of_label = round.metrics.get(metrics, {})
     measured = of_label.get(key, {}).get("per_image", {}).get("value")
     inner = [member.inner_dice for member in folds if member.inner_dice is not None]
     running = [member for member in folds if member.state == MemberState.RUNNING]

@@ -8,7 +8,7 @@ from django.db.models import Q
 from annotation.models import PlanEstimate, Project, User
 from annotation.selectors.labels import label_of
 from annotation.selectors.training_cases import snapshot_of
-from annotation.services.rounds import choose_folds, without_lung_unless_learnable
+from annotation.services.rounds import choose_folds, learnable_plan
 from mlloop.manifest import EstimateManifest
 from mlloop.plan import Plan
 from mlloop.records import to_plain
@@ -25,7 +25,7 @@ def ask_estimate(*, project: Project, actor: User | None, plan: Plan) -> PlanEst
     snapshot = snapshot_of(project, label_of(project, "infection"))
     k, _ = choose_folds(plan, project, snapshot.train)
     trained = {case.patient for case in snapshot.train}
-    plan, _ = without_lung_unless_learnable(plan, snapshot, k)
+    plan, _ = learnable_plan(plan, snapshot, k)
     manifest = EstimateManifest(
         plan=plan,
         k=k,

@@ -49,6 +49,18 @@ def create_project(
     return project
 
 
+def require_label(*, project: Project, key: str, name: str) -> Label:
+    """Return a label of the project's newest schema, added behind the others where it is new.
+
+    No other label changes, so neither does its version.
+    """
+    schema = LabelSchema.objects.filter(project=project).order_by("-version")[:1].get()
+    label, _ = Label.objects.get_or_create(
+        schema=schema, key=key, defaults={"name": name, "order": schema.labels.count()}
+    )
+    return label
+
+
 @transaction.atomic
 def add_member(*, project: Project, user: User, role: str, actor: User | None) -> Membership:
     """Give `user` a role in `project`; giving it again changes nothing."""

@@ -5,7 +5,7 @@ Every figure carries its convention, n and a 95 % interval by patient.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from operator import attrgetter
@@ -14,7 +14,7 @@ from annotation import storage
 from annotation.models import Proposal, Round
 from annotation.selectors.labels import READING_LABEL
 from annotation.selectors.training_cases import Snapshot, SnapshotCase
-from mlloop.masks import decode_mask, decode_probability, threshold_mask
+from mlloop.masks import BoolArray, ByteArray, decode_mask, decode_probability, threshold_mask
 from mlloop.metrics import Counts, counts, estimate
 
 Figure = dict[str, str | int | float | None]
@@ -62,16 +62,33 @@ def _unseen(
     round: Round, train: tuple[SnapshotCase, ...], label: str, on_image: Callable[[], None]
 ) -> dict[str, list[Measured]]:
     found: dict[str, list[Measured]] = {}
+    for one in unseen_maps(round, train, label, on_image):
+        mask = threshold_mask(one.p8, shape=one.truth.shape, t8=one.proposal.threshold)
+        measured = Measured(one.case.image, one.case.patient, counts(mask, one.truth))
+        found.setdefault(one.proposal.network, []).append(measured)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class UnseenMap:
+    """A map of networks that did not see the patient, with the reference `(H, W)`."""
+
+    case: SnapshotCase
+    proposal: Proposal
+    p8: ByteArray
+    truth: BoolArray
+
+
+def unseen_maps(
+    round: Round, train: tuple[SnapshotCase, ...], label: str, on_image: Callable[[], None]
+) -> Iterator[UnseenMap]:
+    """Yield a label's unseen maps on the images of `train` that have a reference mask."""
     for case, proposals in _referenced(round, train, label):
         on_image()
-        shape = (case.height, case.width)
-        truth = decode_mask(storage.read(case.mask_key or ""), shape=shape)
+        truth = decode_mask(storage.read(case.mask_key or ""), shape=(case.height, case.width))
         for proposal in proposals:
             p8 = decode_probability(storage.read(proposal.probability_key))
-            mask = threshold_mask(p8, shape=shape, t8=proposal.threshold)
-            one = Measured(case.image, case.patient, counts(mask, truth))
-            found.setdefault(proposal.network, []).append(one)
-    return found
+            yield UnseenMap(case, proposal, p8, truth)
 
 
 def proposal_figures(measured: Mapping[str, Sequence[Measured]]) -> dict[str, Figures]:

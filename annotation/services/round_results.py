@@ -162,16 +162,25 @@ def record_proposals(
 
 
 def finish_proposing(
-    claim: Claim, round: Round, *, calibration: Mapping[str, object], seconds: float
+    claim: Claim,
+    round: Round,
+    *,
+    calibration: Mapping[str, object],
+    activation: Mapping[str, object],
+    seconds: float,
 ) -> None:
-    """Keep what was fitted out of fold, and move on to the evaluation."""
+    """Keep what was fitted and scored out of fold, and move on to the evaluation."""
     claims.release(
         claim,
         state=State.EVALUATING,
         attempts=0,
         failure="",
         progress={},
-        metrics={**_with_seconds(round, proposing=seconds), "calibration": dict(calibration)},
+        metrics={
+            **_with_seconds(round, proposing=seconds),
+            "calibration": dict(calibration),
+            "activation": dict(activation),
+        },
     )
 
 

@@ -19,6 +19,7 @@ from annotation.selectors.labels import label_of
 from annotation.selectors.lineage import MemberKey, warm_parents
 from annotation.selectors.training_cases import Snapshot, SnapshotCase, snapshot_of
 from annotation.services import audit, claims
+from annotation.services.projects import require_label
 from mlloop.plan import Plan, PlanError
 from mlloop.presets import preset
 
@@ -44,7 +45,7 @@ def plan_round(
     _refuse_second(project)
     snapshot = snapshot_of(project, label_of(project, "infection"))
     folds, note = choose_folds(plan, project, snapshot.train)
-    plan, left_out = without_lung_unless_learnable(plan, snapshot, folds)
+    plan, left_out = learnable_plan(plan, snapshot, folds)
     parents = warm_parents(project=project, plan=plan, folds=folds, snapshot=snapshot)
     made = Round(
         project=project,
@@ -82,8 +83,14 @@ def choose_folds(plan: Plan, project: Project, cases: tuple[SnapshotCase, ...]) 
     )
 
 
-def without_lung_unless_learnable(plan: Plan, snapshot: Snapshot, k: int) -> tuple[Plan, str]:
-    """Leave out lung networks that have nothing to learn from, and say why."""
+def learnable_plan(plan: Plan, snapshot: Snapshot, k: int) -> tuple[Plan, str]:
+    """Leave out lung networks and classifiers that have nothing to learn from, and say why."""
+    plan, lung = _without_lung_unless_learnable(plan, snapshot, k)
+    plan, classifier = _without_classifier_unless_learnable(plan, snapshot, k)
+    return plan, " ".join(filter(None, (lung, classifier)))
+
+
+def _without_lung_unless_learnable(plan: Plan, snapshot: Snapshot, k: int) -> tuple[Plan, str]:
     learnable = plan.learnable({case.fold % k for case in snapshot.lung})
     if learnable == plan:
         return plan, ""
@@ -93,6 +100,23 @@ def without_lung_unless_learnable(plan: Plan, snapshot: Snapshot, k: int) -> tup
         reason = "No training image has a lung mask"
     said = f"{reason}: no lung network is trained, and this round says nothing of severity."
     return learnable, said
+
+
+def _without_classifier_unless_learnable(
+    plan: Plan, snapshot: Snapshot, k: int
+) -> tuple[Plan, str]:
+    """Ask for patients of both groups outside each fold: one with any covid film is covid."""
+    if not plan.networks_of("activation"):
+        return plan, ""
+    folds = {case.patient: case.fold % k for case in snapshot.train}
+    covid = {case.patient for case in snapshot.train if case.group == "covid"}
+    for group, patients in (("covid", covid), ("other than covid", folds.keys() - covid)):
+        held = {folds[patient] for patient in patients}
+        if len(held) < 2:
+            reason = f"All patients {group} are in one fold" if held else f"No patient is {group}"
+            said = f"{reason}: no classifier is trained, and this round has no activation maps."
+            return plan.without("activation"), said
+    return plan, ""
 
 
 def next_stage(project: Project) -> str:
@@ -223,6 +247,8 @@ def _insert(
     ]
     try:
         with transaction.atomic():
+            if plan.networks_of("activation"):
+                require_label(project=made.project, key="activation", name="Activation map")
             made.save(force_insert=True)
             EnsembleMember.objects.bulk_create(members)
             audit.record(

@@ -11,16 +11,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
-from pytorch_grad_cam import GradCAM
-from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
 
-from mlloop.classifier import Classifier, classifier_name, load_classifier
-from mlloop.dataset import CaseReader, FloatArray
+from mlloop.classifier import Classifier, load_classifier
+from mlloop.dataset import CaseReader
 from mlloop.devices import Device
 from mlloop.errors import Stop, Stopped
 from mlloop.events import Emit, Progress
-from mlloop.folders.run import FolderRun, member_folder, read_card
+from mlloop.folders.run import FolderRun, member_folder, member_ref
+from mlloop.gradcam import activation_maps
 from mlloop.manifest import Case, NetworkPlan
 from mlloop.masks import ByteArray, decode_probability, encode_probability, quantise
 from mlloop.records import from_plain, read_json, write_bytes, write_json
@@ -34,21 +32,6 @@ class _Scores:
     probabilities: tuple[float, ...]
 
 
-def activation_maps(
-    network: Classifier, images: FloatArray, device: Device
-) -> tuple[FloatArray, FloatArray]:
-    """Return Grad-CAM maps `(N, grid, grid)` and probabilities `(N,)` of images `(N, grid, grid)`.
-
-    Each map is stretched to 0..1 within its film, as the package does.
-    """
-    network = network.to(device.torch_device)
-    with GradCAM(model=network, target_layers=[network.features]) as cam:
-        targets = [ClassifierOutputTarget(0)] * len(images)
-        maps = cam(input_tensor=torch.from_numpy(images[:, None]), targets=targets)
-        probability = cam.outputs.detach().float().sigmoid()[:, 0].cpu().numpy()
-    return np.asarray(maps, np.float32), probability
-
-
 def write_activation_maps(
     run: FolderRun, network: NetworkPlan, *, device: Device, emit: Emit, stop: Stop
 ) -> None:
@@ -59,7 +42,8 @@ def write_activation_maps(
     reader, scores = CaseReader(grid=run.plan.grid), dict[str, float]()
     progress = Progress(emit, total=len(run.cases))
     for fold in range(run.k):
-        classifier = _load(run, network, fold)
+        member = member_ref(member_folder(run.out, network.key, fold), network.key, fold)
+        classifier = load_classifier(member, run.plan, device)
         cases = [one.case for one in run.cases if one.case.fold == fold]
         for start in range(0, len(cases), _CHUNK):
             if stop():
@@ -83,13 +67,6 @@ def read_map(out: Path, encoder: str, case: Case) -> ByteArray:
 
 def _folder(out: Path, encoder: str) -> Path:
     return out / "activation" / encoder
-
-
-def _load(run: FolderRun, network: NetworkPlan, fold: int) -> Classifier:
-    name = classifier_name(network.encoder)
-    folder = member_folder(run.out, name, fold)
-    sha256 = read_card(folder, f"{name}, fold {fold},").weights_sha256
-    return load_classifier(folder, sha256, network, run.plan.grid)
 
 
 def _write_chunk(

@@ -7,12 +7,13 @@ Every map is out-of-fold. Resumable at every stage: what is finished is not made
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 
-from mlloop.classifier import classifier_name, is_covid, train_classifier
+from mlloop.classifier import is_covid, train_classifier
 from mlloop.dataset import read_truth
 from mlloop.devices import Device
 from mlloop.errors import Stop
@@ -28,8 +29,9 @@ from mlloop.folders.run import (
     train_members,
     with_lung_masks,
 )
-from mlloop.folders.scoring import Judged, Row, counts_at, crossed_t8, level_counts, told
-from mlloop.manifest import NetworkPlan, Plan, ProposeManifest
+from mlloop.folders.scoring import Judged, Row
+from mlloop.levels import counts_at, crossed_t8, level_counts, told
+from mlloop.manifest import NetworkPlan, ProposeManifest
 from mlloop.maps import is_finished, kind_for
 from mlloop.masks import ByteArray
 from mlloop.metrics import IntArray
@@ -46,9 +48,10 @@ def run_benchmark(
     """
     meter = Meter(run.out, run.plan, device.torch_device, emit)
     train_members(run, device=device, emit=meter, stop=stop)
-    encoders = classifier_encoders(run.plan, classifiers)
-    for network in encoders:
-        train_classifiers(run, network, device=device, emit=meter, stop=stop)
+    own = with_classifiers(run, classifiers)
+    rivals = own.plan.networks_of("activation")
+    for network in rivals:
+        train_classifiers(own, network, device=device, emit=meter, stop=stop)
     watch = meter.time("propose, all networks")
     waiting = sum(not is_finished(one.case, run.out / "proposals") for one in run.cases)
     manifest = propose_on(
@@ -56,19 +59,29 @@ def run_benchmark(
     )
     watch.stop(waiting)
     rows = network_rows(run.cases, manifest, run.out)
-    for network in encoders:
-        write_activation_maps(run, network, device=device, emit=emit, stop=stop)
+    for network in rivals:
+        write_activation_maps(own, network, device=device, emit=emit, stop=stop)
         rows += activation_rows(run, network.encoder)
     return rows, lung_rows(run.cases, manifest, run.out)
 
 
-def classifier_encoders(plan: Plan, classifiers: Classifiers) -> tuple[NetworkPlan, ...]:
-    """Return one network for each encoder that becomes a classifier."""
+def with_classifiers(run: FolderRun, classifiers: Classifiers) -> FolderRun:
+    """Return the run with a classifier for each encoder of its networks, or for the first one."""
     first: dict[str, NetworkPlan] = {}
-    for network in plan.networks_of("infection"):
+    for network in run.plan.networks_of("infection"):
         first.setdefault(network.encoder, network)
     count = {"all": len(first), "first": 1, "none": 0}[classifiers]
-    return tuple(first.values())[:count]
+    added = tuple(
+        NetworkPlan(
+            key=f"classifier-{network.encoder}".replace(".", "_")[:64],
+            decoder="classifier",
+            encoder=network.encoder,
+            encoder_weights=network.encoder_weights,
+            label="activation",
+        )
+        for network in tuple(first.values())[:count]
+    )
+    return replace(run, plan=replace(run.plan, networks=(*run.plan.networks, *added)))
 
 
 def train_classifiers(
@@ -76,7 +89,7 @@ def train_classifiers(
 ) -> None:
     """Train the classifier of one encoder without every fold."""
     for fold in range(run.k):
-        folder = member_folder(run.out, classifier_name(network.encoder), fold)
+        folder = member_folder(run.out, network.key, fold)
         manifest = run.training(network, fold)
         train_classifier(manifest, folder, device=device, emit=emit, stop=stop)
 

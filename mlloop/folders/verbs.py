@@ -17,11 +17,11 @@ from mlloop.devices import Device, prepare
 from mlloop.errors import LearningError, Stop
 from mlloop.folders.activation import read_map
 from mlloop.folders.benchmark import (
-    classifier_encoders,
     judge,
     lung_rows,
     network_rows,
     run_benchmark,
+    with_classifiers,
 )
 from mlloop.folders.listing import Folders
 from mlloop.folders.measured import Measured, read_measured
@@ -29,9 +29,10 @@ from mlloop.folders.plate import Example, chosen, draw_plate
 from mlloop.folders.proposals import draw_proposals, propose_on, read_proposal
 from mlloop.folders.reading import FolderCase, place, read_folder
 from mlloop.folders.run import FolderRun, RunRecord, bind, read_run, train_members
-from mlloop.folders.scoring import Row, level_counts
+from mlloop.folders.scoring import Row
 from mlloop.folders.table import write_table
 from mlloop.folders.terminal import Terminal
+from mlloop.levels import level_counts
 from mlloop.manifest import NetworkPlan, ProposeManifest
 from mlloop.masks import MaskError, decode_mask
 from mlloop.metrics import dice
@@ -114,7 +115,8 @@ def _benchmark(options: argparse.Namespace, tell: Terminal, stop: Stop) -> None:
         measured=read_measured(run.out),
         command=_command(),
     )
-    _write_plate(run, rows, classifier_encoders(run.plan, options.classifiers))
+    rivals = with_classifiers(run, options.classifiers).plan.networks_of("activation")
+    _write_plate(run, rows, rivals)
     _print(f"{text}\nLook at {run.out / 'plate.png'}.")
 
 
@@ -125,6 +127,9 @@ def _begin(options: argparse.Namespace, tell: Terminal) -> tuple[FolderRun, Devi
     placement = place(_read(options, plan), folds=plan.folds, seed=plan.seed)
     if placement.reason:
         tell.say(placement.reason)
+    if plan.networks_of("activation"):
+        tell.say("The plan's classifiers are left out: benchmark makes one for each encoder.")
+        plan = plan.without("activation")
     learnable = plan.learnable(
         {one.case.fold for one in placement.cases if one.lung_path is not None}
     )

@@ -75,6 +75,7 @@ def propose(options: argparse.Namespace) -> None:
             records = [
                 *label_records(manifest, case, "infection", folder),
                 *label_records(manifest, case, "lung", folder),
+                *label_records(manifest, case, "activation", folder),
             ]
             p8 = np.full((manifest.plan.grid,) * 2, 20, np.uint8)
             write_bytes(folder / "disagreement.png", encode_probability(p8))
@@ -90,19 +91,23 @@ def propose(options: argparse.Namespace) -> None:
                 },
             )
         say("progress", done=done, total=len(manifest.cases), eta_seconds=0.0)
+    scores = {case.image: 0.9 if case.group == "covid" else 0.2 for case in manifest.scored}
+    keys = [network.key for network in manifest.plan.networks_of("activation")]
+    document = {"schema": 1, "networks": dict.fromkeys(keys, scores)}
+    write_json(options.out / "scores.json", document)
     plain = plain_calibration(manifest.plan)
     thresholds = tuple(replace(one, t8=FITTED_T8) for one in plain.thresholds)
     write_json(options.out / "calibration.json", replace(plain, thresholds=thresholds))
 
 
 def label_records(manifest, case, label, folder) -> list[dict[str, object]]:
-    """Write one label's maps: a block in the middle, wider where it is the lung."""
+    """Write one label's maps: a block in the middle, wider where it is the lung or a look."""
     is_trained = case.patient in manifest.patients_of(label)
     folds = [case.fold] if is_trained else list(range(manifest.k))
     kind = "out_of_fold" if is_trained else "mean"
     names = [(network.key, kind) for network in manifest.plan.networks_of(label)]
     p8 = np.zeros((manifest.plan.grid,) * 2, np.uint8)
-    edge = 8 if label == "lung" else 16
+    edge = 16 if label == "infection" else 8
     p8[edge:48, edge:48] = 200
     records = []
     for name, one in [*names, ("ensemble", "ensemble")] if names else []:

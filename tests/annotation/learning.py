@@ -8,10 +8,11 @@ from pathlib import Path
 
 from annotation.loop import Learner
 from annotation.models import Image, Project
-from mlloop.plan import Plan
+from mlloop.plan import NetworkPlan, Plan
 from mlloop.presets import tiny
 from tests.annotation.factories import disc, make_image, make_patient, make_reference
 
+CLASSIFIER = NetworkPlan("gradcam", "classifier", "tu-resnet10t", label="activation")
 FAKE = str(Path(__file__).with_name("fake_child.py"))
 
 

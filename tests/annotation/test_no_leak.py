@@ -28,7 +28,7 @@ from annotation.services.withdrawal import withdraw_image
 from mlloop.manifest import TrainManifest
 from mlloop.maps import folds_for
 from tests.annotation.factories import make_reference
-from tests.annotation.learning import fill_project, small_plan
+from tests.annotation.learning import CLASSIFIER, fill_project, small_plan
 
 
 @dataclass(frozen=True)
@@ -53,6 +53,7 @@ class Turn:
     folds: int
     is_warm: bool
     is_promoted: bool
+    is_classified: bool = False
 
 
 numbers = st.integers(0, 99)
@@ -62,6 +63,7 @@ turns = st.builds(
     folds=st.integers(2, 3),
     is_warm=st.sampled_from([True, True, False]),
     is_promoted=st.sampled_from([True, True, False]),
+    is_classified=st.booleans(),
 )
 histories = st.lists(
     st.one_of(st.builds(Read, numbers), st.builds(Withdraw, numbers), turns, turns),
@@ -96,6 +98,8 @@ def play(turn: Turn, world: World, folder: Path) -> None:
         small_plan(networks=turn.networks, folds=turn.folds),
         initial="previous" if turn.is_warm else "none",
     )
+    if turn.is_classified:
+        plan = replace(plan, networks=(*plan.networks, CLASSIFIER))
     round = plan_round(project=world.project, actor=None, plan=plan)
     for member in round.members.all():
         train(member, world)
@@ -143,10 +147,13 @@ def propose(round: Round, world: World, folder: Path) -> None:
     """Let the weights that the manifest names propose on the cases that it names."""
     manifest = propose_manifest(round, folder)
     weights = {(one.network, one.fold): one.weights_sha256 for one in manifest.members}
-    label = label_of(world.project, "infection")
+    for case in manifest.scored:
+        for network in manifest.plan.networks_of("activation"):
+            assert case.patient not in world.seen[weights[network.key, case.fold]]
     for case in manifest.cases:
         for network in manifest.plan.networks:
-            folds = folds_for(case, manifest)
+            label = label_of(world.project, network.label)
+            folds = folds_for(case, manifest, network.label)
             for fold in folds:
                 assert case.patient not in world.seen[weights[network.key, fold]]
             Proposal.objects.create(

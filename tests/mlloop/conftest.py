@@ -12,6 +12,7 @@ import pytest
 import torch
 from hypothesis import HealthCheck, settings
 
+from mlloop.classifier import train_classifier
 from mlloop.devices import prepare
 from mlloop.images import encode_pixels
 from mlloop.manifest import Augment, Case, MemberRef, NetworkPlan, Plan, TrainManifest
@@ -112,7 +113,8 @@ def training(
 def train(manifest: TrainManifest, out: Path, stop: Callable[[], bool] = lambda: False) -> Events:
     events = Events()
     device = prepare(manifest.plan, choice="cpu")
-    train_member(manifest, out, device=device, emit=events, stop=stop)
+    learn = train_classifier if manifest.network.label == "activation" else train_member
+    learn(manifest, out, device=device, emit=events, stop=stop)
     return events
 
 

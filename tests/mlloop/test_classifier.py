@@ -18,13 +18,28 @@ from mlloop.classifier import (
 from mlloop.dataset import CaseReader
 from mlloop.devices import prepare
 from mlloop.errors import LearningError, Stopped
-from mlloop.folders.activation import activation_maps
 from mlloop.folders.benchmark import weigh
+from mlloop.gradcam import activation_maps
 from mlloop.images import encode_pixels
 from mlloop.manifest import Case, NetworkPlan, TrainManifest
 from mlloop.masks import encode_mask
 from mlloop.metrics import FloatArray
-from tests.mlloop.conftest import STILL, Events, card, small_plan, training
+from mlloop.plan import Plan, PlanError
+from tests.mlloop.conftest import STILL, Events, card, member
+from tests.mlloop.conftest import small_plan as plan_of_networks
+from tests.mlloop.conftest import training as training_of
+
+KEY = "gradcam"
+CLASSIFIER = NetworkPlan(KEY, "classifier", "tu-resnet10t", label="activation")
+
+
+def small_plan(**changes: object) -> Plan:
+    networks = (*plan_of_networks().networks, CLASSIFIER)
+    return plan_of_networks(**({"networks": networks} | changes))
+
+
+def training(plan: Plan, cases: tuple[Case, ...], *, fold: int = 0) -> TrainManifest:
+    return training_of(plan, cases, fold=fold, network=KEY)
 
 
 def train(manifest: TrainManifest, out: Path, stop=lambda: False) -> Events:
@@ -73,9 +88,9 @@ def test_activation_when_a_bright_square_is_planted_then_is_higher_inside(
     squares: tuple[Case, ...], tmp_path: Path
 ) -> None:
     plan = small_plan(grid=64, steps=60, epochs=3, augment=STILL, batch_size=8)
-    train(training(plan, squares, fold=1), tmp_path)
-    sha256 = str(card(tmp_path)["weights_sha256"])
-    network = load_classifier(tmp_path, sha256, plan.networks[0], plan.grid)
+    manifest = training(plan, squares, fold=1)
+    train(manifest, tmp_path)
+    network = load_classifier(member(manifest, tmp_path), plan, prepare(plan, choice="cpu"))
     reader = CaseReader(grid=plan.grid)
     sick = [case for case in squares if case.group == "covid"]
     images = np.stack([reader.image(case) for case in sick])
@@ -131,12 +146,12 @@ def test_train_classifier_when_all_are_covid_then_says_what_is_missing(
 
 def test_build_classifier_when_the_encoder_is_unknown_then_names_it() -> None:
     with pytest.raises(LearningError, match="no-such-net"):
-        build_classifier(NetworkPlan("x", "unet", "no-such-net", (8, 8, 8)), 64)
+        build_classifier(dataclasses.replace(CLASSIFIER, encoder="no-such-net"), 64)
 
 
 def test_activation_when_the_weights_do_not_care_then_is_flat() -> None:
     torch.manual_seed(1)
-    network = build_classifier(small_plan().networks[0], 64).eval()
+    network = build_classifier(CLASSIFIER, 64).eval()
     torch.nn.init.zeros_(network.head.weight)
     images = np.random.default_rng(1).random((2, 64, 64), np.float32)
     maps, _ = activation_maps(network, images, prepare(small_plan(), choice="cpu"))
@@ -148,3 +163,29 @@ def test_weigh_when_a_film_is_surely_healthy_then_nothing_is_left() -> None:
     assert weigh(p8, 0.0).tolist() == [[0, 0, 0]]
     assert weigh(p8, 1.0).tolist() == p8.tolist()
     assert weigh(p8, 0.5).tolist() == [[0, 50, 128]]
+
+
+def test_train_classifier_when_the_masks_are_taken_away_then_the_weights_are_the_same(
+    cases: tuple[Case, ...], tmp_path: Path
+) -> None:
+    maskless = tuple(dataclasses.replace(case, mask_path=None) for case in cases)
+    train(training(small_plan(steps=4), cases), tmp_path / "a")
+    train(training(small_plan(steps=4), maskless), tmp_path / "b")
+    assert card(tmp_path / "a")["weights_sha256"] == card(tmp_path / "b")["weights_sha256"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"label": "infection"}, "label"),
+        ({"decoder": "unet", "decoder_channels": (8, 8, 8)}, "label"),
+        ({"decoder_channels": (8, 8, 8)}, "a classifier has none"),
+        ({"patch": 2}, "sees every pixel"),
+        ({"encoder_frozen": True, "encoder_weights": "imagenet"}, "learns as a whole"),
+    ],
+)
+def test_plan_when_a_classifier_is_half_a_network_then_says_which_field(
+    changes: dict[str, object], words: str
+) -> None:
+    with pytest.raises(PlanError, match=words):
+        dataclasses.replace(CLASSIFIER, **changes)  # type: ignore[arg-type]

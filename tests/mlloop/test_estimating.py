@@ -86,3 +86,14 @@ def test_estimate_manifest_when_wrong_names_the_field(field: str, value: int) ->
     with pytest.raises(ManifestError) as refused:
         asked(**{field: value})
     assert refused.value.field == field
+
+
+def test_estimate_when_there_is_a_classifier_then_it_is_timed_too(
+    tmp_path: Path,
+) -> None:
+    classifier = NetworkPlan("gradcam", "classifier", "tu-resnet10t", label="activation")
+    networks = (small_plan().networks[0], classifier)
+    found = made(asked(plan=small_plan(networks=networks)), tmp_path)
+    cost = found.networks[1]
+    assert cost.network == "gradcam"
+    assert min(cost.seconds_step, cost.seconds_image, cost.parameters) > 0

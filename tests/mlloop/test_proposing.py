@@ -21,6 +21,7 @@ from mlloop.manifest import (
     EvaluateManifest,
     ManifestError,
     MemberRef,
+    NetworkPlan,
     Plan,
     ProposeManifest,
     is_proposed,
@@ -101,6 +102,44 @@ def test_proposals_when_read_back_are_what_the_record_says(
         np.testing.assert_array_equal(ensemble, mean_p8(list(maps.values())))
         spread = decode_probability((tmp_path / image / "disagreement.png").read_bytes())
         np.testing.assert_array_equal(spread, disagreement_p8(list(maps.values())))
+
+
+def test_activation_maps_when_written_then_out_of_fold_and_apart_from_the_infection(
+    cases: tuple[Case, ...], members: Members, make_case: Callable[..., Case], tmp_path: Path
+) -> None:
+    classifier = NetworkPlan("gradcam", "classifier", "tu-resnet10t", label="activation")
+    plain = small_plan()
+    plan = dataclasses.replace(plain, networks=(*plain.networks[:1], classifier))
+    unseen, trained = make_case(30), {case.patient for case in cases}
+    manifest = ProposeManifest(
+        1, plan, 2, members(plan), (*cases, unseen), tuple(trained), scored=cases
+    )
+    without = dataclasses.replace(
+        manifest,
+        plan=plan.without("activation"),
+        members=tuple(one for one in manifest.members if one.network != "gradcam"),
+        scored=(),
+    )
+    found, alone = run(manifest, tmp_path / "a"), run(without, tmp_path / "b")
+    seen = {
+        ref.fold: set(card(Path(ref.card_path).parent)["loaded_patients"])  # type: ignore[call-overload]
+        for ref in manifest.members
+        if ref.network == "gradcam"
+    }
+    for case in manifest.cases:
+        lines = found[case.image]["proposals"]  # type: ignore[index]
+        looks = [line for line in lines if line["label"] == "activation"]
+        kind = "out_of_fold" if case.patient in trained else "mean"
+        assert [line["kind"] for line in looks] == [kind, "ensemble"]
+        for _, fold in (member for line in looks for member in line["members"]):
+            assert case.patient not in seen[fold]
+        others = [line for line in lines if line["label"] != "activation"]
+        assert others == alone[case.image]["proposals"]  # type: ignore[index]
+    scores = json.loads((tmp_path / "a" / "scores.json").read_text())["networks"]
+    assert scores.keys() == {"gradcam"}
+    assert scores["gradcam"].keys() == {case.image for case in cases}
+    assert all(0 <= score <= 1 for score in scores["gradcam"].values())
+    assert not (tmp_path / "b" / "scores.json").exists()
 
 
 def test_proposing_when_a_record_is_of_an_earlier_version_makes_it_anew(

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlloop.folders.scoring import Judged, Row, best_t8, counts_at, crossed_t8, level_counts
+from mlloop.folders.scoring import Judged, Row
+from mlloop.levels import best_t8, counts_at, crossed_t8, level_counts
 from mlloop.masks import threshold_mask
 from mlloop.metrics import Counts, counts, dice, pooled
 
