@@ -22,7 +22,7 @@ import { openKeptDesk, SIZE } from "./keptdesk";
 
 beforeEach(() => void vi.stubGlobal("IDBKeyRange", IDBKeyRange));
 
-const noone = () => Promise.resolve(false);
+const nobody = () => Promise.resolve(false);
 const MAP = {
   width: SIZE,
   height: SIZE,
@@ -112,7 +112,7 @@ describe("undo and redo", () => {
           const first = openKeptDesk(db);
           for (const one of gestures) perform(first.desk, one);
           await first.settled();
-          const second = openKeptDesk(db, await readJournal(db, "case", "one", noone));
+          const second = openKeptDesk(db, await readJournal(db, "case", "one", nobody));
           expectMoment(second.desk, momentOf(first.desk));
           expect(second.desk.history()).toEqual(first.desk.history());
           for (const one of more) {
@@ -120,7 +120,7 @@ describe("undo and redo", () => {
             perform(second.desk, one);
           }
           await second.settled();
-          const third = openKeptDesk(db, await readJournal(db, "case", "one", noone));
+          const third = openKeptDesk(db, await readJournal(db, "case", "one", nobody));
           const end = momentOf(first.desk);
           expectMoment(third.desk, end);
           const seen = walk(third.desk);
@@ -142,7 +142,7 @@ describe("undo and redo", () => {
     desk.keepRunning();
     const cut = momentOf(desk);
     await settled();
-    const next = openKeptDesk(db, await readJournal(db, "case", "one", noone)).desk;
+    const next = openKeptDesk(db, await readJournal(db, "case", "one", nobody)).desk;
     expectMoment(next, cut);
     next.undo();
     expectMoment(next, before);
@@ -158,7 +158,7 @@ describe("undo and redo", () => {
     desk.undo();
     perform(desk, { kind: "stroke", x: 9, y: 30, radius: 3, value: 1 });
     await settled();
-    const next = openKeptDesk(db, await readJournal(db, "case", "one", noone)).desk;
+    const next = openKeptDesk(db, await readJournal(db, "case", "one", nobody)).desk;
     expect(next.canRedo()).toBe(false);
     expect(next.history().past.length).toBe(2);
   });
