@@ -6,7 +6,7 @@ import { openKeptDesk, SIZE } from "./keptdesk";
 
 beforeEach(() => void vi.stubGlobal("IDBKeyRange", IDBKeyRange));
 
-const noone = () => Promise.resolve(false);
+const nobody = () => Promise.resolve(false);
 
 /** A disk that refuses some writes: each as a full one does, after it was taken in. */
 async function openDisk() {
@@ -68,7 +68,7 @@ describe("the keeper", () => {
         refuse(() => false);
         draw(3, false, 30);
         await written.at(-1);
-        const kept = await readJournal(db, "case", "one", noone);
+        const kept = await readJournal(db, "case", "one", nobody);
         expect(kept?.mask.data).toEqual(desk.mask.data);
         const { history } = kept ?? {};
         if (history?.past.length) expect(history).toEqual(desk.history());
@@ -87,7 +87,7 @@ describe("the keeper", () => {
     for (const x of [10, 20, 30]) draw(x, true);
     const fates = await Promise.allSettled(written);
     expect(fates.at(-1)).toMatchObject({ status: "rejected" });
-    const kept = await readJournal(db, "case", "one", noone);
+    const kept = await readJournal(db, "case", "one", nobody);
     expect(kept?.mask.data).toEqual(before);
     expect(kept?.history.past.length).toBe(1);
   });
@@ -98,7 +98,7 @@ describe("the keeper", () => {
     refuse((holdsSteps) => holdsSteps);
     for (const x of [5, 15, 25]) draw(x, false);
     await settled();
-    const kept = await readJournal(db, "case", "one", noone);
+    const kept = await readJournal(db, "case", "one", nobody);
     expect(kept?.mask.data).toEqual(desk.mask.data);
     expect(kept?.history.past).toEqual([]);
     expect(desk.canUndo()).toBe(true);
