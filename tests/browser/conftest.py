@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import os
 import shutil
+import signal
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -15,7 +16,15 @@ import numpy.typing as npt
 import pytest
 from django.conf import LazySettings
 from django.conf import settings as django_settings
-from playwright.sync_api import Browser, BrowserContext, Locator, Page, Playwright, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    Locator,
+    Page,
+    Playwright,
+    ViewportSize,
+    sync_playwright,
+)
 from pytest_django.live_server_helper import LiveServer
 
 from annotation import storage
@@ -38,6 +47,7 @@ FLAGS = [
 ]
 WAIT_SECONDS = 30.0
 SHAPE = (360, 300)
+VIEWPORT: ViewportSize = {"width": 1440, "height": 900}
 
 
 @pytest.fixture(scope="session")
@@ -55,15 +65,31 @@ def playwright_driver() -> Iterator[Playwright]:
 
 
 @pytest.fixture(scope="session")
-def chromium(playwright_driver: Playwright) -> Iterator[Browser]:
+def chromium_path() -> str:
     path = (
         os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
     )
     if path is None:
         pytest.skip("Chromium is not installed.")
-    browser = playwright_driver.chromium.launch(executable_path=path, args=FLAGS)
+    return path
+
+
+@pytest.fixture(scope="session")
+def chromium(playwright_driver: Playwright, chromium_path: str) -> Iterator[Browser]:
+    browser = playwright_driver.chromium.launch(executable_path=chromium_path, args=FLAGS)
     yield browser
     browser.close()
+
+
+LaunchIn = Callable[[Path], BrowserContext]
+
+
+@pytest.fixture(scope="session")
+def launch_in(playwright_driver: Playwright, chromium_path: str) -> LaunchIn:
+    """Start a browser of its own that keeps what it stores in a folder."""
+    return lambda folder: playwright_driver.chromium.launch_persistent_context(
+        folder, executable_path=chromium_path, args=FLAGS, viewport=VIEWPORT
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +169,7 @@ class ReadingRoom:
     def sign_in(self, reader: User, **options: object) -> BrowserContext:
         """Sign in by the form, as a person does."""
         context = self.browser.new_context(
-            **{"viewport": {"width": 1440, "height": 900}, **options}  # type: ignore[arg-type]
+            **{"viewport": VIEWPORT, **options}  # type: ignore[arg-type]
         )
         page = context.new_page()
         page.goto(f"{self.server.url}/accounts/login/")
@@ -200,6 +226,52 @@ def desk(open_reads: None, reading_room: ReadingRoom, reader: User) -> Desk:
     desk = reading_room.open(reading_room.sign_in(reader))
     desk.wait_open()
     return desk
+
+
+@dataclass(slots=True)
+class Profile:
+    """A browser of its own whose folder outlives it, on a desk where no save reaches the server."""
+
+    launch: LaunchIn
+    folder: Path
+    reading_room: ReadingRoom
+    cookies: list
+    context: BrowserContext | None = None
+
+    def start(self) -> Desk:
+        self.context = self.launch(self.folder)
+        self.context.add_cookies(self.cookies)
+        self.context.route("**/draft/**", lambda route: route.abort())
+        desk = self.reading_room.open(self.context)
+        desk.wait_open()
+        return desk
+
+    def kill(self) -> None:
+        """End the browser process as a power cut would: no handler of it runs."""
+        self.context = None
+        for entry in Path("/proc").glob("[0-9]*"):
+            try:
+                arguments = (entry / "cmdline").read_bytes().decode().split("\0")
+            except OSError:
+                continue
+            is_child = any(argument.startswith("--type=") for argument in arguments)
+            if f"--user-data-dir={self.folder}" in arguments and not is_child:
+                os.kill(int(entry.name), signal.SIGKILL)
+
+
+@pytest.fixture
+def profile(
+    open_reads: None,
+    reading_room: ReadingRoom,
+    reader: User,
+    launch_in: LaunchIn,
+    tmp_path: Path,
+) -> Iterator[Profile]:
+    cookies = reading_room.sign_in(reader).cookies()
+    profile = Profile(launch_in, tmp_path, reading_room, cookies)
+    yield profile
+    if profile.context:
+        profile.context.close()
 
 
 def drafted(desk: Desk) -> np.ndarray:

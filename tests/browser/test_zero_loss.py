@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import expect
 
 from annotation.models import User
-from tests.browser.conftest import Desk, ReadingRoom, drafted
+from tests.browser.conftest import Desk, Profile, ReadingRoom, drafted
 
 pytestmark = pytest.mark.browser
 
@@ -53,11 +53,47 @@ def test_offline_when_the_net_returns_then_the_work_is_sent(desk: Desk) -> None:
     context.set_offline(True)
     desk.drag((80, 90), (140, 130))
     status = desk.page.get_by_role("status", name="Saving")
-    expect(status).to_have_text(re.compile("offline, 1 stroke kept here"))
+    expect(status).to_have_text("offline, 1 stroke kept here")
+    for row in range(11):
+        desk.drag((30, 20 + 30 * row), (250, 30 + 30 * row))
+    drawn = desk.mask()
+    expect(status).to_have_text("offline, 12 strokes kept here")
+    context.set_offline(False)
+    expect(status).to_have_text(re.compile(r"saved \d+ s ago"), timeout=20_000)
+    np.testing.assert_array_equal(drafted(desk), drawn)
+
+
+def test_storage_when_full_then_said_and_what_was_kept_stays_and_the_server_gets_the_rest(
+    profile: Profile,
+) -> None:
+    desk = profile.start()
+    page = desk.page
+    desk.drag((80, 90), (140, 130))
+    desk.drag((30, 20), (250, 30))
+    desk.wait_kept(2)
+    kept = desk.mask()
+    devtools = page.context.new_cdp_session(page)
+    origin = desk.ask("location.origin")
+    devtools.send("Storage.overrideQuotaForOrigin", {"origin": origin, "quotaSize": 1})
+    # Chromium asks for the quota anew once nobody has used the database for a while.
+    page.goto("about:blank")
+    page.wait_for_timeout(3000)
+    page.go_back()
+    desk.wait_open()
+    np.testing.assert_array_equal(desk.mask(), kept)
+    desk.drag((200, 200), (250, 250))
+    status = page.get_by_role("status", name="Saving")
+    expect(status).to_have_text("offline, 2 of 3 strokes kept here")
+    expect(page.get_by_role("alert")).to_contain_text(
+        "This browser's storage is full: new strokes are not kept here. "
+        "Saving to the server goes on."
+    )
+    page.reload()
+    desk.wait_open()
+    np.testing.assert_array_equal(desk.mask(), kept)
     desk.drag((200, 200), (250, 250))
     drawn = desk.mask()
-    expect(status).to_have_text(re.compile("offline, 2 strokes kept here"))
-    context.set_offline(False)
+    page.context.unroute("**/draft/**")
     expect(status).to_have_text(re.compile(r"saved \d+ s ago"), timeout=20_000)
     np.testing.assert_array_equal(drafted(desk), drawn)
 

@@ -142,6 +142,7 @@ export function startSitting(parts: SittingParts): Sitting {
   );
   const takenFrom = parts.kept && parts.kept.head.tab !== parts.tab ? parts.kept.head.tab : null;
   const keeper = createKeeper(parts.db, desk, head(), takenFrom);
+  if (start.mask === parts.kept?.mask) parts.onKept(start.stroke);
   void watch(keeper.started);
   if (saver.isDirty()) saver.touch();
   return {
