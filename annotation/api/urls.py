@@ -55,6 +55,7 @@ urlpatterns: list[URLPattern] = [
         candidates.DisagreementLayerView.as_view(),
         name="disagreement-layer",
     ),
+    path(f"{_CASE}activation/", candidates.ActivationLayerView.as_view(), name="activation-layer"),
     path(f"{_CASE}submit/", assignments.SubmitView.as_view(), name="submit"),
     path(f"{_CASE}reassign/", assignments.ReassignView.as_view(), name="reassign"),
     *releases.urlpatterns,

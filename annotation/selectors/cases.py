@@ -141,6 +141,16 @@ def shown_layer(*, user: User, assignment_id: UUID, label: str) -> Proposal:
     raise NotFound("There is no such layer in a case of yours.")
 
 
+def has_activation_map(ensemble: Proposal) -> bool:
+    """Say whether the round of an ensemble's proposal has a Grad-CAM map of the same image."""
+    return Proposal.objects.filter(
+        round=ensemble.round_id,
+        image=ensemble.image_id,
+        label__key="activation",
+        kind=Proposal.Kind.ENSEMBLE,
+    ).exists()
+
+
 def held_assignment(*, user: User, assignment_id: UUID) -> Assignment:
     """Return an assignment of anybody that `user`, a curator, may reassign."""
     row = Assignment.objects.filter(id=assignment_id).select_related("project", "image").first()

@@ -28,6 +28,7 @@ from annotation.models import (
 )
 from annotation.selectors.labels import label_of
 from annotation.selectors.worklist import reading_order
+from annotation.services.projects import require_label
 from mlloop.images import DecodedImage, decode_image, encode_pixels, preview8, thumbnail
 from mlloop.masks import decode_probability, encode_mask, encode_probability, threshold_mask
 from mlloop.presets import preset
@@ -152,7 +153,8 @@ def make_proposal(
 
 
 def make_proposals(of_round: Round, image: Image, *, kind: str = "mean") -> list[Proposal]:
-    """Two networks and their ensemble for one image; the lungs beside them, with the findings."""
+    """Two networks and their ensemble for one image; beside them the lungs, with the findings, and
+    where a classifier looked."""
     made = [
         make_proposal(of_round, image, network="unet-resnet18", kind=kind),
         make_proposal(of_round, image, network="unetplusplus-resnet18", kind=kind),
@@ -161,6 +163,9 @@ def make_proposals(of_round: Round, image: Image, *, kind: str = "mean") -> list
     lung = make_proposal(
         of_round, image, network="ensemble", kind="ensemble", p8=lungs_p8(), label="lung"
     )
+    require_label(project=image.project, key="activation", name="Activation map")
+    for network, own in (("gradcam", kind), ("ensemble", "ensemble")):
+        make_proposal(of_round, image, network=network, kind=own, p8=look_p8(), label="activation")
     shape = (image.height, image.width)
     masks = (
         threshold_mask(decode_probability(storage.read(one.probability_key)), shape=shape, t8=128)
@@ -172,6 +177,12 @@ def make_proposals(of_round: Round, image: Image, *, kind: str = "mean") -> list
     made[-1].disagreement_key = storage.put(image.project_id, encode_probability(spread))
     made[-1].save()
     return made
+
+
+def look_p8() -> npt.NDArray[np.uint8]:
+    """Where a classifier looked: a soft spot at the upper left, stretched to 0..255."""
+    rows, columns = np.mgrid[0:64, 0:64]
+    return np.asarray(255 * np.exp(-((rows - 16) ** 2 + (columns - 20) ** 2) / 200), np.uint8)
 
 
 def lungs_p8() -> npt.NDArray[np.uint8]:

@@ -45,6 +45,7 @@ API: dict[tuple[str, str], Deed | frozenset[str]] = {
     ("candidate-probability", "get"): OWNER,
     ("lung-layer", "get"): OWNER,
     ("disagreement-layer", "get"): OWNER,
+    ("activation-layer", "get"): OWNER,
     ("assignment", "patch"): OWNER,
     ("lease", "delete"): OWNER,
     ("draft", "get"): OWNER,

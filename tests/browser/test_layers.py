@@ -21,6 +21,13 @@ def layer_alpha(desk: Desk, layer: str) -> int:
     )
 
 
+def drawn(desk: Desk, layer: str) -> str:
+    """Return what a layer's canvas holds, or nothing while nothing is drawn."""
+    if not layer_alpha(desk, layer):
+        return ""
+    return str(desk.ask(f"document.querySelector('.stage canvas.{layer}').toDataURL()"))
+
+
 def test_layers_when_switched_on_in_an_open_read_then_drawn_with_their_legend(desk: Desk) -> None:
     side = desk.page.get_by_role("complementary")
     legend = side.get_by_role("img", name="Probability of infection, ensemble")
@@ -38,6 +45,37 @@ def test_layers_when_switched_on_in_an_open_read_then_drawn_with_their_legend(de
     assert 100 < layer_alpha(desk, "lung") < layer_alpha(desk, "heat")
     desk.page.keyboard.press("m")
     expect(legend).to_be_hidden()
+    desk.page.wait_for_timeout(100)
+    assert layer_alpha(desk, "heat") == 0
+    assert not desk.mask().any()
+
+
+def test_activation_map_when_its_key_is_pressed_then_it_takes_the_infection_maps_place(
+    desk: Desk,
+) -> None:
+    side = desk.page.get_by_role("complementary")
+    legend = side.get_by_text("Where the classifier looked; not a mask")
+    pair = side.get_by_role("img", name="on the whole film")
+    expect(legend).to_be_hidden()
+    expect(pair).to_have_count(0)
+    desk.page.keyboard.press("m")
+    infection = drawn(desk, "heat")
+    expect(pair).to_have_count(2)
+    desk.page.keyboard.press("a")
+    expect(legend).to_be_visible()
+    expect(desk.button("Activation map (Grad-CAM)")).to_have_attribute("aria-pressed", "true")
+    expect(desk.button("Infection map")).to_have_attribute("aria-pressed", "false")
+    for _ in range(100):
+        if (looked := drawn(desk, "heat")) not in (infection, ""):
+            break
+        desk.page.wait_for_timeout(20)
+    assert layer_alpha(desk, "heat") > 1000
+    assert looked != infection
+    small = [one.screenshot() for one in pair.all()]
+    assert small[0] != small[1]
+    desk.button("Activation map (Grad-CAM)").click()
+    expect(legend).to_be_hidden()
+    expect(pair).to_have_count(0)
     desk.page.wait_for_timeout(100)
     assert layer_alpha(desk, "heat") == 0
     assert not desk.mask().any()
@@ -63,15 +101,18 @@ def test_layers_and_severity_when_blind_then_absent_and_404(
     case = desk.wait_open()
     assert case["blind"]
     side = desk.page.get_by_role("complementary")
-    for name in ("Infection map", "Lung outline", "Disagreement"):
+    for name in ("Infection map", "Activation map", "Lung outline", "Disagreement"):
         expect(desk.page.get_by_text(name)).to_have_count(0)
     expect(side.get_by_role("heading", name="Severity of the proposal")).to_be_hidden()
-    for key in "mld":
+    for key in "mald":
         desk.page.keyboard.press(key)
     desk.page.wait_for_timeout(200)
     assert layer_alpha(desk, "heat") == layer_alpha(desk, "lung") == 0
     for path in (
-        *(f"assignments/{case['assignment']}/{layer}/" for layer in ("lung", "disagreement")),
+        *(
+            f"assignments/{case['assignment']}/{layer}/"
+            for layer in ("lung", "disagreement", "activation")
+        ),
         *(f"candidates/{row['id']}/probability/" for row in case["candidates"]),
     ):
         assert desk.page.request.get(url_of(desk, f"/api/v1/{path}")).status == 404

@@ -9,7 +9,7 @@ from rest_framework import serializers
 
 from annotation.api.serializers.findings import FindingsSerializer, LayersSerializer, layers_body
 from annotation.models import Assignment, Candidate, Image
-from annotation.selectors.cases import Case
+from annotation.selectors.cases import Case, has_activation_map
 from annotation.selectors.worklist import ORDER
 
 Json = dict[str, object]
@@ -125,7 +125,8 @@ def case_body(case: Case) -> Json:
         body["file_name"] = image.file_name
     if (ensemble := case.ensemble) and ensemble.findings:
         body["findings"] = ensemble.findings
-        body["layers"] = layers_body(assignment.id, ensemble)
+        has_activation = has_activation_map(ensemble)
+        body["layers"] = layers_body(assignment.id, ensemble, has_activation=has_activation)
     return body
 
 

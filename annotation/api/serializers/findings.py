@@ -57,13 +57,16 @@ class LayersSerializer(serializers.Serializer[Json]):
 
     lung_url = serializers.CharField(allow_null=True)
     disagreement_url = serializers.CharField(allow_null=True)
+    activation_url = serializers.CharField(allow_null=True)
 
 
-def layers_body(assignment_id: UUID, ensemble: Proposal) -> Json:
+def layers_body(assignment_id: UUID, ensemble: Proposal, *, has_activation: bool) -> Json:
     """Return the layers that the ensemble's proposal has; a lung is there if it has any pixel."""
     has_lung = ensemble.findings["both"]["pixels"] > 0
     spread = reverse("api:disagreement-layer", args=[assignment_id])
+    look = reverse("api:activation-layer", args=[assignment_id])
     return {
         "lung_url": reverse("api:lung-layer", args=[assignment_id]) if has_lung else None,
         "disagreement_url": spread if ensemble.disagreement_key else None,
+        "activation_url": look if has_activation else None,
     }

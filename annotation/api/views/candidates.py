@@ -71,3 +71,15 @@ class DisagreementLayerView(APIView):
             raise NotFound("The networks of this round left no map of their disagreement.")
         key = row.disagreement_key
         return send_bytes(request, storage.read(key), etag=keyed_etag(request, key))
+
+
+class ActivationLayerView(APIView):
+    """`assignments/{id}/activation/`: where the classifier looked, p8 at its grid; 404 if blind."""
+
+    content_negotiation_class = AnyAccept
+
+    @extend_schema(operation_id="activation_layer", responses={**PNG_BYTES, **PROBLEMS})
+    def get(self, request: Request, assignment_id: UUID) -> HttpResponse:
+        look = shown_layer(user=person(request), assignment_id=assignment_id, label="activation")
+        key = look.probability_key
+        return send_bytes(request, storage.read(key), etag=keyed_etag(request, key))

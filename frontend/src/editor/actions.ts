@@ -153,6 +153,14 @@ const LAYERS: readonly Action[] = [
     perform: (verbs) => verbs.toggleLayer("infection"),
   },
   {
+    id: "activation-map",
+    name: "Activation map (Grad-CAM)",
+    keys: ["a"],
+    place: "help",
+    isEnabled: (state) => layerUrl(state.current, "activation") !== null,
+    perform: (verbs) => verbs.toggleLayer("activation"),
+  },
+  {
     id: "lung-outline",
     name: "Lung outline",
     keys: ["l"],

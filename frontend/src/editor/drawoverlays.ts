@@ -46,7 +46,7 @@ export function drawMask(
 }
 
 /** A map in its colours on a canvas of its own, made again only for another map. */
-function createHeatBuffer(table: Uint32Array) {
+export function createHeatBuffer(table: Uint32Array) {
   const canvas = document.createElement("canvas");
   const ctx = context(canvas);
   let held: ByteMap | null = null;
@@ -67,6 +67,7 @@ export function createLayerDrawer(heatCanvas: HTMLCanvasElement, lungCanvas: HTM
   const heat = context(heatCanvas);
   const lung = context(lungCanvas);
   const infection = createHeatBuffer(INFECTION_COLOURS);
+  const activation = createHeatBuffer(INFECTION_COLOURS);
   const disagreement = createHeatBuffer(SPREAD_COLOURS);
   return (image: Size | null, layers: LayerPictures, view: Viewport): void => {
     clear(heat);
@@ -77,6 +78,7 @@ export function createLayerDrawer(heatCanvas: HTMLCanvasElement, lungCanvas: HTM
     const draw = (source: HTMLCanvasElement) =>
       heat.drawImage(source, at.x, at.y, image.width * at.scale, image.height * at.scale);
     if (layers.infection) draw(infection(layers.infection));
+    if (layers.activation) draw(activation(layers.activation));
     if (layers.disagreement) draw(disagreement(layers.disagreement));
     if (layers.lung) drawMask(lung, layers.lung, view, "all", LUNG, 0);
   };

@@ -3,13 +3,15 @@
 import { INFECTION_COLOURS, SPREAD_COLOURS } from "../mask/colour";
 import { h, keycap } from "./dom";
 import { drawColours } from "./drawpictures";
-import { isLayerShown, LAYER_NAMES, layerUrl } from "./layers";
+import { isLayerShown, LAYER_NAMES, layerUrl, TWO_MAPS } from "./layers";
 import type { Room } from "./room";
 import type { LayerName, RoomState } from "./state";
+import { createTwoMaps } from "./twomaps";
 import type { Verbs } from "./verbs";
 
 const WORDS: Readonly<Record<LayerName, { name: string; key: string }>> = {
   infection: { name: "Infection map", key: "M" },
+  activation: { name: "Activation map (Grad-CAM)", key: "A" },
   lung: { name: "Lung outline", key: "L" },
   disagreement: { name: "Disagreement", key: "D" },
 };
@@ -29,6 +31,8 @@ function createLegend(table: Uint32Array, title: string, ticks: readonly string[
 const LEGENDS: Readonly<Record<LayerName, () => HTMLElement | null>> = {
   infection: () =>
     createLegend(INFECTION_COLOURS, "Probability of infection, ensemble", ["0", "0.5", "1"]),
+  activation: () =>
+    createLegend(INFECTION_COLOURS, "Where the classifier looked; not a mask", ["least", "most"]),
   lung: () => null,
   disagreement: () =>
     createLegend(SPREAD_COLOURS, "Spread of the networks' probabilities", ["0", "0.25", "0.5"]),
@@ -62,6 +66,7 @@ export function createLayerPanel(room: Room, verbs: Verbs): HTMLElement {
   const section = h("section", { class: "layers" });
   const parts: HTMLElement[] = [h("h2", {}, "Layers")];
   for (const { button, legend } of switches) parts.push(button, ...(legend ? [legend] : []));
+  parts.splice(1 + 2 * TWO_MAPS.length, 0, createTwoMaps(room));
   const refresh = (state: RoomState) => {
     section.hidden = LAYER_NAMES.every((layer) => layerUrl(state.current, layer) === null);
     // Hidden words are still in the page: a blind read must not even hold them.

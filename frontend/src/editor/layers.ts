@@ -1,6 +1,6 @@
 /**
- * The layers of an open read: infection map, lung outline, disagreement. Fetched when they are
- * first wanted; a blind read has none, whatever was switched on before.
+ * The layers of an open read: infection map, activation map, lung outline, disagreement. Fetched
+ * when they are first wanted; a blind read has none, whatever was switched on before.
  */
 
 import type { Case } from "../api/types";
@@ -10,22 +10,43 @@ import type { Prepared } from "./prepare";
 import type { Room } from "./room";
 import type { LayerName, RoomState } from "./state";
 
-export const LAYER_NAMES: readonly LayerName[] = ["infection", "lung", "disagreement"];
+export const LAYER_NAMES: readonly LayerName[] = [
+  "infection",
+  "activation",
+  "lung",
+  "disagreement",
+];
+/** One colour scale for both, to compare them: on the film they would mix, so one gives way. */
+export const TWO_MAPS = ["infection", "activation"] as const;
 
 export type LayerPictures = {
   readonly infection: ByteMap | null;
+  readonly activation: ByteMap | null;
   readonly lung: Mask | null;
   readonly disagreement: ByteMap | null;
 };
 
-export const NO_PICTURES: LayerPictures = { infection: null, lung: null, disagreement: null };
+export const NO_PICTURES: LayerPictures = {
+  infection: null,
+  activation: null,
+  lung: null,
+  disagreement: null,
+};
 
 /** Where a layer's bytes are; null where the case has no such layer. */
 export function layerUrl(current: Case | null, name: LayerName): string | null {
   if (!current || current.blind) return null;
   if (name === "lung") return current.layers?.lung_url ?? null;
+  if (name === "activation") return current.layers?.activation_url ?? null;
   if (name === "disagreement") return current.layers?.disagreement_url ?? null;
   return current.candidates.find((one) => one.name === "ensemble")?.probability_url ?? null;
+}
+
+/** The layers with one switched on or off; the activation map and the infection map take turns. */
+export function toggled(layers: RoomState["layers"], name: LayerName): RoomState["layers"] {
+  const others = TWO_MAPS.some((one) => one === name) ? TWO_MAPS.filter((one) => one !== name) : [];
+  const off = Object.fromEntries(others.map((one) => [one, false]));
+  return { ...layers, ...(layers[name] ? {} : off), [name]: !layers[name] };
 }
 
 export function isLayerShown(state: RoomState, name: LayerName): boolean {
@@ -36,6 +57,7 @@ export function isLayerShown(state: RoomState, name: LayerName): boolean {
 export function shownPictures(state: RoomState, fetched: LayerPictures): LayerPictures {
   return {
     infection: isLayerShown(state, "infection") ? fetched.infection : null,
+    activation: isLayerShown(state, "activation") ? fetched.activation : null,
     lung: isLayerShown(state, "lung") ? fetched.lung : null,
     disagreement: isLayerShown(state, "disagreement") ? fetched.disagreement : null,
   };

@@ -6,6 +6,7 @@ import { type ByteMap, moveThreshold } from "../mask/probability";
 import type { Registry } from "./actions";
 import { askExclusionReason, askNote, confirmNoInfection, showShortcutSheet } from "./dialogs";
 import type { Flow } from "./flow";
+import { toggled } from "./layers";
 import type { Room } from "./room";
 import type { MaskLook } from "./state";
 import type { Verbs } from "./verbs";
@@ -44,10 +45,7 @@ function viewVerbs({ room, cancelGesture }: VerbParts) {
     },
     toggleInvert: () => store.set({ isInverted: !store.get().isInverted }),
     cycleLook: () => store.set({ look: NEXT_LOOK[store.get().look] }),
-    toggleLayer: (layer) => {
-      const { layers } = store.get();
-      store.set({ layers: { ...layers, [layer]: !layers[layer] } });
-    },
+    toggleLayer: (layer) => store.set({ layers: toggled(store.get().layers, layer) }),
     setOpacity: (opacity) => store.set({ opacity }),
     setNaked: (isNaked) => store.get().isNaked !== isNaked && store.set({ isNaked }),
     setPeek: room.setPeek,

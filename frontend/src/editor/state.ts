@@ -8,7 +8,7 @@ import { EMPTY_VIEWPORT, type Viewport } from "./viewport";
 
 export type Tool = "pan" | "window" | "brush" | "eraser";
 export type MaskLook = "fill" | "outline" | "hidden";
-export type LayerName = "infection" | "lung" | "disagreement";
+export type LayerName = "infection" | "activation" | "lung" | "disagreement";
 export type Phase = "loading" | "reading" | "empty" | "failed";
 
 /** Figures about one candidate and the mask on the desk; open reads only. */
@@ -92,5 +92,5 @@ export const INITIAL_STATE: RoomState = {
   window: { center: 128, width: 256 },
   look: "fill",
   opacity: 0.3,
-  layers: { infection: false, lung: false, disagreement: false },
+  layers: { infection: false, activation: false, lung: false, disagreement: false },
 };

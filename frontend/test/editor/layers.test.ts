@@ -1,7 +1,13 @@
 import { expect, test } from "vitest";
 import type { Case, Findings } from "../../src/api/types";
 import { areaWords, percent, placeWords, restWords } from "../../src/editor/findings";
-import { isLayerShown, layerUrl, NO_PICTURES, shownPictures } from "../../src/editor/layers";
+import {
+  isLayerShown,
+  layerUrl,
+  NO_PICTURES,
+  shownPictures,
+  toggled,
+} from "../../src/editor/layers";
 import { INITIAL_STATE, type RoomState } from "../../src/editor/state";
 
 const open = {
@@ -10,9 +16,9 @@ const open = {
     { name: "unet-resnet18", probability_url: "/unet" },
     { name: "ensemble", probability_url: "/ensemble" },
   ],
-  layers: { lung_url: "/lung", disagreement_url: null },
+  layers: { lung_url: "/lung", disagreement_url: null, activation_url: "/look" },
 } as unknown as Case;
-const allOn = { infection: true, lung: true, disagreement: true };
+const allOn = { infection: true, activation: true, lung: true, disagreement: true };
 const stateOf = (change: Partial<RoomState>): RoomState => ({ ...INITIAL_STATE, ...change });
 const map = { width: 1, height: 1, data: new Uint8Array(1) };
 
@@ -25,7 +31,7 @@ test("an open read has the ensemble's map and the layers that the server names",
 
 test("a blind read shows no layer, whatever was switched on before", () => {
   const state = stateOf({ current: { ...open, blind: true }, layers: allOn });
-  const pictures = { infection: map, lung: map, disagreement: map };
+  const pictures = { infection: map, activation: map, lung: map, disagreement: map };
   expect(shownPictures(state, pictures)).toEqual(NO_PICTURES);
 });
 
@@ -35,8 +41,18 @@ test("a layer is shown once it is on, and not while everything is lifted off the
   expect(isLayerShown(state, "infection")).toBe(true);
   expect(isLayerShown(state, "disagreement")).toBe(false);
   expect(isLayerShown({ ...state, isNaked: true }, "infection")).toBe(false);
-  const pictures = { infection: map, lung: null, disagreement: map };
+  const pictures = { infection: map, activation: null, lung: null, disagreement: map };
   expect(shownPictures(state, pictures)).toEqual({ ...NO_PICTURES, infection: map });
+});
+
+test("infection map and activation map take turns on the film; the others stay as they are", () => {
+  const none = { infection: false, activation: false, lung: true, disagreement: false };
+  const first = toggled(none, "infection");
+  expect(first).toEqual({ ...none, infection: true });
+  expect(toggled(first, "activation")).toEqual({ ...none, activation: true });
+  expect(toggled(toggled(first, "activation"), "activation")).toEqual(none);
+  expect(toggled(first, "lung")).toEqual({ ...first, lung: false });
+  expect(layerUrl(open, "activation")).toBe("/look");
 });
 
 test("shares and areas are said as people read them", () => {

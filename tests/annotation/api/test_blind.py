@@ -60,7 +60,8 @@ def test_case_when_blind_then_no_field_tells_who_drew_what(judge: User) -> None:
     case.pop("lease_expires_at")  # a time of :00.1 s would look like the disagreement
     text = json.dumps(case)
     for secret in ("secret", "unet", "author", "covid", "manual", "proposal", "stage", "0.1",
-                   "grade", "share", "lesion", "lung", "findings", "layers"):  # fmt: skip
+                   "grade", "share", "lesion", "lung", "findings", "layers", "activation",
+                   "gradcam"):  # fmt: skip
         assert secret not in text
 
 
@@ -97,7 +98,7 @@ def test_masks_when_blind_then_headers_differ_in_etag_and_length_only(judge: Use
         seen.append({k: v for k, v in answer.items() if k not in ("ETag", "Content-Length")})
         probability = client.get(row["mask_url"].replace("/mask/", "/probability/"))
         assert probability.status_code == 404
-    for layer in ("lung", "disagreement"):
+    for layer in ("lung", "disagreement", "activation"):
         assert client.get(f"/api/v1/assignments/{case['assignment']}/{layer}/").status_code == 404
     assert seen[0] == seen[1] == seen[2]
     assert "Last-Modified" not in seen[0]

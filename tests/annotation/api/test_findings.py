@@ -59,28 +59,40 @@ def test_layers_when_open_then_the_lung_mask_and_the_disagreement(
     assert again.status_code == 200
 
 
+def test_activation_layer_when_open_then_the_classifiers_map_and_no_candidate(
+    image: Image, member: Member
+) -> None:
+    client = signed_in(member("reader"))
+    case = lease(client)
+    look = decode_probability(client.get(case["layers"]["activation_url"]).content)
+    np.testing.assert_array_equal(look, factories.look_p8())
+    assert "gradcam" not in {row["name"] for row in case["candidates"]}
+    assert len(case["candidates"]) == 3
+
+
 def test_layers_when_it_is_another_readers_case_or_it_is_over_then_404(
     image: Image, member: Member
 ) -> None:
     client, other = signed_in(member("reader", name="a")), signed_in(member("reader", name="b"))
     urls = list(lease(client)["layers"].values())
-    assert [other.get(url).status_code for url in urls] == [404, 404]
+    assert [other.get(url).status_code for url in urls] == [404, 404, 404]
     Assignment.objects.update(state=Assignment.State.SUBMITTED)
-    assert [client.get(url).status_code for url in urls] == [404, 404]
+    assert [client.get(url).status_code for url in urls] == [404, 404, 404]
 
 
 def test_case_when_a_round_has_no_lung_network_then_lesions_but_no_lung_layer(
     image: Image, member: Member
 ) -> None:
-    Proposal.objects.filter(label__key="lung").delete()
+    Proposal.objects.exclude(label__key="infection").delete()
     row = Proposal.objects.get(kind="ensemble")
     row.findings["both"]["pixels"] = 0
     row.disagreement_key = ""
     row.save()
     client = signed_in(member("reader"))
     case = lease(client)
-    assert case["layers"] == {"lung_url": None, "disagreement_url": None}
-    for layer in ("lung", "disagreement"):
+    assert set(case["layers"]) == {"lung_url", "disagreement_url", "activation_url"}
+    assert set(case["layers"].values()) == {None}
+    for layer in ("lung", "disagreement", "activation"):
         url = f"/api/v1/assignments/{case['assignment']}/{layer}/"
         assert client.get(url).status_code == 404
 
