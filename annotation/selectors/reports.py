@@ -57,6 +57,7 @@ def report_in(round: Round, *, may_see_worst: bool) -> Plain:
             for point in sealed_history(round.project)
             if point.number <= round.number
         ],
+        "activation": metrics.get("activation") or {},
         "calibration": metrics.get("calibration"),
         "gate": metrics.get("gate"),
         "leaks": metrics.get("leaks"),

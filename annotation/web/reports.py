@@ -40,6 +40,7 @@ def round_report(request: HttpRequest, project: Project, number: int) -> HttpRes
         "round": round,
         "report": report,
         "sections": (("Sealed set", sealed), ("Out of fold", report["out_of_fold"])),
+        "activation": activation_tables(report),
         "may_see_worst": may_see_worst,
         "sealed_plot": charts.sealed_plot(history),
         "roc_plot": report_charts.roc_plot(detection) if detection else None,
@@ -67,6 +68,18 @@ def round_overlay(
     response = HttpResponse(data, content_type="image/png")
     response["Cache-Control"] = "private, max-age=3600"
     return response
+
+
+def activation_tables(report: Plain) -> list[Plain]:
+    """Return each classifier's figures, with rows that pair the ensemble's with its map's."""
+    out_of_fold = cast("Plain", report["out_of_fold"])
+    ours = cast("Sequence[Plain]", out_of_fold["pixels"])
+    classifiers = cast("Mapping[str, Plain]", report["activation"])
+    return [
+        {**found, "network": network, "rows": list(zip(ours, theirs, strict=True))}
+        for network, found in classifiers.items()
+        if (theirs := cast("Sequence[Plain]", found.get("pixels", ())))
+    ]
 
 
 def _reliability_plots(

@@ -3,14 +3,17 @@ of anybody."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from django.test import Client
+from django.urls import reverse
 
 from annotation import loop
 from annotation.loop import Learner
-from annotation.models import Image, Label, Project, Proposal, Round
+from annotation.models import Image, Label, Project, Proposal, Round, User
 from annotation.selectors.labels import labels_of
 from annotation.selectors.leaks import find_leaks
 from annotation.selectors.manifests import plan_of, propose_manifest, snapshot_in
@@ -175,3 +178,33 @@ def test_a_classifier_when_really_trained_cancelled_and_resumed_then_its_maps_ar
     assert done.metrics["activation"][KEY]["auc"]["n"] == 8
     card = done.members.get(network=KEY, fold=0).card
     assert card["decoder"] == "classifier"
+
+
+def test_report_when_there_is_a_classifier_then_its_figures_stand_beside_the_ensembles(
+    done: Round, member: Callable[..., User]
+) -> None:
+    client = Client()
+    client.force_login(member("engineer"))
+    found = client.get(reverse("api:round-report", args=["pilot", 1])).json()
+    assert found["activation"] == done.metrics["activation"]
+    page = client.get(reverse("round_report", args=["pilot", 1])).content.decode()
+    table = page.split("Could a classifier do it?")[1].split("</table>")[0]
+    ours = done.metrics["proposals"]["ensemble"]["pooled"]["value"]
+    theirs = done.metrics["activation"][KEY]["pooled"]["value"]
+    row = next(row for row in table.split("<tr>") if "<td>dice</td>" in row and "pooled" in row)
+    assert f"{ours:.3f}" in row
+    assert f"{theirs:.3f}" in row
+    assert ours != theirs
+    assert "Grad-CAM: gradcam" in client.get(reverse("round", args=["pilot", 1])).content.decode()
+
+
+def test_report_when_there_is_none_then_it_says_nothing_of_one(
+    project: Project, member: Callable[..., User]
+) -> None:
+    fill_project(project)
+    loop.run_until_decision(planned(project, small_plan(networks=1)), learner=fake_learner())
+    client = Client()
+    client.force_login(member("engineer"))
+    assert client.get(reverse("api:round-report", args=["pilot", 1])).json()["activation"] == {}
+    page = client.get(reverse("round_report", args=["pilot", 1])).content.decode()
+    assert "classifier" not in page
