@@ -81,11 +81,11 @@ def chromium(playwright_driver: Playwright, chromium_path: str) -> Iterator[Brow
     browser.close()
 
 
-LaunchIn = Callable[[Path], BrowserContext]
+Launching = Callable[[Path], BrowserContext]
 
 
 @pytest.fixture(scope="session")
-def launch_in(playwright_driver: Playwright, chromium_path: str) -> LaunchIn:
+def launch_in(playwright_driver: Playwright, chromium_path: str) -> Launching:
     """Start a browser of its own that keeps what it stores in a folder."""
     return lambda folder: playwright_driver.chromium.launch_persistent_context(
         folder, executable_path=chromium_path, args=FLAGS, viewport=VIEWPORT
@@ -232,7 +232,7 @@ def desk(open_reads: None, reading_room: ReadingRoom, reader: User) -> Desk:
 class Profile:
     """A browser of its own whose folder outlives it, on a desk where no save reaches the server."""
 
-    launch: LaunchIn
+    launch: Launching
     folder: Path
     reading_room: ReadingRoom
     cookies: list
@@ -264,7 +264,7 @@ def profile(
     open_reads: None,
     reading_room: ReadingRoom,
     reader: User,
-    launch_in: LaunchIn,
+    launch_in: Launching,
     tmp_path: Path,
 ) -> Iterator[Profile]:
     cookies = reading_room.sign_in(reader).cookies()
