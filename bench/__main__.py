@@ -15,7 +15,7 @@ from pathlib import Path
 from bench.house import OUT, Options, opened
 from bench.measure import Row, table, write_report
 
-PATHS = ("intake", "reading", "training", "proposing", "memory")
+PATHS = ("intake", "reading", "training", "proposing", "memory", "editor")
 IMAGES, FULL_IMAGES = 20_000, 120_000
 FEWEST = 2_000  # below, the readers of the bench run out of sealed cases
 

@@ -59,23 +59,14 @@ class Crowd:
 def crowd(*, slug: str, images: int, readers: int) -> Crowd:
     """Make a project with so many images of 2048x2048, each with five proposals."""
     project = create_project(slug=slug, name=slug, actor=None)
-    round_ = Round.objects.create(
-        project=project,
-        number=1,
-        stage=Round.Stage.LATER,
-        state=Round.State.SERVING,
-        plan=preset("cpu").to_json(),
-        folds=3,
-        snapshot_key="",
-    )
+    round_ = serving_round(project)
     label = label_of(project, READING_LABEL)
-    probability_key = storage.put(project.id, encode_probability(_blobs()))
     draw = random.Random(0)
     born = itertools.count()
     for start in range(0, images, _BATCH * _FILMS):
         patients = _patients(project, min(_BATCH, (images - start + 1) // _FILMS), draw)
         rows = _images(project, patients, draw, born)
-        _insert(_proposals(round_, label, rows, probability_key, draw))
+        add_proposals(round_, label, rows, draw)
         _insert(_references(label, rows, draw))
     _analyze()
     people = [User(username=f"{slug}-{n}") for n in range(readers + 1)]
@@ -149,12 +140,24 @@ def _image(project: Project, study: Study, group: str, number: int) -> Image:
     )
 
 
-def _proposals(
-    round_: Round, label: Label, rows: list[Image], probability_key: str, draw: random.Random
-) -> list[Proposal]:
-    """Four networks and their ensemble for each image; sealed ones have none."""
+def serving_round(project: Project) -> Round:
+    """Make the round that serves a project, without members."""
+    return Round.objects.create(
+        project=project,
+        number=1,
+        stage=Round.Stage.LATER,
+        state=Round.State.SERVING,
+        plan=preset("cpu").to_json(),
+        folds=3,
+        snapshot_key="",
+    )
+
+
+def add_proposals(round_: Round, label: Label, images: list[Image], draw: random.Random) -> None:
+    """Add four networks and their ensemble for each image; sealed ones get none."""
+    probability_key = storage.put(round_.project_id, encode_probability(_blobs()))
     kinds = [(name, Proposal.Kind.MEAN) for name in _NETWORKS]
-    return [
+    _insert(
         Proposal(
             round=round_,
             image=image,
@@ -166,10 +169,10 @@ def _proposals(
             disagreement=draw.random() if kind == Proposal.Kind.ENSEMBLE else None,
             threshold=128,
         )
-        for image in rows
+        for image in images
         if image.patient.split == Split.TRAIN
         for network, kind in [*kinds, ("ensemble", Proposal.Kind.ENSEMBLE)]
-    ]
+    )
 
 
 def _references(label: Label, rows: list[Image], draw: random.Random) -> list[Reference]:
