@@ -22,6 +22,7 @@ def read(request: HttpRequest, project: Project) -> HttpResponse:
         "project": project.slug,
         "projectName": project.name,
         "reader": user.get_full_name() or user.username,
+        "account": user.username,
         "apiBase": "/api/v1",
         "csrf": get_token(request),
         "guideline": project.guideline,

@@ -12,7 +12,7 @@ from playwright.sync_api import expect
 from annotation import storage
 from annotation.models import Annotation, Candidate, LostDraft, User
 from mlloop.masks import decode_mask
-from tests.browser.conftest import Desk, ReadingRoom, annotated, drafted
+from tests.browser.conftest import SHAPE, Desk, ReadingRoom, annotated, drafted
 
 pytestmark = pytest.mark.browser
 
@@ -49,6 +49,38 @@ def test_two_tabs_when_both_draw_then_the_stale_one_is_told_and_both_masks_are_k
     np.testing.assert_array_equal(drafted(stale), wanted)
     stale.page.keyboard.press("Control+z")
     np.testing.assert_array_equal(stale.mask(), theirs if choice == "Take mine" else mine)
+
+
+def test_two_tabs_when_mixed_by_region_then_its_inside_is_theirs_and_the_rest_mine(
+    desk: Desk, reading_room: ReadingRoom
+) -> None:
+    stale = reading_room.open(desk.page.context)
+    stale.wait_open()
+    desk.drag((40, 60), (100, 60))
+    desk.drag((40, 300), (100, 300))
+    theirs = drafted(desk)
+    stale.drag((200, 200), (250, 250))
+    mine = stale.mask()
+    dialog = stale.page.get_by_role("dialog", name="Two masks for one case")
+    mixed = dialog.get_by_role("button", name="Take the mix")
+    expect(mixed).to_be_disabled()
+    box = dialog.get_by_role("img", name="The mix").bounding_box()
+    assert box
+    scale = min(box["width"] / SHAPE[1], box["height"] / SHAPE[0])
+    left = box["x"] + (box["width"] - SHAPE[1] * scale) / 2
+    mouse = stale.page.mouse
+    mouse.move(left + 10 * scale, box["y"] + 20 * scale)
+    mouse.down()
+    mouse.move(left + 150 * scale, box["y"] + 180 * scale, steps=5)
+    mouse.up()
+    mixed.click()
+    expect(dialog).to_be_hidden()
+    upper = theirs.copy()
+    upper[180:] = False
+    assert upper.any()
+    assert (theirs & ~upper).any()
+    shown(stale, mine | upper)
+    np.testing.assert_array_equal(drafted(stale), mine | upper)
 
 
 @pytest.mark.parametrize("choice", ["Take mine", "Take theirs"])

@@ -6,10 +6,11 @@ import re
 
 import numpy as np
 import pytest
+from django.contrib.sessions.models import Session
 from playwright.sync_api import expect
 
 from annotation.models import User
-from tests.browser.conftest import Desk, Profile, ReadingRoom, drafted
+from tests.browser.conftest import Desk, Profile, ReadingRoom, annotated, drafted
 
 pytestmark = pytest.mark.browser
 
@@ -98,14 +99,55 @@ def test_storage_when_full_then_said_and_what_was_kept_stays_and_the_server_gets
     np.testing.assert_array_equal(drafted(desk), drawn)
 
 
-def test_session_when_lost_then_the_reader_is_told_and_goes_on_after_signing_in(
+def test_session_when_deleted_then_signing_in_again_goes_on_with_nothing_lost(
     desk: Desk, reader: User
 ) -> None:
-    cookies = desk.page.context.cookies()
-    desk.page.context.clear_cookies()
+    page = desk.page
     desk.drag((80, 90), (140, 130))
+    desk.wait_saved()
+    Session.objects.all().delete()
+    desk.drag((30, 20), (250, 30))
+    dialog = page.get_by_role("dialog", name="Sign in again")
+    expect(dialog).to_contain_text("with 1 stroke kept here")
+    expect(dialog.get_by_label("Account name")).to_have_value(reader.username)
+    dialog.get_by_role("button", name="Not now").click()
+    desk.drag((200, 200), (250, 250))
     drawn = desk.mask()
-    expect(desk.page.get_by_role("link", name="Sign in")).to_be_visible(timeout=15_000)
-    expect(desk.page.get_by_role("alert")).to_contain_text("You are signed out")
-    desk.page.context.add_cookies(cookies)
+    expect(page.get_by_role("alert")).to_contain_text("You are signed out")
+    expect(page.get_by_role("status", name="Saving")).to_have_text(
+        "signed out, 2 strokes kept here"
+    )
+    page.wait_for_timeout(2500)  # saving is tried again meanwhile, which asks no second time
+    expect(dialog).to_be_hidden()
+    desk.button("Sign in").click()
+    dialog.get_by_label("Password").fill("wrong")
+    dialog.get_by_role("button", name="Sign in").click()
+    expect(dialog.get_by_role("alert")).to_have_text("This password is not right.")
+    dialog.get_by_label("Password").fill("pass")
+    dialog.get_by_role("button", name="Sign in").click()
+    expect(dialog).to_be_hidden()
+    expect(page.get_by_role("status", name="Saving")).to_have_text(re.compile(r"saved \d+ s ago"))
+    expect(page.get_by_role("alert")).to_be_hidden()
     np.testing.assert_array_equal(drafted(desk), drawn)
+    page.keyboard.press("Control+z")
+    page.keyboard.press("Control+z")
+    assert 0 < desk.mask().sum() < drawn.sum()
+
+
+def test_session_when_cookies_are_gone_then_accept_asks_and_goes_through_after_signing_in(
+    desk: Desk,
+) -> None:
+    page = desk.page
+    case = desk.state()["current"]
+    desk.drag((80, 90), (140, 130))
+    desk.wait_saved()
+    drawn = desk.mask()
+    page.context.clear_cookies()
+    page.keyboard.press("Enter")
+    dialog = page.get_by_role("dialog", name="Sign in again")
+    dialog.get_by_label("Password").fill("pass")
+    page.keyboard.press("Enter")
+    expect(dialog).to_be_hidden()
+    page.keyboard.press("Enter")
+    desk.wait(f"window.roundtruth.state().current?.assignment !== '{case['assignment']}'")
+    np.testing.assert_array_equal(annotated(case["assignment"])[1], drawn)

@@ -62,7 +62,8 @@ export function csrfToken(cookie: string, fallback: string): string {
   return /(?:^|;\s*)csrftoken=([^;]+)/.exec(cookie)?.[1] ?? fallback;
 }
 
-export function createClient(config: ReadingConfig) {
+/** `onSignedOut` hears of every answer that says so. */
+export function createClient(config: ReadingConfig, onSignedOut: () => void = () => undefined) {
   async function call<T>(
     url: string,
     options: Call,
@@ -78,6 +79,7 @@ export function createClient(config: ReadingConfig) {
         credentials: "same-origin",
         signal: AbortSignal.timeout(isWrite ? WRITE_TIMEOUT_MS : READ_TIMEOUT_MS),
       });
+      if (response.status === 401) onSignedOut();
       if (!response.ok) return { ok: false, problem: await readProblem(response) };
       return { ok: true, status: response.status, value: await read(response) };
     } catch {
@@ -129,6 +131,15 @@ export function createClient(config: ReadingConfig) {
       call(`${assignment(id)}/lease/`, { method: "DELETE", keepalive: true }, () =>
         Promise.resolve(null),
       ),
+    /** The login form, filled in by script: the page and its strokes stay. */
+    signIn: async (account: string, password: string): Promise<Reply<null>> => {
+      const headers = { "X-Requested-With": "XMLHttpRequest" };
+      // The form's page brings a token where the cookie went with the session.
+      await call(config.signInUrl, { headers }, () => Promise.resolve(null));
+      const body = new URLSearchParams({ login: account, password });
+      const post = { method: "POST", headers, body };
+      return call(config.signInUrl, post, () => Promise.resolve(null));
+    },
     submit: (id: string, submission: Submission): Promise<Reply<Submitted>> =>
       call(`${assignment(id)}/submit/`, json("POST", submission), jsonOf<Submitted>),
   };

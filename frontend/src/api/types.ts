@@ -50,6 +50,8 @@ export type ReadingConfig = {
   readonly projectName: string;
   readonly projectUrl: string;
   readonly reader: string;
+  /** The name that the reader signs in with. */
+  readonly account: string;
   readonly apiBase: string;
   readonly csrf: string;
   readonly guideline: string;

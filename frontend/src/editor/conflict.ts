@@ -3,9 +3,9 @@
 import type { Client } from "../api/client";
 import { copyMask } from "../mask/bitmap";
 import type { Codec } from "./codec";
-import { askConflict } from "./dialogs";
+import { askConflict, mixMasks } from "./merge";
 import type { Room } from "./room";
-import type { Sitting } from "./sitting";
+import { atRest, type Sitting } from "./sitting";
 
 export async function settleConflict(
   client: Client,
@@ -26,14 +26,15 @@ export async function settleConflict(
     return;
   }
   const { etag, basis: theirBasis } = reply.value;
-  sitting.desk.cancel();
+  await atRest(room);
   const answer = await ask(sitting.desk.mask, theirs, room.preview());
   if (room.sitting() !== sitting) return;
   // Theirs comes in as a gesture, so that Undo brings back whichever mask was not taken. Each mask
-  // has its own base with it: the verdict is judged against that one.
+  // has its own base with it: the verdict is judged against that one. A mix is mine, corrected.
   const mine = copyMask(sitting.desk.mask);
   const basis = sitting.desk.basis();
   sitting.desk.replace(theirs, theirBasis);
   if (answer === "mine") sitting.desk.replace(mine, basis);
+  else if (answer !== "theirs") sitting.desk.replace(mixMasks(mine, theirs, answer), basis);
   sitting.saver.resolve(etag ?? problem.current_etag);
 }

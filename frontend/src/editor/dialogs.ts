@@ -1,22 +1,34 @@
 /** The few questions the room asks. Each is a native dialog: focus is kept in it, Esc leaves it. */
 
 import { EXCLUSION_REASONS, type ExclusionReason, type ReadingConfig } from "../api/types";
-import type { Mask } from "../mask/bitmap";
 import { keyLabel, type Registry } from "./actions";
 import { h, keycap } from "./dom";
-import { drawThumbnail } from "./drawpictures";
 
 type Buttons = readonly {
   readonly value: string;
   readonly text: string;
   readonly isMain?: boolean;
+  readonly isDisabled?: boolean;
 }[];
 
-/** Show a dialog and wait for the button's value; "" when it was left with Esc. */
-function ask(title: string, body: readonly Node[], buttons: Buttons): Promise<string> {
-  const made = buttons.map(({ value, text, isMain }) =>
-    h("button", { type: "submit", value, class: isMain ? "go" : "" }, text),
-  );
+/**
+ * Show a dialog and wait for the button's value; "" when it was left with Esc. With `confirm`, a
+ * button that has a value closes it only once that says true.
+ */
+export function openDialog(
+  title: string,
+  body: readonly Node[],
+  buttons: Buttons,
+  confirm?: () => Promise<boolean>,
+): Promise<string> {
+  const made = buttons.map(({ value, text, isMain, isDisabled }) => {
+    // Enter in a field presses the first submit button, which must not be Cancel.
+    const type = value === "" ? "button" : "submit";
+    const button = h("button", { type, value, class: isMain ? "go" : "" }, text);
+    if (value === "") button.addEventListener("click", () => dialog.close());
+    button.disabled = isDisabled === true;
+    return button;
+  });
   const form = h(
     "form",
     { method: "dialog" },
@@ -26,6 +38,16 @@ function ask(title: string, body: readonly Node[], buttons: Buttons): Promise<st
   );
   const dialog = h("dialog", { "aria-labelledby": "dialog-title" }, form);
   document.body.append(dialog);
+  form.addEventListener("submit", (event) => {
+    const value = (event.submitter as HTMLButtonElement | null)?.value ?? "";
+    if (!confirm) return;
+    event.preventDefault();
+    for (const button of made) button.disabled = true;
+    void confirm().then((isDone) => {
+      for (const button of made) button.disabled = false;
+      if (isDone) dialog.close(value);
+    });
+  });
   return new Promise((done) => {
     dialog.addEventListener("close", () => {
       dialog.remove();
@@ -48,10 +70,7 @@ export async function askExclusionReason(): Promise<ExclusionReason | null> {
   );
   const field = h("fieldset", {}, h("legend", {}, "Why can this film not be read?"), ...inputs);
   const main = { value: "exclude", text: "Exclude and next", isMain: true };
-  const cancel = { ...CANCEL };
-  const answer = ask("Exclude this case", [field], [cancel, main]);
-  field.closest("form")?.querySelector("button")?.setAttribute("formnovalidate", "");
-  if ((await answer) !== "exclude") return null;
+  if ((await openDialog("Exclude this case", [field], [CANCEL, main])) !== "exclude") return null;
   const chosen = field.querySelector<HTMLInputElement>("input:checked");
   return (chosen?.value as ExclusionReason | undefined) ?? null;
 }
@@ -65,7 +84,7 @@ export async function askNote(note: string): Promise<string | null> {
   });
   area.value = note;
   const main = { value: "keep", text: "Keep note", isMain: true };
-  const answer = await ask("Note on this case", [area], [CANCEL, main]);
+  const answer = await openDialog("Note on this case", [area], [CANCEL, main]);
   return answer === "keep" ? area.value.trim() : null;
 }
 
@@ -76,7 +95,7 @@ export async function confirmNoInfection(): Promise<boolean> {
     "Something is marked on this film. It will be filed as free of infection.",
   );
   const main = { value: "yes", text: "No infection", isMain: true };
-  return (await ask("Mark as no infection?", [words], [CANCEL, main])) === "yes";
+  return (await openDialog("Mark as no infection?", [words], [CANCEL, main])) === "yes";
 }
 
 export function showShortcutSheet(registry: Registry, config: ReadingConfig): void {
@@ -104,43 +123,5 @@ export function showShortcutSheet(registry: Registry, config: ReadingConfig): vo
   const body: Node[] = [list];
   if (config.guideline)
     body.push(h("h3", {}, "Guideline"), h("p", { class: "guideline" }, config.guideline));
-  void ask("Keys", body, [{ value: "", text: "Close", isMain: true }]);
-}
-
-function maskFigure(
-  title: string,
-  preview: ImageBitmap | null,
-  mask: Mask,
-  whose: "mine" | "theirs",
-) {
-  const canvas = h("canvas", { width: "320", height: "300", class: "side-by-side" });
-  drawThumbnail(canvas, preview, mask, whose);
-  return h("figure", {}, canvas, h("figcaption", {}, title));
-}
-
-/** The stale tab is told: both masks are there, and the reader says which one goes on. */
-export async function askConflict(
-  mine: Mask,
-  theirs: Mask,
-  preview: ImageBitmap | null,
-): Promise<"mine" | "theirs"> {
-  const words =
-    "This case was changed in another tab or browser after you opened it here. " +
-    "Both masks are kept. Which one goes on? The other one comes back with Undo.";
-  const body = [
-    h("p", {}, words),
-    h(
-      "div",
-      { class: "pair" },
-      maskFigure("Mine, in this tab", preview, mine, "mine"),
-      maskFigure("Theirs, on the server", preview, theirs, "theirs"),
-    ),
-  ];
-  const buttons = [
-    { value: "mine", text: "Take mine" },
-    { value: "theirs", text: "Take theirs" },
-  ];
-  let answer = "";
-  while (answer === "") answer = await ask("Two masks for one case", body, buttons);
-  return answer === "mine" ? "mine" : "theirs";
+  void openDialog("Keys", body, [{ value: "", text: "Close", isMain: true }]);
 }

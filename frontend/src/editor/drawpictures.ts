@@ -1,6 +1,6 @@
-/** Draws the small pictures beside the film: legends and the thumbnails of masks. */
+/** Draws the small pictures: legends, and the film with a map or a mask on it. */
 
-import type { Mask } from "../mask/bitmap";
+import type { Mask, Rect } from "../mask/bitmap";
 import { INFECTION_COLOURS } from "../mask/colour";
 import { type Placement, paintOverlay } from "../mask/outline";
 import type { ByteMap } from "../mask/probability";
@@ -16,21 +16,23 @@ export function drawColours(canvas: HTMLCanvasElement, table: Uint32Array): void
   ctx.putImageData(image, 0, 0);
 }
 
-/** The whole film on a small canvas, and where what has this size lies on it. */
-function drawSmallFilm(
-  canvas: HTMLCanvasElement,
-  preview: ImageBitmap | null,
-  { width, height }: Size,
-): Placement {
-  const ctx = context(canvas);
+/** Where what has this size lies on a small canvas that shows it whole. */
+export function fitInside(canvas: HTMLCanvasElement, { width, height }: Size): Placement {
   const scale = Math.min(canvas.width / width, canvas.height / height);
-  const x = (canvas.width - width * scale) / 2;
-  const y = (canvas.height - height * scale) / 2;
+  return {
+    scale,
+    x: (canvas.width - width * scale) / 2,
+    y: (canvas.height - height * scale) / 2,
+  };
+}
+
+function drawSmallFilm(canvas: HTMLCanvasElement, preview: ImageBitmap | null, size: Size): void {
+  const ctx = context(canvas);
+  const { scale, x, y } = fitInside(canvas, size);
   ctx.fillStyle = "#000";
   ctx.fillRect(0, 0, canvas.width, canvas.height);
   ctx.imageSmoothingQuality = "high";
-  if (preview) ctx.drawImage(preview, x, y, width * scale, height * scale);
-  return { scale, x, y };
+  if (preview) ctx.drawImage(preview, x, y, size.width * scale, size.height * scale);
 }
 
 /** A small picture of the film with a map in the colours of the infection map. */
@@ -39,28 +41,50 @@ export function drawSmallMap(
   preview: ImageBitmap | null,
   map: ByteMap,
 ): void {
-  const { scale, x, y } = drawSmallFilm(canvas, preview, map);
+  drawSmallFilm(canvas, preview, map);
+  const { scale, x, y } = fitInside(canvas, map);
   const heat = createHeatBuffer(INFECTION_COLOURS)(map);
   context(canvas).drawImage(heat, x, y, map.width * scale, map.height * scale);
 }
 
-/** A small picture of the film with a mask's outline: cool for theirs, warm for mine. */
+/** A mask over what a small canvas shows: cool for theirs, warm for mine. */
+export function drawOver(
+  canvas: HTMLCanvasElement,
+  mask: Mask,
+  whose: "mine" | "theirs",
+  fill: number,
+): void {
+  const layer = document.createElement("canvas");
+  layer.width = canvas.width;
+  layer.height = canvas.height;
+  const over = context(layer);
+  const image = over.createImageData(canvas.width, canvas.height);
+  const rgb = whose === "mine" ? MINE : THEIRS;
+  const style = { fill: abgr(rgb, fill), line: abgr(rgb, 1), thickness: 1 };
+  const whole = { x0: 0, y0: 0, x1: canvas.width, y1: canvas.height };
+  const out = new Uint32Array(image.data.buffer);
+  paintOverlay(mask, fitInside(canvas, mask), whole, style, out);
+  over.putImageData(image, 0, 0);
+  context(canvas).drawImage(layer, 0, 0);
+}
+
+/** A small picture of the film with a mask and its outline. */
 export function drawThumbnail(
   canvas: HTMLCanvasElement,
   preview: ImageBitmap | null,
   mask: Mask,
   whose: "mine" | "theirs",
 ): void {
+  drawSmallFilm(canvas, preview, mask);
+  drawOver(canvas, mask, whose, 0.12);
+}
+
+/** Frames around image rectangles, in the colour of what is theirs. */
+export function drawRegions(canvas: HTMLCanvasElement, size: Size, rects: readonly Rect[]): void {
   const ctx = context(canvas);
-  const at = drawSmallFilm(canvas, preview, mask);
-  const layer = document.createElement("canvas");
-  layer.width = canvas.width;
-  layer.height = canvas.height;
-  const image = ctx.createImageData(canvas.width, canvas.height);
-  const rgb = whose === "mine" ? MINE : THEIRS;
-  const style = { fill: abgr(rgb, 0.12), line: abgr(rgb, 1), thickness: 1 };
-  const whole = { x0: 0, y0: 0, x1: canvas.width, y1: canvas.height };
-  paintOverlay(mask, at, whole, style, new Uint32Array(image.data.buffer));
-  context(layer).putImageData(image, 0, 0);
-  ctx.drawImage(layer, 0, 0);
+  const { scale, x, y } = fitInside(canvas, size);
+  ctx.strokeStyle = `rgb(${THEIRS.join(" ")})`;
+  ctx.setLineDash([5, 4]);
+  for (const { x0, y0, x1, y1 } of rects)
+    ctx.strokeRect(x + x0 * scale, y + y0 * scale, (x1 - x0) * scale, (y1 - y0) * scale);
 }

@@ -28,14 +28,16 @@ function since(milliseconds: number): string {
   return minutes < 60 ? `${minutes} min ago` : `${Math.round(minutes / 60)} h ago`;
 }
 
-/** What the header says: "kept here" only counts strokes whose journal transaction completed. */
-export function saveWords(state: RoomState, now: number): SaveWords {
-  const { save, stroke, keptStroke, journalFailure } = state;
+/** Of what the server has not: "kept here" only counts strokes whose journal transaction completed. */
+export function keptWords({ save, stroke, keptStroke, journalFailure }: RoomState): string {
   const kept = Math.max(0, keptStroke - save.savedStroke);
-  const drawn = Math.max(0, stroke - save.savedStroke);
-  const here = journalFailure
-    ? `${kept || "none"} of ${strokes(drawn)} kept here`
-    : `${strokes(kept)} kept here`;
+  if (!journalFailure) return `${strokes(kept)} kept here`;
+  return `${kept || "none"} of ${strokes(Math.max(0, stroke - save.savedStroke))} kept here`;
+}
+
+export function saveWords(state: RoomState, now: number): SaveWords {
+  const { save, keptStroke, journalFailure } = state;
+  const here = keptWords(state);
   switch (save.phase) {
     case "offline":
       return { text: `offline, ${here}`, tone: "bad" };
@@ -44,7 +46,7 @@ export function saveWords(state: RoomState, now: number): SaveWords {
     case "conflict":
       return { text: "changed elsewhere", tone: "bad" };
     case "lost":
-      if (save.problem?.code === "already_submitted" && kept === 0)
+      if (save.problem?.code === "already_submitted" && keptStroke <= save.savedStroke)
         return { text: "submitted elsewhere", tone: "quiet" };
       return { text: `not saved, ${here}`, tone: "bad" };
     case "dirty":

@@ -48,12 +48,13 @@ function corners(store: Store<RoomState>): HTMLElement[] {
   ];
 }
 
-function createNotice(config: ReadingConfig, store: Store<RoomState>, verbs: Verbs): HTMLElement {
+function createNotice(store: Store<RoomState>, verbs: Verbs): HTMLElement {
   const words = h("span", {});
-  const signIn = h("a", { href: config.signInUrl, target: "_blank" }, "Sign in");
+  const signIn = h("button", { type: "button" }, "Sign in");
   const retry = h("button", { type: "button" }, "Try again now");
   const skip = h("button", { type: "button" }, "Go to the next case");
   skip.addEventListener("click", () => verbs.skip());
+  signIn.addEventListener("click", () => verbs.signIn());
   retry.addEventListener("click", () => verbs.retry());
   const box = h("div", { class: "notice", role: "alert" }, words, signIn, retry, skip);
   store.subscribe((state) => {
@@ -61,12 +62,12 @@ function createNotice(config: ReadingConfig, store: Store<RoomState>, verbs: Ver
     const isOut = phase === "signed_out" || problem?.status === 401;
     let text = state.notice;
     if (isOut)
-      text = "You are signed out. Your strokes are kept here. Sign in in another tab, then go on.";
+      text = `You are signed out.${state.journalFailure ? "" : " What you draw is kept here."}`;
     else if (phase === "lost" && !text) text = problem?.detail ?? "";
     else if (state.journalFailure && !text) text = state.journalFailure;
     setText(words, text);
     signIn.hidden = !isOut;
-    retry.hidden = !(isOut || phase === "offline") || text === "";
+    retry.hidden = phase !== "offline" || text === "";
     skip.hidden = phase !== "lost";
     box.hidden = text === "" || state.phase !== "reading";
   });
@@ -116,5 +117,5 @@ export function createOverlays(
   store: Store<RoomState>,
   verbs: Verbs,
 ): HTMLElement[] {
-  return [...corners(store), createNotice(config, store, verbs), createCurtain(config, store)];
+  return [...corners(store), createNotice(store, verbs), createCurtain(config, store)];
 }

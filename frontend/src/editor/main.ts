@@ -19,6 +19,7 @@ import { createRenderer } from "./render";
 import "./room.css";
 import { createRoom } from "./room";
 import { createSidebar } from "./sidebar";
+import { createSignIn } from "./signin";
 import { createStage } from "./stage";
 import { meetNeighbours, nameTab } from "./tabs";
 import { exposeTestHandle } from "./testhandle";
@@ -33,6 +34,7 @@ function readConfig(): ReadingConfig {
     projectName: project,
     projectUrl: `/p/${project}/`,
     reader: "",
+    account: "",
     apiBase: "/api/v1",
     csrf: "",
     guideline: "",
@@ -46,7 +48,7 @@ async function start(): Promise<void> {
   const config = readConfig();
   const host = document.getElementById("reading-room");
   if (!host) return;
-  const client = createClient(config);
+  const client = createClient(config, () => signIn.expired());
   const codec = createCodec();
   const tab = await nameTab();
   const db = await openJournal(indexedDB);
@@ -57,7 +59,11 @@ async function start(): Promise<void> {
   const flow = createFlow({ config, client, codec, room });
   const stage = createStage();
   const cancelGesture = () => hand.cancel();
-  const verbs = createVerbs({ room, flow, registry, config, cancelGesture });
+  const signIn = createSignIn(config, client, room, () => {
+    room.store.set({ notice: "" });
+    verbs.retry();
+  });
+  const verbs = createVerbs({ room, flow, registry, config, cancelGesture, signIn: signIn.ask });
   const layers = createLayers(room, () => renderer.invalidate({ layers: true }));
   const renderer = createRenderer(stage.canvases, () => stage.sceneOf(room, hand, layers.shown()));
   const hand = listenToPointer(stage.canvases.cursor, room, verbs, () =>

@@ -24,6 +24,7 @@ export type VerbParts = {
   readonly registry: Registry;
   readonly config: ReadingConfig;
   readonly cancelGesture: () => void;
+  readonly signIn: () => void;
 };
 
 function viewVerbs({ room, cancelGesture }: VerbParts) {
@@ -110,7 +111,7 @@ function candidateVerbs({ room, cancelGesture }: VerbParts) {
   } satisfies Partial<Verbs>;
 }
 
-function caseVerbs({ room, flow, config, registry, cancelGesture }: VerbParts) {
+function caseVerbs({ room, flow, config, registry, cancelGesture, signIn }: VerbParts) {
   const { store } = room;
 
   async function askExclusion(): Promise<void> {
@@ -155,6 +156,7 @@ function caseVerbs({ room, flow, config, registry, cancelGesture }: VerbParts) {
     showShortcuts: () => showShortcutSheet(registry, config),
     skip: () => void flow.skip(),
     retry: () => room.sitting()?.saver.retry(),
+    signIn,
   } satisfies Partial<Verbs>;
 }
 

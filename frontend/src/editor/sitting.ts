@@ -80,6 +80,14 @@ export type Sitting = {
   readonly noteTime: () => void;
 };
 
+const LOOK_EVERY_MS = 50;
+
+/** Wait until no gesture is under way: a dialog must not break off a stroke. */
+export async function atRest(room: { sitting: () => Sitting | null }): Promise<void> {
+  while (room.sitting()?.desk.isRunning())
+    await new Promise((done) => setTimeout(done, LOOK_EVERY_MS));
+}
+
 function failureSentence(error: unknown): string {
   return isFull(error)
     ? "This browser's storage is full: new strokes are not kept here. Saving to the server goes on."

@@ -31,5 +31,6 @@ export type Verbs = {
   readonly accept: () => void;
   readonly showShortcuts: () => void;
   readonly retry: () => void;
+  readonly signIn: () => void;
   readonly skip: () => void;
 };

@@ -1,6 +1,7 @@
 import { IDBKeyRange } from "fake-indexeddb";
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import { settleConflict } from "../../src/editor/conflict";
+import type { Choice } from "../../src/editor/merge";
 import { countSet, type Mask } from "../../src/mask/bitmap";
 import { codec, maskOf, openBrowser, openServer, openTab } from "./world";
 
@@ -10,7 +11,7 @@ const THEIRS = { candidate: "theirs", threshold: 140 };
 const MINE = { candidate: "mine", threshold: 90 };
 
 /** Two browsers on one case: each went on from another candidate, and the second one is refused. */
-async function dispute(choice: "mine" | "theirs") {
+async function dispute(choice: Choice) {
   const server = openServer(["a"]);
   const first = await openTab(server);
   const second = await openTab(server, openBrowser(), "two");
@@ -79,6 +80,43 @@ describe("a conflict between two masks", () => {
       expect(server.submissions.length).toBe(1);
     },
   );
+
+  it("goes on from mine with the inside of the regions from theirs, based on mine", async () => {
+    const { server, second } = await dispute([{ x0: 0, y0: 0, x1: 2, y1: 1 }]);
+    const { data } = maskOf(server.drafts.get("a"));
+    expect([data[0], data[1], data[2]]).toEqual([0, 1, 1]);
+    expect(server.drafts.get("a")?.basis).toEqual(MINE);
+    const { desk } = second.sitting();
+    desk.undo();
+    expect([desk.mask.data[1], desk.mask.data[2], desk.basis()]).toEqual([1, 0, THEIRS]);
+    desk.undo();
+    expect([desk.mask.data[1], desk.mask.data[2], desk.basis()]).toEqual([0, 1, MINE]);
+  });
+
+  it("waits for the stroke that is being drawn, which is part of mine", async () => {
+    const server = openServer(["a"]);
+    const first = await openTab(server);
+    const second = await openTab(server, openBrowser(), "two");
+    first.draw(2);
+    await first.sitting().saver.flush();
+    const seen = new Promise<Mask>((done) => {
+      second.room.onConflict((sitting) => {
+        const ask = (mine: Mask) => {
+          done(mine);
+          return Promise.resolve("mine" as const);
+        };
+        void settleConflict(server.client, codec, second.room, sitting, ask);
+      });
+    });
+    second.draw(5);
+    const { desk, saver } = second.sitting();
+    const flushed = saver.flush();
+    desk.mask.data[200] = 1;
+    desk.touch({ x0: 8, y0: 12, x1: 9, y1: 13 });
+    await flushed;
+    desk.commit();
+    expect((await seen).data[200]).toBe(1);
+  });
 
   it("gives back the other mask with its own base on Undo", async () => {
     const { second } = await dispute("mine");

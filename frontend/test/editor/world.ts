@@ -101,6 +101,7 @@ export function openServer(assignments: readonly string[]) {
       return Promise.resolve(answer(null));
     },
     giveBack: () => Promise.resolve(answer(null)),
+    signIn: () => Promise.resolve(answer(null)),
     submit: (assignment, submission) => {
       const current = drafts.get(assignment);
       if (current && current.etag !== submission.draft_etag) {

@@ -1,0 +1,144 @@
+/** The merge screen: two masks of one case, and a mix of them made by dragging over the film. */
+
+import {
+  clipRect,
+  copyMask,
+  copyRect,
+  isEmptyRect,
+  type Mask,
+  type Rect,
+  wholeRect,
+} from "../mask/bitmap";
+import { openDialog } from "./dialogs";
+import { h } from "./dom";
+import { drawOver, drawRegions, drawThumbnail, fitInside } from "./drawpictures";
+
+/** Which mask goes on: one of both, or mine with these rectangles from theirs. */
+export type Choice = "mine" | "theirs" | readonly Rect[];
+
+export function mixMasks(mine: Mask, theirs: Mask, regions: readonly Rect[]): Mask {
+  const mixed = copyMask(mine);
+  for (const region of regions) copyRect(theirs, mixed, region);
+  return mixed;
+}
+
+const SIDE = { width: "300", height: "290" } as const;
+
+function figure(canvas: HTMLCanvasElement, ...caption: (Node | string)[]): HTMLElement {
+  return h("figure", {}, canvas, h("figcaption", {}, ...caption));
+}
+
+function still(
+  mask: Mask,
+  preview: ImageBitmap | null,
+  whose: "mine" | "theirs",
+): HTMLCanvasElement {
+  const canvas = h("canvas", SIDE);
+  drawThumbnail(canvas, preview, mask, whose);
+  return canvas;
+}
+
+/** A picture of the mix on which the reader drags rectangles. */
+function createMixer(mine: Mask, theirs: Mask, preview: ImageBitmap | null, onChange: () => void) {
+  const label = "The mix: drag over what to take from theirs";
+  const canvas = h("canvas", { ...SIDE, class: "mixer", role: "img", "aria-label": label });
+  let regions: readonly Rect[] = [];
+  let dragged: { x: number; y: number; rect: Rect } | null = null;
+  let isDue = false;
+
+  const shown = () =>
+    dragged && !isEmptyRect(dragged.rect) ? [...regions, dragged.rect] : regions;
+  const draw = () => {
+    isDue = false;
+    drawThumbnail(canvas, preview, mixMasks(mine, theirs, shown()), "mine");
+    drawOver(canvas, theirs, "theirs", 0);
+    drawRegions(canvas, mine, shown());
+  };
+  const redraw = () => {
+    if (!isDue) requestAnimationFrame(draw);
+    isDue = true;
+  };
+  const at = (event: PointerEvent) => {
+    const box = canvas.getBoundingClientRect();
+    const { scale, x, y } = fitInside(canvas, mine);
+    const ratio = canvas.width / box.width;
+    return {
+      x: ((event.clientX - box.left) * ratio - x) / scale,
+      y: ((event.clientY - box.top) * ratio - y) / scale,
+    };
+  };
+
+  canvas.addEventListener("pointerdown", (event) => {
+    if (event.button !== 0) return;
+    canvas.setPointerCapture(event.pointerId);
+    dragged = { ...at(event), rect: { x0: 0, y0: 0, x1: 0, y1: 0 } };
+  });
+  canvas.addEventListener("pointermove", (event) => {
+    if (!dragged) return;
+    const { x, y } = at(event);
+    const rect = {
+      x0: Math.floor(Math.min(x, dragged.x)),
+      y0: Math.floor(Math.min(y, dragged.y)),
+      x1: Math.ceil(Math.max(x, dragged.x)),
+      y1: Math.ceil(Math.max(y, dragged.y)),
+    };
+    dragged = { ...dragged, rect: clipRect(rect, wholeRect(mine)) };
+    redraw();
+  });
+  const end = () => {
+    regions = shown();
+    dragged = null;
+    redraw();
+    onChange();
+  };
+  canvas.addEventListener("pointerup", end);
+  canvas.addEventListener("pointercancel", end);
+  draw();
+  return {
+    canvas,
+    regions: () => regions,
+    clear: () => {
+      regions = [];
+      redraw();
+      onChange();
+    },
+  };
+}
+
+/** The stale tab is told: both masks are there, and the reader says which one goes on. */
+export async function askConflict(
+  mine: Mask,
+  theirs: Mask,
+  preview: ImageBitmap | null,
+): Promise<Choice> {
+  const words =
+    "This case was changed in another tab or browser after you opened it here. Both masks are kept. " +
+    "Which one goes on? To mix them, drag over the film on the right: what lies inside comes from theirs.";
+  const clear = h("button", { type: "button", class: "bare" }, "Clear");
+  const mixer = createMixer(mine, theirs, preview, () => {
+    clear.disabled = mixer.regions().length === 0;
+    const mix = clear.closest("dialog")?.querySelector<HTMLButtonElement>('button[value="mix"]');
+    if (mix) mix.disabled = clear.disabled;
+  });
+  clear.disabled = true;
+  clear.addEventListener("click", mixer.clear);
+  const pictures = h(
+    "div",
+    { class: "pair" },
+    figure(still(mine, preview, "mine"), "Mine, in this tab"),
+    figure(still(theirs, preview, "theirs"), "Theirs, on the server"),
+    figure(mixer.canvas, "Mixed ", clear),
+  );
+  const buttons = [
+    { value: "mine", text: "Take mine" },
+    { value: "theirs", text: "Take theirs" },
+    { value: "mix", text: "Take the mix", isDisabled: true },
+  ];
+  let answer = "";
+  while (answer === "") {
+    mixer.clear();
+    answer = await openDialog("Two masks for one case", [h("p", {}, words), pictures], buttons);
+  }
+  if (answer === "mix") return mixer.regions();
+  return answer === "mine" ? "mine" : "theirs";
+}

@@ -1,0 +1,86 @@
+/** A session that ended in the middle of a case: sign in again in a dialog, and saving goes on. */
+
+import type { Client } from "../api/client";
+import type { Problem, ReadingConfig, Reply } from "../api/types";
+import { openDialog } from "./dialogs";
+import { h, setText } from "./dom";
+import { keptWords } from "./header";
+import type { Room } from "./room";
+import { atRest } from "./sitting";
+
+type SignIn = (password: string) => Promise<Reply<null>>;
+
+function refusal({ status }: Problem): string {
+  if (status === 400) return "This password is not right.";
+  if (status === 429) return "Too many tries. Wait a few minutes, then try again.";
+  if (status === 0) return "The server does not answer. Try again in a moment.";
+  return `The server refused (${status}). Sign in in another tab, then come back.`;
+}
+
+/** Resolves true when the reader is signed in again, false when the dialog was left. */
+async function askPassword(config: ReadingConfig, kept: string, signIn: SignIn): Promise<boolean> {
+  const account = h("input", {
+    value: config.account,
+    readonly: true,
+    autocomplete: "username",
+    tabindex: "-1",
+  });
+  const password = h("input", {
+    type: "password",
+    required: true,
+    autocomplete: "current-password",
+    autofocus: true,
+  });
+  const error = h("p", { class: "refused", role: "alert" });
+  const words = `Your session has ended. The case stays open, with ${kept}, and saving goes on once you are signed in.`;
+  const body = [
+    h("p", {}, words),
+    h("label", { class: "field" }, "Account name", account),
+    h("label", { class: "field" }, "Password", password),
+    error,
+  ];
+  const buttons = [
+    { value: "", text: "Not now" },
+    { value: "in", text: "Sign in", isMain: true },
+  ];
+  const tryIt = async (): Promise<boolean> => {
+    const reply = await signIn(password.value);
+    if (reply.ok) return true;
+    setText(error, refusal(reply.problem));
+    password.select();
+    return false;
+  };
+  return (await openDialog("Sign in again", body, buttons, tryIt)) === "in";
+}
+
+export function createSignIn(
+  config: ReadingConfig,
+  client: Pick<Client, "signIn">,
+  room: Room,
+  onBack: () => void,
+) {
+  let standing: "in" | "asked" | "later" = "in";
+
+  async function ask(): Promise<void> {
+    if (standing === "asked") return;
+    standing = "asked";
+    await atRest(room);
+    const kept = keptWords(room.store.get());
+    const isBack = await askPassword(config, kept, (given) => client.signIn(config.account, given));
+    standing = isBack ? "in" : "later";
+    if (isBack) onBack();
+  }
+
+  room.store.subscribe(({ save }) => {
+    // Signed in again in another tab.
+    if (standing === "later" && save.phase === "saved" && save.problem === null) standing = "in";
+  });
+
+  return {
+    ask: () => void ask(),
+    /** The server knows no session: ask once, and then leave it to the notice's button. */
+    expired: () => {
+      if (standing === "in") void ask();
+    },
+  };
+}
