@@ -6,10 +6,11 @@ Lineage is transitive: what a parent saw, the child has seen.
 from __future__ import annotations
 
 from collections.abc import Mapping, Set
+from dataclasses import replace
 
 from annotation.models import EnsembleMember, Project, Round
 from annotation.selectors.training_cases import Snapshot
-from mlloop.plan import Plan
+from mlloop.plan import NetworkPlan, Plan
 
 MemberKey = tuple[str, int]
 
@@ -36,12 +37,18 @@ def warm_parents(
     return {
         (member.network, member.fold): member
         for member in serving.members.filter(state=EnsembleMember.State.DONE)
-        if (network := networks.get(member.network)) == former[member.network]
+        if (network := networks.get(member.network))
+        and _is_same(network, former[member.network])
         and saw_only(
             member,
             {c.patient for c in snapshot.train_of(network.label) if c.fold % folds != member.fold},
         )
     }
+
+
+def _is_same(network: NetworkPlan, former: NetworkPlan) -> bool:
+    """Say whether one goes on where the other ended; how long each learns does not matter."""
+    return replace(network, steps=None) == replace(former, steps=None)
 
 
 def saw_only(member: EnsembleMember, patients: Set[str]) -> bool:

@@ -8,7 +8,7 @@ from django.db.models import Q
 from annotation.models import PlanEstimate, Project, User
 from annotation.selectors.labels import label_of
 from annotation.selectors.training_cases import snapshot_of
-from annotation.services.rounds import choose_folds, learnable_plan
+from annotation.services.round_plans import choose_folds, learnable_plan
 from mlloop.manifest import EstimateManifest
 from mlloop.plan import Plan
 from mlloop.records import to_plain

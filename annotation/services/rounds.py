@@ -13,13 +13,14 @@ from django.db.models import Max, Q
 from django.utils import timezone
 
 from annotation import storage
-from annotation.errors import Conflict, Invalid, Refused
+from annotation.errors import Conflict, Invalid
 from annotation.models import EnsembleMember, Project, Round, User
 from annotation.selectors.labels import label_of
 from annotation.selectors.lineage import MemberKey, warm_parents
-from annotation.selectors.training_cases import Snapshot, SnapshotCase, snapshot_of
+from annotation.selectors.training_cases import Snapshot, snapshot_of
 from annotation.services import audit, claims
 from annotation.services.projects import require_label
+from annotation.services.round_plans import afresh_note, choose_folds, learnable_plan
 from mlloop.plan import Plan, PlanError
 from mlloop.presets import preset
 
@@ -47,13 +48,15 @@ def plan_round(
     folds, note = choose_folds(plan, project, snapshot.train)
     plan, left_out = learnable_plan(plan, snapshot, folds)
     parents = warm_parents(project=project, plan=plan, folds=folds, snapshot=snapshot)
+    stage = next_stage(project)
+    afresh = "" if stage == Round.Stage.STAGE_1 else afresh_note(plan, folds, parents)
     made = Round(
         project=project,
         number=number,
-        stage=next_stage(project),
+        stage=stage,
         plan=plan.to_json(),
         folds=folds,
-        folds_note=" ".join(filter(None, (note, left_out))),
+        folds_note=" ".join(filter(None, (note, left_out, afresh))),
         snapshot_key=storage.put(project.id, snapshot.to_bytes()),
         n_train=len(snapshot.train),
         n_train_patients=len({case.patient for case in snapshot.train}),
@@ -61,62 +64,6 @@ def plan_round(
         created_by=actor,
     )
     return _insert(made, plan, parents, actor)
-
-
-def choose_folds(plan: Plan, project: Project, cases: tuple[SnapshotCase, ...]) -> tuple[int, str]:
-    """Return k and, where it is lower than planned, the reason; raise Refused under 2."""
-    positive = {case.patient: case.fold for case in cases if case.is_positive}
-    if not positive:
-        raise Refused(
-            "There is nothing to train on: no image of the train split has a mask yet."
-            " Read some cases, or import masks as a seed.",
-            code="nothing_to_train_on",
-        )
-    wanted = min(plan.folds, project.folds)
-    for k in range(min(wanted, len(positive)), 1, -1):
-        if len({fold % k for fold in positive.values()}) > 1:
-            return k, _folds_note(k, plan, project, len(positive))
-    raise Refused(
-        f"At least 2 folds with an infection mask each are needed; {len(positive)} patient(s)"
-        " with a mask are not enough for that. Read cases of more patients.",
-        code="too_few_patients",
-    )
-
-
-def learnable_plan(plan: Plan, snapshot: Snapshot, k: int) -> tuple[Plan, str]:
-    """Leave out lung networks and classifiers that have nothing to learn from, and say why."""
-    plan, lung = _without_lung_unless_learnable(plan, snapshot, k)
-    plan, classifier = _without_classifier_unless_learnable(plan, snapshot, k)
-    return plan, " ".join(filter(None, (lung, classifier)))
-
-
-def _without_lung_unless_learnable(plan: Plan, snapshot: Snapshot, k: int) -> tuple[Plan, str]:
-    learnable = plan.learnable({case.fold % k for case in snapshot.lung})
-    if learnable == plan:
-        return plan, ""
-    if snapshot.lung:
-        reason = "All lung masks are in one fold"
-    else:
-        reason = "No training image has a lung mask"
-    said = f"{reason}: no lung network is trained, and this round says nothing of severity."
-    return learnable, said
-
-
-def _without_classifier_unless_learnable(
-    plan: Plan, snapshot: Snapshot, k: int
-) -> tuple[Plan, str]:
-    """Ask for patients of both groups outside each fold: one with any covid film is covid."""
-    if not plan.networks_of("activation"):
-        return plan, ""
-    folds = {case.patient: case.fold % k for case in snapshot.train}
-    covid = {case.patient for case in snapshot.train if case.group == "covid"}
-    for group, patients in (("covid", covid), ("other than covid", folds.keys() - covid)):
-        held = {folds[patient] for patient in patients}
-        if len(held) < 2:
-            reason = f"All patients {group} are in one fold" if held else f"No patient is {group}"
-            said = f"{reason}: no classifier is trained, and this round has no activation maps."
-            return plan.without("activation"), said
-    return plan, ""
 
 
 def next_stage(project: Project) -> str:
@@ -279,17 +226,6 @@ def _reopen(round: Round) -> None:
         )
     members.exclude(state=EnsembleMember.State.DONE).update(
         state=EnsembleMember.State.DUE, attempts=0, failure="", claim_token=None
-    )
-
-
-def _folds_note(k: int, plan: Plan, project: Project, positive: int) -> str:
-    if k == plan.folds:
-        return ""
-    if k == project.folds:
-        return f"{plan.folds} folds were planned; the project's ledger has {k}."
-    return (
-        f"{plan.folds} folds were planned; {k} are used, because only {positive} patient(s) have"
-        " an infection mask and no fold may leave the rest without one."
     )
 
 

@@ -81,13 +81,16 @@ def test_a_cold_plan_another_network_or_other_folds_start_afresh(project: Projec
     served(project, plan)
     first, second = plan.networks
     wider = replace(first, decoder_channels=(32, 16, 16))
-    for other, expected in (
-        (small_plan(), 0),
-        (replace(plan, folds=2), 0),
-        (replace(plan, networks=(wider, second)), 3),
+    longer = replace(first, steps=plan.steps + 1)
+    for other, expected, said in (
+        (small_plan(), 0, ""),
+        (replace(plan, folds=2), 0, "4 of 4 members start afresh"),
+        (replace(plan, networks=(wider, second)), 3, "3 of 6 members start afresh"),
+        (replace(plan, networks=(longer, second)), 6, ""),
     ):
         round = plan_round(project=project, actor=None, plan=other)
         assert round.members.exclude(parent=None).count() == expected
+        assert said in round.folds_note if said else "afresh" not in round.folds_note
         Round.objects.filter(pk=round.pk).update(state="cancelled")
 
 
