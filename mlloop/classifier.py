@@ -155,7 +155,7 @@ def _prepare(manifest: TrainManifest, device: Device, emit: Emit) -> _Run:
             "one_class",
             "A classifier needs images of both groups, covid and others, outside each fold; here"
             f" are {len(split.positives)} of covid and {len(split.negatives)} of others. Add"
-            " controls to the metadata, or leave it out (--classifiers none).",
+            " controls to the metadata, or leave the classifier out.",
         )
     return _Run(manifest, plan, member_seed(manifest), device, reader, split, emit)
 

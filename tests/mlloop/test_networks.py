@@ -14,7 +14,7 @@ from mlloop.losses import segmentation_loss
 from mlloop.networks import SegmentationNetwork, build_network, fold_norms
 from mlloop.plan import Decoder, NetworkPlan
 
-DECODERS = get_args(Decoder)
+DECODERS = [one for one in get_args(Decoder) if one != "classifier"]  # it makes no mask
 ENCODERS = ("densenet121", "resnet50", "vgg16_bn", "efficientnet-b0", "inception_v3")
 NARROW = (16, 16, 8, 8, 8)
 

@@ -10,8 +10,8 @@ import type { RoomState } from "./state";
 
 const SIDE = 280; // pixels of a small picture: about twice what the panel has room for
 const CAPTIONS = {
-  infection: "Infection map, ensemble",
-  activation: "Activation map, classifier",
+  infection: "Infection map",
+  activation: "Activation map",
 } as const;
 
 function createPicture(layer: (typeof TWO_MAPS)[number]) {

@@ -32,10 +32,11 @@ def films(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("films")
     write_cohort(folder, patients=9, seed=5, size=96, normal_fraction=0.34, other_fraction=0.12)
     lung = NetworkPlan("lung-unet", "unet", "tu-resnet10t", SMALL, label="lung")
+    classifier = NetworkPlan("gradcam", "classifier", "tu-resnet10t", label="activation")
     plan = small_plan(steps=3, epochs=1)
     plan = dataclasses.replace(
         plan,
-        networks=(*plan.networks, lung),
+        networks=(*plan.networks, lung, classifier),
         thresholds="out_of_fold",
         ensemble_weights="out_of_fold",
     )
@@ -213,14 +214,23 @@ def test_benchmark_when_lungs_are_drawn_then_measures_them_out_of_fold(benchmark
 def test_train_when_lungs_are_not_drawn_then_leaves_their_network_out_and_says_so(
     films: Path, tmp_path: Path, mlloop: Run, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    more = ("--plan", str(films / "plan.json"), "--networks", "unet,lung-unet", "--steps", "1")
+    more = (
+        "--plan",
+        str(films / "plan.json"),
+        "--networks",
+        "unet,lung-unet,gradcam",
+        "--steps",
+        "1",
+    )
     none = tmp_path / "none"
     none.mkdir()
     table = films / "no_lungs.csv"
     table.write_text(re.sub(r"lung_masks/[^,]*", "", (films / "metadata.csv").read_text()))
     more += ("--lung-masks", str(none), "--metadata", str(table))
     assert mlloop("train", films, tmp_path / "o", *more) == 0
-    assert "No lung network is trained" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "No lung network is trained" in said
+    assert "classifiers are left out: benchmark makes one for each encoder" in said
     members = {path.name for path in (tmp_path / "o" / "members").iterdir()}
     assert members == {"unet-0", "unet-1"}
 
