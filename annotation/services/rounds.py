@@ -19,7 +19,6 @@ from annotation.selectors.labels import label_of
 from annotation.selectors.lineage import MemberKey, warm_parents
 from annotation.selectors.training_cases import Snapshot, snapshot_of
 from annotation.services import audit, claims
-from annotation.services.learnable import choose_folds, learnable_plan
 from annotation.services.projects import require_label
 from annotation.services.round_plans import afresh_note, choose_folds, learnable_plan
 from mlloop.plan import Plan, PlanError
