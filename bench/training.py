@@ -113,14 +113,14 @@ def _epochs(run: Run, state: TrainingState, name: str) -> list[Row]:
     def step_only() -> float:
         return _steps_on(run, state, _batch(run), count)
 
-    loaded, kept, steps = alternate(first, later, step_only)
+    loaded, kept, ready = alternate(first, later, step_only)
     epochs, turns = run.plan.epochs, zip(loaded, kept, strict=True)
     whole = [one + (epochs - 1) * more for one, more in turns]
     return [
-        row("training.epoch_ratio", ratio([epochs * s for s in steps], whole),
+        row("training.epoch_ratio", ratio([epochs * s for s in ready], whole),
             f"x steps only, {epochs} epochs", bar=EPOCH_BAR, device=name),
-        row("training.first_epoch_ratio", ratio(steps, loaded), "x steps only", device=name),
-        row("training.later_epoch_ratio", ratio(steps, kept), "x steps only", device=name),
+        row("training.first_epoch_ratio", ratio(ready, loaded), "x steps only", device=name),
+        row("training.later_epoch_ratio", ratio(ready, kept), "x steps only", device=name),
         row("training.films_per_s", count * run.plan.batch_size / statistics.median(kept),
             "films/s", device=name),
     ]  # fmt: skip
