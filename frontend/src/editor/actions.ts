@@ -3,109 +3,11 @@
  * tooltips and keyboard are made from it. Two actions on one key are an error at start.
  */
 
-import { MAX_RADIUS, MIN_RADIUS } from "../mask/brush";
+import { type Action, isReading, type Place } from "./action";
+import { CLEANUPS, EDITS, TOOLS } from "./drawactions";
 import { layerUrl } from "./layers";
 import type { RoomState } from "./state";
 import type { Verbs } from "./verbs";
-
-export type Place = "tool" | "view" | "edit" | "case" | "verdict" | "candidate" | "help";
-
-export type Action = {
-  readonly id: string;
-  /** The accessible name; it ends with the key where the surface promises that. */
-  readonly name: string;
-  readonly label?: string;
-  readonly keys: readonly string[];
-  readonly place: Place;
-  readonly icon?: string;
-  readonly isOn?: (state: RoomState) => boolean;
-  readonly isEnabled?: (state: RoomState) => boolean;
-  readonly perform: (verbs: Verbs, state: RoomState) => void;
-};
-
-const isReading = (state: RoomState) => state.phase === "reading" && !state.isBusy;
-const RADIUS_STEP = 1.2;
-
-export function stepRadius(radius: number, steps: number): number {
-  const next = radius * RADIUS_STEP ** steps;
-  const least = steps > 0 ? radius + 1 : radius - 1;
-  const wanted = steps > 0 ? Math.max(next, least) : Math.min(next, least);
-  return Math.min(Math.max(Math.round(wanted), MIN_RADIUS), MAX_RADIUS);
-}
-
-const TOOLS: readonly Action[] = [
-  {
-    id: "pan",
-    name: "Hand",
-    keys: ["v"],
-    place: "tool",
-    icon: "M8 13V6.500a1.500 1.500 0 013 0V11|M11 11V5a1.500 1.500 0 013 0v6|M14 11V6.500a1.500 1.500 0 013 0V14c0 4-2 6.500-5.500 6.500-3 0-4.200-1.500-5.500-4L4 13c-.6-1.300 1-2.300 2-1.200l2 2.200",
-    isOn: (state) => state.tool === "pan",
-    perform: (verbs) => verbs.chooseTool("pan"),
-  },
-  {
-    id: "window",
-    name: "Window/level",
-    keys: ["w"],
-    place: "tool",
-    icon: "M12 4a8 8 0 100 16 8 8 0 000-16z|!M12 4a8 8 0 010 16z",
-    isOn: (state) => state.tool === "window",
-    perform: (verbs) => verbs.chooseTool("window"),
-  },
-  {
-    id: "brush",
-    name: "Brush",
-    keys: ["b"],
-    place: "tool",
-    icon: "M14 4l6 6-8 8H6v-6z",
-    isOn: (state) => state.tool === "brush",
-    perform: (verbs) => verbs.chooseTool("brush"),
-  },
-  {
-    id: "eraser",
-    name: "Eraser",
-    keys: ["e"],
-    place: "tool",
-    icon: "M4 15l9-9 7 7-6 6H8z|M9 20h11",
-    isOn: (state) => state.tool === "eraser",
-    perform: (verbs) => verbs.chooseTool("eraser"),
-  },
-];
-
-const EDITS: readonly Action[] = [
-  {
-    id: "undo",
-    name: "Undo",
-    keys: ["Ctrl+z"],
-    place: "edit",
-    icon: "M9 7L4 12l5 5|M4 12h10a5 5 0 010 10",
-    isEnabled: (state) => isReading(state) && state.canUndo,
-    perform: (verbs) => verbs.undo(),
-  },
-  {
-    id: "redo",
-    name: "Redo",
-    keys: ["Ctrl+Shift+z", "Ctrl+y"],
-    place: "edit",
-    icon: "M15 7l5 5-5 5|M20 12H10a5 5 0 000 10",
-    isEnabled: (state) => isReading(state) && state.canRedo,
-    perform: (verbs) => verbs.redo(),
-  },
-  {
-    id: "smaller",
-    name: "Smaller brush",
-    keys: ["["],
-    place: "help",
-    perform: (verbs, state) => verbs.setRadius(stepRadius(state.radius, -1)),
-  },
-  {
-    id: "larger",
-    name: "Larger brush",
-    keys: ["]"],
-    place: "help",
-    perform: (verbs, state) => verbs.setRadius(stepRadius(state.radius, 1)),
-  },
-];
 
 const VIEWS: readonly Action[] = [
   {
@@ -271,14 +173,14 @@ export function createRegistry(actions: readonly Action[]): Registry {
   return { all: actions, byKey, at: (place) => actions.filter((one) => one.place === place) };
 }
 
-export const ACTIONS = [...TOOLS, ...EDITS, ...VIEWS, ...LAYERS, ...CASE, ...PICKS];
+export const ACTIONS = [...TOOLS, ...CLEANUPS, ...EDITS, ...VIEWS, ...LAYERS, ...CASE, ...PICKS];
 
 const KEY_NAMES: Readonly<Record<string, string>> = { Shift: "⇧", Home: "Home", Enter: "Enter" };
 
 /** A key as people read it: "Shift+s" is "⇧S". */
 export function keyLabel(key: string): string {
   const parts = key
-    .split("+")
+    .split(/\+(?=.)/)
     .map((part) => KEY_NAMES[part] ?? (part.length === 1 ? part.toUpperCase() : part));
   return parts.join(parts[0] === "⇧" ? "" : "+");
 }

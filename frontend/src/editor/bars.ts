@@ -1,6 +1,7 @@
 /** The toolbar on the left and the verdict bar below, both made from the action registry. */
 
-import { type Action, keyLabel, type Registry, tooltip } from "./actions";
+import type { Action } from "./action";
+import { keyLabel, type Registry, tooltip } from "./actions";
 import { h, icon, keycap } from "./dom";
 import type { RoomState } from "./state";
 import type { Store } from "./store";
@@ -35,7 +36,7 @@ export function createToolbar(
     const mark = h("span", { class: "hint", "aria-hidden": "true" }, hint);
     return makeButton(action, store, verbs, icon(action.icon ?? ""), mark);
   };
-  const groups = (["tool", "view", "edit"] as const).map((place) =>
+  const groups = (["tool", "cleanup", "edit", "view"] as const).map((place) =>
     h("div", { class: "group" }, ...registry.at(place).map(make)),
   );
   return h("div", { class: "tools", role: "toolbar", "aria-label": "Tools" }, ...groups);

@@ -1,7 +1,7 @@
 /** The header: whose round, which case, how long, and the truth about saving. */
 
 import type { Purpose, ReadingConfig } from "../api/types";
-import type { Action } from "./actions";
+import type { Action } from "./action";
 import { h, keycap, setText } from "./dom";
 import type { RoomState } from "./state";
 import type { Store } from "./store";

@@ -4,7 +4,7 @@
  */
 
 import { fillCapsule, type Point } from "../mask/brush";
-import { stepRadius } from "./actions";
+import { stepRadius } from "./drawactions";
 import { dragWindow } from "./film";
 import type { Room } from "./room";
 import type { Verbs } from "./verbs";

@@ -4,6 +4,7 @@ import type { ReadingConfig } from "../api/types";
 import { isBlank, wholeRect } from "../mask/bitmap";
 import { type ByteMap, moveThreshold } from "../mask/probability";
 import type { Registry } from "./actions";
+import { cleanUp } from "./cleanup";
 import { askExclusionReason, askNote, confirmNoInfection, showShortcutSheet } from "./dialogs";
 import type { Flow } from "./flow";
 import { toggled } from "./layers";
@@ -51,6 +52,10 @@ function viewVerbs({ room, cancelGesture }: VerbParts) {
     setNaked: (isNaked) => store.get().isNaked !== isNaked && store.set({ isNaked }),
     setPeek: room.setPeek,
     cancelGesture,
+    cleanUp: (kind) => {
+      cancelGesture();
+      cleanUp(room, kind);
+    },
     undo: () => void room.sitting()?.desk.undo(),
     redo: () => void room.sitting()?.desk.redo(),
   } satisfies Partial<Verbs>;

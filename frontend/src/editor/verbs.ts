@@ -1,5 +1,6 @@
 /** Everything a reader can do in the room, as the buttons, keys and pointers call it. */
 
+import type { CleanUp } from "./cleanup";
 import type { Window } from "./film";
 import type { LayerName, Tool } from "./state";
 import type { Viewport } from "./viewport";
@@ -18,6 +19,7 @@ export type Verbs = {
   readonly setNaked: (isNaked: boolean) => void;
   readonly setPeek: (candidate: string | null) => void;
   readonly cancelGesture: () => void;
+  readonly cleanUp: (kind: CleanUp) => void;
   readonly undo: () => void;
   readonly redo: () => void;
   readonly pick: (index: number) => void;

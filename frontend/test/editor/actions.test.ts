@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { ACTIONS, createRegistry, keyLabel, stepRadius, tooltip } from "../../src/editor/actions";
+import { ACTIONS, createRegistry, keyLabel, tooltip } from "../../src/editor/actions";
+import { stepRadius } from "../../src/editor/drawactions";
 import { chordOf } from "../../src/editor/keyboard";
 
 const press = (
@@ -25,6 +26,8 @@ describe("the action registry", () => {
     const names = ACTIONS.map((action) => action.name);
     for (const name of ["Brush", "Eraser", "Undo", "Redo", "Invert", "No infection (0)"])
       expect(names).toContain(name);
+    for (const name of ["Fill holes", "Remove islands", "Smooth", "Grow", "Shrink"])
+      expect(names).toContain(name);
     for (const name of [
       "Exclude",
       "Flag",
@@ -47,6 +50,8 @@ describe("the action registry", () => {
     ["Z", { ctrlKey: true, shiftKey: true }, "redo"],
     ["?", { shiftKey: true }, "shortcuts"],
     ["Enter", {}, "accept"],
+    ["+", { shiftKey: true }, "grow"],
+    ["+", { ctrlKey: true }, undefined],
     ["1", {}, "candidate-1"],
     ["i", { altKey: true }, undefined],
   ])("maps %s %o to %s", (key, more, id) => {
@@ -55,7 +60,8 @@ describe("the action registry", () => {
   });
 
   it("writes keys the way keyboards do", () => {
-    expect(["Shift+s", "Ctrl+Shift+z", "Enter"].map(keyLabel)).toEqual(["⇧S", "Ctrl+⇧+Z", "Enter"]);
+    const keys = ["Shift+s", "Ctrl+Shift+z", "Enter", "+"];
+    expect(keys.map(keyLabel)).toEqual(["⇧S", "Ctrl+⇧+Z", "Enter", "+"]);
   });
 
   it("steps the brush through every size and within its bounds", () => {

@@ -1,0 +1,135 @@
+/** The actions that make the mask: the tools, cleaning up, undo and the size of the brush. */
+
+import { MAX_RADIUS, MIN_RADIUS } from "../mask/brush";
+import { type Action, isReading } from "./action";
+
+const RADIUS_STEP = 1.2;
+
+export function stepRadius(radius: number, steps: number): number {
+  const next = radius * RADIUS_STEP ** steps;
+  const least = steps > 0 ? radius + 1 : radius - 1;
+  const wanted = steps > 0 ? Math.max(next, least) : Math.min(next, least);
+  return Math.min(Math.max(Math.round(wanted), MIN_RADIUS), MAX_RADIUS);
+}
+
+export const TOOLS: readonly Action[] = [
+  {
+    id: "pan",
+    name: "Hand",
+    keys: ["v"],
+    place: "tool",
+    icon: "M8 13V6.500a1.500 1.500 0 013 0V11|M11 11V5a1.500 1.500 0 013 0v6|M14 11V6.500a1.500 1.500 0 013 0V14c0 4-2 6.500-5.500 6.500-3 0-4.200-1.500-5.500-4L4 13c-.6-1.300 1-2.300 2-1.200l2 2.200",
+    isOn: (state) => state.tool === "pan",
+    perform: (verbs) => verbs.chooseTool("pan"),
+  },
+  {
+    id: "window",
+    name: "Window/level",
+    keys: ["w"],
+    place: "tool",
+    icon: "M12 4a8 8 0 100 16 8 8 0 000-16z|!M12 4a8 8 0 010 16z",
+    isOn: (state) => state.tool === "window",
+    perform: (verbs) => verbs.chooseTool("window"),
+  },
+  {
+    id: "brush",
+    name: "Brush",
+    keys: ["b"],
+    place: "tool",
+    icon: "M14 4l6 6-8 8H6v-6z",
+    isOn: (state) => state.tool === "brush",
+    perform: (verbs) => verbs.chooseTool("brush"),
+  },
+  {
+    id: "eraser",
+    name: "Eraser",
+    keys: ["e"],
+    place: "tool",
+    icon: "M4 15l9-9 7 7-6 6H8z|M9 20h11",
+    isOn: (state) => state.tool === "eraser",
+    perform: (verbs) => verbs.chooseTool("eraser"),
+  },
+];
+
+export const CLEANUPS: readonly Action[] = [
+  {
+    id: "fill-holes",
+    name: "Fill holes",
+    keys: ["h"],
+    place: "cleanup",
+    icon: "M12 4a8 8 0 100 16 8 8 0 000-16z|!M12 9a3 3 0 100 6 3 3 0 000-6z",
+    isEnabled: isReading,
+    perform: (verbs) => verbs.cleanUp("fillHoles"),
+  },
+  {
+    id: "remove-islands",
+    name: "Remove islands",
+    keys: ["r"],
+    place: "cleanup",
+    icon: "M3 14a6 6 0 1012 0 6 6 0 00-12 0z|M16 4l5 5|M21 4l-5 5",
+    isEnabled: isReading,
+    perform: (verbs) => verbs.cleanUp("removeIslands"),
+  },
+  {
+    id: "smooth",
+    name: "Smooth",
+    keys: ["s"],
+    place: "cleanup",
+    icon: "M3 9l3-4 3 4 3-4 3 4 3-4 3 4|M3 18c4-5 6-5 9-2s5 3 9-2",
+    isEnabled: isReading,
+    perform: (verbs) => verbs.cleanUp("smooth"),
+  },
+  {
+    id: "grow",
+    name: "Grow",
+    keys: ["+", "="],
+    place: "cleanup",
+    icon: "M12 4a8 8 0 100 16 8 8 0 000-16z|M12 8.500v7|M8.500 12h7",
+    isEnabled: isReading,
+    perform: (verbs) => verbs.cleanUp("grow"),
+  },
+  {
+    id: "shrink",
+    name: "Shrink",
+    keys: ["-"],
+    place: "cleanup",
+    icon: "M12 4a8 8 0 100 16 8 8 0 000-16z|M8.500 12h7",
+    isEnabled: isReading,
+    perform: (verbs) => verbs.cleanUp("shrink"),
+  },
+];
+
+export const EDITS: readonly Action[] = [
+  {
+    id: "undo",
+    name: "Undo",
+    keys: ["Ctrl+z"],
+    place: "edit",
+    icon: "M9 7L4 12l5 5|M4 12h10a5 5 0 010 10",
+    isEnabled: (state) => isReading(state) && state.canUndo,
+    perform: (verbs) => verbs.undo(),
+  },
+  {
+    id: "redo",
+    name: "Redo",
+    keys: ["Ctrl+Shift+z", "Ctrl+y"],
+    place: "edit",
+    icon: "M15 7l5 5-5 5|M20 12H10a5 5 0 000 10",
+    isEnabled: (state) => isReading(state) && state.canRedo,
+    perform: (verbs) => verbs.redo(),
+  },
+  {
+    id: "smaller",
+    name: "Smaller brush",
+    keys: ["["],
+    place: "help",
+    perform: (verbs, state) => verbs.setRadius(stepRadius(state.radius, -1)),
+  },
+  {
+    id: "larger",
+    name: "Larger brush",
+    keys: ["]"],
+    place: "help",
+    perform: (verbs, state) => verbs.setRadius(stepRadius(state.radius, 1)),
+  },
+];

@@ -1,0 +1,51 @@
+import { IDBKeyRange } from "fake-indexeddb";
+import { beforeEach, expect, it, vi } from "vitest";
+import { type CleanUp, cleanUp } from "../../src/editor/cleanup";
+import { countSet } from "../../src/mask/bitmap";
+import { openServer, openTab } from "./world";
+
+beforeEach(() => void vi.stubGlobal("IDBKeyRange", IDBKeyRange));
+
+async function openRoom() {
+  const tab = await openTab(openServer(["one"]));
+  const { desk } = tab.sitting();
+  const ring = () => {
+    for (const [x0, x1, y] of [
+      [3, 10, 3],
+      [3, 10, 9],
+    ] as const)
+      for (let x = x0; x < x1; x++) desk.mask.data[y * 16 + x] = 1;
+    for (let y = 3; y < 10; y++) desk.mask.data[y * 16 + 3] = desk.mask.data[y * 16 + 9] = 1;
+    desk.touch({ x0: 3, y0: 3, x1: 10, y1: 10 });
+    desk.commit();
+  };
+  return { ...tab, desk, ring };
+}
+
+it.each<[CleanUp, number]>([
+  ["fillHoles", 49],
+  ["grow", 72],
+  ["shrink", 0],
+])("%s is one gesture that one undo takes back", async (kind, pixels) => {
+  const { desk, ring, room, state } = await openRoom();
+  ring();
+  const before = desk.mask.data.slice();
+  cleanUp(room, kind);
+  expect(countSet(desk.mask)).toBe(pixels);
+  expect([desk.history().past.length, state().notice]).toEqual([2, ""]);
+  desk.undo();
+  expect(desk.mask.data).toEqual(before);
+});
+
+it.each<[CleanUp, string]>([
+  ["fillHoles", "The mask has no hole to fill."],
+  ["removeIslands", "No part of the mask is smaller than 0.05 % of the film."],
+  ["smooth", "The outline is smooth already."],
+  ["grow", "There is nothing to grow."],
+  ["shrink", "There is nothing to shrink."],
+])("%s says so where it changes nothing, and makes no entry", async (kind, words) => {
+  const { desk, room, state } = await openRoom();
+  cleanUp(room, kind);
+  expect(state().notice).toBe(words);
+  expect([desk.canUndo(), state().stroke]).toEqual([false, 0]);
+});
