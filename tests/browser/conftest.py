@@ -149,6 +149,16 @@ class Desk:
         if release:
             mouse.up(button=button)
 
+    def zoom_to(self, zoom: float, at: tuple[float, float]) -> None:
+        """Turn the wheel over an image point until the zoom is within a tenth of `zoom`."""
+        self.page.mouse.move(*self.on_screen(*at))
+        for _ in range(60):
+            if abs(now := self.ask("window.roundtruth.zoom()") / zoom - 1) < 0.1:
+                return
+            self.page.mouse.wheel(0, 40 if now > 0 else -40)
+            self.page.wait_for_timeout(20)
+        raise AssertionError(f"the zoom never came near {zoom}")
+
     def button(self, name: str) -> Locator:
         return self.page.get_by_role("button", name=name, exact=True)
 

@@ -36,12 +36,7 @@ def test_paint_when_zoomed_then_the_stroke_is_where_the_pointer_was(
 ) -> None:
     desk = reading_room.open(reading_room.sign_in(reader, device_scale_factor=ratio))
     desk.wait_open()
-    desk.page.mouse.move(*desk.on_screen(150, 180))
-    for _ in range(60):
-        if abs(now := desk.ask("window.roundtruth.zoom()") / zoom - 1) < 0.1:
-            break
-        desk.page.mouse.wheel(0, 40 if now > 0 else -40)
-        desk.page.wait_for_timeout(20)
+    desk.zoom_to(zoom, (150, 180))
     desk.drag((140.5, 170.5), (160.5, 190.5))
     mask = desk.mask()
     rows, columns = np.nonzero(mask)

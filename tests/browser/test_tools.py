@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import expect
 from scipy import ndimage
 
-from tests.browser.conftest import Desk, drafted
+from tests.browser.conftest import SHAPE, Desk, annotated, drafted
 
 pytestmark = pytest.mark.browser
 
@@ -55,3 +55,98 @@ def test_clean_up_when_nothing_changes_then_it_is_said_and_nothing_is_to_undo(de
     expect(desk.button("Undo")).to_be_disabled()
     desk.drag((80, 90), (140, 130))
     expect(desk.page.get_by_role("alert")).to_be_hidden()
+
+
+Points = list[tuple[float, float]]
+ZOOMS = [0.25, 1.0, 4.0]
+# Round (150, 180): within sight at zoom 4, and some pixels across at zoom 0.25.
+OUTLINE: Points = [(120, 150), (185, 155), (170, 215), (125, 200)]
+
+
+def enclosed(points: Points, *, margin: float = 0.0) -> np.ndarray:
+    """Return the pixels whose centres lie inside a convex outline by more than `margin`."""
+    rows, columns = np.mgrid[: SHAPE[0], : SHAPE[1]] + 0.5
+    inside = np.ones(SHAPE, bool)
+    for (x0, y0), (x1, y1) in zip(points, [*points[1:], points[0]], strict=True):
+        length = np.hypot(x1 - x0, y1 - y0)
+        inside &= ((x1 - x0) * (rows - y0) - (y1 - y0) * (columns - x0)) / length > margin
+    return inside
+
+
+def expect_enclosed(desk: Desk, zoom: float) -> np.ndarray:
+    """Assert that the mask is the outline's inside, as exactly as a pixel of the screen is."""
+    mask, slack = desk.mask(), max(1.0, 1.0 / zoom)
+    assert mask[enclosed(OUTLINE, margin=slack)].all()
+    assert not mask[~enclosed(OUTLINE, margin=-slack)].any()
+    return mask
+
+
+def click(desk: Desk, *points: tuple[float, float]) -> None:
+    for point in points:
+        desk.page.mouse.click(*desk.on_screen(*point))
+
+
+@pytest.mark.parametrize("zoom", ZOOMS)
+def test_outlines_when_closed_then_their_inside_is_added_or_taken_away(
+    desk: Desk, zoom: float
+) -> None:
+    desk.zoom_to(zoom, (150, 180))
+    keyboard = desk.page.keyboard
+    desk.button("Lasso").click()
+    desk.drag(*OUTLINE)
+    drawn = expect_enclosed(desk, zoom)
+    keyboard.down("Alt")
+    desk.drag(*OUTLINE)
+    keyboard.up("Alt")
+    assert not desk.mask().any()
+    desk.button("Polygon").click()
+    click(desk, *OUTLINE)
+    assert not desk.mask().any()
+    keyboard.press("Enter")
+    expect_enclosed(desk, zoom)
+    desk.button("Subtract").click()
+    click(desk, *OUTLINE, OUTLINE[0])
+    assert not desk.mask().any()
+    desk.button("Subtract").click()
+    click(desk, *OUTLINE[:-1])
+    desk.page.mouse.dblclick(*desk.on_screen(*OUTLINE[-1]))
+    expect_enclosed(desk, zoom)
+    for _ in range(4):
+        keyboard.press("Control+z")
+    np.testing.assert_array_equal(desk.mask(), drawn)
+    np.testing.assert_array_equal(drafted(desk), drawn)
+
+
+def test_outlines_when_escaped_then_only_the_one_in_progress_goes(desk: Desk) -> None:
+    keyboard = desk.page.keyboard
+    keyboard.press("f")
+    desk.drag(*OUTLINE)
+    drawn = desk.mask()
+    desk.drag((20, 20), (60, 20), (60, 60), release=False)
+    keyboard.press("Escape")
+    desk.page.mouse.up()
+    keyboard.press("p")
+    click(desk, (20, 20), (60, 20), (60, 60))
+    keyboard.press("Escape")
+    click(desk, (200, 20), (240, 20))
+    case = desk.state()["current"]["assignment"]
+    keyboard.press("Enter")
+    expect(desk.page.get_by_role("alert")).to_contain_text("A polygon needs three corners.")
+    keyboard.press("Escape")
+    np.testing.assert_array_equal(desk.mask(), drawn)
+    assert desk.state()["current"]["assignment"] == case
+    keyboard.press("Enter")
+    desk.wait(f"window.roundtruth.state().current?.assignment !== '{case}'")
+    np.testing.assert_array_equal(annotated(case)[1], drawn)
+
+
+def test_polygon_when_the_film_is_moved_between_two_corners_then_it_stays_on_the_film(
+    desk: Desk,
+) -> None:
+    desk.page.keyboard.press("p")
+    click(desk, *OUTLINE[:2])
+    desk.zoom_to(3.0, (150, 180))
+    desk.drag((150, 180), (160, 170), button="middle")
+    click(desk, *OUTLINE[2:])
+    desk.page.keyboard.press("Enter")
+    expect_enclosed(desk, 1.0)

@@ -108,6 +108,8 @@ export function showShortcutSheet(registry: Registry, config: ReadingConfig): vo
     ["Pick a candidate", ["1", "…", "9"]],
     ["Naked film", ["hold Space"]],
     ["Cancel the stroke", ["Esc"]],
+    ["Close the polygon", ["Enter", "double click"]],
+    ["Take away instead", ["hold Alt"]],
     ["Zoom", ["wheel"]],
     ["Brush size", ["⇧ wheel"]],
     ["Pan", ["middle drag"]],

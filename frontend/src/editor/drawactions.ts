@@ -2,6 +2,7 @@
 
 import { MAX_RADIUS, MIN_RADIUS } from "../mask/brush";
 import { type Action, isReading } from "./action";
+import { OUTLINES } from "./state";
 
 const RADIUS_STEP = 1.2;
 
@@ -48,6 +49,34 @@ export const TOOLS: readonly Action[] = [
     icon: "M4 15l9-9 7 7-6 6H8z|M9 20h11",
     isOn: (state) => state.tool === "eraser",
     perform: (verbs) => verbs.chooseTool("eraser"),
+  },
+  {
+    id: "lasso",
+    name: "Lasso",
+    keys: ["f"],
+    place: "tool",
+    icon: "M12 4c-5 0-8 2.500-8 5.500S7 15 12 15s8-2.500 8-5.500S17 4 12 4z|M8 14.500c-2.500 1-2 3 0 3.500s2 2 0 3",
+    isOn: (state) => state.tool === "lasso",
+    perform: (verbs) => verbs.chooseTool("lasso"),
+  },
+  {
+    id: "polygon",
+    name: "Polygon",
+    keys: ["p"],
+    place: "tool",
+    icon: "M12 3l8 6-3 10H7L4 9z",
+    isOn: (state) => state.tool === "polygon",
+    perform: (verbs) => verbs.chooseTool("polygon"),
+  },
+  {
+    id: "subtract",
+    name: "Subtract",
+    keys: ["q"],
+    place: "tool",
+    icon: "M4 4h11v11H4z|M14 19h7",
+    isOn: (state) => state.isSubtracting,
+    isEnabled: (state) => OUTLINES.includes(state.tool),
+    perform: (verbs) => verbs.toggleSubtract(),
   },
 ];
 

@@ -1,4 +1,4 @@
-/** Draws what lies over the film: maps, outlines, masks and the brush ring. */
+/** Draws what lies over the film: maps, outlines and masks. */
 
 import { clipRect, isEmptyRect, type Mask, type Rect } from "../mask/bitmap";
 import { INFECTION_COLOURS, paintMap, type Rgb, SPREAD_COLOURS } from "../mask/colour";
@@ -6,7 +6,7 @@ import { deviceRect, type OverlayStyle, paintOverlay } from "../mask/outline";
 import type { ByteMap } from "../mask/probability";
 import { clear, context, place } from "./canvas";
 import type { LayerPictures } from "./layers";
-import type { ScreenPoint, Size, Viewport } from "./viewport";
+import type { Size, Viewport } from "./viewport";
 
 export const MINE: Rgb = [255, 176, 64];
 export const THEIRS: Rgb = [110, 190, 255];
@@ -14,12 +14,6 @@ const LUNG: Rgb = [110, 225, 170];
 
 export const abgr = (rgb: Rgb, alpha: number): number =>
   ((Math.round(alpha * 255) << 24) | (rgb[2] << 16) | (rgb[1] << 8) | rgb[0]) >>> 0;
-
-export type Ring = {
-  readonly at: ScreenPoint;
-  readonly radius: number;
-  readonly erases: boolean;
-};
 
 function styleOf(rgb: Rgb, fill: number, view: Viewport): OverlayStyle {
   const thickness = Math.max(1, Math.round(view.pixelRatio * 1.5));
@@ -82,23 +76,4 @@ export function createLayerDrawer(heatCanvas: HTMLCanvasElement, lungCanvas: HTM
     if (layers.disagreement) draw(disagreement(layers.disagreement));
     if (layers.lung) drawMask(lung, layers.lung, view, "all", LUNG, 0);
   };
-}
-
-export function drawRing(ctx: CanvasRenderingContext2D, ring: Ring | null, view: Viewport): void {
-  const ratio = view.pixelRatio;
-  ctx.setTransform(ratio, 0, 0, ratio, 0, 0);
-  ctx.clearRect(0, 0, view.screen.width, view.screen.height);
-  if (!ring) return;
-  const radius = Math.max(ring.radius * view.zoom, 1.5);
-  for (const [width, colour] of [
-    [3, "rgba(0,0,0,.55)"],
-    [1.5, ring.erases ? "#e6edf3" : "#ffb040"],
-  ] as const) {
-    ctx.lineWidth = width;
-    ctx.strokeStyle = colour;
-    ctx.setLineDash(ring.erases ? [5, 4] : []);
-    ctx.beginPath();
-    ctx.arc(ring.at.x, ring.at.y, radius, 0, 2 * Math.PI);
-    ctx.stroke();
-  }
 }

@@ -2,7 +2,7 @@
 
 import type { ReadingConfig } from "../api/types";
 import { h, setText } from "./dom";
-import type { RoomState } from "./state";
+import { BRUSHES, OUTLINES, type RoomState } from "./state";
 import type { Store } from "./store";
 import type { Verbs } from "./verbs";
 
@@ -11,6 +11,18 @@ export function brushWords(radius: number, spacing: number | null): string {
   return spacing === null
     ? `${across} px`
     : `${(across * spacing).toFixed(across * spacing < 10 ? 1 : 0)} mm`;
+}
+
+function toolWords(state: RoomState, spacing: number | null): string {
+  const { tool, radius, isSubtracting } = state;
+  const takes = isSubtracting && OUTLINES.includes(tool) ? " · subtracts" : "";
+  if (BRUSHES.includes(tool)) return `${tool} ${brushWords(radius, spacing)}${takes}`;
+  return OUTLINES.includes(tool) ? `${tool}${takes}` : "";
+}
+
+function hintWords(state: RoomState): string {
+  if (!state.hasFilm) return "preview, film is loading";
+  return state.tool === "polygon" ? "Enter or double click closes it" : "hold Space: naked film";
 }
 
 function corners(store: Store<RoomState>): HTMLElement[] {
@@ -34,12 +46,8 @@ function corners(store: Store<RoomState>): HTMLElement[] {
       `W ${Math.round(width)} · L ${Math.round(center)}${state.isInverted ? " · inverted" : ""}`,
     );
     setText(zoomLine, `zoom ${Math.round(state.view.zoom * 100)} %`);
-    const isPainting = state.tool === "brush" || state.tool === "eraser";
-    setText(
-      brushLine,
-      isPainting ? `${state.tool} ${brushWords(state.radius, current.spacing_mm)}` : "",
-    );
-    setText(hintLine, state.hasFilm ? "hold Space: naked film" : "preview, film is loading");
+    setText(brushLine, toolWords(state, current.spacing_mm));
+    setText(hintLine, hintWords(state));
   });
   return [
     h("div", { class: "hud tl" }, caseLine, viewLine),

@@ -63,7 +63,15 @@ async function start(): Promise<void> {
     room.store.set({ notice: "" });
     verbs.retry();
   });
-  const verbs = createVerbs({ room, flow, registry, config, cancelGesture, signIn: signIn.ask });
+  const verbs = createVerbs({
+    room,
+    flow,
+    registry,
+    config,
+    cancelGesture,
+    closePolygon: () => hand.closePolygon(),
+    signIn: signIn.ask,
+  });
   const layers = createLayers(room, () => renderer.invalidate({ layers: true }));
   const renderer = createRenderer(stage.canvases, () => stage.sceneOf(room, hand, layers.shown()));
   const hand = listenToPointer(stage.canvases.cursor, room, verbs, () =>

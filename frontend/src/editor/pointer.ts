@@ -3,31 +3,30 @@
  * zoom. Each move only paints and asks for a frame.
  */
 
-import { fillCapsule, type Point } from "../mask/brush";
 import { stepRadius } from "./drawactions";
 import { dragWindow } from "./film";
+import { createPolygon, type Drawing, type Outline, startLasso } from "./outlines";
 import type { Room } from "./room";
+import { BRUSHES, OUTLINES } from "./state";
+import { startStroke } from "./strokes";
 import type { Verbs } from "./verbs";
 import { panBy, type ScreenPoint, screenPoint, screenToImage, zoomAt } from "./viewport";
 
 const KEEP_EVERY_MS = 250;
 const PALM_MM = 40;
 const PEN_RULES_MS = 800;
-
-type Stroke = {
-  readonly kind: "stroke";
-  readonly pointer: number;
-  readonly value: 0 | 1;
-  last: Point;
-};
+const NEAR_PX = 8;
 
 type Gesture =
-  | Stroke
+  | { readonly kind: "draw"; readonly pointer: number; readonly drawing: Drawing }
   | { readonly kind: "pan" | "window"; readonly pointer: number; last: ScreenPoint }
   | { readonly kind: "pinch"; a: ScreenPoint; b: ScreenPoint };
 
 export type Hand = {
   readonly cancel: () => void;
+  /** End the polygon that is open; whether there was one, even one that is too short to end. */
+  readonly closePolygon: () => boolean;
+  readonly outline: () => Outline | null;
   readonly ring: () => { at: ScreenPoint; radius: number; erases: boolean } | null;
 };
 
@@ -52,15 +51,19 @@ export function listenToPointer(
     screenPoint(event.clientX - box.left, event.clientY - box.top);
   const onImage = (at: ScreenPoint) => screenToImage(store.get().view, at);
   const image = () => store.get().current?.image ?? null;
+  const polygon = createPolygon((a, b) => {
+    const { zoom } = store.get().view;
+    return Math.hypot(a.x - b.x, a.y - b.y) * zoom < NEAR_PX;
+  });
 
-  function kindOf(event: PointerEvent): "stroke" | "pan" | "window" | null {
+  function kindOf(event: PointerEvent): "draw" | "pan" | "window" | null {
     if (event.button === 1) return "pan";
     if (event.button === 2) return "window";
     const { tool, isNaked } = store.get();
-    if (event.button === 5) return "stroke";
+    if (event.button === 5) return "draw";
     if (event.button !== 0) return null;
     if (tool === "pan" || tool === "window") return tool;
-    return isNaked ? null : "stroke";
+    return isNaked ? null : "draw";
   }
 
   function isPalm(event: PointerEvent): boolean {
@@ -70,29 +73,31 @@ export function listenToPointer(
     );
   }
 
-  function paint(stroke: Stroke, to: Point): void {
-    const now = room.sitting();
-    if (!now) return;
-    now.desk.touch(fillCapsule(now.desk.mask, stroke.last, to, store.get().radius, stroke.value));
-    stroke.last = to;
+  function startDrawing(event: PointerEvent, at: ScreenPoint): Drawing | null {
+    const { tool, isBusy, phase, isSubtracting } = store.get();
+    const desk = room.sitting()?.desk;
+    if (isBusy || phase !== "reading" || !desk) return null;
+    const point = onImage(at);
+    const isEraserEnd = event.button === 5 || (event.buttons & 32) !== 0;
+    const isTakingAway = tool === "eraser" || isEraserEnd || event.altKey;
+    if (OUTLINES.includes(tool)) {
+      const start = tool === "lasso" ? startLasso : polygon.press;
+      return start(desk, point, isTakingAway || isSubtracting);
+    }
+    return startStroke(desk, point, () => store.get().radius, isTakingAway ? 0 : 1);
   }
 
-  function startStroke(event: PointerEvent, at: ScreenPoint): void {
-    const { tool, isBusy, phase } = store.get();
-    if (isBusy || phase !== "reading" || !room.sitting()) return;
-    const isEraserEnd = event.button === 5 || (event.buttons & 32) !== 0;
-    const value = tool === "eraser" || isEraserEnd ? 0 : 1;
-    const point = onImage(at);
-    const stroke: Stroke = { kind: "stroke", pointer: event.pointerId, value, last: point };
-    gesture = stroke;
-    paint(gesture, point);
+  function draw(event: PointerEvent, at: ScreenPoint): void {
+    const drawing = startDrawing(event, at);
+    if (!drawing) return;
+    gesture = { kind: "draw", pointer: event.pointerId, drawing };
     clearInterval(keeper);
     keeper = setInterval(() => room.sitting()?.desk.keepRunning(), KEEP_EVERY_MS);
   }
 
   function cancel(): void {
     clearInterval(keeper);
-    if (gesture?.kind === "stroke") room.sitting()?.desk.cancel();
+    if (gesture?.kind === "draw") gesture.drawing.cancel();
     if (gesture?.kind === "window") verbs.setWindow(store.get().window, false);
     gesture = null;
   }
@@ -131,7 +136,7 @@ export function listenToPointer(
     const ended = gesture;
     gesture = null;
     clearInterval(keeper);
-    if (ended?.kind === "stroke") room.sitting()?.desk.commit();
+    if (ended?.kind === "draw") ended.drawing.end();
     if (ended?.kind === "window") verbs.setWindow(store.get().window, false);
     onRing();
   }
@@ -146,9 +151,11 @@ export function listenToPointer(
     hover = at;
     if (event.pointerType === "touch") touches.set(event.pointerId, at);
     if (touches.size === 2) return startPinch();
+    // A dialog that came up meanwhile can swallow a release.
+    if (gesture?.kind !== "pinch" && gesture?.pointer === event.pointerId) cancel();
     if (gesture) return;
     const kind = kindOf(event);
-    if (kind === "stroke") startStroke(event, at);
+    if (kind === "draw") draw(event, at);
     else if (kind) {
       gesture = { kind, pointer: event.pointerId, last: at };
       event.preventDefault();
@@ -163,12 +170,12 @@ export function listenToPointer(
     const now = gesture;
     if (now?.kind === "pinch") pinch(now);
     else if (now && now.pointer === event.pointerId) {
-      if (now.kind === "stroke") {
+      if (now.kind === "draw") {
         const samples = event.getCoalescedEvents?.() ?? [];
         for (const sample of samples.length ? samples : [event])
-          paint(now, onImage(pointOf(sample)));
+          now.drawing.move(onImage(pointOf(sample)));
       } else drag(now, at);
-    }
+    } else polygon.hover(onImage(at));
     onRing();
   });
 
@@ -184,6 +191,18 @@ export function listenToPointer(
     if (gesture) return;
     hover = null;
     onRing();
+  });
+  canvas.addEventListener("dblclick", () => {
+    if (!polygon.close()) polygon.drop();
+    onRing();
+  });
+  store.subscribe((now, before) => {
+    const isOtherCase = now.current?.assignment !== before.current?.assignment;
+    if (isOtherCase) {
+      gesture = null;
+      clearInterval(keeper);
+    }
+    if (isOtherCase || now.tool !== before.tool) polygon.drop();
   });
   canvas.addEventListener("contextmenu", (event) => event.preventDefault());
   canvas.addEventListener(
@@ -207,11 +226,19 @@ export function listenToPointer(
   return {
     cancel: () => {
       cancel();
+      polygon.drop();
       onRing();
     },
+    closePolygon: () => {
+      const isOpen = polygon.isOpen();
+      if (isOpen && !polygon.close()) store.set({ notice: "A polygon needs three corners." });
+      onRing();
+      return isOpen;
+    },
+    outline: () => (gesture?.kind === "draw" && gesture.drawing.outline()) || polygon.outline(),
     ring: () => {
       const { tool, radius, isNaked, phase } = store.get();
-      const isPainting = (tool === "brush" || tool === "eraser") && !isNaked && phase === "reading";
+      const isPainting = BRUSHES.includes(tool) && !isNaked && phase === "reading";
       return hover && isPainting ? { at: hover, radius, erases: tool === "eraser" } : null;
     },
   };

@@ -25,6 +25,7 @@ export type VerbParts = {
   readonly registry: Registry;
   readonly config: ReadingConfig;
   readonly cancelGesture: () => void;
+  readonly closePolygon: () => boolean;
   readonly signIn: () => void;
 };
 
@@ -32,6 +33,7 @@ function viewVerbs({ room, cancelGesture }: VerbParts) {
   const { store } = room;
   return {
     chooseTool: (tool) => store.set({ tool }),
+    toggleSubtract: () => store.set({ isSubtracting: !store.get().isSubtracting }),
     setRadius: (radius) => store.set({ radius }),
     setView: (view) => store.set({ view }),
     fit: () => {
@@ -116,7 +118,8 @@ function candidateVerbs({ room, cancelGesture }: VerbParts) {
   } satisfies Partial<Verbs>;
 }
 
-function caseVerbs({ room, flow, config, registry, cancelGesture, signIn }: VerbParts) {
+function caseVerbs(parts: VerbParts) {
+  const { room, flow, config, registry, cancelGesture, closePolygon, signIn } = parts;
   const { store } = room;
 
   async function askExclusion(): Promise<void> {
@@ -151,6 +154,8 @@ function caseVerbs({ room, flow, config, registry, cancelGesture, signIn }: Verb
     noInfection: () => void noInfection(),
     saveForLater: () => void flow.saveForLater(),
     accept: () => {
+      // An outline that is still open is work: it ends first, and is seen before it is sent.
+      if (closePolygon()) return;
       cancelGesture();
       const sitting = room.sitting();
       if (!sitting) return;

@@ -1,13 +1,15 @@
 /**
- * The renderer: film, layers, mask, a candidate looked at in passing, and the brush ring, each on
+ * The renderer: film, layers, mask, a candidate looked at in passing, and the cursor, each on
  * its own canvas, drawn at most once a frame, and no more of it than has changed.
  */
 
 import { joinRects, type Mask, type Rect } from "../mask/bitmap";
 import { clear, context } from "./canvas";
+import { drawOutline, drawRing, type Ring, startCursor } from "./drawcursor";
 import { createFilmDrawer, type FilmScene } from "./drawfilm";
-import { createLayerDrawer, drawMask, drawRing, MINE, type Ring, THEIRS } from "./drawoverlays";
+import { createLayerDrawer, drawMask, MINE, THEIRS } from "./drawoverlays";
 import type { LayerPictures } from "./layers";
+import type { Outline } from "./outlines";
 import type { MaskLook } from "./state";
 import type { Viewport } from "./viewport";
 
@@ -27,6 +29,7 @@ export type Scene = FilmScene & {
   readonly opacity: number;
   readonly peek: Mask | null;
   readonly ring: Ring | null;
+  readonly outline: Outline | null;
 };
 
 export type Invalid = {
@@ -72,7 +75,11 @@ export function createRenderer(canvases: Canvases, scene: () => Scene) {
       clear(peek);
       if (now.peek) drawMask(peek, now.peek, now.view, "all", THEIRS, 0);
     }
-    if (work.cursor) drawRing(cursor, now.ring, now.view);
+    if (work.cursor) {
+      startCursor(cursor, now.view);
+      if (now.ring) drawRing(cursor, now.ring, now.view);
+      if (now.outline) drawOutline(cursor, now.outline, now.view);
+    }
   }
 
   function invalidate(what: Invalid): void {

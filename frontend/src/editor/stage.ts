@@ -24,6 +24,7 @@ function sceneOf(room: Room, hand: Hand, layers: LayerPictures): Scene {
     opacity: state.opacity,
     peek: state.isNaked ? null : room.peek(),
     ring: hand.ring(),
+    outline: hand.outline(),
   };
 }
 

@@ -6,7 +6,7 @@ import type { SaveState } from "./saver";
 import { type Basis, NO_BASIS } from "./undo";
 import { EMPTY_VIEWPORT, type Viewport } from "./viewport";
 
-export type Tool = "pan" | "window" | "brush" | "eraser";
+export type Tool = "pan" | "window" | "brush" | "eraser" | "lasso" | "polygon";
 export type MaskLook = "fill" | "outline" | "hidden";
 export type LayerName = "infection" | "activation" | "lung" | "disagreement";
 export type Phase = "loading" | "reading" | "empty" | "failed";
@@ -23,6 +23,8 @@ export type RoomState = {
   readonly hasFilm: boolean;
   readonly tool: Tool;
   readonly radius: number;
+  /** Whether an outline takes away what it encloses; the eraser does without. */
+  readonly isSubtracting: boolean;
   readonly view: Viewport;
   readonly window: Window;
   readonly isWindowing: boolean;
@@ -47,6 +49,11 @@ export type RoomState = {
   readonly keptStroke: number;
   readonly journalFailure: string | null;
 };
+
+/** The tools that paint a disc along the way. */
+export const BRUSHES: readonly Tool[] = ["brush", "eraser"];
+/** The tools that add, or subtract on request. */
+export const OUTLINES: readonly Tool[] = ["lasso", "polygon"];
 
 export const CLEAN_SAVE: SaveState = {
   phase: "saved",
@@ -88,6 +95,7 @@ export const INITIAL_STATE: RoomState = {
   current: null,
   tool: "brush",
   radius: 20,
+  isSubtracting: false,
   view: EMPTY_VIEWPORT,
   window: { center: 128, width: 256 },
   look: "fill",

@@ -7,6 +7,7 @@ import type { Viewport } from "./viewport";
 
 export type Verbs = {
   readonly chooseTool: (tool: Tool) => void;
+  readonly toggleSubtract: () => void;
   readonly setRadius: (radius: number) => void;
   readonly setView: (view: Viewport) => void;
   readonly fit: () => void;

@@ -26,7 +26,15 @@ describe("the action registry", () => {
     const names = ACTIONS.map((action) => action.name);
     for (const name of ["Brush", "Eraser", "Undo", "Redo", "Invert", "No infection (0)"])
       expect(names).toContain(name);
-    for (const name of ["Fill holes", "Remove islands", "Smooth", "Grow", "Shrink"])
+    for (const name of [
+      "Lasso",
+      "Polygon",
+      "Fill holes",
+      "Remove islands",
+      "Smooth",
+      "Grow",
+      "Shrink",
+    ])
       expect(names).toContain(name);
     for (const name of [
       "Exclude",

@@ -3,6 +3,7 @@ import fc from "fast-check";
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import type { Desk } from "../../src/editor/desk";
 import { openJournal, readJournal } from "../../src/editor/journal";
+import { startLasso } from "../../src/editor/outlines";
 import {
   type Basis,
   EMPTY_HISTORY,
@@ -14,9 +15,11 @@ import {
   remember,
   restoreHistory,
 } from "../../src/editor/undo";
-import { createMask, type Mask, wholeRect } from "../../src/mask/bitmap";
+import { createMask, type Mask, type Rect, wholeRect } from "../../src/mask/bitmap";
 import { takeDifference } from "../../src/mask/bits";
-import { fillCapsule } from "../../src/mask/brush";
+import { fillCapsule, type Point } from "../../src/mask/brush";
+import { grow, shrink, smooth } from "../../src/mask/morphology";
+import { fillHoles, removeIslands } from "../../src/mask/parts";
 import { moveThreshold, thresholdMask } from "../../src/mask/probability";
 import { openKeptDesk, SIZE } from "./keptdesk";
 
@@ -33,6 +36,8 @@ type Gesture =
   | { kind: "stroke"; x: number; y: number; radius: number; value: 0 | 1 }
   | { kind: "pick"; candidate: string; threshold: number }
   | { kind: "slide"; stops: number[] }
+  | { kind: "clean"; act: (mask: Mask) => Rect }
+  | { kind: "lasso"; points: Point[]; takesAway: boolean }
   | { kind: "undo" | "redo" | "cancel" };
 
 const place = fc.integer({ min: -3, max: SIZE + 3 });
@@ -53,6 +58,15 @@ const gesture: fc.Arbitrary<Gesture> = fc.oneof(
   fc.record({
     kind: fc.constant("slide" as const),
     stops: fc.array(threshold, { minLength: 1, maxLength: 4 }),
+  }),
+  fc.record({
+    kind: fc.constant("clean" as const),
+    act: fc.constantFrom(fillHoles, removeIslands, smooth, grow, shrink),
+  }),
+  fc.record({
+    kind: fc.constant("lasso" as const),
+    points: fc.array(fc.record({ x: place, y: place }), { minLength: 1, maxLength: 6 }),
+    takesAway: fc.boolean(),
   }),
   fc.record({ kind: fc.constantFrom("undo" as const, "redo" as const, "cancel" as const) }),
 );
@@ -77,6 +91,14 @@ function perform(desk: Desk, one: Gesture): void {
       desk.touch(wholeRect(desk.mask));
     }
     desk.commit({ ...desk.basis(), threshold: one.stops.at(-1) as number });
+  } else if (one.kind === "clean") {
+    desk.touch(one.act(desk.mask));
+    desk.commit();
+  } else if (one.kind === "lasso") {
+    const [first, ...rest] = one.points as [Point, ...Point[]];
+    const lasso = startLasso(desk, first, one.takesAway);
+    for (const point of rest) lasso.move(point);
+    lasso.end();
   } else if (one.kind === "cancel") {
     paint(desk, { kind: "stroke", x: 5, y: 5, radius: 6, value: 1 });
     desk.keepRunning();

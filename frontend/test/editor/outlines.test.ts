@@ -1,0 +1,82 @@
+import { expect, it } from "vitest";
+import { createDesk } from "../../src/editor/desk";
+import { createPolygon, startLasso } from "../../src/editor/outlines";
+import { EMPTY_HISTORY, NO_BASIS } from "../../src/editor/undo";
+import { countSet, createMask } from "../../src/mask/bitmap";
+
+const SQUARE = [
+  { x: 2, y: 2 },
+  { x: 8, y: 2 },
+  { x: 8, y: 8 },
+  { x: 2, y: 8 },
+];
+
+function openDesk() {
+  const start = { mask: createMask(12, 12), stroke: 0, basis: NO_BASIS, history: EMPTY_HISTORY };
+  const nothing = () => undefined;
+  return createDesk(start, { onPaint: nothing, onKeep: nothing, onGesture: nothing });
+}
+
+function openPolygon() {
+  const polygon = createPolygon((a, b) => Math.hypot(a.x - b.x, a.y - b.y) < 1);
+  const desk = openDesk();
+  const click = (at: { x: number; y: number }, takesAway = false) =>
+    polygon.press(desk, at, takesAway).end();
+  return { polygon, desk, click };
+}
+
+it("a lasso changes nothing until it is let go, and is one gesture", () => {
+  const desk = openDesk();
+  const [first, ...rest] = SQUARE as [(typeof SQUARE)[0], ...typeof SQUARE];
+  const lasso = startLasso(desk, first, false);
+  for (const point of rest) lasso.move(point);
+  expect([countSet(desk.mask), lasso.outline()?.points.length]).toEqual([0, 4]);
+  lasso.end();
+  expect([countSet(desk.mask), desk.stroke()]).toEqual([36, 1]);
+  const again = startLasso(desk, first, true);
+  for (const point of rest) again.move(point);
+  again.end();
+  expect(countSet(desk.mask)).toBe(0);
+  desk.undo();
+  expect(countSet(desk.mask)).toBe(36);
+});
+
+it("a polygon is closed on request or at its first corner, and not with two corners", () => {
+  const { polygon, desk, click } = openPolygon();
+  expect(polygon.close()).toBe(false);
+  for (const corner of SQUARE.slice(0, 2)) click(corner);
+  expect([polygon.close(), polygon.isOpen()]).toEqual([false, true]);
+  for (const corner of SQUARE.slice(2)) click(corner);
+  expect(polygon.close()).toBe(true);
+  expect([countSet(desk.mask), desk.stroke(), polygon.isOpen()]).toEqual([36, 1, false]);
+  for (const corner of SQUARE) click(corner, true);
+  click({ x: 2.2, y: 2.3 });
+  expect([countSet(desk.mask), desk.stroke(), polygon.isOpen()]).toEqual([0, 2, false]);
+});
+
+it("a corner is set where the pointer lets go; a pinch that takes over sets none", () => {
+  const { polygon, desk, click } = openPolygon();
+  const press = polygon.press(desk, { x: 0, y: 0 }, false);
+  press.move({ x: 3, y: 4 });
+  press.end();
+  expect(polygon.outline()?.corners).toEqual([{ x: 3, y: 4 }]);
+  polygon.press(desk, { x: 9, y: 9 }, false).cancel();
+  expect(polygon.outline()?.corners.length).toBe(1);
+  polygon.drop();
+  polygon.press(desk, { x: 9, y: 9 }, false).cancel();
+  expect(polygon.outline()).toBeNull();
+  click({ x: 1, y: 1 });
+  polygon.hover({ x: 5, y: 5 });
+  expect(polygon.outline()?.points).toEqual([
+    { x: 1, y: 1 },
+    { x: 5, y: 5 },
+  ]);
+});
+
+it("a polygon of one case is not closed on the desk of the next", () => {
+  const { polygon, desk, click } = openPolygon();
+  for (const corner of SQUARE) click(corner);
+  const next = openDesk();
+  polygon.press(next, { x: 5, y: 5 }, false).end();
+  expect([polygon.close(), countSet(desk.mask), countSet(next.mask)]).toEqual([false, 0, 0]);
+});
