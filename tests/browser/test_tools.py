@@ -7,9 +7,19 @@ import pytest
 from playwright.sync_api import expect
 from scipy import ndimage
 
+from annotation import storage
+from annotation.models import Assignment
+from mlloop.images import decode_image
 from tests.browser.conftest import SHAPE, Desk, annotated, drafted
 
 pytestmark = pytest.mark.browser
+
+
+@pytest.fixture
+def film(desk: Desk) -> np.ndarray:
+    """Return the pixels of the film on the screen, as its file has them."""
+    assignment = Assignment.objects.get(id=desk.state()["current"]["assignment"])
+    return decode_image(storage.read(assignment.image.pixels_key)).pixels
 
 
 def draw_ring(desk: Desk) -> np.ndarray:
@@ -150,3 +160,30 @@ def test_polygon_when_the_film_is_moved_between_two_corners_then_it_stays_on_the
     click(desk, *OUTLINE[2:])
     desk.page.keyboard.press("Enter")
     expect_enclosed(desk, 1.0)
+
+
+@pytest.mark.parametrize("zoom", ZOOMS)
+def test_threshold_brush_when_dragged_then_only_what_is_as_bright_is_painted(
+    desk: Desk, film: np.ndarray, zoom: float
+) -> None:
+    desk.zoom_to(zoom, (150, 180))
+    stroke = ((140.5, 170.5), (160.5, 190.5))
+    desk.page.keyboard.press("b")
+    desk.drag(*stroke)
+    brushed = desk.mask()
+    desk.page.keyboard.press("Control+z")
+    desk.button("Threshold brush").click()
+    desk.drag(*stroke)
+    painted = desk.mask()
+    # One level for the whole stroke: everything painted is at least as bright as all that is not.
+    assert painted.any()
+    assert not painted[~brushed].any()
+    left = brushed & ~painted
+    assert left.any()
+    assert film[left].max() < film[painted].min()
+    np.testing.assert_array_equal(drafted(desk), painted)
+    desk.page.keyboard.press("q")
+    desk.drag(*stroke)
+    assert not desk.mask().any()
+    desk.page.keyboard.press("Control+z")
+    np.testing.assert_array_equal(desk.mask(), painted)

@@ -2,7 +2,7 @@
 
 import { MAX_RADIUS, MIN_RADIUS } from "../mask/brush";
 import { type Action, isReading } from "./action";
-import { OUTLINES } from "./state";
+import { SUBTRACTORS } from "./state";
 
 const RADIUS_STEP = 1.2;
 
@@ -51,6 +51,15 @@ export const TOOLS: readonly Action[] = [
     perform: (verbs) => verbs.chooseTool("eraser"),
   },
   {
+    id: "threshold",
+    name: "Threshold brush",
+    keys: ["t"],
+    place: "tool",
+    icon: "M14 3l5 5-7 7H7v-5z|M4 20h3|M10 20h4|M17 20h3",
+    isOn: (state) => state.tool === "threshold",
+    perform: (verbs) => verbs.chooseTool("threshold"),
+  },
+  {
     id: "lasso",
     name: "Lasso",
     keys: ["f"],
@@ -75,7 +84,7 @@ export const TOOLS: readonly Action[] = [
     place: "tool",
     icon: "M4 4h11v11H4z|M14 19h7",
     isOn: (state) => state.isSubtracting,
-    isEnabled: (state) => OUTLINES.includes(state.tool),
+    isEnabled: (state) => SUBTRACTORS.includes(state.tool),
     perform: (verbs) => verbs.toggleSubtract(),
   },
 ];

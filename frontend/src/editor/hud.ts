@@ -2,7 +2,7 @@
 
 import type { ReadingConfig } from "../api/types";
 import { h, setText } from "./dom";
-import { BRUSHES, OUTLINES, type RoomState } from "./state";
+import { BRUSHES, type RoomState, SUBTRACTORS, type Tool } from "./state";
 import type { Store } from "./store";
 import type { Verbs } from "./verbs";
 
@@ -13,16 +13,31 @@ export function brushWords(radius: number, spacing: number | null): string {
     : `${(across * spacing).toFixed(across * spacing < 10 ? 1 : 0)} mm`;
 }
 
+const TOOL_WORDS: Readonly<Record<Tool, string>> = {
+  pan: "",
+  window: "",
+  brush: "brush",
+  eraser: "eraser",
+  threshold: "threshold brush",
+  lasso: "lasso",
+  polygon: "polygon",
+};
+
 function toolWords(state: RoomState, spacing: number | null): string {
   const { tool, radius, isSubtracting } = state;
-  const takes = isSubtracting && OUTLINES.includes(tool) ? " · subtracts" : "";
-  if (BRUSHES.includes(tool)) return `${tool} ${brushWords(radius, spacing)}${takes}`;
-  return OUTLINES.includes(tool) ? `${tool}${takes}` : "";
+  const size = BRUSHES.includes(tool) ? ` ${brushWords(radius, spacing)}` : "";
+  const takes = isSubtracting && SUBTRACTORS.includes(tool) ? " · subtracts" : "";
+  return `${TOOL_WORDS[tool]}${size}${takes}`;
 }
 
-function hintWords(state: RoomState): string {
-  if (!state.hasFilm) return "preview, film is loading";
-  return state.tool === "polygon" ? "Enter or double click closes it" : "hold Space: naked film";
+const HINTS: Partial<Readonly<Record<Tool, string>>> = {
+  threshold: "what is as bright as where the stroke begins, or brighter",
+  polygon: "Enter or double click closes it",
+};
+
+function hintWords({ hasFilm, tool }: RoomState): string {
+  if (!hasFilm) return "preview, film is loading";
+  return HINTS[tool] ?? "hold Space: naked film";
 }
 
 function corners(store: Store<RoomState>): HTMLElement[] {

@@ -7,8 +7,8 @@ import { stepRadius } from "./drawactions";
 import { dragWindow } from "./film";
 import { createPolygon, type Drawing, type Outline, startLasso } from "./outlines";
 import type { Room } from "./room";
-import { BRUSHES, OUTLINES } from "./state";
-import { startStroke } from "./strokes";
+import { BRUSHES, SUBTRACTORS } from "./state";
+import { startStroke, startThreshold } from "./strokes";
 import type { Verbs } from "./verbs";
 import { panBy, type ScreenPoint, screenPoint, screenToImage, zoomAt } from "./viewport";
 
@@ -74,17 +74,21 @@ export function listenToPointer(
   }
 
   function startDrawing(event: PointerEvent, at: ScreenPoint): Drawing | null {
-    const { tool, isBusy, phase, isSubtracting } = store.get();
+    const { tool, isBusy, phase, isSubtracting, window } = store.get();
     const desk = room.sitting()?.desk;
     if (isBusy || phase !== "reading" || !desk) return null;
     const point = onImage(at);
+    const radius = () => store.get().radius;
     const isEraserEnd = event.button === 5 || (event.buttons & 32) !== 0;
-    const isTakingAway = tool === "eraser" || isEraserEnd || event.altKey;
-    if (OUTLINES.includes(tool)) {
-      const start = tool === "lasso" ? startLasso : polygon.press;
-      return start(desk, point, isTakingAway || isSubtracting);
-    }
-    return startStroke(desk, point, () => store.get().radius, isTakingAway ? 0 : 1);
+    const takesAway = isEraserEnd || event.altKey || (isSubtracting && SUBTRACTORS.includes(tool));
+    if (tool === "lasso") return startLasso(desk, point, takesAway);
+    if (tool === "polygon") return polygon.press(desk, point, takesAway);
+    if (tool !== "threshold")
+      return startStroke(desk, point, radius, takesAway || tool === "eraser");
+    const film = room.film();
+    if (film) return startThreshold(desk, point, radius, takesAway, film, window.width);
+    store.set({ notice: "The film is still loading. The threshold brush works when it is there." });
+    return null;
   }
 
   function draw(event: PointerEvent, at: ScreenPoint): void {

@@ -6,7 +6,7 @@ import type { SaveState } from "./saver";
 import { type Basis, NO_BASIS } from "./undo";
 import { EMPTY_VIEWPORT, type Viewport } from "./viewport";
 
-export type Tool = "pan" | "window" | "brush" | "eraser" | "lasso" | "polygon";
+export type Tool = "pan" | "window" | "brush" | "eraser" | "threshold" | "lasso" | "polygon";
 export type MaskLook = "fill" | "outline" | "hidden";
 export type LayerName = "infection" | "activation" | "lung" | "disagreement";
 export type Phase = "loading" | "reading" | "empty" | "failed";
@@ -23,7 +23,7 @@ export type RoomState = {
   readonly hasFilm: boolean;
   readonly tool: Tool;
   readonly radius: number;
-  /** Whether an outline takes away what it encloses; the eraser does without. */
+  /** Whether the tools that add take away; the eraser does without. */
   readonly isSubtracting: boolean;
   readonly view: Viewport;
   readonly window: Window;
@@ -51,9 +51,9 @@ export type RoomState = {
 };
 
 /** The tools that paint a disc along the way. */
-export const BRUSHES: readonly Tool[] = ["brush", "eraser"];
+export const BRUSHES: readonly Tool[] = ["brush", "eraser", "threshold"];
 /** The tools that add, or subtract on request. */
-export const OUTLINES: readonly Tool[] = ["lasso", "polygon"];
+export const SUBTRACTORS: readonly Tool[] = ["threshold", "lasso", "polygon"];
 
 export const CLEAN_SAVE: SaveState = {
   phase: "saved",

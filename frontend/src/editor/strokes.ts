@@ -1,15 +1,64 @@
-/** A stroke of the brush: each move paints, the release commits. */
+/** A stroke of a brush: each move paints, the release commits. */
 
-import { fillCapsule, type Point } from "../mask/brush";
+import { type Point, sweepCapsule } from "../mask/brush";
+import { brightInk, type Ink, solidInk } from "../mask/ink";
 import type { Desk } from "./desk";
+import type { Film } from "./film";
 import type { Drawing } from "./outlines";
 
-export function startStroke(desk: Desk, from: Point, radius: () => number, value: 0 | 1): Drawing {
+/** How much darker than where the stroke began still counts, as a share of the window's width. */
+const TOLERANCE = 1 / 20;
+
+function startSweep(desk: Desk, from: Point, radius: () => number, ink: Ink): Drawing {
   let last = from;
   const paint = (to: Point) => {
-    desk.touch(fillCapsule(desk.mask, last, to, radius(), value));
+    desk.touch(sweepCapsule(desk.mask, last, to, radius(), ink));
     last = to;
   };
   paint(from);
   return { move: paint, end: desk.commit, cancel: desk.cancel, outline: () => null };
+}
+
+export function startStroke(
+  desk: Desk,
+  from: Point,
+  radius: () => number,
+  takesAway: boolean,
+): Drawing {
+  return startSweep(desk, from, radius, solidInk(desk.mask, takesAway ? 0 : 1));
+}
+
+/** The film's mean value in the 3 x 3 pixels around a point, or around the film's nearest one. */
+export function valueAt(film: Film, point: Point): number {
+  const level = film.levels[0];
+  if (!level) return 0;
+  const clamp = (value: number, length: number) => Math.min(Math.max(value, 0), length - 1);
+  let sum = 0;
+  for (const dy of [-1, 0, 1])
+    for (const dx of [-1, 0, 1]) {
+      const x = clamp(Math.floor(point.x) + dx, level.width);
+      const y = clamp(Math.floor(point.y) + dy, level.height);
+      sum += level.pixels[y * level.width + x] as number;
+    }
+  return sum / 9;
+}
+
+/** A stroke that takes only pixels about as bright as where it began, or brighter. */
+export function startThreshold(
+  desk: Desk,
+  from: Point,
+  radius: () => number,
+  takesAway: boolean,
+  film: Film,
+  windowWidth: number,
+): Drawing | null {
+  const [level] = film.levels;
+  if (level?.width !== desk.mask.width || level.height !== desk.mask.height) return null;
+  const floor = valueAt(film, from) - windowWidth * TOLERANCE;
+  return startSweep(
+    desk,
+    from,
+    radius,
+    brightInk(desk.mask, level.pixels, floor, takesAway ? 0 : 1),
+  );
 }

@@ -1,6 +1,7 @@
 /** The brush: a swept capsule, so that a fast movement leaves no gaps between two samples. */
 
 import { clipRect, isEmptyRect, type Mask, type Rect, wholeRect } from "./bitmap";
+import type { Ink } from "./ink";
 
 export const MIN_RADIUS = 1;
 export const MAX_RADIUS = 400;
@@ -47,10 +48,10 @@ function bodyCorners(a: Point, b: Point, radius: number): readonly Point[] {
 }
 
 /**
- * Set every pixel whose centre is within `radius` of the segment a-b to `value`.
+ * Give `ink` every run of pixels whose centre is within `radius` of the segment a-b.
  * Coordinates are continuous image coordinates (pixel n covers n to n + 1). Returns what to redraw.
  */
-export function fillCapsule(mask: Mask, a: Point, b: Point, radius: number, value: 0 | 1): Rect {
+export function sweepCapsule(mask: Mask, a: Point, b: Point, radius: number, ink: Ink): Rect {
   const r = Math.max(radius, MIN_RADIUS);
   const bounds = clipRect(
     {
@@ -70,7 +71,7 @@ export function fillCapsule(mask: Mask, a: Point, b: Point, radius: number, valu
     addBody(span, corners, y + 0.5);
     const from = Math.max(bounds.x0, Math.ceil(span.lo - 0.5));
     const to = Math.min(bounds.x1, Math.floor(span.hi - 0.5) + 1);
-    if (to > from) mask.data.fill(value, y * mask.width + from, y * mask.width + to);
+    if (to > from) ink(y * mask.width + from, y * mask.width + to);
   }
   return bounds;
 }

@@ -8,3 +8,16 @@ export type Ink = (from: number, to: number) => void;
 export function solidInk(mask: Mask, value: 0 | 1): Ink {
   return (from, to) => void mask.data.fill(value, from, to);
 }
+
+/** Only where the film, in its own values, is at least `floor`. */
+export function brightInk(
+  mask: Mask,
+  film: Uint16Array<ArrayBuffer>,
+  floor: number,
+  value: 0 | 1,
+): Ink {
+  const { data } = mask;
+  return (from, to) => {
+    for (let at = from; at < to; at++) if ((film[at] as number) >= floor) data[at] = value;
+  };
+}

@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { createDesk } from "../../src/editor/desk";
 import { EMPTY_HISTORY, NO_BASIS } from "../../src/editor/undo";
 import { copyRect, createMask, type Mask } from "../../src/mask/bitmap";
-import { fillCapsule } from "../../src/mask/brush";
+import { fillCapsule } from "../mask/pictures";
 
 const SIZE = 48;
 

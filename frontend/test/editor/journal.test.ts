@@ -10,7 +10,7 @@ import {
 import { createKeeper } from "../../src/editor/keeper";
 import { EMPTY_HISTORY, NO_BASIS } from "../../src/editor/undo";
 import { createMask, type Mask } from "../../src/mask/bitmap";
-import { fillCapsule } from "../../src/mask/brush";
+import { fillCapsule } from "../mask/pictures";
 
 const HEAD: Head = {
   assignment: "case",

@@ -5,7 +5,7 @@ import type { Head, Kept } from "../../src/editor/journal";
 import { createKeeper } from "../../src/editor/keeper";
 import { EMPTY_HISTORY, NO_BASIS } from "../../src/editor/undo";
 import { createMask } from "../../src/mask/bitmap";
-import { fillCapsule } from "../../src/mask/brush";
+import { fillCapsule } from "../mask/pictures";
 
 export const SIZE = 40;
 

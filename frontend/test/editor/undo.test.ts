@@ -17,10 +17,11 @@ import {
 } from "../../src/editor/undo";
 import { createMask, type Mask, type Rect, wholeRect } from "../../src/mask/bitmap";
 import { takeDifference } from "../../src/mask/bits";
-import { fillCapsule, type Point } from "../../src/mask/brush";
+import type { Point } from "../../src/mask/brush";
 import { grow, shrink, smooth } from "../../src/mask/morphology";
 import { fillHoles, removeIslands } from "../../src/mask/parts";
 import { moveThreshold, thresholdMask } from "../../src/mask/probability";
+import { fillCapsule } from "../mask/pictures";
 import { openKeptDesk, SIZE } from "./keptdesk";
 
 beforeEach(() => void vi.stubGlobal("IDBKeyRange", IDBKeyRange));

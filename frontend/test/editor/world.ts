@@ -10,7 +10,7 @@ import { openJournal } from "../../src/editor/journal";
 import { createRoom, type Room } from "../../src/editor/room";
 import type { Neighbours } from "../../src/editor/tabs";
 import { createMask, fingerprint, type Mask } from "../../src/mask/bitmap";
-import { fillCapsule } from "../../src/mask/brush";
+import { fillCapsule } from "../mask/pictures";
 
 const SIDE = 16;
 type Bytes = Uint8Array<ArrayBuffer>;

@@ -1,7 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { countSet, createMask } from "../../src/mask/bitmap";
-import { fillCapsule, type Point } from "../../src/mask/brush";
+import type { Point } from "../../src/mask/brush";
+import { fillCapsule } from "./pictures";
 
 function distance(p: Point, a: Point, b: Point): number {
   const [dx, dy] = [b.x - a.x, b.y - a.y];

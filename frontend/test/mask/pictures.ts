@@ -1,7 +1,9 @@
 /** Masks as drawn in text: "#" is set, anything else is not. */
 
 import fc from "fast-check";
-import { createMask, type Mask } from "../../src/mask/bitmap";
+import { createMask, type Mask, type Rect } from "../../src/mask/bitmap";
+import { type Point, sweepCapsule } from "../../src/mask/brush";
+import { solidInk } from "../../src/mask/ink";
 
 export function maskFrom(...rows: readonly string[]): Mask {
   const mask = createMask(rows[0]?.length ?? 0, rows.length);
@@ -40,4 +42,9 @@ export const anyMask: fc.Arbitrary<Mask> = fc
 /** Whether all that is set in `a` is set in `b`. */
 export function isInside(a: Mask, b: Mask): boolean {
   return a.data.every((value, i) => value <= (b.data[i] as number));
+}
+
+/** One straight stroke of the brush or, with 0, of the eraser. */
+export function fillCapsule(mask: Mask, a: Point, b: Point, radius: number, value: 0 | 1): Rect {
+  return sweepCapsule(mask, a, b, radius, solidInk(mask, value));
 }
