@@ -10,6 +10,8 @@ from scipy import ndimage
 from annotation import storage
 from annotation.models import Assignment
 from mlloop.images import decode_image
+from mlloop.masks import threshold_mask
+from tests.annotation.factories import lungs_p8
 from tests.browser.conftest import SHAPE, Desk, annotated, drafted
 
 pytestmark = pytest.mark.browser
@@ -187,3 +189,73 @@ def test_threshold_brush_when_dragged_then_only_what_is_as_bright_is_painted(
     assert not desk.mask().any()
     desk.page.keyboard.press("Control+z")
     np.testing.assert_array_equal(desk.mask(), painted)
+
+
+def candidate_mask(desk: Desk, index: int) -> np.ndarray:
+    """Pick a candidate, return the mask, and take the pick back."""
+    candidate = desk.state()["current"]["candidates"][index]["id"]
+    desk.page.keyboard.press(str(index + 1))
+    desk.wait(f"window.roundtruth.state().basis.candidate === '{candidate}'")
+    mask = desk.mask()
+    desk.page.keyboard.press("Control+z")
+    return mask
+
+
+@pytest.mark.parametrize("zoom", ZOOMS)
+def test_copy_when_a_region_is_circled_then_it_is_the_candidates_there_and_mine_elsewhere(
+    desk: Desk, zoom: float
+) -> None:
+    theirs = candidate_mask(desk, 1)
+    desk.drag((20, 180), (280, 180))
+    mine = desk.mask()
+    desk.zoom_to(zoom, (150, 180))
+    desk.button("Copy a region of candidate B").click()
+    expect(desk.button("Copy from candidate")).to_have_attribute("aria-pressed", "true")
+    second = desk.state()["current"]["candidates"][1]["id"]
+    desk.wait(f"window.roundtruth.state().copyFrom === '{second}'")
+    desk.drag(*OUTLINE)
+    mask, slack = desk.mask(), max(1.0, 1.0 / zoom)
+    inside, outside = enclosed(OUTLINE, margin=slack), ~enclosed(OUTLINE, margin=-slack)
+    np.testing.assert_array_equal(mask[inside], theirs[inside])
+    np.testing.assert_array_equal(mask[outside], mine[outside])
+    assert (mask[inside] != mine[inside]).any()
+    np.testing.assert_array_equal(drafted(desk), mask)
+    desk.page.keyboard.press("Control+z")
+    np.testing.assert_array_equal(desk.mask(), mine)
+
+
+def test_copy_when_its_key_is_pressed_again_then_the_next_candidate_is_shown_and_used(
+    desk: Desk,
+) -> None:
+    ids = [row["id"] for row in desk.state()["current"]["candidates"]]
+    assert len(ids) == 3
+    for index in (0, 1, 2, 0):
+        desk.page.keyboard.press("c")
+        desk.wait(f"window.roundtruth.state().peek === '{ids[index]}'")
+        letter = desk.state()["current"]["candidates"][index]["letter"]
+        expect(desk.page.get_by_text(f"copy from candidate {letter}")).to_be_visible()
+    desk.page.get_by_role("button", name="Candidate B").first.hover()
+    desk.wait(f"window.roundtruth.state().peek === '{ids[1]}'")
+    desk.page.mouse.move(*desk.on_screen(150, 180))
+    desk.wait(f"window.roundtruth.state().peek === '{ids[0]}'")
+    desk.page.keyboard.press("b")
+    desk.wait("window.roundtruth.state().peek === null")
+
+
+def test_clip_when_the_mask_runs_out_of_the_lungs_then_only_what_is_inside_stays(
+    desk: Desk,
+) -> None:
+    desk.drag((20, 180), (280, 180))
+    drawn = desk.mask()
+    desk.button("Clip to lung").click()
+    desk.wait("window.roundtruth.state().stroke === 2")
+    lung = threshold_mask(lungs_p8(), shape=SHAPE, t8=128)
+    np.testing.assert_array_equal(desk.mask(), drawn & lung)
+    assert (drawn & ~lung).any()
+    assert (drawn & lung).any()
+    np.testing.assert_array_equal(drafted(desk), drawn & lung)
+    desk.page.keyboard.press("Shift+L")
+    alert = desk.page.get_by_role("alert")
+    expect(alert).to_contain_text("Nothing of the mask lies outside the lungs.")
+    desk.page.keyboard.press("Control+z")
+    np.testing.assert_array_equal(desk.mask(), drawn)

@@ -1,8 +1,8 @@
 /** Cleaning up the whole mask: each kind is one gesture, and says so where it changes nothing. */
 
-import type { Mask, Rect } from "../mask/bitmap";
+import { isBlank, type Mask, type Rect } from "../mask/bitmap";
 import { grow, shrink, smooth } from "../mask/morphology";
-import { fillHoles, removeIslands, SMALLEST_SHARE } from "../mask/parts";
+import { fillHoles, keepInside, removeIslands, SMALLEST_SHARE } from "../mask/parts";
 import type { Room } from "./room";
 
 export type CleanUp = "fillHoles" | "removeIslands" | "smooth" | "grow" | "shrink";
@@ -20,10 +20,27 @@ const KINDS: Readonly<Record<CleanUp, Kind>> = {
   shrink: { act: shrink, nothing: "There is nothing to shrink." },
 };
 
-export function cleanUp(room: Pick<Room, "sitting" | "store">, kind: CleanUp): void {
+type Place = Pick<Room, "sitting" | "store">;
+
+export function cleanUp(room: Place, kind: CleanUp): void {
   const desk = room.sitting()?.desk;
   if (!desk) return;
   const { act, nothing } = KINDS[kind];
   desk.touch(act(desk.mask));
   if (!desk.commit()) room.store.set({ notice: nothing });
+}
+
+/** The lung mask comes from the server when it is first wanted; an empty one clips nothing. */
+export async function clipToLung(room: Place, cancelGesture: () => void): Promise<void> {
+  const sitting = room.sitting();
+  const lung = await sitting?.prepared.layer("lung");
+  if (!sitting || !lung || room.sitting() !== sitting || room.store.get().isBusy) return;
+  cancelGesture();
+  if (isBlank(lung)) {
+    room.store.set({ notice: "No lung was found on this film, so nothing is clipped." });
+    return;
+  }
+  sitting.desk.touch(keepInside(sitting.desk.mask, lung));
+  if (!sitting.desk.commit())
+    room.store.set({ notice: "Nothing of the mask lies outside the lungs." });
 }

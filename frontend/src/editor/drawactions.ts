@@ -2,8 +2,10 @@
 
 import { MAX_RADIUS, MIN_RADIUS } from "../mask/brush";
 import { type Action, isReading } from "./action";
-import { SUBTRACTORS } from "./state";
+import { layerUrl } from "./layers";
+import { copySource, nextSource, SUBTRACTORS } from "./state";
 
+export const COPY_ICON = "M9 9h11v11H9z|M15 9V4H4v11h5";
 const RADIUS_STEP = 1.2;
 
 export function stepRadius(radius: number, steps: number): number {
@@ -78,11 +80,24 @@ export const TOOLS: readonly Action[] = [
     perform: (verbs) => verbs.chooseTool("polygon"),
   },
   {
+    id: "copy",
+    name: "Copy from candidate",
+    keys: ["c"],
+    place: "tool",
+    icon: COPY_ICON,
+    isOn: (state) => state.tool === "copy",
+    isEnabled: (state) => copySource(state) !== null,
+    perform: (verbs, state) => {
+      const source = nextSource(state);
+      if (source) verbs.copyFrom(source.id);
+    },
+  },
+  {
     id: "subtract",
     name: "Subtract",
     keys: ["q"],
     place: "tool",
-    icon: "M4 4h11v11H4z|M14 19h7",
+    icon: "M4 9h11v11H4z|M15 4h6",
     isOn: (state) => state.isSubtracting,
     isEnabled: (state) => SUBTRACTORS.includes(state.tool),
     perform: (verbs) => verbs.toggleSubtract(),
@@ -109,15 +124,6 @@ export const CLEANUPS: readonly Action[] = [
     perform: (verbs) => verbs.cleanUp("removeIslands"),
   },
   {
-    id: "smooth",
-    name: "Smooth",
-    keys: ["s"],
-    place: "cleanup",
-    icon: "M3 9l3-4 3 4 3-4 3 4 3-4 3 4|M3 18c4-5 6-5 9-2s5 3 9-2",
-    isEnabled: isReading,
-    perform: (verbs) => verbs.cleanUp("smooth"),
-  },
-  {
     id: "grow",
     name: "Grow",
     keys: ["+", "="],
@@ -134,6 +140,24 @@ export const CLEANUPS: readonly Action[] = [
     icon: "M12 4a8 8 0 100 16 8 8 0 000-16z|M8.500 12h7",
     isEnabled: isReading,
     perform: (verbs) => verbs.cleanUp("shrink"),
+  },
+  {
+    id: "smooth",
+    name: "Smooth",
+    keys: ["s"],
+    place: "cleanup",
+    icon: "M3 9l3-4 3 4 3-4 3 4 3-4 3 4|M3 18c4-5 6-5 9-2s5 3 9-2",
+    isEnabled: isReading,
+    perform: (verbs) => verbs.cleanUp("smooth"),
+  },
+  {
+    id: "clip-to-lung",
+    name: "Clip to lung",
+    keys: ["Shift+l"],
+    place: "cleanup",
+    icon: "M12 3v8|M10 8c-4 0-6 5-6 11 3 0 6-1 6-4z|M14 8c4 0 6 5 6 11-3 0-6-1-6-4z",
+    isEnabled: (state) => isReading(state) && layerUrl(state.current, "lung") !== null,
+    perform: (verbs) => verbs.clipToLung(),
   },
 ];
 

@@ -1,5 +1,7 @@
 /** Draws what goes with the pointer: the ring of the brush and the outline under way. */
 
+import type { Point } from "../mask/brush";
+import { MINE, THEIRS } from "./drawoverlays";
 import type { Outline } from "./outlines";
 import { imagePoint, imageToScreen, type ScreenPoint, type Viewport } from "./viewport";
 
@@ -18,15 +20,21 @@ export function startCursor(ctx: CanvasRenderingContext2D, view: Viewport): void
   ctx.clearRect(0, 0, view.screen.width, view.screen.height);
 }
 
+const COLOURS: Readonly<Record<Outline["does"], string>> = {
+  add: `rgb(${MINE.join(" ")})`,
+  remove: "#e6edf3",
+  copy: `rgb(${THEIRS.join(" ")})`,
+};
+
 /** The line on a dark one, to be seen on every film; dashed where it takes away. */
-function strokeTwice(ctx: CanvasRenderingContext2D, path: Path2D, takesAway: boolean): void {
-  for (const [width, colour] of [
-    [3, "rgba(0,0,0,.55)"],
-    [1.5, takesAway ? "#e6edf3" : "#ffb040"],
+function strokeTwice(ctx: CanvasRenderingContext2D, path: Path2D, does: Outline["does"]): void {
+  for (const [width, colour, dashes] of [
+    [3, "rgba(0,0,0,.55)", []],
+    [1.5, COLOURS[does], does === "remove" ? [5, 4] : []],
   ] as const) {
     ctx.lineWidth = width;
     ctx.strokeStyle = colour;
-    ctx.setLineDash(takesAway ? [5, 4] : []);
+    ctx.setLineDash(dashes);
     ctx.stroke(path);
   }
 }
@@ -35,18 +43,15 @@ export function drawRing(ctx: CanvasRenderingContext2D, ring: Ring, view: Viewpo
   const path = new Path2D();
   const radius = Math.max(ring.radius * view.zoom, 1.5);
   path.arc(ring.at.x, ring.at.y, radius, 0, 2 * Math.PI);
-  strokeTwice(ctx, path, ring.erases);
+  strokeTwice(ctx, path, ring.erases ? "remove" : "add");
 }
 
 export function drawOutline(ctx: CanvasRenderingContext2D, outline: Outline, view: Viewport): void {
+  const onScreen = ({ x, y }: Point) => imageToScreen(view, imagePoint(x, y));
   const path = new Path2D();
-  for (const { x, y } of outline.points) {
-    const at = imageToScreen(view, imagePoint(x, y));
-    path.lineTo(at.x, at.y);
-  }
-  for (const { x, y } of outline.corners) {
-    const at = imageToScreen(view, imagePoint(x, y));
-    path.rect(at.x - CORNER_PX, at.y - CORNER_PX, 2 * CORNER_PX, 2 * CORNER_PX);
-  }
-  strokeTwice(ctx, path, outline.takesAway);
+  for (const { x, y } of outline.points.map(onScreen)) path.lineTo(x, y);
+  strokeTwice(ctx, path, outline.does);
+  ctx.fillStyle = COLOURS[outline.does];
+  for (const { x, y } of outline.corners.map(onScreen))
+    ctx.fillRect(x - CORNER_PX, y - CORNER_PX, 2 * CORNER_PX, 2 * CORNER_PX);
 }

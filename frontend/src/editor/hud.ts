@@ -2,7 +2,7 @@
 
 import type { ReadingConfig } from "../api/types";
 import { h, setText } from "./dom";
-import { BRUSHES, type RoomState, SUBTRACTORS, type Tool } from "./state";
+import { BRUSHES, copySource, type RoomState, SUBTRACTORS, type Tool } from "./state";
 import type { Store } from "./store";
 import type { Verbs } from "./verbs";
 
@@ -21,18 +21,21 @@ const TOOL_WORDS: Readonly<Record<Tool, string>> = {
   threshold: "threshold brush",
   lasso: "lasso",
   polygon: "polygon",
+  copy: "copy from candidate",
 };
 
 function toolWords(state: RoomState, spacing: number | null): string {
   const { tool, radius, isSubtracting } = state;
   const size = BRUSHES.includes(tool) ? ` ${brushWords(radius, spacing)}` : "";
   const takes = isSubtracting && SUBTRACTORS.includes(tool) ? " · subtracts" : "";
-  return `${TOOL_WORDS[tool]}${size}${takes}`;
+  const from = tool === "copy" ? ` ${copySource(state)?.letter ?? ""}` : "";
+  return `${TOOL_WORDS[tool]}${size}${takes}${from}`;
 }
 
 const HINTS: Partial<Readonly<Record<Tool, string>>> = {
-  threshold: "what is as bright as where the stroke begins, or brighter",
+  threshold: "as bright as its start, or brighter",
   polygon: "Enter or double click closes it",
+  copy: "its inside replaces mine",
 };
 
 function hintWords({ hasFilm, tool }: RoomState): string {

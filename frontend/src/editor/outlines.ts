@@ -1,11 +1,11 @@
 /**
- * Lasso and polygon: outlines in image points that change the mask only when they are closed. A
- * lasso is one drag; a polygon grows by a corner a click, over as many gestures as it takes.
+ * Lasso, polygon and copy: outlines in image points that change the mask only when they are closed.
+ * A lasso is one drag; a polygon grows by a corner a click, over as many gestures as it takes.
  */
 
-import type { Rect } from "../mask/bitmap";
+import type { Mask } from "../mask/bitmap";
 import type { Point } from "../mask/brush";
-import { solidInk } from "../mask/ink";
+import { copyInk, type Ink, solidInk } from "../mask/ink";
 import { sweepPolygon } from "../mask/polygon";
 import type { Desk } from "./desk";
 
@@ -13,7 +13,7 @@ export type Outline = {
   readonly points: readonly Point[];
   /** Which of the points to mark. */
   readonly corners: readonly Point[];
-  readonly takesAway: boolean;
+  readonly does: "add" | "remove" | "copy";
 };
 
 /** A gesture of a drawing tool, from the pointer's press to its release. */
@@ -24,29 +24,54 @@ export type Drawing = {
   readonly outline: () => Outline | null;
 };
 
-/** What closing an outline does to the mask; returns what to redraw. */
-export type Enclose = (desk: Desk, points: readonly Point[]) => Rect;
-
-export function enclosing(takesAway: boolean): Enclose {
-  return ({ mask }, points) => sweepPolygon(mask, points, solidInk(mask, takesAway ? 0 : 1));
+function enclose({ mask, touch, commit }: Desk, points: readonly Point[], ink: Ink): void {
+  touch(sweepPolygon(mask, points, ink));
+  commit();
 }
 
-export function startLasso(
-  desk: Desk,
+function solid({ mask }: Desk, takesAway: boolean): Ink {
+  return solidInk(mask, takesAway ? 0 : 1);
+}
+
+/** `end` is given the points when the outline is let go. */
+function drag(
   from: Point,
-  takesAway: boolean,
-  enclose = enclosing(takesAway),
+  does: Outline["does"],
+  end: (points: readonly Point[]) => void,
 ): Drawing {
   const points = [from];
   return {
     move: (to) => void points.push(to),
-    end: () => {
-      desk.touch(enclose(desk, points));
-      desk.commit();
-    },
+    end: () => end(points),
     cancel: () => undefined,
-    outline: () => ({ points, corners: [], takesAway }),
+    outline: () => ({ points, corners: [], does }),
   };
+}
+
+export function startLasso(desk: Desk, from: Point, takesAway: boolean): Drawing {
+  return drag(from, takesAway ? "remove" : "add", (points) =>
+    enclose(desk, points, solid(desk, takesAway)),
+  );
+}
+
+/** A lasso whose inside becomes what another mask has there; `onMissing`: it is not there yet. */
+export function startCopy(
+  desk: Desk,
+  from: Point,
+  source: Promise<Mask>,
+  onMissing: () => void,
+): Drawing {
+  let theirs: Mask | null = null;
+  source.then(
+    (mask) => {
+      theirs = mask;
+    },
+    () => undefined,
+  );
+  return drag(from, "copy", (points) => {
+    if (theirs) enclose(desk, points, copyInk(theirs, desk.mask));
+    else onMissing();
+  });
 }
 
 export type Polygon = ReturnType<typeof createPolygon>;
@@ -66,8 +91,7 @@ export function createPolygon(isNear: (a: Point, b: Point) => boolean) {
     const done = open;
     if (!done || done.corners.length < 3) return false;
     drop();
-    done.desk.touch(enclosing(done.takesAway)(done.desk, done.corners));
-    done.desk.commit();
+    enclose(done.desk, done.corners, solid(done.desk, done.takesAway));
     return true;
   };
 
@@ -105,7 +129,8 @@ export function createPolygon(isNear: (a: Point, b: Point) => boolean) {
     outline: (): Outline | null => {
       if (!open) return null;
       const { corners, takesAway } = open;
-      return { points: next ? [...corners, next] : corners, corners, takesAway };
+      const does = takesAway ? "remove" : "add";
+      return { points: next ? [...corners, next] : corners, corners, does };
     },
   };
 }

@@ -4,11 +4,11 @@
  */
 
 import { stepRadius } from "./drawactions";
+import { startDrawing } from "./drawings";
 import { dragWindow } from "./film";
-import { createPolygon, type Drawing, type Outline, startLasso } from "./outlines";
+import { createPolygon, type Drawing, type Outline } from "./outlines";
 import type { Room } from "./room";
-import { BRUSHES, SUBTRACTORS } from "./state";
-import { startStroke, startThreshold } from "./strokes";
+import { BRUSHES } from "./state";
 import type { Verbs } from "./verbs";
 import { panBy, type ScreenPoint, screenPoint, screenToImage, zoomAt } from "./viewport";
 
@@ -73,26 +73,10 @@ export function listenToPointer(
     );
   }
 
-  function startDrawing(event: PointerEvent, at: ScreenPoint): Drawing | null {
-    const { tool, isBusy, phase, isSubtracting, window } = store.get();
-    const desk = room.sitting()?.desk;
-    if (isBusy || phase !== "reading" || !desk) return null;
-    const point = onImage(at);
-    const radius = () => store.get().radius;
-    const isEraserEnd = event.button === 5 || (event.buttons & 32) !== 0;
-    const takesAway = isEraserEnd || event.altKey || (isSubtracting && SUBTRACTORS.includes(tool));
-    if (tool === "lasso") return startLasso(desk, point, takesAway);
-    if (tool === "polygon") return polygon.press(desk, point, takesAway);
-    if (tool !== "threshold")
-      return startStroke(desk, point, radius, takesAway || tool === "eraser");
-    const film = room.film();
-    if (film) return startThreshold(desk, point, radius, takesAway, film, window.width);
-    store.set({ notice: "The film is still loading. The threshold brush works when it is there." });
-    return null;
-  }
-
   function draw(event: PointerEvent, at: ScreenPoint): void {
-    const drawing = startDrawing(event, at);
+    const isEraserEnd = event.button === 5 || (event.buttons & 32) !== 0;
+    const press = { at: onImage(at), isEraserEnd, isAlt: event.altKey };
+    const drawing = startDrawing(room, polygon, press);
     if (!drawing) return;
     gesture = { kind: "draw", pointer: event.pointerId, drawing };
     clearInterval(keeper);

@@ -4,12 +4,12 @@ import type { ReadingConfig } from "../api/types";
 import { isBlank, wholeRect } from "../mask/bitmap";
 import { type ByteMap, moveThreshold } from "../mask/probability";
 import type { Registry } from "./actions";
-import { cleanUp } from "./cleanup";
+import { cleanUp, clipToLung } from "./cleanup";
 import { askExclusionReason, askNote, confirmNoInfection, showShortcutSheet } from "./dialogs";
 import type { Flow } from "./flow";
 import { toggled } from "./layers";
 import type { Room } from "./room";
-import type { MaskLook } from "./state";
+import { copySource, type MaskLook, type RoomState } from "./state";
 import type { Verbs } from "./verbs";
 import { fitImage } from "./viewport";
 
@@ -53,19 +53,36 @@ function viewVerbs({ room, cancelGesture }: VerbParts) {
     setOpacity: (opacity) => store.set({ opacity }),
     setNaked: (isNaked) => store.get().isNaked !== isNaked && store.set({ isNaked }),
     setPeek: room.setPeek,
+    copyFrom: (copyFrom) => store.set({ copyFrom, tool: "copy" }),
     cancelGesture,
     cleanUp: (kind) => {
       cancelGesture();
       cleanUp(room, kind);
     },
+    clipToLung: () =>
+      void clipToLung(room, cancelGesture).catch((error: Error) =>
+        store.set({ notice: error.message }),
+      ),
     undo: () => void room.sitting()?.desk.undo(),
     redo: () => void room.sitting()?.desk.redo(),
   } satisfies Partial<Verbs>;
 }
 
+/** While regions are copied their source is outlined, unless another candidate is looked at. */
+function holdPeek({ store, sitting, setPeek }: Room): void {
+  const heldOf = (state: RoomState) =>
+    state.tool === "copy" ? (copySource(state)?.id ?? null) : null;
+  store.subscribe((now, before) => {
+    const [held, was] = [heldOf(now), heldOf(before)];
+    const isOver = held !== was && was !== null && now.peek === was;
+    if (isOver || (held !== null && now.peek === null && sitting())) setPeek(held);
+  });
+}
+
 /** Picking and thresholding; the probability map comes from the server when it is first wanted. */
 function candidateVerbs({ room, cancelGesture }: VerbParts) {
   const { store } = room;
+  holdPeek(room);
   let map: { readonly candidate: string; readonly values: ByteMap } | null = null;
 
   async function pick(index: number): Promise<void> {

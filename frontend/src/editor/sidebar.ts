@@ -1,12 +1,13 @@
 /** Candidates, the threshold of the picked one, and how the mask looks. Blind: letters only. */
 
 import type { Candidate } from "../api/types";
-import { h, keycap, setText } from "./dom";
+import { h, icon, keycap, setText } from "./dom";
+import { COPY_ICON } from "./drawactions";
 import { drawThumbnail } from "./drawpictures";
 import { createFindings } from "./findings";
 import { createLayerPanel } from "./layerpanel";
 import type { Room } from "./room";
-import type { RoomState } from "./state";
+import { copySource, type RoomState } from "./state";
 import type { Verbs } from "./verbs";
 
 const THUMB = { width: 92, height: 74 } as const;
@@ -63,10 +64,21 @@ function createCard(room: Room, verbs: Verbs, candidate: Candidate, index: numbe
     verbs.pick(index);
     if (event.detail > 0) card.blur();
   });
-  card.addEventListener("pointerenter", () => verbs.setPeek(candidate.id));
-  card.addEventListener("pointerleave", () => verbs.setPeek(null));
-  card.addEventListener("focus", () => verbs.setPeek(candidate.id));
-  card.addEventListener("blur", () => verbs.setPeek(null));
+  const copyName = `Copy a region of candidate ${candidate.letter}`;
+  const copy = h(
+    "button",
+    { type: "button", class: "copy", "aria-label": copyName, title: `${copyName} (C)` },
+    icon(COPY_ICON),
+  );
+  copy.addEventListener("click", (event) => {
+    verbs.copyFrom(candidate.id);
+    if (event.detail > 0) copy.blur();
+  });
+  const slot = h("div", { class: "slot" }, card, copy);
+  slot.addEventListener("pointerenter", () => verbs.setPeek(candidate.id));
+  slot.addEventListener("pointerleave", () => verbs.setPeek(null));
+  slot.addEventListener("focusin", () => verbs.setPeek(candidate.id));
+  slot.addEventListener("focusout", () => verbs.setPeek(null));
   const paint = async () => {
     const prepared = room.sitting()?.prepared;
     const mask = await prepared?.candidates.get(candidate.id);
@@ -74,9 +86,11 @@ function createCard(room: Room, verbs: Verbs, candidate: Candidate, index: numbe
   };
   const refresh = (state: RoomState) => {
     card.setAttribute("aria-pressed", String(state.basis.candidate === candidate.id));
+    const isSource = state.tool === "copy" && copySource(state)?.id === candidate.id;
+    copy.setAttribute("aria-pressed", String(isSource));
     setText(words, candidateWords(state, candidate));
   };
-  return { card, paint, refresh };
+  return { slot, paint, refresh };
 }
 
 function createThreshold(room: Room, verbs: Verbs) {
@@ -165,7 +179,7 @@ export function createSidebar(room: Room, verbs: Verbs): HTMLElement {
       const made = (state.current?.candidates ?? []).map((candidate, index) =>
         createCard(room, verbs, candidate, index),
       );
-      cards.replaceChildren(...made.map(({ card }) => card));
+      cards.replaceChildren(...made.map(({ slot }) => slot));
       refreshers = made.map(({ refresh }) => refresh);
       for (const { paint } of made) paint().catch(() => undefined);
     }

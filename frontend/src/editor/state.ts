@@ -1,12 +1,20 @@
 /** What the room shows: one value, replaced on every change. Pixels live on the desk, not here. */
 
-import type { Case } from "../api/types";
+import type { Candidate, Case } from "../api/types";
 import type { Window } from "./film";
 import type { SaveState } from "./saver";
 import { type Basis, NO_BASIS } from "./undo";
 import { EMPTY_VIEWPORT, type Viewport } from "./viewport";
 
-export type Tool = "pan" | "window" | "brush" | "eraser" | "threshold" | "lasso" | "polygon";
+export type Tool =
+  | "pan"
+  | "window"
+  | "brush"
+  | "eraser"
+  | "threshold"
+  | "lasso"
+  | "polygon"
+  | "copy";
 export type MaskLook = "fill" | "outline" | "hidden";
 export type LayerName = "infection" | "activation" | "lung" | "disagreement";
 export type Phase = "loading" | "reading" | "empty" | "failed";
@@ -34,6 +42,8 @@ export type RoomState = {
   readonly layers: Readonly<Record<LayerName, boolean>>;
   readonly isNaked: boolean;
   readonly peek: string | null;
+  /** The candidate whose regions are copied; null is the first. */
+  readonly copyFrom: string | null;
   readonly basis: Basis;
   readonly threshold: number | null;
   readonly hasProbability: boolean;
@@ -55,6 +65,20 @@ export const BRUSHES: readonly Tool[] = ["brush", "eraser", "threshold"];
 /** The tools that add, or subtract on request. */
 export const SUBTRACTORS: readonly Tool[] = ["threshold", "lasso", "polygon"];
 
+/** The candidate from which the copy tool takes regions. */
+export function copySource({ current, copyFrom }: RoomState): Candidate | null {
+  const candidates = current?.candidates ?? [];
+  return candidates.find(({ id }) => id === copyFrom) ?? candidates[0] ?? null;
+}
+
+/** The next one, when the tool is chosen again. */
+export function nextSource(state: RoomState): Candidate | null {
+  const now = copySource(state);
+  if (state.tool !== "copy" || !now) return now;
+  const candidates = state.current?.candidates ?? [];
+  return candidates[(candidates.indexOf(now) + 1) % candidates.length] ?? null;
+}
+
 export const CLEAN_SAVE: SaveState = {
   phase: "saved",
   savedAt: null,
@@ -73,6 +97,7 @@ export const FRESH_CASE = {
   isInverted: false,
   isNaked: false,
   peek: null,
+  copyFrom: null,
   basis: NO_BASIS,
   threshold: null,
   hasProbability: false,

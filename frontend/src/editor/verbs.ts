@@ -7,6 +7,7 @@ import type { Viewport } from "./viewport";
 
 export type Verbs = {
   readonly chooseTool: (tool: Tool) => void;
+  readonly copyFrom: (candidate: string) => void;
   readonly toggleSubtract: () => void;
   readonly setRadius: (radius: number) => void;
   readonly setView: (view: Viewport) => void;
@@ -21,6 +22,7 @@ export type Verbs = {
   readonly setPeek: (candidate: string | null) => void;
   readonly cancelGesture: () => void;
   readonly cleanUp: (kind: CleanUp) => void;
+  readonly clipToLung: () => void;
   readonly undo: () => void;
   readonly redo: () => void;
   readonly pick: (index: number) => void;

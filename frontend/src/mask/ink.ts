@@ -9,6 +9,11 @@ export function solidInk(mask: Mask, value: 0 | 1): Ink {
   return (from, to) => void mask.data.fill(value, from, to);
 }
 
+/** What another mask of the same size has there, set or not. */
+export function copyInk(from: Mask, to: Mask): Ink {
+  return (start, end) => to.data.set(from.data.subarray(start, end), start);
+}
+
 /** Only where the film, in its own values, is at least `floor`. */
 export function brightInk(
   mask: Mask,

@@ -1,4 +1,4 @@
-/** Connected parts of a mask, found row by row in runs: what a hole is, and what an island is. */
+/** Parts of a mask, found row by row in runs: holes, islands, and what lies outside another mask. */
 
 import { EMPTY_RECT, joinRects, type Mask, type Rect } from "./bitmap";
 import { boundsOf, eachRun, growRect } from "./runs";
@@ -13,6 +13,15 @@ type Runs = {
   readonly row: Int32Array;
   readonly part: Int32Array;
 };
+
+/** Clear what lies outside another mask of the same size. Returns what to redraw. */
+export function keepInside(mask: Mask, inside: Mask): Rect {
+  const rect = boundsOf(mask);
+  eachRun(inside, rect, 0, (from, to, y) => {
+    mask.data.fill(0, y * mask.width + from, y * mask.width + to);
+  });
+  return rect;
+}
 
 function rootOf(part: Int32Array, run: number): number {
   let at = run;

@@ -1,7 +1,7 @@
 import { IDBKeyRange } from "fake-indexeddb";
 import { beforeEach, expect, it, vi } from "vitest";
-import { type CleanUp, cleanUp } from "../../src/editor/cleanup";
-import { countSet } from "../../src/mask/bitmap";
+import { type CleanUp, cleanUp, clipToLung } from "../../src/editor/cleanup";
+import { countSet, createMask } from "../../src/mask/bitmap";
 import { openServer, openTab } from "./world";
 
 beforeEach(() => void vi.stubGlobal("IDBKeyRange", IDBKeyRange));
@@ -48,4 +48,39 @@ it.each<[CleanUp, string]>([
   cleanUp(room, kind);
   expect(state().notice).toBe(words);
   expect([desk.canUndo(), state().stroke]).toEqual([false, 0]);
+});
+
+async function openRoomWithLung(lung: (x: number) => 0 | 1) {
+  const opened = await openRoom();
+  const mask = createMask(16, 16);
+  mask.data.forEach((_, i) => {
+    mask.data[i] = lung(i % 16);
+  });
+  const sitting = opened.sitting();
+  const prepared = { ...sitting.prepared, layer: () => Promise.resolve(mask) };
+  const now = { ...sitting, prepared };
+  return { ...opened, room: { store: opened.room.store, sitting: () => now } };
+}
+
+it("clips to the lungs in one gesture, and says so where nothing lies outside", async () => {
+  const { desk, ring, room, state } = await openRoomWithLung((x) => (x < 8 ? 1 : 0));
+  ring();
+  const before = desk.mask.data.slice();
+  let cancelled = 0;
+  await clipToLung(room, () => cancelled++);
+  expect([...desk.mask.data]).toEqual([...before].map((value, i) => (i % 16 < 8 ? value : 0)));
+  expect([desk.history().past.length, cancelled, state().notice]).toEqual([2, 1, ""]);
+  await clipToLung(room, () => cancelled++);
+  expect(state().notice).toBe("Nothing of the mask lies outside the lungs.");
+  desk.undo();
+  expect(desk.mask.data).toEqual(before);
+});
+
+it("does not clip everything away where no lung was found", async () => {
+  const { desk, ring, room, state } = await openRoomWithLung(() => 0);
+  ring();
+  const before = desk.mask.data.slice();
+  await clipToLung(room, () => undefined);
+  expect(desk.mask.data).toEqual(before);
+  expect(state().notice).toBe("No lung was found on this film, so nothing is clipped.");
 });

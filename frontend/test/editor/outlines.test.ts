@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import { createDesk } from "../../src/editor/desk";
-import { createPolygon, startLasso } from "../../src/editor/outlines";
+import { createPolygon, startCopy, startLasso } from "../../src/editor/outlines";
 import { EMPTY_HISTORY, NO_BASIS } from "../../src/editor/undo";
 import { countSet, createMask } from "../../src/mask/bitmap";
 
@@ -79,4 +79,34 @@ it("a polygon of one case is not closed on the desk of the next", () => {
   const next = openDesk();
   polygon.press(next, { x: 5, y: 5 }, false).end();
   expect([polygon.close(), countSet(desk.mask), countSet(next.mask)]).toEqual([false, 0, 0]);
+});
+
+it("copying takes what the other mask has inside, set or not, and leaves the rest", async () => {
+  const desk = openDesk();
+  desk.mask.data.fill(1);
+  desk.touch({ x0: 0, y0: 0, x1: 12, y1: 12 });
+  desk.commit();
+  const theirs = createMask(12, 12);
+  theirs.data.fill(1, 0, 5 * 12);
+  const [first, ...rest] = SQUARE as [(typeof SQUARE)[0], ...typeof SQUARE];
+  const copy = startCopy(desk, first, Promise.resolve(theirs), () => expect.unreachable());
+  await Promise.resolve();
+  for (const point of rest) copy.move(point);
+  expect(copy.outline()?.does).toBe("copy");
+  copy.end();
+  desk.mask.data.forEach((value, i) => {
+    const [x, y] = [i % 12, Math.floor(i / 12)];
+    const isInside = x >= 2 && x < 8 && y >= 2 && y < 8;
+    expect(value).toBe(isInside ? theirs.data[i] : 1);
+  });
+  desk.undo();
+  expect(countSet(desk.mask)).toBe(144);
+});
+
+it("copying from a mask that is not there says so and changes nothing", () => {
+  const desk = openDesk();
+  let missing = 0;
+  const copy = startCopy(desk, { x: 1, y: 1 }, Promise.reject(new Error("gone")), () => missing++);
+  copy.end();
+  expect([missing, desk.canUndo()]).toEqual([1, false]);
 });

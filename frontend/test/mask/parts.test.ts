@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { copyMask, type Mask } from "../../src/mask/bitmap";
-import { fillHoles, removeIslands } from "../../src/mask/parts";
+import { fillHoles, keepInside, removeIslands } from "../../src/mask/parts";
 import { anyMask, isInside, maskFrom, rowsOf } from "./pictures";
 
 const done = (mask: Mask, act: (mask: Mask) => unknown) => {
@@ -99,4 +99,17 @@ describe("removing islands", () => {
       { numRuns: 300 },
     );
   });
+});
+
+it("keeps what lies inside another mask, and nothing else", () => {
+  const mask = maskFrom("##...#", "##...#", "......");
+  keepInside(mask, maskFrom("#....#", "##....", "######"));
+  expect(rowsOf(mask)).toEqual(["#....#", "##....", "......"]);
+  fc.assert(
+    fc.property(anyMask, fc.integer(), (one, seed) => {
+      const inside = { ...one, data: one.data.map((_, i) => ((i * 37 + seed) & 4) >> 2) };
+      const kept = done(one, (now) => keepInside(now, inside));
+      expect(kept.data).toEqual(one.data.map((value, i) => value & (inside.data[i] as number)));
+    }),
+  );
 });
