@@ -1,38 +1,63 @@
 """What the classifiers say of the films they learned from: each film by the fold that left it out.
 
-Owns `scores.json`: the probability of covid by network and image, written once all are there.
+Owns `scores.json`: the probability of covid by network and image. It grows by one member at a time,
+so that a resumed run goes on; whoever was withdrawn since is dropped from it.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import cast
 
 from mlloop.classifier import classify, load_classifier
 from mlloop.dataset import CaseReader
 from mlloop.devices import Device
 from mlloop.errors import Stop, Stopped
+from mlloop.events import Progress
 from mlloop.manifest import ProposeManifest
-from mlloop.records import write_json
+from mlloop.records import read_json, write_json
 
 
-def write_scores(manifest: ProposeManifest, out: Path, *, device: Device, stop: Stop) -> None:
-    """Score `manifest.scored` with every classifier of the plan, unless it was done before.
+def write_scores(
+    manifest: ProposeManifest, out: Path, *, device: Device, progress: Progress, stop: Stop
+) -> None:
+    """Score `manifest.scored` with every classifier of the plan, but for what was scored before.
 
     Raises LearningError, or Stopped between two films.
     """
     path, plan = out / "scores.json", manifest.plan
     keys = [network.key for network in plan.networks_of("activation")]
-    if not keys or path.exists():
+    if not keys:
         return
+    images = {case.image for case in manifest.scored}
+    known = _read(path)
+    found = {
+        key: {image: score for image, score in known.get(key, {}).items() if image in images}
+        for key in keys
+    }
     reader = CaseReader(grid=plan.grid)
-    found: dict[str, dict[str, float]] = {key: {} for key in keys}
     for member in manifest.members:
         if member.network not in found:
             continue
-        classifier = load_classifier(member, plan, device)
+        own = found[member.network]
         held_out = [case for case in manifest.scored if case.fold == member.fold]
-        for case, score in classify(classifier, held_out, reader, device):
+        missing = [case for case in held_out if case.image not in own]
+        progress.add(len(held_out) - len(missing))
+        if not missing:
+            continue
+        classifier = load_classifier(member, plan, device)
+        for case, score in classify(classifier, missing, reader, device):
             if stop():
                 raise Stopped
-            found[member.network][case.image] = score
-    write_json(path, {"schema": 1, "networks": found})
+            own[case.image] = score
+            progress.add(1)
+        write_json(path, {"schema": 1, "networks": found})
+    if found != known:
+        write_json(path, {"schema": 1, "networks": found})
+
+
+def _read(path: Path) -> dict[str, dict[str, float]]:
+    if not path.exists():
+        return {}
+    document = cast("dict[str, dict[str, dict[str, float]]]", read_json(path))
+    return document["networks"]

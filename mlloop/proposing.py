@@ -18,7 +18,7 @@ import numpy as np
 from mlloop.calibration import Calibration, mean_p8
 from mlloop.classifying import write_scores
 from mlloop.devices import Device
-from mlloop.errors import Stop
+from mlloop.errors import Stop, Stopped
 from mlloop.events import Emit, Progress
 from mlloop.fitting import fit_calibration
 from mlloop.manifest import PROPOSALS_SCHEMA, Case, Plan, ProposeManifest
@@ -72,15 +72,18 @@ def propose(
     infection = plan.networks_of("infection")
     others = tuple(network for network in plan.networks if network not in infection)
     writer = MapWriter(manifest, out, device, plan.networks)
-    progress = Progress(emit, total=len(manifest.cases) * len(plan.networks))
+    n_scored = len(manifest.scored) * len(plan.networks_of("activation"))
+    progress = Progress(emit, total=len(manifest.cases) * len(plan.networks) + n_scored)
     for _ in writer.write(infection, progress=progress, stop=stop):
         pass  # the calibration needs them all
     calibration = _calibration(manifest, writer, out, stop)
-    write_scores(manifest, out, device=device, stop=stop)
+    write_scores(manifest, out, device=device, progress=progress, stop=stop)
     finishing: list[Future[None]] = []
     with ThreadPoolExecutor(WRITERS) as writers:
         # A chunk is finished while the next passes through the other labels' networks.
         for chunk in writer.write(others, progress=progress, stop=stop):
+            if stop():
+                raise Stopped
             wait_for(finishing)
             finishing = [
                 writers.submit(_finish, case, manifest, calibration, writer, out)

@@ -1,9 +1,19 @@
-"""Know a program by its token: `Authorization: Bearer rt_...`. A read token never writes."""
+"""Know a program by its token, `Authorization: Bearer rt_...`, and a person by the session.
+
+A read token never writes, and a page that was opened by one person never writes as another.
+"""
 
 from __future__ import annotations
 
+from urllib.parse import unquote
+
+from drf_spectacular.authentication import SessionScheme
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
-from rest_framework.authentication import BaseAuthentication, get_authorization_header
+from rest_framework.authentication import (
+    BaseAuthentication,
+    SessionAuthentication,
+    get_authorization_header,
+)
 from rest_framework.exceptions import AuthenticationFailed, PermissionDenied
 from rest_framework.permissions import SAFE_METHODS
 from rest_framework.request import Request
@@ -31,6 +41,31 @@ class ApiTokenAuthentication(BaseAuthentication):
 
     def authenticate_header(self, request: Request) -> str:
         return 'Bearer realm="roundtruth"'
+
+
+class AccountSessionAuthentication(SessionAuthentication):
+    """A browser's session. `X-Account` says, percent-encoded, whose page asks.
+
+    On a shared workstation somebody else may have signed in in another tab, with the same cookie:
+    the page that still shows the former reader's name must not go on under the new one.
+    """
+
+    def authenticate(self, request: Request) -> tuple[User, None] | None:
+        found: tuple[User, None] | None = super().authenticate(request)
+        account = request.headers.get("X-Account")
+        if found and account is not None and unquote(account) != found[0].get_username():
+            raise PermissionDenied(
+                "Somebody else is signed in in this browser. Sign out there, or use another"
+                " browser; what was drawn here is kept in this one.",
+                code="another_account",
+            )
+        return found
+
+
+class AccountSessionScheme(SessionScheme):  # type: ignore[no-untyped-call]
+    """The schema knows it as any session."""
+
+    target_class = "annotation.api.authentication.AccountSessionAuthentication"
 
 
 class ApiTokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]

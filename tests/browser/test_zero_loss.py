@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 import numpy as np
 import pytest
 from django.contrib.sessions.models import Session
 from playwright.sync_api import expect
 
-from annotation.models import User
+from annotation.models import Annotation, Assignment, User
 from tests.browser.conftest import Desk, Profile, ReadingRoom, annotated, drafted
 
 pytestmark = pytest.mark.browser
@@ -151,3 +152,36 @@ def test_session_when_cookies_are_gone_then_accept_asks_and_goes_through_after_s
     page.keyboard.press("Enter")
     desk.wait(f"window.roundtruth.state().current?.assignment !== '{case['assignment']}'")
     np.testing.assert_array_equal(annotated(case["assignment"])[1], drawn)
+
+
+def test_account_when_another_reader_signs_in_beside_then_nothing_is_done_in_their_name(
+    desk: Desk, reading_room: ReadingRoom, reader: User, member: Callable[..., User]
+) -> None:
+    other, page = member("reader", name="somebody-else"), desk.page
+    case = desk.state()["current"]["assignment"]
+    desk.drag((80, 90), (140, 130))
+    desk.wait_saved()
+    page.context.clear_cookies()
+    beside = page.context.new_page()
+    beside.goto(f"{reading_room.server.url}/accounts/login/")
+    beside.get_by_label("Account name").fill(other.username)
+    beside.get_by_label("Password").fill("pass")
+    beside.get_by_role("button", name="Sign in").click()
+    beside.wait_for_url(lambda url: "/login" not in url)
+    desk.drag((30, 20), (250, 30))
+    drawn = desk.mask()
+    expect(page.get_by_role("alert")).to_contain_text("Somebody else is signed in")
+    page.keyboard.press("Enter")
+    page.wait_for_timeout(1000)
+    assert desk.state()["current"]["assignment"] == case
+    assert not Assignment.objects.filter(reader=other).exists()
+    assert not Annotation.objects.exists()
+    page.context.clear_cookies()
+    desk.drag((200, 200), (250, 250))
+    dialog = page.get_by_role("dialog", name="Sign in again")
+    dialog.get_by_label("Password").fill("pass")
+    dialog.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("status", name="Saving")).to_have_text(re.compile(r"saved \d+ s ago"))
+    saved = drafted(desk)
+    np.testing.assert_array_equal(saved, desk.mask())
+    assert (saved & drawn == drawn).all()

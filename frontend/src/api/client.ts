@@ -71,6 +71,8 @@ export function createClient(config: ReadingConfig, onSignedOut: () => void = ()
   ): Promise<Reply<T>> {
     const isWrite = options.method !== undefined;
     const headers: Record<string, string> = { Accept: "application/json", ...options.headers };
+    // Somebody else may have signed in in another tab: the server must not take us for them.
+    headers["X-Account"] = encodeURIComponent(config.account);
     if (isWrite) headers["X-CSRFToken"] = csrfToken(document.cookie, config.csrf);
     try {
       const response = await fetch(url, {
@@ -138,7 +140,11 @@ export function createClient(config: ReadingConfig, onSignedOut: () => void = ()
       await call(config.signInUrl, { headers }, () => Promise.resolve(null));
       const body = new URLSearchParams({ login: account, password });
       const post = { method: "POST", headers, body };
-      return call(config.signInUrl, post, () => Promise.resolve(null));
+      const reply = await call(config.signInUrl, post, () => Promise.resolve(null));
+      // The form lets anybody pass who is signed in already: ask whether it is our reader.
+      return reply.ok
+        ? call(`${config.apiBase}/projects/`, {}, () => Promise.resolve(null))
+        : reply;
     },
     submit: (id: string, submission: Submission): Promise<Reply<Submitted>> =>
       call(`${assignment(id)}/submit/`, json("POST", submission), jsonOf<Submitted>),

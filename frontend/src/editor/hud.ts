@@ -85,15 +85,17 @@ function createNotice(store: Store<RoomState>, verbs: Verbs): HTMLElement {
   const box = h("div", { class: "notice", role: "alert" }, words, signIn, retry, skip);
   store.subscribe((state) => {
     const { phase, problem } = state.save;
-    const isOut = phase === "signed_out" || problem?.status === 401;
+    const isOther = problem?.code === "another_account";
+    const isOut = !isOther && (phase === "signed_out" || problem?.status === 401);
     let text = state.notice;
-    if (isOut)
+    if (isOther) text = problem.detail;
+    else if (isOut)
       text = `You are signed out.${state.journalFailure ? "" : " What you draw is kept here."}`;
     else if (phase === "lost" && !text) text = problem?.detail ?? "";
     else if (state.journalFailure && !text) text = state.journalFailure;
     setText(words, text);
     signIn.hidden = !isOut;
-    retry.hidden = phase !== "offline" || text === "";
+    retry.hidden = (phase !== "offline" && !isOther) || text === "";
     skip.hidden = phase !== "lost";
     box.hidden = text === "" || state.phase !== "reading";
   });

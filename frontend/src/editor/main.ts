@@ -61,7 +61,8 @@ async function start(): Promise<void> {
   const cancelGesture = () => hand.cancel();
   const signIn = createSignIn(config, client, room, () => {
     room.store.set({ notice: "" });
-    verbs.retry();
+    if (room.sitting()) verbs.retry();
+    else void flow.begin();
   });
   const verbs = createVerbs({
     room,

@@ -46,7 +46,7 @@ export type SaverParts = {
 export type Saver = ReturnType<typeof createSaver>;
 
 function phaseOf(problem: Problem): SavePhase {
-  if (problem.status === 401) return "signed_out";
+  if (problem.status === 401 || problem.code === "another_account") return "signed_out";
   if (problem.code === "stale_draft") return "conflict";
   const isForGood = problem.status >= 400 && problem.status < 500 && problem.status !== 429;
   return isForGood ? "lost" : "offline";

@@ -10,7 +10,8 @@ import { atRest } from "./sitting";
 
 type SignIn = (password: string) => Promise<Reply<null>>;
 
-function refusal({ status }: Problem): string {
+function refusal({ status, code, detail }: Problem): string {
+  if (code === "another_account") return detail;
   if (status === 400) return "This password is not right.";
   if (status === 429) return "Too many tries. Wait a few minutes, then try again.";
   if (status === 0) return "The server does not answer. Try again in a moment.";
@@ -60,6 +61,7 @@ export function createSignIn(
   onBack: () => void,
 ) {
   let standing: "in" | "asked" | "later" = "in";
+  let leftAt: number | null = null;
 
   async function ask(): Promise<void> {
     if (standing === "asked") return;
@@ -68,12 +70,13 @@ export function createSignIn(
     const kept = keptWords(room.store.get());
     const isBack = await askPassword(config, kept, (given) => client.signIn(config.account, given));
     standing = isBack ? "in" : "later";
+    leftAt = room.store.get().save.savedAt;
     if (isBack) onBack();
   }
 
   room.store.subscribe(({ save }) => {
     // Signed in again in another tab.
-    if (standing === "later" && save.phase === "saved" && save.problem === null) standing = "in";
+    if (standing === "later" && save.savedAt !== leftAt) standing = "in";
   });
 
   return {

@@ -41,6 +41,19 @@ def test_next_when_not_signed_in_then_401(project: Project) -> None:
     assert response["WWW-Authenticate"].startswith("Bearer")
 
 
+def test_next_when_the_page_is_another_persons_then_403_and_nothing_leased(
+    project: Project, member: Member
+) -> None:
+    reader, other = member("reader"), member("reader", name="somebody-else")
+    factories.make_image(project)
+    asked = signed_in(other).post(NEXT, "{}", headers={"X-Account": reader.username}, **AS_JSON)
+    body = check_problem(asked, 403, "another_account")
+    assert "Somebody else is signed in" in body["detail"]
+    assert not Assignment.objects.exists()
+    own = signed_in(reader).post(NEXT, "{}", headers={"X-Account": reader.username}, **AS_JSON)
+    assert own.status_code == 200
+
+
 def test_next_when_a_viewer_asks_then_403_and_an_outsider_404(
     project: Project, member: Member
 ) -> None:
