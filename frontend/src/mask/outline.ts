@@ -41,32 +41,56 @@ function coverNearest(mask: Mask, xs: Int32Array, ys: Int32Array, out: Coverage)
   }
 }
 
+/**
+ * A device pixel shows the box of image pixels under it: none, part or all of it in the mask. The
+ * rows of a box are joined four pixels at a time, and only then is it looked at across.
+ */
 function coverBoxes(mask: Mask, xs: Int32Array, ys: Int32Array, out: Coverage): void {
-  const sums = new Int32Array(out.width);
+  const x0 = Math.max(xs[0] as number, 0);
+  const x1 = Math.min(xs[out.width] as number, mask.width);
+  if (x1 <= x0) return;
+  const words = (x1 - x0 + 3) >> 2;
+  const [line, some, all] = [0, 1, 2].map(() => new Uint32Array(words)) as [Row, Row, Row];
+  const pixels = new Uint8Array(line.buffer);
   for (let row = 0; row < out.height; row++) {
     const top = Math.max(ys[row] as number, 0);
     const bottom = Math.min(ys[row + 1] as number, mask.height);
     if (bottom <= top) continue;
-    sums.fill(0);
-    for (let y = top; y < bottom; y++) sumRow(mask, y, xs, sums);
-    for (let col = 0; col < out.width; col++) {
-      const sum = sums[col] as number;
-      if (sum === 0) continue;
-      const left = Math.max(xs[col] as number, 0);
-      const right = Math.min(xs[col + 1] as number, mask.width);
-      out.codes[row * out.width + col] = sum === (right - left) * (bottom - top) ? FULL : PART;
+    some.fill(0);
+    all.fill(0x01010101);
+    for (let y = top; y < bottom; y++) {
+      const start = y * mask.width;
+      pixels.set(mask.data.subarray(start + x0, start + x1));
+      for (let i = 0; i < words; i++) {
+        const four = line[i] as number;
+        some[i] = (some[i] as number) | four;
+        all[i] = (all[i] as number) & four;
+      }
     }
+    codeRow(xs, x0, x1, new Uint8Array(some.buffer), new Uint8Array(all.buffer), row, out);
   }
 }
 
-function sumRow(mask: Mask, y: number, xs: Int32Array, sums: Int32Array): void {
-  const { data, width } = mask;
-  const start = y * width;
-  for (let col = 0; col < sums.length; col++) {
-    const right = Math.min(xs[col + 1] as number, width);
-    let sum = sums[col] as number;
-    for (let x = Math.max(xs[col] as number, 0); x < right; x++) sum += data[start + x] as number;
-    sums[col] = sum;
+type Row = Uint32Array<ArrayBuffer>;
+
+function codeRow(
+  xs: Int32Array,
+  x0: number,
+  x1: number,
+  some: Uint8Array,
+  all: Uint8Array,
+  row: number,
+  out: Coverage,
+): void {
+  for (let col = 0; col < out.width; col++) {
+    const right = Math.min(xs[col + 1] as number, x1) - x0;
+    let any = 0;
+    let every = 1;
+    for (let x = Math.max(xs[col] as number, x0) - x0; x < right; x++) {
+      any |= some[x] as number;
+      every &= all[x] as number;
+    }
+    if (any) out.codes[row * out.width + col] = every ? FULL : PART;
   }
 }
 

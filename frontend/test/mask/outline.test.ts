@@ -1,3 +1,4 @@
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { createMask } from "../../src/mask/bitmap";
 import { paintOverlay } from "../../src/mask/outline";
@@ -54,5 +55,41 @@ describe("the overlay", () => {
     paintOverlay(mask, place, { x0: 10, y0: 5, x1: 30, y1: 20 }, STYLE, part);
     for (let y = 0; y < 15; y++)
       for (let x = 0; x < 20; x++) expect(part[y * 20 + x]).toBe(whole[(y + 5) * 60 + x + 10]);
+  });
+
+  it("shows of each box below one screen pixel whether all, some or none of it is in the mask", () => {
+    const side = fc.integer({ min: 1, max: 40 });
+    const box = fc.record({
+      width: side,
+      height: side,
+      scale: fc.double({ min: 0.1, max: 0.99, noNaN: true }),
+      x: fc.double({ min: -15, max: 15, noNaN: true }),
+      y: fc.double({ min: -15, max: 15, noNaN: true }),
+      seed: fc.array(fc.integer({ min: 0, max: 3 }), { minLength: 64, maxLength: 64 }),
+    });
+    fc.assert(
+      fc.property(box, ({ width, height, scale, x, y, seed }) => {
+        const mask = createMask(width, height);
+        // Mostly in the mask, in blocks, so that boxes are whole, cut and empty.
+        for (let i = 0; i < mask.data.length; i++)
+          mask.data[i] = seed[(((i % width) >> 2) + 8 * (Math.floor(i / width) >> 2)) & 63] ? 1 : 0;
+        const out = new Uint32Array(50 * 50);
+        const lines = { fill: 1, line: 2, thickness: 0 };
+        paintOverlay(mask, { scale, x, y }, { x0: 0, y0: 0, x1: 50, y1: 50 }, lines, out);
+        const edge = (at: number, offset: number) => Math.floor((at - offset) / scale);
+        for (let row = 0; row < 50; row++)
+          for (let col = 0; col < 50; col++) {
+            let [n, count] = [0, 0];
+            for (let v = Math.max(edge(row, y), 0); v < Math.min(edge(row + 1, y), height); v++)
+              for (let u = Math.max(edge(col, x), 0); u < Math.min(edge(col + 1, x), width); u++) {
+                n++;
+                count += mask.data[v * width + u] as number;
+              }
+            const expected = count === 0 ? 0 : count === n ? 1 : 2;
+            if (out[row * 50 + col] !== expected) return false;
+          }
+        return true;
+      }),
+    );
   });
 });
