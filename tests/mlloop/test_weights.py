@@ -116,9 +116,10 @@ def test_members_when_trained_need_their_initial_weights_no_more(
     started = encoder_of(build_network(network))
     path.unlink()
     ref: MemberRef = member(manifest, tmp_path / "m")
-    ended = encoder_of(load_member(ref, plan, prepare(plan, choice="cpu")))
+    load_member(ref, plan, prepare(plan, choice="cpu"))
+    ended = safetensors.torch.load_file(ref.weights_path)
     for name, value in started.items():
-        assert torch.equal(ended[name], value), name  # frozen: as it was given
+        assert torch.equal(ended[f"body.encoder.{name}"], value), name  # frozen: as it was given
     assert card(tmp_path / "m")["encoder"] == "tu-resnet10t"
 
 
