@@ -20,7 +20,7 @@ NODE_STAMP := frontend/node_modules/.lock-installed
 BUILT := annotation/static/dist/.vite/manifest.json
 FRONTEND_SOURCES := $(shell find frontend -path '*/node_modules' -prune -o -type f -print 2>/dev/null)
 
-.PHONY: help setup demo loop bench test lint types drift format lock schema \
+.PHONY: help setup demo loop bench screenshots test lint types drift format lock schema \
 	test-frontend test-sqlite test-postgres test-browser
 
 help:  ## list the verbs
@@ -58,6 +58,9 @@ loop: setup  ## the whole loop headless, robot reader [DATA=folder] [LIMIT=n] [S
 	rm -rf var/loop
 	$(LOOP_ENV) $(PY) manage.py migrate --verbosity 0
 	$(LOOP_ENV) $(PY) manage.py run_loop $(if $(DATA),--data "$(DATA)") $(if $(LIMIT),--limit $(LIMIT)) $(if $(SEED),--seed $(SEED))
+
+screenshots: setup  ## make the pictures of the reading room in docs/img from phantoms
+	$(PY) -m tools.screenshots
 
 bench: setup  ## measure against the bare loops, write var/bench/report.json
 	$(PY) -m bench

@@ -29,6 +29,7 @@ from annotation.services import (
     intake,
     loose_files,
     lost_drafts,
+    putting_back,
     release_freezing,
 )
 
@@ -101,6 +102,7 @@ def dispatch_due(queues: Iterable[str], busy: Counter[str]) -> int:
     """Send a hint for what is due, no more than this worker can begin now; return how many."""
     if loop.STOPPING.is_set():
         return 0
+    putting_back.put_back_lapsed()
     due = loop.sweep()
     claims.give_up(model=Intake, due=intake.DUE, state=Intake.State.FAILED)
     claims.give_up(model=Release, due=release_freezing.DUE, state=Release.State.FAILED)

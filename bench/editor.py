@@ -67,9 +67,10 @@ def measure(options: Options) -> list[Row]:
 def _figures(enter: Callable[[int], Room]) -> Iterator[tuple[str, float, str, Bar | None]]:
     room = enter(LARGE)
     for radius in RADII:
-        work, gaps = _stroke(room, radius)
+        work, gaps, release = _stroke(room, radius)
         yield f"brush_p95_ms.r{radius}", percentile95(work), "ms a frame", _BARS["brush"]
         yield f"brush_frame_p95_ms.r{radius}", percentile95(gaps), "ms between frames", None
+        yield f"release_ms.r{radius}", release, "ms, the end of one stroke and its frame", None
         undone = percentile95([_undo(room) for _ in range(_UNDOS)])
         yield f"undo_p95_ms.r{radius}", undone, "ms", _BARS["undo"]
     yield "window_frame_p95_ms", percentile95(_window(room)), "ms between frames", _BARS["window"]
@@ -92,8 +93,11 @@ def _figures(enter: Callable[[int], Room]) -> Iterator[tuple[str, float, str, Ba
     room.context.close()
 
 
-def _stroke(room: Room, radius: int) -> tuple[list[float], list[float]]:
-    """Draw across the film; return each frame's work and the time between frames, in ms."""
+def _stroke(room: Room, radius: int) -> tuple[list[float], list[float], float]:
+    """Draw across the film; return, in ms, each frame's work and the time between frames.
+
+    The last figure is what ending the stroke took: the difference, the journal, the frame after it.
+    """
     _set_radius(room, radius)
     page = room.page
     page.mouse.move(*room.at(0.25 * LARGE, 0.3 * LARGE))
@@ -102,8 +106,10 @@ def _stroke(room: Room, radius: int) -> tuple[list[float], list[float]]:
     page.mouse.move(*room.at(0.75 * LARGE, 0.5 * LARGE), steps=_MOVES)
     page.mouse.move(*room.at(0.3 * LARGE, 0.7 * LARGE), steps=_MOVES)
     frames = room.frames()
+    room.ask("window.stopwatch.start()")
     page.mouse.up()
-    return _work(frames), _gaps(frames)
+    page.wait_for_timeout(200)
+    return _work(frames), _gaps(frames), sum(_work(room.frames()))
 
 
 def _undo(room: Room) -> float:

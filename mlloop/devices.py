@@ -6,6 +6,7 @@ Nothing else in the project asks what hardware there is.
 from __future__ import annotations
 
 import contextlib
+import sys
 from dataclasses import dataclass
 from typing import Literal
 
@@ -16,6 +17,9 @@ from mlloop.manifest import Plan
 
 DeviceChoice = Literal["auto", "cpu", "cuda"]
 Precision = Literal["float32", "bfloat16"]
+# Between two operations the thread that computes waits this long for one that reads or writes;
+# Python's own 5 ms are as long as a small network's whole pass.
+_SWITCH_SECONDS = 0.0005
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +37,7 @@ class Device:
 
 
 def prepare(plan: Plan, *, choice: DeviceChoice = "auto") -> Device:
-    """Set the plan's thread count and choose the device.
+    """Set the plan's thread count and how soon threads take turns; choose the device.
 
     Results repeat bit for bit on one machine at one thread count, so the count is the plan's and
     never the machine's.
@@ -42,6 +46,7 @@ def prepare(plan: Plan, *, choice: DeviceChoice = "auto") -> Device:
     if choice == "cuda" and not has_cuda:
         raise LearningError("no_cuda", "A GPU was asked for, but torch finds none here.")
     torch.set_num_threads(plan.threads)
+    sys.setswitchinterval(_SWITCH_SECONDS)
     torch.backends.cudnn.benchmark = False
     on_gpu = has_cuda and choice != "cpu"
     device = torch.device("cuda" if on_gpu else "cpu")

@@ -10,16 +10,19 @@ from annotation.api.schema import DocsView
 from annotation.api.views import (
     assignments,
     candidates,
+    comparisons,
     images,
     lost_drafts,
     plans,
     projects,
+    reopening,
     tokens,
     unknown,
 )
 
 app_name = "api"
 _CASE = "assignments/<uuid:assignment_id>/"
+_SUBMITTED = "assignments/<uuid:submitted_id>/"
 _CANDIDATE = "candidates/<uuid:candidate_id>/"
 
 urlpatterns: list[URLPattern] = [
@@ -32,6 +35,7 @@ urlpatterns: list[URLPattern] = [
         name="open-assignments",
     ),
     path("projects/<slug:slug>/next/", projects.NextView.as_view(), name="next"),
+    path("projects/<slug:slug>/last-cases/", reopening.LastCasesView.as_view(), name="last-cases"),
     path("images/<uuid:image_id>/pixels/", images.PixelsView.as_view(), name="image-pixels"),
     path("images/<uuid:image_id>/preview/", images.PreviewView.as_view(), name="image-preview"),
     path(f"{_CANDIDATE}mask/", candidates.CandidateMaskView.as_view(), name="candidate-mask"),
@@ -49,6 +53,7 @@ urlpatterns: list[URLPattern] = [
         lost_drafts.LostDraftView.as_view(),
         name="lost-draft",
     ),
+    path(f"{_CASE}comparisons/", comparisons.ComparisonsView.as_view(), name="comparisons"),
     path(f"{_CASE}lung/", candidates.LungLayerView.as_view(), name="lung-layer"),
     path(
         f"{_CASE}disagreement/",
@@ -57,6 +62,13 @@ urlpatterns: list[URLPattern] = [
     ),
     path(f"{_CASE}activation/", candidates.ActivationLayerView.as_view(), name="activation-layer"),
     path(f"{_CASE}submit/", assignments.SubmitView.as_view(), name="submit"),
+    path(f"{_SUBMITTED}reopen/", reopening.ReopenView.as_view(), name="reopen"),
+    path(
+        f"{_SUBMITTED}thumbnail/",
+        reopening.SubmittedThumbnailView.as_view(),
+        name="submitted-thumbnail",
+    ),
+    path(f"{_SUBMITTED}mask/", reopening.SubmittedMaskView.as_view(), name="submitted-mask"),
     path(f"{_CASE}reassign/", assignments.ReassignView.as_view(), name="reassign"),
     *releases.urlpatterns,
     *rounds.urlpatterns,

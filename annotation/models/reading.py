@@ -17,7 +17,10 @@ _T8_OF_BASE = "t8 in 1..255 at which the mask was made from the candidate."
 
 
 class Assignment(Row):
-    """A lease of one image to one reader for one purpose; open until submitted or released."""
+    """A lease of one image to one reader for one purpose; open until submitted or released.
+
+    Its reader may take up a submitted one again; what was submitted stands until they submit anew.
+    """
 
     class Purpose(models.TextChoices):
         SEED = "seed"
@@ -32,6 +35,9 @@ class Assignment(Row):
         OPEN = "open"
         SUBMITTED = "submitted"
         RELEASED = "released"
+        REOPENED = "reopened"
+
+    HELD = (State.OPEN, State.REOPENED)  # on a reader's desk: to be seen and changed by them alone
 
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="assignments")
     image = models.ForeignKey(Image, on_delete=models.PROTECT, related_name="assignments")
@@ -54,11 +60,11 @@ class Assignment(Row):
 
     class Meta:
         constraints = [
-            # The race between two readers ends here: one image, one open case of a purpose.
+            # The race between two readers ends here: one image, one desk, whatever the purpose.
             models.UniqueConstraint(
-                fields=["image", "purpose"],
-                condition=models.Q(state="open") & ~models.Q(purpose="double"),
-                name="assignment_open_once",
+                fields=["image"],
+                condition=models.Q(state__in=["open", "reopened"]) & ~models.Q(purpose="double"),
+                name="assignment_held_once",
             ),
             # At most two leases for a reader, the current and the prefetched, races included.
             models.UniqueConstraint(
@@ -66,9 +72,20 @@ class Assignment(Row):
                 condition=models.Q(state="open", is_saved_for_later=False),
                 name="assignment_two_leases",
             ),
+            # Beside those two a reader may take up one submitted case again.
+            models.UniqueConstraint(
+                fields=["project", "reader"],
+                condition=models.Q(state="reopened"),
+                name="assignment_reopened_once",
+            ),
         ]
         indexes = [
             models.Index(fields=["project", "reader", "state"]),
+            models.Index(
+                fields=["project", "reader", "-closed_at"],
+                condition=models.Q(state="submitted"),
+                name="assignment_last_submitted",
+            ),
             models.Index(
                 fields=["project", "lease_expires_at"],
                 condition=models.Q(state="open"),
@@ -139,7 +156,10 @@ class Provenance(models.TextChoices):
 
 
 class Annotation(Row):
-    """One reader's submitted mask with its verdict and what the edit cost. Append-only."""
+    """One reader's submitted mask with its verdict and what the edit cost. Append-only.
+
+    A case that was taken up again has several: the one that none supersedes stands.
+    """
 
     class Exclusion(models.TextChoices):
         NONE = "", "-"
@@ -189,6 +209,13 @@ class Annotation(Row):
     strokes = models.PositiveIntegerField(default=0)
     note = models.TextField(blank=True)
     is_flagged = models.BooleanField(default=False)
+    supersedes = models.OneToOneField(
+        "self",
+        null=True,
+        on_delete=models.PROTECT,
+        related_name="superseded_by",
+        help_text="What the same reader had submitted on the same case before.",
+    )
 
     def __str__(self) -> str:
         return f"{self.verdict} {self.id}"

@@ -14,7 +14,6 @@ from django.conf import settings
 
 from annotation.errors import NotFound
 from annotation.models import (
-    Annotation,
     Assignment,
     Candidate,
     Draft,
@@ -25,6 +24,7 @@ from annotation.models import (
 )
 from annotation.permissions import Deed, may, project_for, roles_in
 from annotation.selectors import worklist
+from annotation.selectors.comparisons import has_comparisons, is_beside_open_case
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +44,8 @@ class Case:
     candidates: tuple[Candidate, ...]
     draft: Draft | None
     position: Position
+    has_comparisons: bool
+    times_submitted: int
 
     @property
     def ensemble(self) -> Proposal | None:
@@ -69,6 +71,10 @@ def case_of(assignment: Assignment) -> Case:
         candidates=tuple(candidates[:26]),
         draft=assignment.drafts.filter(label=desk.label).first(),
         position=_position(desk, assignment),
+        has_comparisons=has_comparisons(assignment.image),
+        times_submitted=assignment.annotations.count()
+        if assignment.state == Assignment.State.REOPENED
+        else 0,
     )
 
 
@@ -79,9 +85,11 @@ def case_key(image: Image) -> str:
 
 
 def _position(desk: worklist.Desk, assignment: Assignment) -> Position:
-    done = Annotation.objects.filter(
+    # Cases, not annotations: one that was submitted anew has two, and none while it is open.
+    done = Assignment.objects.filter(
         project=desk.project,
         reader=desk.reader,
+        state=Assignment.State.SUBMITTED,
         purpose=assignment.purpose,
         round=assignment.round,
     ).count()
@@ -91,13 +99,14 @@ def _position(desk: worklist.Desk, assignment: Assignment) -> Position:
 
 
 def shown_image(*, user: User, image_id: UUID) -> Image:
-    """Return an image whose pixels `user` may fetch: staff, or the reader of it right now.
+    """Return an image whose pixels `user` may fetch: staff, or who reads its patient right now.
 
-    Everybody else is told that it does not exist.
+    A reader sees the film of their open case and the patient's others beside it. Everybody else is
+    told that it does not exist.
     """
     image = Image.objects.select_related("project").filter(id=image_id).first()
     if image is not None and (
-        (may(user, Deed.READ_CASES, image.project) and _has_open(user, image))
+        (may(user, Deed.READ_CASES, image.project) and is_beside_open_case(user=user, image=image))
         or may(user, Deed.SEE_IMAGES, image.project)
     ):
         return image
@@ -110,7 +119,7 @@ def shown_candidate(*, user: User, candidate_id: UUID) -> Candidate:
         Candidate.objects.filter(
             id=candidate_id,
             assignment__reader=user,
-            assignment__state=Assignment.State.OPEN,
+            assignment__state__in=Assignment.HELD,
         )
         .select_related("assignment__project", "assignment__image", "proposal")
         .first()
@@ -120,6 +129,16 @@ def shown_candidate(*, user: User, candidate_id: UUID) -> Candidate:
     return candidate
 
 
+def compared_case(*, user: User, assignment_id: UUID) -> Assignment:
+    """Return the reader's own open case, to lay other films beside it; any other does not exist."""
+    rows = Assignment.objects.filter(
+        id=assignment_id, reader=user, state__in=Assignment.HELD
+    ).select_related("project", "image")
+    if (row := rows.first()) is None or not may(user, Deed.READ_CASES, row.project):
+        raise NotFound("There is no such open case of yours.")
+    return row
+
+
 def shown_layer(*, user: User, assignment_id: UUID, label: str) -> Proposal:
     """Return the ensemble's proposal behind a layer of the reader's own open case.
 
@@ -127,7 +146,7 @@ def shown_layer(*, user: User, assignment_id: UUID, label: str) -> Proposal:
     """
     row = (
         Assignment.objects.filter(
-            id=assignment_id, reader=user, state=Assignment.State.OPEN, is_blind=False
+            id=assignment_id, reader=user, state__in=Assignment.HELD, is_blind=False
         )
         .select_related("project", "image")
         .first()
@@ -169,7 +188,7 @@ def case_with_lost_masks(*, user: User, assignment_id: UUID) -> Assignment:
     row = rows.filter(id=assignment_id).first()
     if row is not None and (
         (row.reader_id == user.pk and may(user, Deed.READ_CASES, row.project))
-        or (row.state != Assignment.State.OPEN and may_see_lost_masks(user, row.image))
+        or (row.state not in Assignment.HELD and may_see_lost_masks(user, row.image))
     ):
         return row
     raise NotFound("There is no such case whose masks you can see.")
@@ -181,4 +200,4 @@ def may_see_lost_masks(user: User, image: Image) -> bool:
 
 
 def _has_open(user: User, image: Image) -> bool:
-    return Assignment.objects.filter(image=image, reader=user, state=Assignment.State.OPEN).exists()
+    return Assignment.objects.filter(image=image, reader=user, state__in=Assignment.HELD).exists()

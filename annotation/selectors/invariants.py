@@ -50,7 +50,7 @@ def _splits(project: Project) -> Iterator[str]:
 
 
 def _reading(project: Project) -> Iterator[str]:
-    """Chains of references do not fork; nothing sealed was read with proposals."""
+    """Chains do not fork, nor lead to another case; nothing sealed was read with proposals."""
     heads = (
         Reference.objects.filter(project=project, superseded_by=None)
         .values("image", "label")
@@ -65,6 +65,11 @@ def _reading(project: Project) -> Iterator[str]:
     for row in masked.filter(Q(verdict=Verdict.EXCLUDED) ^ Q(mask_key="")):
         has = "has" if row.mask_key else "lacks"
         yield f"Annotation {row.id} is {row.verdict} and {has} a mask."
+    for row in masked.exclude(supersedes=None).exclude(assignment=F("supersedes__assignment")):
+        yield f"Annotation {row.id} takes the place of one of another case."
+    reopened = Assignment.objects.filter(project=project, state=Assignment.State.REOPENED)
+    for assignment in reopened.filter(annotations=None):
+        yield f"Assignment {assignment.id} is open again, but was never submitted."
     shown = Assignment.objects.filter(
         project=project, image__patient__split=Split.SEALED, candidates__isnull=False
     )

@@ -30,7 +30,7 @@ def lost_masks_of(assignment: Assignment) -> QuerySet[LostDraft]:
 def lost_masks_on(image: Image) -> list[LostDraft]:
     """Return the newest that are kept of an image's closed cases and that can be fetched still."""
     rows = LostDraft.objects.filter(assignment__image=image, created_at__gte=kept_since())
-    closed = rows.exclude(assignment__state=Assignment.State.OPEN)
+    closed = rows.exclude(assignment__state__in=Assignment.HELD)
     newest = closed.select_related("assignment__reader").order_by("-created_at", "-id")
     return [row for row in newest[:AT_MOST] if not storage.is_erased(row.mask_key)]
 

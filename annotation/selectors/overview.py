@@ -104,9 +104,9 @@ class VerdictRow:
 
 
 def verdict_rows(project: Project) -> list[VerdictRow]:
-    """Return the verdicts given by readers so far, imports left out."""
+    """Return the verdicts of readers that stand, one a case, imports left out."""
     rows = (
-        Annotation.objects.filter(project=project, reader__isnull=False)
+        Annotation.objects.filter(project=project, reader__isnull=False, superseded_by=None)
         .values("verdict")
         .annotate(n=Count("id"), changed=Sum(F("added_pixels") + F("removed_pixels")))
     )

@@ -31,6 +31,10 @@ _MANUAL = Prefetch(
     "annotations__assignment__candidates",
     Candidate.objects.exclude(annotation=None).select_related("annotation"),
 )
+# In order, so that a sum of seconds is the same to its last bit.
+_SITTINGS = Prefetch(
+    "annotations__assignment__annotations", Annotation.objects.order_by("created_at", "id")
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +82,7 @@ def _without_lungs(selection: Selection) -> Iterator[Selected]:
         references = (
             Reference.objects.filter(id__in=ids)
             .select_related("image__patient", "image__study", "image__project", "label")
-            .prefetch_related("annotations__proposal", "annotations__round", _MANUAL)
+            .prefetch_related("annotations__proposal", "annotations__round", _MANUAL, _SITTINGS)
             .order_by("image_id")
         )
         for reference in references:
@@ -149,10 +153,10 @@ def _candidate(annotation: Annotation | None, proposal: Proposal | None) -> str:
     """Name what the mask was made from: a proposal's kind, a manual mask, or nothing."""
     if proposal:
         return proposal.kind
-    return "manual" if annotation and _is_from_manual(annotation) else "none"
+    return "manual" if annotation and is_from_manual(annotation) else "none"
 
 
-def _is_from_manual(annotation: Annotation) -> bool:
+def is_from_manual(annotation: Annotation) -> bool:
     """Say whether a reader began with the manual mask: there is no other base than a proposal."""
     from_a_base = annotation.verdict in (Verdict.PICKED, Verdict.CORRECTED)
     # What was emptied by hand has an agreement with its base; what had no base has none.
@@ -161,7 +165,7 @@ def _is_from_manual(annotation: Annotation) -> bool:
 
 def _manual_candidate(annotation: Annotation) -> Annotation | None:
     """Return the manual mask that this one was made from; None where it was made otherwise."""
-    if annotation.assignment is None or not _is_from_manual(annotation):
+    if annotation.assignment is None or not is_from_manual(annotation):
         return None
     offered = list(annotation.assignment.candidates.all())
     return offered[0].annotation if offered else None
@@ -182,14 +186,23 @@ def _reader(image: Image, annotation: Annotation | None) -> str | None:
 def _edit(annotation: Annotation | None) -> qata.EditFigures | None:
     if annotation is None:
         return None
+    sittings = _sittings(annotation)
     return qata.EditFigures(
         added_pixels=annotation.added_pixels,
         removed_pixels=annotation.removed_pixels,
         redrawn_contour=annotation.redrawn_contour,
         agreement=annotation.agreement,
-        active_seconds=annotation.active_seconds,
-        strokes=annotation.strokes,
+        active_seconds=sum(row.active_seconds for row in sittings),
+        strokes=sum(row.strokes for row in sittings),
     )
+
+
+def _sittings(annotation: Annotation) -> list[Annotation]:
+    """Return what the reader submitted on the case up to this: each has seconds of its own."""
+    if annotation.assignment is None:
+        return [annotation]
+    submitted = annotation.assignment.annotations.all()
+    return [row for row in submitted if row.created_at <= annotation.created_at]
 
 
 def next_version(project: Project) -> str:

@@ -130,9 +130,11 @@ def may_start(project: Project) -> bool:
 
 
 def verdict_history(project: Project) -> dict[int, dict[str, int]]:
-    """Return how many proposals of each round were accepted, corrected, redrawn and so on."""
+    """Return how many cases of each round were accepted, corrected, redrawn and so on, at last."""
     rows = (
-        Annotation.objects.filter(project=project, round__isnull=False, reader__isnull=False)
+        Annotation.objects.filter(
+            project=project, round__isnull=False, reader__isnull=False, superseded_by=None
+        )
         .values_list("round__number", "verdict")
         .annotate(n=Count("id"))
         .order_by("round__number")

@@ -69,10 +69,12 @@ def images_read_in_rounds(project: Project) -> set[str]:
 
 
 def changed_pixels(project: Project, pixel_hashes: Collection[str]) -> int:
-    """Return the pixels that readers changed by hand on the named images."""
-    rows = Annotation.objects.filter(project=project, reader__isnull=False).values_list(
-        "image__pixel_sha256", "added_pixels", "removed_pixels"
-    )
+    """Return the pixels that readers changed by hand on the named images.
+
+    Each annotation counts from its base: one submitted anew holds what the former one changed.
+    """
+    standing = Annotation.objects.filter(project=project, reader__isnull=False, superseded_by=None)
+    rows = standing.values_list("image__pixel_sha256", "added_pixels", "removed_pixels")
     return sum(added + removed for key, added, removed in rows if key in pixel_hashes)
 
 

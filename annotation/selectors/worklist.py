@@ -94,23 +94,22 @@ def own_open(*, project: Project, reader: User) -> QuerySet[Assignment]:
     return rows.select_related("image", "image__study").order_by("is_prefetched", "created_at")
 
 
-def _images(desk: Desk, split: Split, purpose: Purpose) -> QuerySet[Image]:
-    """Return the covid images of a split that nobody holds open, for `purpose` or another.
+def _images(desk: Desk, split: Split) -> QuerySet[Image]:
+    """Return the covid images of a split that are on nobody's desk, whatever the purpose.
 
     Double reads are apart: they are meant to be at two readers.
     """
-    held = Assignment.objects.filter(image=OuterRef("pk"), state=Assignment.State.OPEN)
-    held = held.exclude(purpose=Purpose.DOUBLE)
-    if desk.is_checking:  # one's own row is there already, and the only one of its purpose
-        held = held.exclude(purpose=purpose)
-    return Image.objects.filter(
-        ~Exists(held),
+    images = Image.objects.filter(
         project=desk.project,
         group=Image.Group.COVID,
         withdrawn_at=None,
         patient__split=split,
         patient__state=Patient.State.ACTIVE,
     )
+    if desk.is_checking:  # it is on one's own already, and can be on no other
+        return images
+    held = Assignment.objects.filter(image=OuterRef("pk"), state__in=Assignment.HELD)
+    return images.filter(~Exists(held.exclude(purpose=Purpose.DOUBLE)))
 
 
 def _unread(desk: Desk, images: QuerySet[Image]) -> QuerySet[Image]:
@@ -122,7 +121,7 @@ def _shuffled(images: QuerySet[Image]) -> QuerySet[Image, UUID]:
 
 
 def _seed(desk: Desk) -> QuerySet[Image, UUID]:
-    images = _shuffled(_unread(desk, _images(desk, Split.TRAIN, Purpose.SEED)))
+    images = _shuffled(_unread(desk, _images(desk, Split.TRAIN)))
     return images if _seeds_to_draw(desk) > 0 else images.none()
 
 
@@ -145,7 +144,7 @@ def _seeds_to_draw(desk: Desk) -> int:
 
 def _pick(desk: Desk) -> QuerySet[Image, UUID]:
     """Stage I: seed masks that a round proposed against and that nobody has judged yet."""
-    images = _images(desk, Split.TRAIN, Purpose.PICK)
+    images = _images(desk, Split.TRAIN)
     if desk.serving is None or desk.serving.stage != Round.Stage.STAGE_1:
         return _shuffled(images.none())
     sources = _sources()
@@ -182,7 +181,7 @@ def _has_two_readers(project: Project) -> bool:
 
 def _read(desk: Desk) -> QuerySet[Image, UUID]:
     """Stage II and later: what has a proposal and no reference, most disputed first."""
-    images = _unread(desk, _images(desk, Split.TRAIN, Purpose.READ))
+    images = _unread(desk, _images(desk, Split.TRAIN))
     if desk.serving is None or desk.serving.stage == Round.Stage.STAGE_1:
         return images.none().values_list("id", flat=True)
     proposed = images.filter(
@@ -198,7 +197,7 @@ def _read(desk: Desk) -> QuerySet[Image, UUID]:
 
 
 def _sealed(desk: Desk) -> QuerySet[Image, UUID]:
-    return _shuffled(_unread(desk, _images(desk, Split.SEALED, Purpose.SEALED)))
+    return _shuffled(_unread(desk, _images(desk, Split.SEALED)))
 
 
 _QUEUES = {Purpose.PICK: _pick, Purpose.SEED: _seed, Purpose.READ: _read, Purpose.SEALED: _sealed}

@@ -2,7 +2,7 @@
 
 A reader holds at most two leases, the current and the prefetched one. A lease without a draft
 lapses and is taken over by whoever asks next; with a draft it stays until a curator reassigns it
-(reassigning.py).
+(reassigning.py). A case that was submitted and is open again (reopening.py) is neither of the two.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from django.db.models import Q
 from django.utils import timezone
 
 from annotation.errors import Conflict, Invalid, LeaseLost, NotFound
-from annotation.models import Assignment, Project, User
+from annotation.models import Assignment, AuditEvent, Project, User
 from annotation.permissions import Deed, may
 from annotation.selectors import worklist
-from annotation.services import candidates
+from annotation.services import candidates, putting_back
 
 
 class _AlreadyRead(Exception):
@@ -74,6 +74,7 @@ def lease_next(
 
 def release_lapsed(*, project: Project) -> int:
     """Free leases that lapsed without a draft, and those of withdrawn images; return how many."""
+    putting_back.put_back_lapsed(project=project)
     has_lapsed = Q(has_draft=False, is_saved_for_later=False, lease_expires_at__lt=timezone.now())
     # A withdrawal frees what it sees; a lease given at that same moment it does not.
     lapsed = Assignment.objects.filter(
@@ -87,14 +88,14 @@ def release_lapsed(*, project: Project) -> int:
 
 
 def renew(*, assignment: Assignment, reader: User, has_draft: bool = False) -> datetime:
-    """Extend an open lease and return its end; raise LeaseLost where it is no longer theirs.
+    """Extend a lease and return its end; raise LeaseLost where it is no longer theirs.
 
     Inside a transaction this also locks the row against a takeover and a second submit.
     """
     until = expiry(is_prefetch=False)
     changes: dict[str, bool] = {"has_draft": True} if has_draft else {}
     held = Assignment.objects.filter(
-        id=assignment.id, reader=reader, state=Assignment.State.OPEN
+        id=assignment.id, reader=reader, state__in=Assignment.HELD
     ).update(lease_expires_at=until, **changes)
     if not held:
         raise lease_lost(assignment)
@@ -104,11 +105,32 @@ def renew(*, assignment: Assignment, reader: User, has_draft: bool = False) -> d
 def lease_lost(assignment: Assignment) -> LeaseLost | Conflict:
     """Say why a case can no longer be changed."""
     state = Assignment.objects.values_list("state", flat=True).get(id=assignment.id)
+    if state == Assignment.State.REOPENED:
+        return Conflict(
+            "A case that is open again is not saved for later: submit it or leave it as it was.",
+            code="reopened",
+        )
+    if state == Assignment.State.SUBMITTED and _was_put_back(assignment):
+        return Conflict(
+            "This case went back to what you had submitted: nothing new was taken. Open it again "
+            "from your last ten to change it.",
+            code="put_back",
+        )
     if state == Assignment.State.SUBMITTED:
         return Conflict("This case has already been submitted.", code="already_submitted")
     return LeaseLost(
         "This case is no longer yours: its lease lapsed or a curator gave it to somebody else."
     )
+
+
+def _was_put_back(assignment: Assignment) -> bool:
+    """Say whether the case was open again last, and nothing was submitted anew."""
+    verbs = ("submit", "put_back")
+    targets = [assignment.id, *assignment.annotations.values_list("id", flat=True)]
+    last = AuditEvent.objects.filter(
+        project=assignment.project_id, target__in=[str(one) for one in targets], verb__in=verbs
+    ).order_by("-created_at")
+    return last.values_list("verb", flat=True).first() == "put_back"
 
 
 def annotate_lease(
@@ -119,15 +141,15 @@ def annotate_lease(
     is_flagged: bool | None = None,
     is_saved_for_later: bool | None = None,
 ) -> Assignment:
-    """Write the note, the flag or the wish to come back later on an open case, and renew it."""
+    """Write the note, the flag or the wish to come back later on a case, and renew it."""
     given = {"note": note, "is_flagged": is_flagged, "is_saved_for_later": is_saved_for_later}
     changes = {name: value for name, value in given.items() if value is not None}
-    open_rows = Assignment.objects.filter(
-        id=assignment.id, reader=reader, state=Assignment.State.OPEN
-    )
+    rows = Assignment.objects.filter(id=assignment.id, reader=reader, state__in=Assignment.HELD)
+    if is_saved_for_later:
+        rows = rows.filter(state=Assignment.State.OPEN)
     try:
         with transaction.atomic():
-            held = open_rows.update(lease_expires_at=expiry(is_prefetch=False), **changes)
+            held = rows.update(lease_expires_at=expiry(is_prefetch=False), **changes)
     except IntegrityError:
         raise _too_many() from None
     if not held:

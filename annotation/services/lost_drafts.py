@@ -48,9 +48,7 @@ def keep(drawing: Drawing) -> LostDraft | None:
 
     Its days count from the last refusal. None where the image was withdrawn: nothing is kept.
     """
-    # The write changes nothing: a withdrawal waits for its lock, or is seen here.
-    image = Image.objects.filter(pk=drawing.assignment.image_id, withdrawn_at=None)
-    if not image.update(withdrawn_at=None):
+    if not hold_image(drawing.assignment):
         return None
     rows = LostDraft.objects.filter(
         assignment=drawing.assignment,
@@ -62,6 +60,13 @@ def keep(drawing: Drawing) -> LostDraft | None:
     return rows.first() or LostDraft.objects.create(
         assignment=drawing.assignment, label=drawing.label, **drawing.content
     )
+
+
+def hold_image(assignment: Assignment) -> bool:
+    """Let a withdrawal wait until this transaction ends; return False where it came before."""
+    # The write changes nothing; its lock is what counts.
+    image = Image.objects.filter(pk=assignment.image_id, withdrawn_at=None)
+    return bool(image.update(withdrawn_at=None))
 
 
 def keep_current(*, assignment: Assignment, label: Label) -> None:

@@ -12,17 +12,27 @@ from annotation.errors import Conflict, Invalid
 from annotation.models import Assignment, User
 from annotation.permissions import Deed, may
 from annotation.selectors import worklist
-from annotation.services import audit, leases, lost_drafts
+from annotation.services import audit, leases, lost_drafts, putting_back
 
 
 def reassign(*, assignment: Assignment, to: User | None, actor: User) -> Assignment | None:
     """Take an open case from its reader, drawing or not, and give it to `to` or to the queue.
 
     The new reader draws afresh and sees nothing of the first one, whose masks, note and flag stay
-    with the assignment they gave up; the audit says that there are some.
+    with the assignment they gave up; the audit says that there are some. A case that is open again
+    can only go back to what was submitted: `to` must be None there.
     """
     if to is not None:
         _check_reader(assignment, to)
+    if assignment.state == Assignment.State.REOPENED:
+        if to is not None:
+            raise Invalid(
+                "A submitted case that is open again is not given to somebody else; without a "
+                "reader it goes back to what was submitted.",
+                field="reader",
+            )
+        putting_back.put_back(Assignment.objects.filter(id=assignment.id), actor=actor)
+        return None
     now = timezone.now()
     with transaction.atomic():
         closed = Assignment.objects.filter(id=assignment.id, state=Assignment.State.OPEN).update(

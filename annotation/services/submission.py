@@ -1,7 +1,8 @@
 """Take a reader's decision on a case: one annotation, one step of the reference chain, once.
 
 The verdict is derived here from the stored masks, never believed. Bytes are stored before the
-transaction; a repeat with the same client id returns the first annotation.
+transaction; a repeat with the same client id returns the first annotation. A case that is open
+again (reopening.py) gets one more of each, and the former ones stay.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from annotation.models import (
     ReferenceSource,
     User,
 )
+from annotation.selectors.last_cases import SUPERSEDED, standing_annotation
 from annotation.services import audit, leases, lost_drafts
 from annotation.services.candidates import Mask, candidate_of, check_threshold, mask_at
 from annotation.services.edits import EXCLUDED, Decision, Edit, derive_edit
@@ -127,10 +129,8 @@ def _submitted_before(assignment: Assignment, reader: User, client_id: UUID) -> 
 
 
 def _check_open(assignment: Assignment, reader: User) -> None:
-    open_rows = Assignment.objects.filter(
-        id=assignment.id, reader=reader, state=Assignment.State.OPEN
-    )
-    if not open_rows.exists():
+    held = Assignment.objects.filter(id=assignment.id, reader=reader, state__in=Assignment.HELD)
+    if not held.exists():
         raise leases.lease_lost(assignment)
     if assignment.image.withdrawn_at is not None:
         raise Conflict("This image was withdrawn while you read it.", code="withdrawn")
@@ -216,7 +216,7 @@ def _edit(mask: Mask, base: Candidate | None, threshold: int | None, decision: D
 def _write(reading: _Reading) -> Annotation:
     assignment = reading.assignment
     closed = Assignment.objects.filter(
-        id=assignment.id, reader=reading.reader, state=Assignment.State.OPEN
+        id=assignment.id, reader=reading.reader, state__in=Assignment.HELD
     ).update(
         state=Assignment.State.SUBMITTED,
         closed_at=timezone.now(),
@@ -232,12 +232,13 @@ def _write(reading: _Reading) -> Annotation:
     annotation = _annotate(reading)
     if assignment.purpose != Assignment.Purpose.DOUBLE:  # double reads wait for each other
         _move_reference(annotation)
+    former = {"supersedes": str(annotation.supersedes_id)} if annotation.supersedes_id else {}
     audit.record(
         project=assignment.project,
         actor=reading.reader,
         verb="submit",
         target=annotation.id,
-        facts={"verdict": annotation.verdict, "purpose": assignment.purpose},
+        facts={"verdict": annotation.verdict, "purpose": assignment.purpose, **former},
     )
     return annotation
 
@@ -267,14 +268,22 @@ def _annotate(reading: _Reading) -> Annotation:
         strokes=reading.strokes,
         note=reading.note,
         is_flagged=reading.is_flagged,
+        supersedes=standing_annotation(assignment),
     )
 
 
 def _move_reference(annotation: Annotation) -> Reference:
-    """Append to the chain; its unique constraints refuse a fork."""
+    """Append to the chain; its unique constraints refuse a fork.
+
+    What is submitted anew takes the place of what the same case gave, never of anybody else's.
+    """
     current = Reference.objects.filter(
         image=annotation.image, label=annotation.label, superseded_by=None
     ).first()
+    if annotation.supersedes_id and (
+        current is None or not current.annotations.filter(id=annotation.supersedes_id).exists()
+    ):
+        raise Conflict(SUPERSEDED.sentence, code=SUPERSEDED.code)
     is_pick = annotation.purpose == Assignment.Purpose.PICK
     reference = Reference.objects.create(
         project=annotation.project,

@@ -35,6 +35,7 @@ from annotation.models import (
     User,
 )
 from annotation.services import audit
+from annotation.services.putting_back import put_back
 from mlloop.masks import encode_mask
 
 # Where an image's bytes are named: model, path to the image, columns with keys.
@@ -142,6 +143,7 @@ def _withdraw(images: QuerySet[Image]) -> int:
     Image.objects.filter(pk__in=ids).update(withdrawn_at=now)
     held = Assignment.objects.filter(image__in=ids, state=Assignment.State.OPEN)
     held.update(state=Assignment.State.RELEASED, closed_at=now)
+    put_back(Assignment.objects.filter(image__in=ids))
     return len(ids)
 
 

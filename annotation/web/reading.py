@@ -12,6 +12,7 @@ from django.urls import path
 
 from annotation.models import Project, User
 from annotation.permissions import Deed
+from annotation.selectors.last_cases import reopened_case
 from annotation.web.pages import project_page
 
 
@@ -26,6 +27,7 @@ def read(request: HttpRequest, project: Project) -> HttpResponse:
         "apiBase": "/api/v1",
         "csrf": get_token(request),
         "guideline": project.guideline,
+        "reopened": reopened_case(project=project, reader=user),
         "signInUrl": f"{settings.LOGIN_URL}?next={request.path}",
         "testHandle": settings.SHOWS_TEST_HANDLE,
     }

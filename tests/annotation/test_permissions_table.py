@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 from django.conf import settings
@@ -23,6 +24,7 @@ from annotation.models import (
 )
 from annotation.permissions import ROLES, Deed
 from annotation.selectors.labels import label_of
+from annotation.services import submission
 from mlloop.masks import encode_wire_mask
 from tests.annotation import factories, reporting
 
@@ -39,10 +41,12 @@ API: dict[tuple[str, str], Deed | frozenset[str]] = {
     ("images", "get"): Deed.SEE_IMAGES,
     ("open-assignments", "get"): Deed.REASSIGN,
     ("next", "post"): Deed.READ_CASES,
+    ("last-cases", "get"): Deed.READ_CASES,
     ("image-pixels", "get"): OWNER_OR_STAFF,
     ("image-preview", "get"): OWNER_OR_STAFF,
     ("candidate-mask", "get"): OWNER,
     ("candidate-probability", "get"): OWNER,
+    ("comparisons", "get"): OWNER,
     ("lung-layer", "get"): OWNER,
     ("disagreement-layer", "get"): OWNER,
     ("activation-layer", "get"): OWNER,
@@ -54,6 +58,10 @@ API: dict[tuple[str, str], Deed | frozenset[str]] = {
     ("lost-drafts", "get"): OWNER,
     ("lost-draft", "get"): OWNER,
     ("submit", "post"): OWNER,
+    ("reopen", "post"): OWNER,
+    ("reopen", "delete"): OWNER,
+    ("submitted-thumbnail", "get"): OWNER,
+    ("submitted-mask", "get"): OWNER,
     ("reassign", "post"): Deed.REASSIGN,
     ("releases", "get"): Deed.SEE_RELEASES,
     ("releases", "post"): Deed.MAKE_RELEASES,
@@ -161,7 +169,8 @@ def people(project: Project, member: Callable[..., User]) -> dict[str, Client]:
 
 @pytest.fixture
 def ids(project: Project, people: dict[str, Client]) -> dict[str, object]:
-    """One of everything: a case held by the reader with a candidate, a draft and a lost draft."""
+    """One of everything: a case held by the reader with a candidate, a draft and a lost draft; one
+    that they submitted before."""
     image = factories.make_image(project)
     serving = factories.make_round(project, stage="stage_2")
     factories.make_proposals(serving, image)
@@ -186,9 +195,19 @@ def ids(project: Project, people: dict[str, Client]) -> dict[str, object]:
         etag="x",
     )
     release = Release.objects.create(project=project, version="1.0.0", selection_key="x")
+    reader = User.objects.get(username="reader")
+    submitted = factories.make_assignment(factories.make_image(project), reader, is_prefetched=True)
+    submission.submit(
+        assignment=submitted,
+        reader=reader,
+        client_id=uuid4(),
+        label=label_of(project, "infection"),
+        decision="no_infection",
+    )
     return {
         "slug": "pilot",
         "assignment_id": body["assignment"],
+        "submitted_id": submitted.id,
         "candidate_id": body["candidates"][0]["id"],
         "image_id": body["image"]["id"],
         "lost_id": lost.id,

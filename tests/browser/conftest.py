@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import os
+import re
 import shutil
 import signal
 import time
@@ -22,13 +23,15 @@ from playwright.sync_api import (
     Locator,
     Page,
     Playwright,
+    Route,
     ViewportSize,
     sync_playwright,
 )
 from pytest_django.live_server_helper import LiveServer
 
 from annotation import storage
-from annotation.models import Annotation, Draft, Project, User
+from annotation.models import Annotation, Assignment, Draft, Project, User
+from mlloop.images import decode_image
 from mlloop.masks import decode_mask
 from tests.annotation import factories
 
@@ -115,6 +118,13 @@ class Desk:
         """Wait for a case with its film and return the case."""
         self.wait("window.roundtruth.state().hasFilm")
         return self.state()["current"]
+
+    def wait_taken(self, assignment: str) -> None:
+        """Wait until the case is off the desk and the server has what was decided on it."""
+        self.wait(
+            f"window.roundtruth.state().current?.assignment !== '{assignment}' && "
+            "window.roundtruth.state().outgoing === null"
+        )
 
     def wait_saved(self) -> None:
         self.wait(
@@ -238,9 +248,20 @@ def desk(open_reads: None, reading_room: ReadingRoom, reader: User) -> Desk:
     return desk
 
 
+def film_of(desk: Desk) -> np.ndarray:
+    """Return the pixels of the film on the screen, as its file has them."""
+    assignment = Assignment.objects.get(id=desk.state()["current"]["assignment"])
+    return decode_image(storage.read(assignment.image.pixels_key)).pixels
+
+
+@pytest.fixture
+def film(desk: Desk) -> np.ndarray:
+    return film_of(desk)
+
+
 @dataclass(slots=True)
 class Profile:
-    """A browser of its own whose folder outlives it, on a desk where no save reaches the server."""
+    """A browser of its own whose folder outlives it."""
 
     launch: Launching
     folder: Path
@@ -248,10 +269,11 @@ class Profile:
     cookies: list
     context: BrowserContext | None = None
 
-    def start(self) -> Desk:
+    def start(self, meet: Callable[[Route], None] = lambda route: route.abort()) -> Desk:
+        """Open the reading room; `meet` decides about saves, and lets none reach the server."""
         self.context = self.launch(self.folder)
         self.context.add_cookies(self.cookies)
-        self.context.route("**/draft/**", lambda route: route.abort())
+        self.context.route(re.compile("/(draft|submit)/"), meet)
         desk = self.reading_room.open(self.context)
         desk.wait_open()
         return desk
@@ -289,6 +311,18 @@ def drafted(desk: Desk) -> np.ndarray:
     desk.wait_saved()
     draft = Draft.objects.get(assignment_id=desk.state()["current"]["assignment"])
     return decode_mask(storage.read(draft.mask_key))
+
+
+def shown(desk: Desk, box: dict) -> np.ndarray:
+    """Return the grey pixels of the screen in a part of the page."""
+    desk.page.wait_for_timeout(150)  # a frame or two
+    return decode_image(desk.page.screenshot(clip=box)).pixels  # type: ignore[arg-type]
+
+
+def drawn(desk: Desk, canvas: str) -> np.ndarray:
+    """Return the grey pixels of a canvas, in the film's own frame."""
+    url = str(desk.ask(f"document.querySelector('{canvas}').toDataURL()"))
+    return decode_image(base64.b64decode(url.split(",")[1])).pixels
 
 
 def annotated(assignment: str) -> tuple[Annotation, np.ndarray]:

@@ -101,7 +101,7 @@ def test_two_tabs_when_each_picked_another_then_the_verdict_knows_which_was_take
     stale.wait(f"window.roundtruth.state().basis.candidate === '{taken}'")
     stale.wait_saved()
     stale.page.keyboard.press("Enter")
-    stale.wait(f"window.roundtruth.state().current?.assignment !== '{case['assignment']}'")
+    stale.wait_taken(case["assignment"])
     annotation, _ = annotated(case["assignment"])
     assert annotation.verdict == "picked"
     assert annotation.proposal == Candidate.objects.get(id=taken).proposal
@@ -117,7 +117,7 @@ def test_save_for_later_when_another_machine_goes_on_then_the_base_is_known_ther
     desk.drag((20, 20), (60, 20))
     drawn = desk.mask()
     desk.page.keyboard.press("Shift+S")
-    desk.wait(f"window.roundtruth.state().current?.assignment !== '{case['assignment']}'")
+    desk.wait_taken(case["assignment"])
     desk.wait_open()
     desk.page.keyboard.press("0")
     desk.wait(f"window.roundtruth.state().current?.assignment === '{case['assignment']}'")
@@ -147,7 +147,7 @@ def test_two_tabs_when_one_submits_then_the_other_is_told_and_its_mask_is_kept(
     other.page.unroute("**/draft/**")
     desk.page.bring_to_front()
     desk.page.keyboard.press("0")
-    desk.wait(f"window.roundtruth.state().current?.assignment !== '{case['assignment']}'")
+    desk.wait_taken(case["assignment"])
     expect(other.page.get_by_role("alert")).to_contain_text(
         "You submitted this case in another tab, without the last stroke drawn here. "
         "The mask stays in this browser for up to 30 days. "
@@ -183,5 +183,5 @@ def test_no_infection_when_another_tab_drew_then_its_drawing_is_shown_and_not_lo
     assert not Annotation.objects.filter(assignment_id=case["assignment"]).exists()
     blank.wait_saved()
     blank.page.keyboard.press("Enter")
-    blank.wait(f"window.roundtruth.state().current?.assignment !== '{case['assignment']}'")
+    blank.wait_taken(case["assignment"])
     np.testing.assert_array_equal(annotated(case["assignment"])[1], theirs)

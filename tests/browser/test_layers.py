@@ -101,7 +101,7 @@ def test_layers_and_severity_when_blind_then_absent_and_404(
     case = desk.wait_open()
     assert case["blind"]
     side = desk.page.get_by_role("complementary")
-    for name in ("Infection map", "Activation map", "Lung outline", "Disagreement"):
+    for name in ("Infection map", "Activation map", "Lung outline", "Disagreement", "Difference"):
         expect(desk.page.get_by_text(name)).to_have_count(0)
     expect(side.get_by_role("heading", name="Severity of the proposal")).to_be_hidden()
     for key in "mald":
@@ -116,3 +116,46 @@ def test_layers_and_severity_when_blind_then_absent_and_404(
         *(f"candidates/{row['id']}/probability/" for row in case["candidates"]),
     ):
         assert desk.page.request.get(url_of(desk, f"/api/v1/{path}")).status == 404
+
+
+def colours(desk: Desk) -> tuple[int, int]:
+    """Return how many pixels of the mask's canvas are greenish and how many are pink."""
+    return tuple(  # type: ignore[return-value]
+        desk.ask(
+            "(() => { const c = document.querySelectorAll('.stage canvas')[3];"
+            " const d = c.getContext('2d').getImageData(0, 0, c.width, c.height).data;"
+            " let [green, pink] = [0, 0];"
+            " for (let i = 0; i < d.length; i += 4) if (d[i + 3] > 100) {"
+            "  if (d[i + 1] > d[i] && d[i] > d[i + 2]) green++;"
+            "  if (d[i] > d[i + 2] && d[i + 2] > d[i + 1]) pink++; }"
+            " return [green, pink] })()"
+        )
+    )
+
+
+def test_difference_when_shown_then_what_was_added_and_removed_has_its_colour(desk: Desk) -> None:
+    side, page = desk.page.get_by_role("complementary"), desk.page
+    page.keyboard.press("1")
+    desk.wait("window.roundtruth.mask.count() > 0")
+    picked = desk.mask()
+    page.keyboard.press("Shift+D")
+    expect(side.get_by_text("Mine against candidate A")).to_be_visible()
+    expect(side.get_by_text("added 0 px")).to_be_visible()
+    assert colours(desk) == (0, 0)
+    desk.drag((20, 20), (60, 20))
+    added = int((desk.mask() & ~picked).sum())
+    expect(side.get_by_text(f"added {added:,} px")).to_be_visible()
+    green, pink = colours(desk)
+    assert green > 0
+    assert pink == 0
+    page.keyboard.press("e")
+    rows, columns = picked.nonzero()
+    middle = (float(columns.mean()), float(rows.mean()))
+    desk.drag(middle, (middle[0] + 5, middle[1]))
+    removed = int((picked & ~desk.mask()).sum())
+    expect(side.get_by_text(f"removed {removed:,} px")).to_be_visible()
+    assert min(colours(desk)) > 0
+    page.keyboard.press("Shift+D")
+    expect(side.get_by_text("Mine against candidate A")).to_be_hidden()
+    page.wait_for_timeout(100)
+    assert colours(desk)[1] == 0

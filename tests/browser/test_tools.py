@@ -7,21 +7,11 @@ import pytest
 from playwright.sync_api import expect
 from scipy import ndimage
 
-from annotation import storage
-from annotation.models import Assignment
-from mlloop.images import decode_image
 from mlloop.masks import threshold_mask
 from tests.annotation.factories import lungs_p8
 from tests.browser.conftest import SHAPE, Desk, annotated, drafted
 
 pytestmark = pytest.mark.browser
-
-
-@pytest.fixture
-def film(desk: Desk) -> np.ndarray:
-    """Return the pixels of the film on the screen, as its file has them."""
-    assignment = Assignment.objects.get(id=desk.state()["current"]["assignment"])
-    return decode_image(storage.read(assignment.image.pixels_key)).pixels
 
 
 def draw_ring(desk: Desk) -> np.ndarray:
@@ -148,7 +138,7 @@ def test_outlines_when_escaped_then_only_the_one_in_progress_goes(desk: Desk) ->
     np.testing.assert_array_equal(desk.mask(), drawn)
     assert desk.state()["current"]["assignment"] == case
     keyboard.press("Enter")
-    desk.wait(f"window.roundtruth.state().current?.assignment !== '{case}'")
+    desk.wait_taken(case)
     np.testing.assert_array_equal(annotated(case)[1], drawn)
 
 
@@ -162,6 +152,78 @@ def test_polygon_when_the_film_is_moved_between_two_corners_then_it_stays_on_the
     click(desk, *OUTLINE[2:])
     desk.page.keyboard.press("Enter")
     expect_enclosed(desk, 1.0)
+
+
+def test_polygon_when_undone_then_its_last_corner_goes_and_only_then_what_was_drawn(
+    desk: Desk,
+) -> None:
+    keyboard = desk.page.keyboard
+    desk.drag((20, 20), (60, 20))
+    drawn = desk.mask()
+    keyboard.press("p")
+    expect(desk.page.get_by_text("a click sets each corner")).to_be_visible()
+    click(desk, *OUTLINE, (280, 340), (20, 340))
+    expect(desk.page.get_by_text("Ctrl+Z steps back")).to_be_visible()
+    keyboard.press("Control+z")
+    desk.button("Undo").click()
+    keyboard.press("Enter")
+    enclosed_too = desk.mask()
+    np.testing.assert_array_equal(enclosed_too, drawn | enclosed_too)
+    assert enclosed_too[enclosed(OUTLINE, margin=1)].all()
+    assert not enclosed_too[~enclosed(OUTLINE, margin=-1) & ~drawn].any()
+    keyboard.press("Control+z")
+    np.testing.assert_array_equal(desk.mask(), drawn)
+    click(desk, OUTLINE[0])
+    keyboard.press("Control+z")
+    np.testing.assert_array_equal(desk.mask(), drawn)
+    keyboard.press("Control+z")
+    assert not desk.mask().any()
+    expect(desk.button("Undo")).to_be_disabled()
+
+
+def test_polygon_when_another_tool_is_chosen_then_it_waits_for_lookers_and_ends_for_the_rest(
+    desk: Desk,
+) -> None:
+    keyboard, alert = desk.page.keyboard, desk.page.get_by_role("alert")
+    keyboard.press("p")
+    click(desk, *OUTLINE[:2])
+    keyboard.press("w")
+    desk.drag((100, 100), (120, 110))
+    keyboard.press("v")
+    desk.drag((150, 180), (160, 170))
+    desk.page.mouse.dblclick(*desk.on_screen(150, 180))
+    keyboard.press("p")
+    click(desk, *OUTLINE[2:])
+    assert not desk.mask().any()
+    keyboard.press("b")
+    drawn = expect_enclosed(desk, 1.0)
+    keyboard.press("p")
+    click(desk, *OUTLINE[:2])
+    keyboard.press("e")
+    expect(alert).to_contain_text("The open polygon had fewer than three corners and was dropped.")
+    np.testing.assert_array_equal(desk.mask(), drawn)
+    keyboard.press("Control+z")
+    assert not desk.mask().any()
+
+
+def test_polygon_when_a_candidate_is_picked_or_the_case_left_then_it_is_not_lost(
+    desk: Desk,
+) -> None:
+    case = desk.state()["current"]
+    desk.page.keyboard.press("p")
+    desk.page.keyboard.press("q")
+    click(desk, *OUTLINE)
+    picked = case["candidates"][0]["id"]
+    desk.page.keyboard.press("1")
+    desk.wait(f"window.roundtruth.state().basis.candidate === '{picked}'")
+    theirs = desk.mask()
+    desk.page.keyboard.press("Shift+S")
+    drawn = desk.mask()
+    assert theirs[enclosed(OUTLINE, margin=1)].any()
+    assert not drawn[enclosed(OUTLINE, margin=1)].any()
+    assert desk.state()["current"]["assignment"] == case["assignment"]
+    desk.page.keyboard.press("Shift+S")
+    desk.wait_taken(case["assignment"])
 
 
 @pytest.mark.parametrize("zoom", ZOOMS)

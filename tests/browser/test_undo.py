@@ -102,7 +102,7 @@ def test_undo_when_all_strokes_on_a_pick_are_undone_after_a_reload_then_picked(
     desk.page.keyboard.press("Control+z")
     desk.page.keyboard.press("Control+z")
     desk.page.keyboard.press("Enter")
-    desk.wait(f"window.roundtruth.state().current?.assignment !== '{case['assignment']}'")
+    desk.wait_taken(case["assignment"])
     annotation, _ = annotated(case["assignment"])
     assert annotation.verdict == "picked"
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import expect
 
-from annotation.models import Annotation
+from annotation.models import Annotation, Assignment
 from mlloop.masks import decode_mask, decode_probability, threshold_mask
 from tests.browser.conftest import SHAPE, Desk, annotated, drafted, url_of
 
@@ -47,7 +47,7 @@ def test_accept_when_picked_then_the_next_case_opens_in_the_same_movement(desk: 
     desk.wait("window.roundtruth.mask.count() > 0")
     picked = desk.mask()
     desk.page.keyboard.press("Enter")
-    desk.wait(f"window.roundtruth.state().current?.assignment !== '{case['assignment']}'")
+    desk.wait_taken(case["assignment"])
     following = desk.wait_open()
     assert following["assignment"] != case["assignment"]
     annotation, mask = annotated(case["assignment"])
@@ -66,12 +66,66 @@ def test_accept_when_picked_then_the_next_case_opens_in_the_same_movement(desk: 
     np.testing.assert_array_equal(mask, corrected)
 
 
+def accept_offline(desk: Desk) -> tuple[str, np.ndarray]:
+    """Draw and accept while nothing can be sent; return the case that waits and its mask."""
+    page, case = desk.page, desk.state()["current"]["assignment"]
+    desk.drag((80, 90), (140, 130))
+    mask = drafted(desk)
+    page.wait_for_load_state("networkidle")  # the next case is fetched ahead
+    page.context.set_offline(True)
+    page.keyboard.press("Enter")
+    desk.wait(f"window.roundtruth.state().current?.assignment !== '{case}'")
+    desk.wait_open()
+    expect(page.get_by_role("status", name="Saving")).to_have_text(
+        "nothing drawn yet, last case not sent yet"
+    )
+    return case, mask
+
+
+def test_accept_when_the_net_is_cut_then_the_next_case_shows_and_the_last_is_sent_once(
+    desk: Desk,
+) -> None:
+    case, accepted = accept_offline(desk)
+    desk.drag((200, 200), (250, 250))
+    drawn = desk.mask()
+    expect(desk.page.get_by_role("status", name="Saving")).to_have_text(
+        "offline, 1 stroke kept here, last case not sent yet"
+    )
+    assert not Annotation.objects.exists()
+    desk.page.context.set_offline(False)
+    desk.wait_taken(case)
+    np.testing.assert_array_equal(annotated(case)[1], accepted)
+    assert Annotation.objects.count() == 1
+    np.testing.assert_array_equal(drafted(desk), drawn)
+    np.testing.assert_array_equal(desk.mask(), drawn)
+
+
+def test_accept_when_refused_later_then_the_case_is_back_and_both_drawings_are_kept(
+    desk: Desk,
+) -> None:
+    case, refused = accept_offline(desk)
+    newer = desk.state()["current"]["assignment"]
+    desk.drag((200, 200), (250, 250))
+    drawn = desk.mask()
+    Assignment.objects.filter(id=case).update(state=Assignment.State.RELEASED)
+    desk.page.context.set_offline(False)
+    desk.wait(f"window.roundtruth.state().current?.assignment === '{case}'")
+    expect(desk.page.get_by_role("alert")).to_contain_text("Your lease on this case has ended")
+    np.testing.assert_array_equal(desk.mask(), refused)
+    assert not Annotation.objects.exists()
+    desk.page.get_by_role("button", name="Go to the next case").click()
+    desk.wait(f"window.roundtruth.state().current?.assignment === '{newer}'")
+    desk.wait_open()
+    np.testing.assert_array_equal(desk.mask(), drawn)
+    np.testing.assert_array_equal(drafted(desk), drawn)
+
+
 def test_accept_when_nothing_is_marked_then_it_asks_for_no_infection(desk: Desk) -> None:
     case = desk.state()["current"]
     desk.page.keyboard.press("Enter")
     expect(desk.page.get_by_role("alert")).to_contain_text("Press 0 if there is no infection")
     desk.page.keyboard.press("0")
-    desk.wait(f"window.roundtruth.state().current?.assignment !== '{case['assignment']}'")
+    desk.wait_taken(case["assignment"])
     assert Annotation.objects.get(assignment_id=case["assignment"]).verdict == "no_infection"
 
 
@@ -84,7 +138,7 @@ def test_exclude_flag_and_note_when_given_then_the_annotation_has_them(desk: Des
     desk.page.keyboard.press("x")
     desk.page.get_by_label("Poor image quality").check()
     desk.button("Exclude and next").click()
-    desk.wait(f"window.roundtruth.state().current?.assignment !== '{case['assignment']}'")
+    desk.wait_taken(case["assignment"])
     annotation = Annotation.objects.get(assignment_id=case["assignment"])
     assert annotation.verdict == "excluded"
     assert annotation.exclusion_reason == "poor_quality"
@@ -97,7 +151,7 @@ def test_save_for_later_when_chosen_then_the_drawing_waits(desk: Desk) -> None:
     desk.drag((80, 90), (140, 130))
     drawn = desk.mask()
     desk.page.keyboard.press("Shift+S")
-    desk.wait(f"window.roundtruth.state().current?.assignment !== '{case['assignment']}'")
+    desk.wait_taken(case["assignment"])
     desk.wait_open()
     desk.page.keyboard.press("0")
     desk.wait(f"window.roundtruth.state().current?.assignment === '{case['assignment']}'")

@@ -95,7 +95,7 @@ def test_storage_when_full_then_said_and_what_was_kept_stays_and_the_server_gets
     np.testing.assert_array_equal(desk.mask(), kept)
     desk.drag((200, 200), (250, 250))
     drawn = desk.mask()
-    page.context.unroute("**/draft/**")
+    page.context.unroute_all()
     expect(status).to_have_text(re.compile(r"saved \d+ s ago"), timeout=20_000)
     np.testing.assert_array_equal(drafted(desk), drawn)
 
@@ -150,7 +150,7 @@ def test_session_when_cookies_are_gone_then_accept_asks_and_goes_through_after_s
     page.keyboard.press("Enter")
     expect(dialog).to_be_hidden()
     page.keyboard.press("Enter")
-    desk.wait(f"window.roundtruth.state().current?.assignment !== '{case['assignment']}'")
+    desk.wait_taken(case["assignment"])
     np.testing.assert_array_equal(annotated(case["assignment"])[1], drawn)
 
 

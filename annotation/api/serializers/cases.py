@@ -5,6 +5,7 @@ from __future__ import annotations
 from uuid import UUID
 
 from django.urls import reverse
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from annotation.api.serializers.findings import FindingsSerializer, LayersSerializer, layers_body
@@ -78,8 +79,14 @@ class CaseSerializer(serializers.Serializer[Json]):
     view = serializers.CharField(allow_blank=True)
     spacing_mm = serializers.FloatField(allow_null=True)
     position = _PositionSerializer()
+    times_submitted = serializers.IntegerField(
+        help_text="How often this case was submitted before it was opened again; 0 at first."
+    )
     lease_expires_at = serializers.DateTimeField()
     image = _CaseImageSerializer()
+    has_comparisons = serializers.BooleanField(
+        help_text="Whether other films of the same patient can be laid beside it."
+    )
     labels = _LabelSerializer(many=True)
     candidates = _CandidateSerializer(many=True)
     draft = _DraftHeadSerializer(allow_null=True)
@@ -87,6 +94,19 @@ class CaseSerializer(serializers.Serializer[Json]):
     flagged = serializers.BooleanField()
     findings = FindingsSerializer(required=False)
     layers = LayersSerializer(required=False)
+
+
+class ComparisonSerializer(serializers.Serializer[Image]):
+    """Another film of the case's patient: all that any read may know of it, blind or open."""
+
+    day = serializers.IntegerField(source="study.day", allow_null=True)
+    view = serializers.CharField(source="view_position", allow_blank=True)
+    spacing_mm = serializers.FloatField(allow_null=True)
+    image = serializers.SerializerMethodField()
+
+    @extend_schema_field(_CaseImageSerializer)
+    def get_image(self, image: Image) -> Json:
+        return _image_body(image)
 
 
 def case_body(case: Case) -> Json:
@@ -104,8 +124,10 @@ def case_body(case: Case) -> Json:
         "view": image.view_position,
         "spacing_mm": image.spacing_mm,
         "position": {"n": case.position.n, "of": case.position.of},
+        "times_submitted": case.times_submitted,
         "lease_expires_at": assignment.lease_expires_at,
         "image": _image_body(image),
+        "has_comparisons": case.has_comparisons,
         "labels": [{"key": case.label.key, "name": case.label.name}],
         "candidates": [_candidate_body(row, is_blind=is_blind) for row in case.candidates],
         "draft": None

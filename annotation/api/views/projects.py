@@ -77,7 +77,7 @@ class OpenAssignmentsView(generics.ListAPIView[Assignment]):
 
     def get_queryset(self) -> QuerySet[Assignment]:
         project = project_for(person(self.request), self.kwargs["slug"], Deed.REASSIGN)
-        rows = Assignment.objects.filter(project=project, state=Assignment.State.OPEN)
+        rows = Assignment.objects.filter(project=project, state__in=Assignment.HELD)
         return rows.select_related("reader").order_by("created_at", "id")
 
 

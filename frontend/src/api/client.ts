@@ -1,9 +1,12 @@
 /** The only place that fetches. Every answer is a Reply: no exception crosses this line. */
 
+import { words } from "../words";
 import type {
   Basis,
   Case,
+  ComparedFilm,
   Drafted,
+  LastCase,
   Problem,
   ReadingConfig,
   Reply,
@@ -22,7 +25,7 @@ type Call = {
   keepalive?: boolean;
 };
 
-const OFFLINE: Problem = { status: 0, code: "offline", detail: "The server does not answer." };
+const OFFLINE: Problem = { status: 0, code: "offline", detail: words.problems.noAnswer };
 
 async function readProblem(response: Response): Promise<Problem> {
   const fallback = { status: response.status, code: `http_${response.status}`, detail: "" };
@@ -30,7 +33,7 @@ async function readProblem(response: Response): Promise<Problem> {
     const body = (await response.json()) as Partial<Problem>;
     return { ...fallback, ...body, status: response.status };
   } catch {
-    return { ...fallback, detail: `The server answered ${response.status}.` };
+    return { ...fallback, detail: words.problems.answered(response.status) };
   }
 }
 
@@ -103,6 +106,20 @@ export function createClient(config: ReadingConfig, onSignedOut: () => void = ()
         json("POST", { prefetch, exclude }),
         async (response) => (response.status === 204 ? null : await jsonOf<Case>(response)),
       ),
+    /** The first two hundred: as many as the server puts on a page. */
+    comparisons: (id: string): Promise<Reply<readonly ComparedFilm[]>> =>
+      call(
+        `${assignment(id)}/comparisons/?page_size=200`,
+        {},
+        async (response) => (await jsonOf<{ results: ComparedFilm[] }>(response)).results,
+      ),
+    lastCases: (): Promise<Reply<readonly LastCase[]>> =>
+      call(`${config.apiBase}/projects/${config.project}/last-cases/`, {}, jsonOf<LastCase[]>),
+    /** Open a submitted case again. */
+    reopen: (id: string): Promise<Reply<Case>> =>
+      call(`${assignment(id)}/reopen/`, { method: "POST" }, jsonOf<Case>),
+    leaveAsItWas: (id: string) =>
+      call(`${assignment(id)}/reopen/`, { method: "DELETE" }, () => Promise.resolve(null)),
     bytes: (url: string) => call(url, { headers: { Accept: "image/png" } }, bytesOf),
     draft: (url: string) => call(url, { headers: { Accept: "image/png" } }, draftOf),
     blob: (url: string) => call(url, { headers: { Accept: "image/png" } }, (r) => r.blob()),

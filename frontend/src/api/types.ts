@@ -10,6 +10,8 @@ export type Findings = Readonly<Schemas["Findings"]>;
 export type Lesion = Readonly<Schemas["_Lesion"]>;
 export type LungPart = Readonly<Schemas["_Part"]>;
 export type CaseImage = Readonly<Schemas["_CaseImage"]>;
+/** Another film of the case's patient; nothing that was made from it. */
+export type ComparedFilm = Readonly<Schemas["Comparison"]>;
 export type Purpose = Case["purpose"];
 /** Which candidate, at which threshold, a mask was made from. */
 export type Basis = Readonly<Pick<Schemas["_DraftHead"], "candidate" | "threshold">>;
@@ -19,20 +21,13 @@ export type Drafted = {
   readonly etag: string | null;
   readonly basis: Basis;
 };
+/** A case that this reader submitted lately. */
+export type LastCase = Readonly<Schemas["LastCase"]>;
 export type Saved = Readonly<Schemas["SavedDraft"]>;
 export type Submission = Readonly<Schemas["SubmitRequestRequest"]>;
 export type Submitted = Readonly<Schemas["Submitted"]>;
 export type Decision = Submission["decision"];
 export type ExclusionReason = Schemas["ExclusionReasonEnum"];
-
-export const EXCLUSION_REASONS: Readonly<Record<ExclusionReason, string>> = {
-  poor_quality: "Poor image quality",
-  not_frontal: "Not a frontal view",
-  not_chest: "Not a chest radiograph",
-  wrong_patient: "Wrong patient",
-  duplicate: "Duplicate",
-  other: "Another reason",
-};
 
 /** An RFC 9457 problem, or the absence of any answer (status 0, code "offline"). */
 export type Problem = Readonly<
@@ -55,6 +50,8 @@ export type ReadingConfig = {
   readonly apiBase: string;
   readonly csrf: string;
   readonly guideline: string;
+  /** The case that was open again when the page was left; null: none. */
+  readonly reopened: string | null;
   readonly signInUrl: string;
   readonly testHandle: boolean;
 };

@@ -3,52 +3,38 @@
  * tooltips and keyboard are made from it. Two actions on one key are an error at start.
  */
 
-import { type Action, isReading, type Place } from "./action";
+import { words } from "../words";
+import { type Action, isReading, named, type Place, type Unnamed } from "./action";
+import { isCompareShown } from "./comparison";
 import { CLEANUPS, EDITS, TOOLS } from "./drawactions";
 import { layerUrl } from "./layers";
-import type { RoomState } from "./state";
+import { MOVES } from "./moveactions";
+import { isReopened, type RoomState } from "./state";
 import type { Verbs } from "./verbs";
+import { VIEWS } from "./viewactions";
 
-const VIEWS: readonly Action[] = [
+const COMPARISONS: readonly Unnamed[] = [
   {
-    id: "invert",
-    name: "Invert",
-    keys: ["i"],
+    id: "compare",
+    keys: ["y"],
     place: "view",
-    icon: "M4 5h16v14H4z|!M12 5h8v14h-8z",
-    isOn: (state) => state.isInverted,
-    perform: (verbs) => verbs.toggleInvert(),
+    icon: "M4 5h7v14H4z|M13 5h7v14h-7z",
+    isOn: isCompareShown,
+    isEnabled: (state) => state.current?.has_comparisons === true,
+    perform: (verbs) => verbs.toggleCompare(),
   },
   {
-    id: "fit",
-    name: "Fit film",
-    keys: ["Home"],
-    place: "view",
-    icon: "M4 9V4h5|M15 4h5v5|M20 15v5h-5|M9 20H4v-5",
-    perform: (verbs) => verbs.fit(),
-  },
-  {
-    id: "reset-window",
-    name: "Reset window",
-    keys: ["Shift+w"],
+    id: "next-comparison",
+    keys: ["Shift+y"],
     place: "help",
-    perform: (verbs) => verbs.resetWindow(),
-  },
-  {
-    id: "outline",
-    name: "Mask look",
-    keys: ["o"],
-    place: "view",
-    icon: "M3 12c3-5 6-7 9-7s6 2 9 7c-3 5-6 7-9 7s-6-2-9-7z|M12 9a3 3 0 100 6 3 3 0 000-6z",
-    isOn: (state) => state.look !== "fill",
-    perform: (verbs) => verbs.cycleLook(),
+    isEnabled: isCompareShown,
+    perform: (verbs) => verbs.compareWith(),
   },
 ];
 
-const LAYERS: readonly Action[] = [
+const LAYERS: readonly Unnamed[] = [
   {
     id: "infection-map",
-    name: "Infection map",
     keys: ["m"],
     place: "help",
     isEnabled: (state) => layerUrl(state.current, "infection") !== null,
@@ -56,7 +42,6 @@ const LAYERS: readonly Action[] = [
   },
   {
     id: "activation-map",
-    name: "Activation map (Grad-CAM)",
     keys: ["a"],
     place: "help",
     isEnabled: (state) => layerUrl(state.current, "activation") !== null,
@@ -64,7 +49,6 @@ const LAYERS: readonly Action[] = [
   },
   {
     id: "lung-outline",
-    name: "Lung outline",
     keys: ["l"],
     place: "help",
     isEnabled: (state) => layerUrl(state.current, "lung") !== null,
@@ -72,7 +56,6 @@ const LAYERS: readonly Action[] = [
   },
   {
     id: "disagreement",
-    name: "Disagreement of the networks",
     keys: ["d"],
     place: "help",
     isEnabled: (state) => layerUrl(state.current, "disagreement") !== null,
@@ -80,11 +63,9 @@ const LAYERS: readonly Action[] = [
   },
 ];
 
-const CASE: readonly Action[] = [
+const CASE: readonly Unnamed[] = [
   {
     id: "exclude",
-    name: "Exclude",
-    label: "Exclude…",
     keys: ["x"],
     place: "case",
     isEnabled: isReading,
@@ -92,7 +73,6 @@ const CASE: readonly Action[] = [
   },
   {
     id: "flag",
-    name: "Flag",
     keys: ["g"],
     place: "case",
     isOn: (state) => state.isFlagged,
@@ -101,7 +81,6 @@ const CASE: readonly Action[] = [
   },
   {
     id: "note",
-    name: "Note",
     keys: ["n"],
     place: "case",
     isOn: (state) => state.note !== "",
@@ -110,8 +89,6 @@ const CASE: readonly Action[] = [
   },
   {
     id: "no-infection",
-    name: "No infection (0)",
-    label: "No infection",
     keys: ["0"],
     place: "verdict",
     isEnabled: isReading,
@@ -119,35 +96,51 @@ const CASE: readonly Action[] = [
   },
   {
     id: "later",
-    name: "Save for later (Shift+S)",
-    label: "Save for later",
     keys: ["Shift+s"],
     place: "verdict",
-    isEnabled: isReading,
+    isShown: (state) => !isReopened(state.current),
+    isEnabled: (state) => isReading(state) && !isReopened(state.current),
     perform: (verbs) => verbs.saveForLater(),
   },
   {
+    id: "leave",
+    keys: ["Shift+Backspace"],
+    place: "verdict",
+    isShown: (state) => isReopened(state.current),
+    isEnabled: (state) => isReading(state) && isReopened(state.current),
+    perform: (verbs) => verbs.leaveAsItWas(),
+  },
+  {
     id: "accept",
-    name: "Accept and next (Enter)",
-    label: "Accept and next",
     keys: ["Enter"],
     place: "verdict",
     isEnabled: isReading,
     perform: (verbs) => verbs.accept(),
   },
   {
+    id: "last-cases",
+    keys: ["Backspace"],
+    place: "header",
+    isEnabled: (state) => isReading(state) || state.phase === "empty" || state.phase === "failed",
+    perform: (verbs) => verbs.showLastCases(),
+  },
+  {
+    id: "guideline",
+    keys: ["Shift+g"],
+    place: "header",
+    perform: (verbs) => verbs.showGuideline(),
+  },
+  {
     id: "shortcuts",
-    name: "Keys (?)",
-    label: "Keys",
     keys: ["?"],
-    place: "help",
+    place: "header",
     perform: (verbs) => verbs.showShortcuts(),
   },
 ];
 
 const PICKS: readonly Action[] = Array.from({ length: 9 }, (_, index) => ({
   id: `candidate-${index + 1}`,
-  name: `Pick candidate ${index + 1}`,
+  name: words.pickCandidate(index + 1),
   keys: [String(index + 1)],
   place: "candidate",
   isEnabled: (state: RoomState) =>
@@ -173,19 +166,24 @@ export function createRegistry(actions: readonly Action[]): Registry {
   return { all: actions, byKey, at: (place) => actions.filter((one) => one.place === place) };
 }
 
-export const ACTIONS = [...TOOLS, ...CLEANUPS, ...EDITS, ...VIEWS, ...LAYERS, ...CASE, ...PICKS];
-
-const KEY_NAMES: Readonly<Record<string, string>> = { Shift: "⇧", Home: "Home", Enter: "Enter" };
+export const ACTIONS: readonly Action[] = [
+  ...[...TOOLS, ...CLEANUPS, ...EDITS, ...VIEWS, ...MOVES, ...COMPARISONS, ...LAYERS, ...CASE].map(
+    named,
+  ),
+  ...PICKS,
+];
 
 /** A key as people read it: "Shift+s" is "⇧S". */
 export function keyLabel(key: string): string {
   const parts = key
     .split(/\+(?=.)/)
-    .map((part) => KEY_NAMES[part] ?? (part.length === 1 ? part.toUpperCase() : part));
+    .map((part) => words.keys[part] ?? (part.length === 1 ? part.toUpperCase() : part));
   return parts.join(parts[0] === "⇧" ? "" : "+");
 }
 
 export function tooltip(action: Action): string {
   const key = action.keys[0];
-  return key && !action.name.endsWith(")") ? `${action.name} (${keyLabel(key)})` : action.name;
+  return key && !action.name.endsWith(")")
+    ? words.withKey(action.name, keyLabel(key))
+    : action.name;
 }

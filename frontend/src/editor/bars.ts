@@ -1,13 +1,21 @@
 /** The toolbar on the left and the verdict bar below, both made from the action registry. */
 
+import { words } from "../words";
 import type { Action } from "./action";
 import { keyLabel, type Registry, tooltip } from "./actions";
 import { h, icon, keycap } from "./dom";
+import { roveFocus } from "./roving";
 import type { RoomState } from "./state";
 import type { Store } from "./store";
 import type { Verbs } from "./verbs";
 
-function makeButton(action: Action, store: Store<RoomState>, verbs: Verbs, ...content: Node[]) {
+/** A button that performs an action, and shows whether it is on and may be pressed. */
+export function makeButton(
+  action: Action,
+  store: Store<RoomState>,
+  verbs: Verbs,
+  ...content: (Node | string)[]
+): HTMLButtonElement {
   const attributes = { type: "button", "aria-label": action.name, title: tooltip(action) };
   const button = h("button", { ...attributes, "data-action": action.id }, ...content);
   button.addEventListener("click", (event) => {
@@ -19,6 +27,7 @@ function makeButton(action: Action, store: Store<RoomState>, verbs: Verbs, ...co
     const state = store.get();
     if (action.isOn) button.setAttribute("aria-pressed", String(action.isOn(state)));
     if (action.isEnabled) button.disabled = !action.isEnabled(state);
+    if (action.isShown) button.hidden = !action.isShown(state);
   };
   store.subscribe(refresh);
   refresh();
@@ -32,14 +41,19 @@ export function createToolbar(
 ): HTMLElement {
   const make = (action: Action) => {
     const key = action.keys[0] ?? "";
-    const hint = key.startsWith("Ctrl") ? "" : keyLabel(key);
-    const mark = h("span", { class: "hint", "aria-hidden": "true" }, hint);
+    const hint = keyLabel(key);
+    const isShort = hint.length <= 2;
+    const mark = h("span", { class: "hint", "aria-hidden": "true", "data-key": isShort && hint });
     return makeButton(action, store, verbs, icon(action.icon ?? ""), mark);
   };
   const groups = (["tool", "cleanup", "edit", "view"] as const).map((place) =>
     h("div", { class: "group" }, ...registry.at(place).map(make)),
   );
-  return h("div", { class: "tools", role: "toolbar", "aria-label": "Tools" }, ...groups);
+  const spoken = { role: "toolbar", "aria-label": words.room.tools };
+  const toolbar = h("div", { class: "tools", ...spoken }, ...groups);
+  const settle = roveFocus(toolbar);
+  store.subscribe(settle);
+  return toolbar;
 }
 
 export function createVerdictBar(

@@ -3,6 +3,7 @@
 import { isBlank, type Mask, type Rect } from "../mask/bitmap";
 import { grow, shrink, smooth } from "../mask/morphology";
 import { fillHoles, keepInside, removeIslands, SMALLEST_SHARE } from "../mask/parts";
+import { words } from "../words";
 import type { Room } from "./room";
 
 export type CleanUp = "fillHoles" | "removeIslands" | "smooth" | "grow" | "shrink";
@@ -10,14 +11,14 @@ export type CleanUp = "fillHoles" | "removeIslands" | "smooth" | "grow" | "shrin
 type Kind = { readonly act: (mask: Mask) => Rect; readonly nothing: string };
 
 const KINDS: Readonly<Record<CleanUp, Kind>> = {
-  fillHoles: { act: fillHoles, nothing: "The mask has no hole to fill." },
+  fillHoles: { act: fillHoles, nothing: words.cleanup.fillHoles },
   removeIslands: {
     act: removeIslands,
-    nothing: `No part of the mask is smaller than ${100 * SMALLEST_SHARE} % of the film.`,
+    nothing: words.cleanup.removeIslands(SMALLEST_SHARE),
   },
-  smooth: { act: smooth, nothing: "The outline is smooth already." },
-  grow: { act: grow, nothing: "There is nothing to grow." },
-  shrink: { act: shrink, nothing: "There is nothing to shrink." },
+  smooth: { act: smooth, nothing: words.cleanup.smooth },
+  grow: { act: grow, nothing: words.cleanup.grow },
+  shrink: { act: shrink, nothing: words.cleanup.shrink },
 };
 
 type Place = Pick<Room, "sitting" | "store">;
@@ -37,10 +38,9 @@ export async function clipToLung(room: Place, cancelGesture: () => void): Promis
   if (!sitting || !lung || room.sitting() !== sitting || room.store.get().isBusy) return;
   cancelGesture();
   if (isBlank(lung)) {
-    room.store.set({ notice: "No lung was found on this film, so nothing is clipped." });
+    room.store.set({ notice: words.cleanup.noLung });
     return;
   }
   sitting.desk.touch(keepInside(sitting.desk.mask, lung));
-  if (!sitting.desk.commit())
-    room.store.set({ notice: "Nothing of the mask lies outside the lungs." });
+  if (!sitting.desk.commit()) room.store.set({ notice: words.cleanup.allInside });
 }

@@ -2,6 +2,7 @@
 
 import type { Mask } from "../mask/bitmap";
 import type { ByteMap } from "../mask/probability";
+import { words } from "../words";
 import type { Job } from "./codec.worker";
 import type { Film } from "./film";
 
@@ -31,7 +32,7 @@ function startWorker(): (job: Job, transfer: Transferable[]) => Promise<unknown>
   function died(): void {
     worker.terminate();
     worker = open();
-    for (const caller of waiting.values()) caller.fail(new Error("the codec worker died"));
+    for (const caller of waiting.values()) caller.fail(new Error(words.problems.codecDied));
     waiting.clear();
   }
 

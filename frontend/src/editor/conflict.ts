@@ -2,6 +2,7 @@
 
 import type { Client } from "../api/client";
 import { copyMask } from "../mask/bitmap";
+import { words } from "../words";
 import type { Codec } from "./codec";
 import { askConflict, mixMasks } from "./merge";
 import type { Room } from "./room";
@@ -16,13 +17,13 @@ export async function settleConflict(
 ): Promise<void> {
   const { problem } = sitting.saver.state();
   if (!problem?.current_url || !problem.current_etag) {
-    room.store.set({ notice: problem?.detail ?? "This case was changed elsewhere." });
+    room.store.set({ notice: problem?.detail ?? words.notices.changedElsewhere });
     return;
   }
   const reply = await client.draft(problem.current_url);
   const theirs = reply.ok ? await codec.mask(reply.value.bytes).catch(() => null) : null;
   if (!reply.ok || !theirs) {
-    room.store.set({ notice: "This case was changed elsewhere. Reload to see both masks." });
+    room.store.set({ notice: words.notices.reloadToSee });
     return;
   }
   const { etag, basis: theirBasis } = reply.value;

@@ -14,7 +14,7 @@ import {
   type Rect,
   wholeRect,
 } from "../mask/bitmap";
-import { flipDifference, takeDifference } from "../mask/bits";
+import { alignRect, flipDifference, takeDifference } from "../mask/bits";
 import {
   type Basis,
   differenceOf,
@@ -81,7 +81,7 @@ export function createDesk(
 
   /** End the gesture. One that changed nothing makes no entry. */
   function commit(nextBasis: Basis = basis): boolean {
-    const rect = changedRect(mask, committed, dirty);
+    const rect = alignRect(changedRect(mask, committed, dirty), mask);
     if (isEmptyRect(rect) && isSameBasis(basis, nextBasis)) {
       forget();
       return false;

@@ -1,8 +1,9 @@
 /** The few questions the room asks. Each is a native dialog: focus is kept in it, Esc leaves it. */
 
-import { EXCLUSION_REASONS, type ExclusionReason, type ReadingConfig } from "../api/types";
+import type { ExclusionReason, ReadingConfig } from "../api/types";
+import { words } from "../words";
 import { keyLabel, type Registry } from "./actions";
-import { h, keycap } from "./dom";
+import { h } from "./dom";
 
 type Buttons = readonly {
   readonly value: string;
@@ -54,13 +55,15 @@ export function openDialog(
       done(dialog.returnValue);
     });
     dialog.showModal();
+    // The focus goes to a button at the foot of a long sheet, which is read from its head.
+    dialog.scrollTop = 0;
   });
 }
 
-const CANCEL = { value: "", text: "Cancel" } as const;
+const CANCEL = { value: "", text: words.dialogs.cancel } as const;
 
 export async function askExclusionReason(): Promise<ExclusionReason | null> {
-  const inputs = Object.entries(EXCLUSION_REASONS).map(([value, text], index) =>
+  const inputs = Object.entries(words.dialogs.reasons).map(([value, text], index) =>
     h(
       "label",
       { class: "choice" },
@@ -68,9 +71,10 @@ export async function askExclusionReason(): Promise<ExclusionReason | null> {
       text,
     ),
   );
-  const field = h("fieldset", {}, h("legend", {}, "Why can this film not be read?"), ...inputs);
-  const main = { value: "exclude", text: "Exclude and next", isMain: true };
-  if ((await openDialog("Exclude this case", [field], [CANCEL, main])) !== "exclude") return null;
+  const field = h("fieldset", {}, h("legend", {}, words.dialogs.excludeWhy), ...inputs);
+  const main = { value: "exclude", text: words.dialogs.exclude, isMain: true };
+  if ((await openDialog(words.dialogs.excludeTitle, [field], [CANCEL, main])) !== "exclude")
+    return null;
   const chosen = field.querySelector<HTMLInputElement>("input:checked");
   return (chosen?.value as ExclusionReason | undefined) ?? null;
 }
@@ -79,51 +83,41 @@ export async function askNote(note: string): Promise<string | null> {
   const area = h("textarea", {
     rows: "6",
     maxlength: "4000",
-    "aria-label": "Note",
+    "aria-label": words.dialogs.note,
     autofocus: true,
   });
   area.value = note;
-  const main = { value: "keep", text: "Keep note", isMain: true };
-  const answer = await openDialog("Note on this case", [area], [CANCEL, main]);
+  const main = { value: "keep", text: words.dialogs.keepNote, isMain: true };
+  const answer = await openDialog(words.dialogs.noteTitle, [area], [CANCEL, main]);
   return answer === "keep" ? area.value.trim() : null;
 }
 
 export async function confirmNoInfection(): Promise<boolean> {
-  const words = h(
-    "p",
-    {},
-    "Something is marked on this film. It will be filed as free of infection.",
-  );
-  const main = { value: "yes", text: "No infection", isMain: true };
-  return (await openDialog("Mark as no infection?", [words], [CANCEL, main])) === "yes";
+  const why = h("p", {}, words.dialogs.noInfectionWhy);
+  const main = { value: "yes", text: words.dialogs.noInfection, isMain: true };
+  return (await openDialog(words.dialogs.noInfectionTitle, [why], [CANCEL, main])) === "yes";
 }
 
-export function showShortcutSheet(registry: Registry, config: ReadingConfig): void {
+const CLOSE = { value: "", text: words.dialogs.close, isMain: true } as const;
+
+export function showGuideline({ guideline }: ReadingConfig): void {
+  const text = guideline || words.dialogs.noGuideline;
+  void openDialog(words.dialogs.guideline, [h("p", { class: "guideline" }, text)], [CLOSE]);
+}
+
+export function showShortcutSheet(registry: Registry): void {
   const named = registry.all.filter((action) => action.place !== "candidate");
-  const rows: [string, readonly string[]][] = named.map((action) => [
+  const rows: (readonly [string, readonly string[]])[] = named.map((action) => [
     action.name.replace(/ \(.*\)$/, ""),
     action.keys.map(keyLabel),
   ]);
-  rows.push(
-    ["Pick a candidate", ["1", "…", "9"]],
-    ["Naked film", ["hold Space"]],
-    ["Cancel the stroke", ["Esc"]],
-    ["Close the polygon", ["Enter", "double click"]],
-    ["Take away instead", ["hold Alt"]],
-    ["Zoom", ["wheel"]],
-    ["Brush size", ["⇧ wheel"]],
-    ["Pan", ["middle drag"]],
-    ["Window/level", ["right drag"]],
-  );
+  rows.push(...words.sheet);
   const list = h(
     "dl",
     { class: "keys" },
     ...rows.map(([name, keys]) =>
-      h("div", {}, h("dt", {}, name), h("dd", {}, ...keys.map(keycap))),
+      h("div", {}, h("dt", {}, name), h("dd", {}, ...keys.map((key) => h("kbd", {}, key)))),
     ),
   );
-  const body: Node[] = [list];
-  if (config.guideline)
-    body.push(h("h3", {}, "Guideline"), h("p", { class: "guideline" }, config.guideline));
-  void openDialog("Keys", body, [{ value: "", text: "Close", isMain: true }]);
+  void openDialog(words.dialogs.keys, [list], [CLOSE]);
 }

@@ -35,6 +35,14 @@ export function setText(element: Element, text: string): void {
   if (element.textContent !== text) element.textContent = text;
 }
 
+/** Give the keys back to the room after a click or drag; who came by keyboard keeps the focus. */
+export function blurAfterPointer(input: HTMLInputElement | HTMLSelectElement): void {
+  input.addEventListener("change", () => {
+    if (!input.matches(":focus-visible")) input.blur();
+  });
+}
+
+/** A key on a button: a hint for the eye, drawn by the style, since it is no part of its label. */
 export function keycap(label: string): HTMLElement {
-  return h("kbd", { "aria-hidden": "true" }, label);
+  return h("kbd", { "aria-hidden": "true", "data-key": label });
 }

@@ -1,7 +1,7 @@
 /** The actions that make the mask: the tools, cleaning up, undo and the size of the brush. */
 
 import { MAX_RADIUS, MIN_RADIUS } from "../mask/brush";
-import { type Action, isReading } from "./action";
+import { isReading, type Unnamed } from "./action";
 import { layerUrl } from "./layers";
 import { copySource, nextSource, SUBTRACTORS } from "./state";
 
@@ -15,10 +15,9 @@ export function stepRadius(radius: number, steps: number): number {
   return Math.min(Math.max(Math.round(wanted), MIN_RADIUS), MAX_RADIUS);
 }
 
-export const TOOLS: readonly Action[] = [
+export const TOOLS: readonly Unnamed[] = [
   {
     id: "pan",
-    name: "Hand",
     keys: ["v"],
     place: "tool",
     icon: "M8 13V6.500a1.500 1.500 0 013 0V11|M11 11V5a1.500 1.500 0 013 0v6|M14 11V6.500a1.500 1.500 0 013 0V14c0 4-2 6.500-5.500 6.500-3 0-4.200-1.500-5.500-4L4 13c-.6-1.300 1-2.300 2-1.200l2 2.200",
@@ -27,7 +26,6 @@ export const TOOLS: readonly Action[] = [
   },
   {
     id: "window",
-    name: "Window/level",
     keys: ["w"],
     place: "tool",
     icon: "M12 4a8 8 0 100 16 8 8 0 000-16z|!M12 4a8 8 0 010 16z",
@@ -36,7 +34,6 @@ export const TOOLS: readonly Action[] = [
   },
   {
     id: "brush",
-    name: "Brush",
     keys: ["b"],
     place: "tool",
     icon: "M14 4l6 6-8 8H6v-6z",
@@ -45,7 +42,6 @@ export const TOOLS: readonly Action[] = [
   },
   {
     id: "eraser",
-    name: "Eraser",
     keys: ["e"],
     place: "tool",
     icon: "M4 15l9-9 7 7-6 6H8z|M9 20h11",
@@ -54,7 +50,6 @@ export const TOOLS: readonly Action[] = [
   },
   {
     id: "threshold",
-    name: "Threshold brush",
     keys: ["t"],
     place: "tool",
     icon: "M14 3l5 5-7 7H7v-5z|M4 20h3|M10 20h4|M17 20h3",
@@ -63,7 +58,6 @@ export const TOOLS: readonly Action[] = [
   },
   {
     id: "lasso",
-    name: "Lasso",
     keys: ["f"],
     place: "tool",
     icon: "M12 4c-5 0-8 2.500-8 5.500S7 15 12 15s8-2.500 8-5.500S17 4 12 4z|M8 14.500c-2.500 1-2 3 0 3.500s2 2 0 3",
@@ -72,7 +66,6 @@ export const TOOLS: readonly Action[] = [
   },
   {
     id: "polygon",
-    name: "Polygon",
     keys: ["p"],
     place: "tool",
     icon: "M12 3l8 6-3 10H7L4 9z",
@@ -81,7 +74,6 @@ export const TOOLS: readonly Action[] = [
   },
   {
     id: "copy",
-    name: "Copy from candidate",
     keys: ["c"],
     place: "tool",
     icon: COPY_ICON,
@@ -94,7 +86,6 @@ export const TOOLS: readonly Action[] = [
   },
   {
     id: "subtract",
-    name: "Subtract",
     keys: ["q"],
     place: "tool",
     icon: "M4 9h11v11H4z|M15 4h6",
@@ -102,12 +93,19 @@ export const TOOLS: readonly Action[] = [
     isEnabled: (state) => SUBTRACTORS.includes(state.tool),
     perform: (verbs) => verbs.toggleSubtract(),
   },
+  {
+    id: "ruler",
+    keys: ["j"],
+    place: "tool",
+    icon: "M3 16L16 3l5 5L8 21z|M7 12l2 2|M10 9l3 3|M13 6l2 2",
+    isOn: (state) => state.tool === "ruler",
+    perform: (verbs) => verbs.chooseTool("ruler"),
+  },
 ];
 
-export const CLEANUPS: readonly Action[] = [
+export const CLEANUPS: readonly Unnamed[] = [
   {
     id: "fill-holes",
-    name: "Fill holes",
     keys: ["h"],
     place: "cleanup",
     icon: "M12 4a8 8 0 100 16 8 8 0 000-16z|!M12 9a3 3 0 100 6 3 3 0 000-6z",
@@ -116,7 +114,6 @@ export const CLEANUPS: readonly Action[] = [
   },
   {
     id: "remove-islands",
-    name: "Remove islands",
     keys: ["r"],
     place: "cleanup",
     icon: "M3 14a6 6 0 1012 0 6 6 0 00-12 0z|M16 4l5 5|M21 4l-5 5",
@@ -125,7 +122,6 @@ export const CLEANUPS: readonly Action[] = [
   },
   {
     id: "grow",
-    name: "Grow",
     keys: ["+", "="],
     place: "cleanup",
     icon: "M12 4a8 8 0 100 16 8 8 0 000-16z|M12 8.500v7|M8.500 12h7",
@@ -134,7 +130,6 @@ export const CLEANUPS: readonly Action[] = [
   },
   {
     id: "shrink",
-    name: "Shrink",
     keys: ["-"],
     place: "cleanup",
     icon: "M12 4a8 8 0 100 16 8 8 0 000-16z|M8.500 12h7",
@@ -143,7 +138,6 @@ export const CLEANUPS: readonly Action[] = [
   },
   {
     id: "smooth",
-    name: "Smooth",
     keys: ["s"],
     place: "cleanup",
     icon: "M3 9l3-4 3 4 3-4 3 4 3-4 3 4|M3 18c4-5 6-5 9-2s5 3 9-2",
@@ -152,7 +146,6 @@ export const CLEANUPS: readonly Action[] = [
   },
   {
     id: "clip-to-lung",
-    name: "Clip to lung",
     keys: ["Shift+l"],
     place: "cleanup",
     icon: "M12 3v8|M10 8c-4 0-6 5-6 11 3 0 6-1 6-4z|M14 8c4 0 6 5 6 11-3 0-6-1-6-4z",
@@ -161,37 +154,37 @@ export const CLEANUPS: readonly Action[] = [
   },
 ];
 
-export const EDITS: readonly Action[] = [
+export const EDITS: readonly Unnamed[] = [
   {
     id: "undo",
-    name: "Undo",
     keys: ["Ctrl+z"],
     place: "edit",
+    repeats: true,
     icon: "M9 7L4 12l5 5|M4 12h10a5 5 0 010 10",
-    isEnabled: (state) => isReading(state) && state.canUndo,
+    isEnabled: (state) => isReading(state) && (state.canUndo || state.corners > 0),
     perform: (verbs) => verbs.undo(),
   },
   {
     id: "redo",
-    name: "Redo",
     keys: ["Ctrl+Shift+z", "Ctrl+y"],
     place: "edit",
+    repeats: true,
     icon: "M15 7l5 5-5 5|M20 12H10a5 5 0 000 10",
     isEnabled: (state) => isReading(state) && state.canRedo,
     perform: (verbs) => verbs.redo(),
   },
   {
     id: "smaller",
-    name: "Smaller brush",
     keys: ["["],
     place: "help",
+    repeats: true,
     perform: (verbs, state) => verbs.setRadius(stepRadius(state.radius, -1)),
   },
   {
     id: "larger",
-    name: "Larger brush",
     keys: ["]"],
     place: "help",
+    repeats: true,
     perform: (verbs, state) => verbs.setRadius(stepRadius(state.radius, 1)),
   },
 ];

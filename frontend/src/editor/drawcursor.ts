@@ -1,9 +1,16 @@
-/** Draws what goes with the pointer: the ring of the brush and the outline under way. */
+/** Draws what goes with the pointer: the ring of the brush, the outline under way, the ruler. */
 
 import type { Point } from "../mask/brush";
 import { MINE, THEIRS } from "./drawoverlays";
 import type { Outline } from "./outlines";
-import { imagePoint, imageToScreen, type ScreenPoint, type Viewport } from "./viewport";
+import type { Ruler } from "./ruler";
+import {
+  imagePoint,
+  imageToScreen,
+  type ScreenPoint,
+  screenPoint,
+  type Viewport,
+} from "./viewport";
 
 export type Ring = {
   readonly at: ScreenPoint;
@@ -12,6 +19,8 @@ export type Ring = {
 };
 
 const CORNER_PX = 3;
+/** Half the stroke across each end of the ruler. */
+const END_PX = 6;
 
 /** Clear the canvas; what follows is in CSS pixels. */
 export function startCursor(ctx: CanvasRenderingContext2D, view: Viewport): void {
@@ -23,6 +32,7 @@ export function startCursor(ctx: CanvasRenderingContext2D, view: Viewport): void
 const COLOURS: Readonly<Record<Outline["does"], string>> = {
   add: `rgb(${MINE.join(" ")})`,
   remove: "#e6edf3",
+  look: "#e6edf3",
   copy: `rgb(${THEIRS.join(" ")})`,
 };
 
@@ -46,12 +56,34 @@ export function drawRing(ctx: CanvasRenderingContext2D, ring: Ring, view: Viewpo
   strokeTwice(ctx, path, ring.erases ? "remove" : "add");
 }
 
+const placing =
+  (view: Viewport) =>
+  ({ x, y }: Point): ScreenPoint =>
+    imageToScreen(view, imagePoint(x, y));
+
 export function drawOutline(ctx: CanvasRenderingContext2D, outline: Outline, view: Viewport): void {
-  const onScreen = ({ x, y }: Point) => imageToScreen(view, imagePoint(x, y));
+  const onScreen = placing(view);
   const path = new Path2D();
   for (const { x, y } of outline.points.map(onScreen)) path.lineTo(x, y);
   strokeTwice(ctx, path, outline.does);
   ctx.fillStyle = COLOURS[outline.does];
   for (const { x, y } of outline.corners.map(onScreen))
     ctx.fillRect(x - CORNER_PX, y - CORNER_PX, 2 * CORNER_PX, 2 * CORNER_PX);
+}
+
+export function drawRuler(ctx: CanvasRenderingContext2D, ruler: Ruler, view: Viewport): void {
+  const onScreen = placing(view);
+  const [from, to] = [onScreen(ruler.from), onScreen(ruler.to)];
+  const length = Math.max(Math.hypot(to.x - from.x, to.y - from.y), 1);
+  const [dx, dy] = [((to.y - from.y) / length) * END_PX, ((from.x - to.x) / length) * END_PX];
+  const path = new Path2D();
+  for (const [a, b] of [
+    [from, to],
+    [screenPoint(from.x - dx, from.y - dy), screenPoint(from.x + dx, from.y + dy)],
+    [screenPoint(to.x - dx, to.y - dy), screenPoint(to.x + dx, to.y + dy)],
+  ] as const) {
+    path.moveTo(a.x, a.y);
+    path.lineTo(b.x, b.y);
+  }
+  strokeTwice(ctx, path, "look");
 }

@@ -104,7 +104,9 @@ export function createFilmDrawer(canvas: HTMLCanvasElement) {
     const { image, film, preview, view } = scene;
     if (!image) return;
     const at = place(view);
-    ctx.imageSmoothingEnabled = view.zoom < PIXELS_SHOW_FROM;
+    // At one film pixel a screen pixel smoothing only blurs, unless both grids lie on each other.
+    const isActualSize = Math.abs(at.scale - 1) < 1e-6;
+    ctx.imageSmoothingEnabled = view.zoom < PIXELS_SHOW_FROM && !isActualSize;
     ctx.imageSmoothingQuality = "medium";
     const source = film ? buffer({ ...scene, film, image }) : preview;
     if (source) ctx.drawImage(source, at.x, at.y, image.width * at.scale, image.height * at.scale);

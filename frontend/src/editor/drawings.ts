@@ -1,14 +1,16 @@
 /** Which drawing a press of the pointer starts: the tool's, with what it needs of the case. */
 
-import { type Drawing, type Polygon, startCopy, startLasso } from "./outlines";
+import { words } from "../words";
+import { type Drawing, type Polygon, type Sample, startCopy, startLasso } from "./outlines";
+import { startRegion } from "./region";
 import type { Room } from "./room";
+import { startRuler } from "./ruler";
 import type { Sitting } from "./sitting";
 import { copySource, SUBTRACTORS } from "./state";
-import { startStroke, startThreshold } from "./strokes";
-import type { ImagePoint } from "./viewport";
+import { pressedRadius, startStroke, startThreshold } from "./strokes";
 
 export type Press = {
-  readonly at: ImagePoint;
+  readonly at: Sample;
   /** A pen turned round erases, whatever the tool. */
   readonly isEraserEnd: boolean;
   readonly isAlt: boolean;
@@ -16,33 +18,37 @@ export type Press = {
 
 type Place = Pick<Room, "store" | "sitting" | "film">;
 
-function copy({ store }: Place, { desk, prepared }: Sitting, at: ImagePoint): Drawing | null {
+function copy({ store }: Place, { desk, prepared }: Sitting, at: Sample): Drawing | null {
   const candidate = copySource(store.get());
   const source = candidate && prepared.candidates.get(candidate.id);
   if (!source) {
-    store.set({ notice: "This case has no candidate to copy from." });
+    store.set({ notice: words.drawing.noSource });
     return null;
   }
-  const notice = `Candidate ${candidate.letter} is not loaded, so nothing was copied.`;
+  const notice = words.drawing.sourceMissing(candidate.letter);
   return startCopy(desk, at, source, () => store.set({ notice }));
 }
 
 /** Null where nothing may be drawn now. */
 export function startDrawing(room: Place, polygon: Polygon, press: Press): Drawing | null {
-  const { tool, isBusy, phase, isSubtracting, window } = room.store.get();
+  const { tool, isBusy, phase, isSubtracting, isRegionNext, window } = room.store.get();
   const sitting = room.sitting();
   if (isBusy || phase !== "reading" || !sitting) return null;
   const { desk } = sitting;
   const { at, isEraserEnd, isAlt } = press;
-  const radius = () => room.store.get().radius;
+  const radius = ({ pressure }: Sample) => {
+    const { radius, usesPressure } = room.store.get();
+    return usesPressure && pressure !== undefined ? pressedRadius(radius, pressure) : radius;
+  };
   const takesAway = isEraserEnd || isAlt || (isSubtracting && SUBTRACTORS.includes(tool));
+  if (isRegionNext && !isEraserEnd) return startRegion(room, at);
+  if (tool === "ruler" && !isEraserEnd) return startRuler(room.store, at);
   if (tool === "copy" && !isEraserEnd) return copy(room, sitting, at);
   if (tool === "lasso") return startLasso(desk, at, takesAway);
   if (tool === "polygon") return polygon.press(desk, at, takesAway);
   if (tool !== "threshold") return startStroke(desk, at, radius, takesAway || tool === "eraser");
   const film = room.film();
   if (film) return startThreshold(desk, at, radius, takesAway, film, window.width);
-  const notice = "The film is still loading. The threshold brush works once it is there.";
-  room.store.set({ notice });
+  room.store.set({ notice: words.drawing.filmLoading });
   return null;
 }

@@ -15,7 +15,7 @@ const LUNG: Rgb = [110, 225, 170];
 export const abgr = (rgb: Rgb, alpha: number): number =>
   ((Math.round(alpha * 255) << 24) | (rgb[2] << 16) | (rgb[1] << 8) | rgb[0]) >>> 0;
 
-function styleOf(rgb: Rgb, fill: number, view: Viewport): OverlayStyle {
+export function styleOf(rgb: Rgb, fill: number, view: Viewport): OverlayStyle {
   const thickness = Math.max(1, Math.round(view.pixelRatio * 1.5));
   return { fill: abgr(rgb, fill), line: abgr(rgb, 1), thickness };
 }

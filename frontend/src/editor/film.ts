@@ -52,7 +52,7 @@ export function buildFilm(image: GreyImage): Film {
  */
 export function levelFor(film: Film, scale: number, isQuick: boolean): number {
   const exact = Math.log2(1 / Math.max(scale, 1e-6));
-  const index = isQuick ? Math.ceil(exact) : Math.floor(exact);
+  const index = isQuick ? Math.ceil(exact - 1e-6) : Math.floor(exact);
   return Math.min(Math.max(index, 0), film.levels.length - 1);
 }
 

@@ -1,6 +1,7 @@
 /** What the proposal means in the lungs: grade, zones, lesions. Of the proposal, not of the mask. */
 
 import type { Findings, Lesion, LungPart } from "../api/types";
+import { words } from "../words";
 import { h } from "./dom";
 import type { Room } from "./room";
 
@@ -8,37 +9,35 @@ const LISTED = 6;
 const ZONES = ["upper", "middle", "lower"] as const;
 
 export function percent(share: number | null): string {
-  if (share === null) return "–";
-  if (share > 0 && share < 0.005) return "<1 %";
-  return `${Math.round(share * 100)} %`;
+  if (share === null) return words.findings.noShare;
+  if (share > 0 && share < 0.005) return words.findings.tinyShare;
+  return words.findings.share(share);
 }
 
 export function areaWords(lesion: Pick<Lesion, "pixels" | "area_mm2">): string {
-  if (lesion.area_mm2 === null) return `${lesion.pixels.toLocaleString("en")} px`;
-  return lesion.area_mm2 < 100
-    ? `${Math.round(lesion.area_mm2)} mm²`
-    : `${(lesion.area_mm2 / 100).toFixed(1)} cm²`;
+  const { pixels, mm2, cm2 } = words.findings;
+  if (lesion.area_mm2 === null) return pixels(lesion.pixels);
+  return lesion.area_mm2 < 100 ? mm2(lesion.area_mm2) : cm2(lesion.area_mm2 / 100);
 }
 
 export function placeWords(lesion: Pick<Lesion, "side" | "zone">): string {
-  if (lesion.side === null) return "place not known";
-  if (lesion.side === "outside") return "outside the lungs";
-  return [lesion.side, lesion.zone].filter(Boolean).join(" ");
+  const { placeUnknown, sides, zones, place } = words.findings;
+  if (lesion.side === null) return placeUnknown;
+  if (lesion.side === "outside" || lesion.zone === null) return sides[lesion.side];
+  return place(sides[lesion.side], zones[lesion.zone]);
 }
 
 /** What else there is to say: what lies outside, what is too small to list, what is left out. */
 export function restWords(found: Findings): readonly string[] {
   const shown = Math.min(found.n_lesions, LISTED);
-  const px = (count: number) => `${count.toLocaleString("en")} px`;
-  const more = found.n_lesions - shown;
+  const { more, tooSmall, outside } = words.findings;
+  const unlisted = found.n_lesions - shown;
   return [
-    more > 0 ? `and ${more} more` : "",
+    unlisted > 0 ? more(unlisted) : "",
     found.n_smaller > 0
-      ? `${found.n_smaller} under ${px(found.smallest_lesion_pixels)} not listed (${px(found.smaller_pixels)})`
+      ? tooSmall(found.n_smaller, found.smallest_lesion_pixels, found.smaller_pixels)
       : "",
-    found.outside_pixels > 0 && found.both.pixels > 0
-      ? `${px(found.outside_pixels)} lie outside the lungs`
-      : "",
+    found.outside_pixels > 0 && found.both.pixels > 0 ? outside(found.outside_pixels) : "",
   ].filter((line) => line !== "");
 }
 
@@ -51,32 +50,34 @@ function zoneCell(part: LungPart | undefined): HTMLElement {
 
 /** Zones as they lie on the film: the patient's right lung stands on the left. */
 function thorax(found: Findings): HTMLElement {
-  const head = found.lungs.map((lung) =>
-    h("th", { scope: "col" }, `${lung.name === "right" ? "R" : "L"} ${percent(lung.share)}`),
+  const { right, left, zones, zoneTable } = words.findings;
+  const head = found.lungs.map(({ name, share }) =>
+    h("th", { scope: "col" }, (name === "right" ? right : left)(percent(share))),
   );
   const rows = ZONES.map((zone, index) =>
     h(
       "tr",
       {},
-      h("th", { scope: "row" }, zone),
+      h("th", { scope: "row" }, zones[zone]),
       ...found.lungs.map((lung) => zoneCell(lung.zones[index])),
     ),
   );
   return h(
     "table",
-    { class: "thorax", "aria-label": "Infected share of each lung zone" },
+    { class: "thorax", "aria-label": zoneTable },
     h("thead", {}, h("tr", {}, h("td", {}), ...head)),
     h("tbody", {}, ...rows),
   );
 }
 
 function gradeRow(found: Findings): HTMLElement {
+  const { grades, ofBothLungs } = words.findings;
   if (found.grade === null) return h("p", { class: "quiet" }, found.reason);
   return h(
     "div",
     { class: "row" },
-    h("span", { class: `grade ${found.grade}` }, found.grade),
-    h("span", { class: "figure" }, `${percent(found.both.share)} of both lungs`),
+    h("span", { class: `grade ${found.grade}` }, grades[found.grade]),
+    h("span", { class: "figure" }, ofBothLungs(percent(found.both.share))),
   );
 }
 
@@ -95,16 +96,16 @@ function lesionList(found: Findings): HTMLElement {
 }
 
 function fill(section: HTMLElement, found: Findings): void {
-  const count = `${found.n_lesions} lesion${found.n_lesions === 1 ? "" : "s"}`;
+  const { title, count, source } = words.findings;
   const rest = restWords(found).map((line) => h("p", { class: "quiet" }, line));
   section.replaceChildren(
-    h("h2", {}, "Severity of the proposal"),
+    h("h2", {}, title),
     gradeRow(found),
     ...(found.both.pixels > 0 ? [thorax(found)] : []),
-    h("h3", {}, count),
+    h("h3", {}, count(found.n_lesions)),
     ...(found.n_lesions > 0 ? [lesionList(found)] : []),
     ...rest,
-    h("p", { class: "quiet" }, "Measured on the ensemble's proposal, not on what you draw."),
+    h("p", { class: "quiet" }, source),
   );
 }
 

@@ -1,23 +1,27 @@
-/** From case to case: lease, prefetch, submit, and the next one in the same movement. */
+/**
+ * From case to case: lease, prefetch, submit, and the next one in the same movement; and back. Where
+ * the next case is at hand it is shown at once, while the decision is still on its way.
+ */
 
 import type { Client } from "../api/client";
-import type { Decision, ExclusionReason, Problem, ReadingConfig } from "../api/types";
+import type { Case, Decision, ExclusionReason, Problem, ReadingConfig } from "../api/types";
+import { words } from "../words";
 import type { Codec } from "./codec";
+import { createOutbox, createPause, isPassing } from "./outbox";
 import { type Prepared, prepareCase } from "./prepare";
-import type { Room } from "./room";
+import type { Parked, Room } from "./room";
+import { retryDelay } from "./saver";
 import type { Sitting } from "./sitting";
-
-const RETRY_NOTICE = "Your mask is kept in this browser. Try again in a moment.";
+import { isReopened, type RoomState } from "./state";
 
 export type Flow = ReturnType<typeof createFlow>;
 
 export function sayProblem(problem: Problem): string {
   if (problem.code === "broken") return problem.detail;
-  if (problem.status === 0) return `The server does not answer. ${RETRY_NOTICE}`;
-  if (problem.status === 401) return "You are signed out. Sign in again, then go on here.";
-  if (problem.status === 410)
-    return "Your lease on this case has ended and someone else may read it. Your mask is kept in this browser.";
-  return problem.detail || `The server refused (${problem.status}). ${RETRY_NOTICE}`;
+  if (problem.status === 0) return words.problems.noAnswerKept;
+  if (problem.status === 401) return words.problems.signedOut;
+  if (problem.status === 410) return words.problems.leaseEnded;
+  return problem.detail || words.problems.refused(problem.status);
 }
 
 export function createFlow(parts: {
@@ -28,6 +32,8 @@ export function createFlow(parts: {
 }) {
   const { client, codec, room } = parts;
   const { store } = room;
+  const outbox = createOutbox(store);
+  const pause = createPause();
   let ahead: Prepared | null = null;
 
   function fail(problem: Problem): void {
@@ -39,12 +45,27 @@ export function createFlow(parts: {
     });
   }
 
-  async function prefetch(): Promise<void> {
-    const now = room.sitting();
-    if (!now || ahead) return;
+  /** Lease and fetch the case after this one; while this one is read, a failure is tried again. */
+  async function prefetch(now: Sitting, failures = 0): Promise<void> {
+    await outbox.emptied(); // a reader holds two cases at most
+    // A case that is open again keeps the one it interrupted, and nothing is fetched beside it.
+    if (room.sitting() !== now || ahead || isReopened(now.case)) return;
     const reply = await client.next(true, [now.case.assignment]);
-    if (!reply.ok || !reply.value || reply.value.assignment === now.case.assignment) return;
-    ahead = prepareCase(client, codec, reply.value);
+    if (room.sitting() !== now) return;
+    const later = () =>
+      void pause.take(retryDelay(failures)).then(() => prefetch(now, failures + 1));
+    if (!reply.ok) {
+      if (isPassing(reply.problem)) later();
+      return;
+    }
+    if (!reply.value || reply.value.assignment === now.case.assignment) return;
+    const prepared = prepareCase(client, codec, reply.value);
+    ahead = prepared;
+    prepared.film.catch(() => {
+      if (ahead !== prepared) return; // it is shown already, and says so
+      ahead = null;
+      later();
+    });
   }
 
   async function show(prepared: Prepared): Promise<void> {
@@ -54,8 +75,10 @@ export function createFlow(parts: {
       store.set({ phase: "failed", current: null, message: (error as Error).message });
       return;
     }
+    if (isReopened(prepared.case)) store.set({ notice: words.notices.reopened });
     await prepared.film.catch(() => undefined);
-    if (room.sitting()?.case.assignment === prepared.case.assignment) await prefetch();
+    const now = room.sitting();
+    if (now?.case.assignment === prepared.case.assignment) await prefetch(now);
   }
 
   /** Ask the server which case is ours now; a prefetched lease may have lapsed meanwhile. */
@@ -65,7 +88,8 @@ export function createFlow(parts: {
     const now = room.sitting();
     const isUntouched = now?.case.assignment === shown.case.assignment && !now.desk.canUndo();
     if (!isUntouched || reply.value?.assignment === shown.case.assignment) return;
-    await room.close(false);
+    room.close();
+    if (ahead?.case.assignment === reply.value?.assignment) ahead = null;
     if (reply.value) await show(prepareCase(client, codec, reply.value));
     else store.set({ phase: "empty", current: null });
   }
@@ -78,12 +102,24 @@ export function createFlow(parts: {
       await confirm(ready);
       return;
     }
+    await resume();
+  }
+
+  /** The case that the server holds for us now. */
+  async function resume(): Promise<void> {
     store.set({ phase: "loading", current: null });
+    await outbox.emptied(); // until then the server takes the last case for the current one
     const reply = await client.next(false, []);
     if (!reply.ok) fail(reply.problem);
     else if (reply.value === null) store.set({ phase: "empty", current: null });
-    else await show(prepareCase(client, codec, reply.value));
+    else {
+      if (ahead?.case.assignment === reply.value.assignment) ahead = null;
+      await show(prepareCase(client, codec, reply.value));
+    }
   }
+
+  /** After a case that was open again: back to the one it interrupted. */
+  const goOn = (from: Sitting | null) => (isReopened(from?.case ?? null) ? resume() : advance());
 
   /** What came of one write, with everything drawn saved before it; an exception is a refusal too. */
   async function outcome(
@@ -94,44 +130,77 @@ export function createFlow(parts: {
       if (await now.saver.flush()) return await work(now);
       return now.saver.state().problem ?? { status: 0, code: "", detail: "" };
     } catch (error) {
-      const detail = `This could not be sent: ${(error as Error).message}. ${RETRY_NOTICE}`;
+      const detail = words.problems.notSent((error as Error).message);
       return { status: 0, code: "broken", detail };
     }
   }
 
-  /** The case stays, unlocked, and says why; another drawing on the server is shown beside it. */
+  /**
+   * The case stays, unlocked, and says why; another drawing on the server is shown beside it. Of a
+   * case that is no longer ours nothing more is saved, and the next one is offered.
+   */
   function refuse(now: Sitting, problem: Problem): void {
     const isDispute = problem.code === "draft_moved" && problem.current_url;
     const isShown = isDispute || now.saver.state().phase === "conflict";
     store.set({ isBusy: false, notice: isShown ? "" : sayProblem(problem) });
     if (isDispute) now.saver.dispute(problem);
+    else if (problem.status === 410 || problem.code === "already_submitted") now.saver.end(problem);
   }
 
-  /** Run one write with the verdicts locked, then go on; on refusal the case stays. */
+  /** Run one write with the verdicts locked; true: it was taken. On refusal the case stays. */
   async function locked(
+    now: Sitting,
     work: (now: Sitting) => Promise<Problem | null>,
-    isDone: boolean,
-  ): Promise<void> {
-    const now = room.sitting();
-    if (!now || store.get().isBusy) return;
-    now.desk.cancel();
+  ): Promise<boolean> {
     store.set({ isBusy: true, notice: "" });
+    await outbox.emptied();
+    if (room.sitting() !== now) return false;
     const problem = await outcome(now, work);
-    if (room.sitting() !== now) return;
-    if (problem) {
-      refuse(now, problem);
-      return;
+    if (room.sitting() !== now) return false;
+    if (problem) refuse(now, problem);
+    return !problem;
+  }
+
+  /** The case that may be decided now, with the gesture under way given up. */
+  function decided(): Sitting | null {
+    const now = room.sitting();
+    const { isBusy, outgoing } = store.get();
+    if (!now || isBusy) return null;
+    if (outgoing?.problem) {
+      store.set({ notice: words.notices.lastNotSent });
+      return null;
     }
-    await room.close(isDone);
-    await advance();
+    now.desk.cancel();
+    return now;
+  }
+
+  /** Open a submitted case again; the one on the desk is saved and waits. */
+  async function reopen(assignment: string): Promise<void> {
+    let opened: Case | null = null;
+    const ask = async (): Promise<Problem | null> => {
+      const reply = await client.reopen(assignment);
+      if (!reply.ok) return reply.problem;
+      opened = reply.value;
+      return null;
+    };
+    if (room.sitting()) {
+      const now = decided();
+      if (!now || !(await locked(now, ask))) return;
+      room.close();
+    } else {
+      await outbox.emptied();
+      const problem = await ask();
+      if (problem) fail(problem);
+    }
+    if (opened) await show(prepareCase(client, codec, opened));
   }
 
   async function send(
     now: Sitting,
+    { note, isFlagged, activeSeconds }: RoomState,
     decision: Decision,
     reason: ExclusionReason | null,
   ): Promise<Problem | null> {
-    const { note, isFlagged, activeSeconds } = store.get();
     const basis = now.desk.basis();
     const reply = await client.submit(now.case.assignment, {
       client_id: now.clientId,
@@ -149,28 +218,91 @@ export function createFlow(parts: {
     return reply.ok ? null : reply.problem;
   }
 
+  /** The case that was left comes back with the reason; the one shown meanwhile is kept. */
+  function comeBack(parked: Parked, problem: Problem): void {
+    const newer = room.park()?.sitting.saver;
+    ahead = null;
+    room.bringBack(parked);
+    refuse(parked.sitting, problem);
+    // Fetched again once what was drawn on it is there: its draft is another one now.
+    const put = newer?.flush().finally(newer.stop) ?? Promise.resolve();
+    void put.catch(() => false).then(() => prefetch(parked.sitting));
+  }
+
+  async function submit(decision: Decision, reason: ExclusionReason | null = null): Promise<void> {
+    const now = decided();
+    if (!now) return;
+    const ready = isReopened(now.case) ? null : ahead;
+    // Where saving is in trouble already, the reader stays with the case.
+    const isWell = now.saver.state().problem === null;
+    const post = (state: RoomState) => (sitting: Sitting) => send(sitting, state, decision, reason);
+    if (!ready || !isWell) {
+      if (!(await locked(now, post(store.get())))) return;
+      room.close();
+      await room.finish(now);
+      await goOn(now);
+      return;
+    }
+    const parked = room.park() as Parked;
+    void show(ready);
+    ahead = null;
+    const problem = await outbox.send(() => outcome(now, post(parked.state)));
+    if (problem) {
+      comeBack(parked, problem);
+      return;
+    }
+    await room.finish(now);
+    await confirm(ready);
+  }
+
   return {
     begin: advance,
-    submit: (decision: Decision, reason: ExclusionReason | null = null) =>
-      locked((now) => send(now, decision, reason), true),
+    submit,
     /** The case comes back: its journal knows the active time so far and the client id. */
-    saveForLater: () =>
-      locked(async (now) => {
-        const { note, isFlagged } = store.get();
-        const change = { note, flagged: isFlagged, saved_for_later: true } as const;
-        const reply = await client.patch(now.case.assignment, change);
+    saveForLater: async () => {
+      const now = decided();
+      const { note, isFlagged } = store.get();
+      const change = { note, flagged: isFlagged, saved_for_later: true } as const;
+      const put = async ({ case: { assignment } }: Sitting) => {
+        const reply = await client.patch(assignment, change);
         return reply.ok ? null : reply.problem;
-      }, false),
+      };
+      if (!now || !(await locked(now, put))) return;
+      room.close();
+      await goOn(now);
+    },
     /** Leave a case that is no longer ours; what was drawn stays in the journal. */
     skip: async () => {
-      await room.close(false);
-      await advance();
+      const from = room.sitting();
+      room.close();
+      await goOn(from);
     },
+    reopen,
+    /** What was submitted stands; what was changed since is on the server, which keeps it. */
+    leaveAsItWas: async () => {
+      const now = decided();
+      const leave = async ({ case: { assignment } }: Sitting) => {
+        const reply = await client.leaveAsItWas(assignment);
+        return reply.ok ? null : reply.problem;
+      };
+      if (!now || !(await locked(now, leave))) return;
+      room.close();
+      await room.finish(now);
+      await goOn(now);
+    },
+    /** Try again now what waits for the network or the session. */
+    retry: () => {
+      outbox.retry();
+      pause.end();
+    },
+    isSending: () => !outbox.isEmpty(),
+    /** Resolves once the server has the last decision. */
+    sent: outbox.emptied,
     patch: async (change: { note?: string; flagged?: boolean }) => {
       const now = room.sitting();
       if (!now) return;
       const reply = await client.patch(now.case.assignment, change);
-      if (!reply.ok) store.set({ notice: sayProblem(reply.problem) });
+      if (!reply.ok && room.sitting() === now) store.set({ notice: sayProblem(reply.problem) });
     },
     /** The page goes: what was only fetched ahead is free for others again. */
     leave: () => {

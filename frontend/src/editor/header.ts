@@ -1,64 +1,59 @@
 /** The header: whose round, which case, how long, and the truth about saving. */
 
-import type { Purpose, ReadingConfig } from "../api/types";
-import type { Action } from "./action";
+import type { ReadingConfig } from "../api/types";
+import { words } from "../words";
+import { keyLabel, type Registry } from "./actions";
+import { makeButton } from "./bars";
 import { h, keycap, setText } from "./dom";
-import type { RoomState } from "./state";
+import { isReopened, type RoomState } from "./state";
 import type { Store } from "./store";
 import type { Verbs } from "./verbs";
 
-const PURPOSES: Readonly<Record<Purpose, string>> = {
-  seed: "draw by hand",
-  pick: "pick the best",
-  read: "pick, correct or redraw",
-  sealed: "draw by hand",
-  second_look: "second look",
-  double: "second reading",
-  adjudicate: "decide",
-};
-
 export type SaveWords = { readonly text: string; readonly tone: "ok" | "busy" | "bad" | "quiet" };
-
-const strokes = (count: number) => (count === 1 ? "1 stroke" : `${count} strokes`);
-
-function since(milliseconds: number): string {
-  const seconds = Math.max(1, Math.round(milliseconds / 1000));
-  if (seconds < 60) return `${seconds} s ago`;
-  const minutes = Math.round(seconds / 60);
-  return minutes < 60 ? `${minutes} min ago` : `${Math.round(minutes / 60)} h ago`;
-}
 
 /** Of what the server has not: "kept here" only counts strokes whose journal transaction completed. */
 export function keptWords({ save, stroke, keptStroke, journalFailure }: RoomState): string {
   const kept = Math.max(0, keptStroke - save.savedStroke);
-  if (!journalFailure) return `${strokes(kept)} kept here`;
-  return `${kept || "none"} of ${strokes(Math.max(0, stroke - save.savedStroke))} kept here`;
+  if (!journalFailure) return words.saving.kept(kept);
+  return words.saving.keptOf(kept, Math.max(0, stroke - save.savedStroke));
 }
 
+/** The truth about the case at hand, and about the decision before it while it is on its way. */
 export function saveWords(state: RoomState, now: number): SaveWords {
+  const said = caseWords(state, now);
+  const { outgoing } = state;
+  if (outgoing?.problem) return { text: words.saving.lastUnsent(said.text), tone: "bad" };
+  if (outgoing && said.tone === "quiet") return { text: words.saving.sendingLast, tone: "busy" };
+  return said;
+}
+
+function caseWords(state: RoomState, now: number): SaveWords {
   const { save, keptStroke, journalFailure } = state;
   const here = keptWords(state);
+  const { saving } = words;
   switch (save.phase) {
     case "offline":
-      return { text: `offline, ${here}`, tone: "bad" };
+      return { text: saving.offline(here), tone: "bad" };
     case "signed_out":
-      return { text: `signed out, ${here}`, tone: "bad" };
+      return { text: saving.signedOut(here), tone: "bad" };
     case "conflict":
-      return { text: "changed elsewhere", tone: "bad" };
+      return { text: saving.changedElsewhere, tone: "bad" };
     case "lost":
       if (save.problem?.code === "already_submitted" && keptStroke <= save.savedStroke)
-        return { text: "submitted elsewhere", tone: "quiet" };
-      return { text: `not saved, ${here}`, tone: "bad" };
+        return { text: saving.submittedElsewhere, tone: "quiet" };
+      return { text: saving.notSaved(here), tone: "bad" };
     case "dirty":
     case "saving":
       return journalFailure
-        ? { text: `saving, ${here}`, tone: "bad" }
-        : { text: "saving", tone: "busy" };
+        ? { text: saving.savingKept(here), tone: "bad" }
+        : { text: saving.saving, tone: "busy" };
     default:
-      if (save.savedAt !== null) return { text: `saved ${since(now - save.savedAt)}`, tone: "ok" };
+      if (isReopened(state.current) && state.stroke === 0)
+        return { text: saving.asSubmitted, tone: "quiet" };
+      if (save.savedAt !== null) return { text: saving.savedAgo(now - save.savedAt), tone: "ok" };
       return save.savedStroke > 0
-        ? { text: "saved", tone: "ok" }
-        : { text: "nothing drawn yet", tone: "quiet" };
+        ? { text: saving.saved, tone: "ok" }
+        : { text: saving.nothingYet, tone: "quiet" };
   }
 }
 
@@ -70,37 +65,45 @@ export function clock(seconds: number): string {
 function titleOf(config: ReadingConfig, state: RoomState): string {
   const { current } = state;
   if (!current) return config.projectName;
-  const round = current.round === null ? "" : ` · round ${current.round}`;
-  return `${config.projectName}${round} · ${PURPOSES[current.purpose]}`;
+  const { round, purposes, line } = words.header;
+  const rounds = current.round === null ? [] : [round(current.round)];
+  return line([config.projectName, ...rounds, purposes[current.purpose]]);
 }
 
 export function createHeader(
   config: ReadingConfig,
   store: Store<RoomState>,
   verbs: Verbs,
-  keys: Action,
+  registry: Registry,
 ): HTMLElement {
   const title = h("span", { class: "dim title" });
   const count = h("span", { class: "count" });
-  const bar = h("progress", { class: "bar", "aria-label": "Cases read", max: "1", value: "0" });
-  const time = h("span", { class: "dim time", title: "Active time on this case" });
+  const bar = h("progress", {
+    class: "bar",
+    "aria-label": words.header.cases,
+    max: "1",
+    value: "0",
+  });
+  const time = h("span", { class: "dim time", title: words.header.time });
   const dot = h("span", { class: "dot", "aria-hidden": "true" });
-  const words = h("span", {});
-  const saving = h("span", { class: "saving", role: "status", "aria-label": "Saving" }, dot, words);
-  const help = h(
-    "button",
-    { type: "button", class: "bare", "aria-label": keys.name, title: keys.name },
-    "Keys ",
-    keycap("?"),
-  );
-  help.addEventListener("click", () => verbs.showShortcuts());
+  const text = h("span", {});
+  const spoken = { role: "status", "aria-label": words.header.saving };
+  const saving = h("span", { class: "saving", ...spoken }, dot, text);
+  const helps = registry.at("header").map((action) => {
+    const label = `${action.label ?? action.name} `;
+    const key = keycap(keyLabel(action.keys[0] ?? ""));
+    const button = makeButton(action, store, verbs, label, key);
+    button.classList.add("bare");
+    return button;
+  });
 
   const refresh = () => {
     const state = store.get();
     const { current } = state;
     setText(title, titleOf(config, state));
-    setText(count, current ? `Case ${current.position.n} of ${current.position.of}` : "");
-    bar.hidden = !current;
+    const place = current ? words.header.case(current.position.n, current.position.of) : "";
+    setText(count, isReopened(current) ? words.header.openedAgain : place);
+    bar.hidden = !current || isReopened(current);
     if (current) {
       bar.max = Math.max(1, current.position.of);
       bar.value = Math.max(0, current.position.n - 1);
@@ -109,7 +112,9 @@ export function createHeader(
     const said = saveWords(state, Date.now());
     saving.hidden = !current;
     saving.dataset["tone"] = said.tone;
-    setText(words, said.text);
+    // Read aloud only when something is wrong, not with every second that passes.
+    saving.setAttribute("aria-live", said.tone === "bad" ? "polite" : "off");
+    setText(text, said.text);
   };
   store.subscribe(refresh);
   setInterval(refresh, 1000);
@@ -117,18 +122,14 @@ export function createHeader(
   return h(
     "header",
     { class: "top" },
-    h("a", { href: "/", class: "brand" }, "Roundtruth"),
+    h("a", { href: "/", class: "brand" }, words.room.product),
     title,
     h("span", { class: "grow" }),
     count,
     bar,
     time,
     saving,
-    help,
-    h(
-      "a",
-      { href: config.projectUrl, class: "who", title: "Leave the reading room" },
-      config.reader,
-    ),
+    ...helps,
+    h("a", { href: config.projectUrl, class: "who", title: words.header.leave }, config.reader),
   );
 }

@@ -1,7 +1,10 @@
 /** The words on the film's corners, the notices over it, and what is shown when there is none. */
 
 import type { ReadingConfig } from "../api/types";
+import { words } from "../words";
 import { h, setText } from "./dom";
+import { type Orientation, orientationWords } from "./orientation";
+import { createRulerLabel } from "./ruler";
 import { BRUSHES, copySource, type RoomState, SUBTRACTORS, type Tool } from "./state";
 import type { Store } from "./store";
 import type { Verbs } from "./verbs";
@@ -9,38 +12,32 @@ import type { Verbs } from "./verbs";
 export function brushWords(radius: number, spacing: number | null): string {
   const across = 2 * radius;
   return spacing === null
-    ? `${across} px`
-    : `${(across * spacing).toFixed(across * spacing < 10 ? 1 : 0)} mm`;
+    ? words.hud.brushPixels(across)
+    : words.hud.brushMillimetres(across * spacing);
 }
-
-const TOOL_WORDS: Readonly<Record<Tool, string>> = {
-  pan: "",
-  window: "",
-  brush: "brush",
-  eraser: "eraser",
-  threshold: "threshold brush",
-  lasso: "lasso",
-  polygon: "polygon",
-  copy: "copy from candidate",
-};
 
 function toolWords(state: RoomState, spacing: number | null): string {
-  const { tool, radius, isSubtracting } = state;
+  const { tool, radius, isSubtracting, isRegionNext } = state;
+  if (isRegionNext) return words.hud.regionTool;
   const size = BRUSHES.includes(tool) ? ` ${brushWords(radius, spacing)}` : "";
-  const takes = isSubtracting && SUBTRACTORS.includes(tool) ? " · subtracts" : "";
+  const takes = isSubtracting && SUBTRACTORS.includes(tool) ? words.hud.subtracts : "";
   const from = tool === "copy" ? ` ${copySource(state)?.letter ?? ""}` : "";
-  return `${TOOL_WORDS[tool]}${size}${takes}${from}`;
+  return `${words.hud.tools[tool]}${size}${takes}${from}`;
 }
 
-const HINTS: Partial<Readonly<Record<Tool, string>>> = {
-  threshold: "as bright as its start, or brighter",
-  polygon: "Enter or double click closes it",
-  copy: "its inside replaces mine",
-};
+const HINTS: Partial<Readonly<Record<Tool, string>>> = words.hud.hints;
 
-function hintWords({ hasFilm, tool }: RoomState): string {
-  if (!hasFilm) return "preview, film is loading";
-  return HINTS[tool] ?? "hold Space: naked film";
+function hintWords({ hasFilm, tool, corners, isRegionNext }: RoomState): string {
+  if (!hasFilm) return words.hud.loadingHint;
+  if (isRegionNext) return words.hud.regionHint;
+  if (corners > 0) return words.hud.openPolygonHint;
+  return HINTS[tool] ?? words.hud.nakedHint;
+}
+
+/** Sides matter: a reader must not take a mirrored film for another. */
+function turnedWords(orientation: Orientation): string {
+  const turned = orientationWords(orientation);
+  return orientation.isMirrored ? words.hud.exchanged(turned) : turned;
 }
 
 function corners(store: Store<RoomState>): HTMLElement[] {
@@ -50,52 +47,50 @@ function corners(store: Store<RoomState>): HTMLElement[] {
     line(),
     line(),
   ];
+  const turned = h("strong", { class: "turned", role: "status" });
   store.subscribe((state) => {
     const { current } = state;
+    setText(turned, turnedWords(state.orientation));
+    turned.hidden = turned.textContent === "";
     if (!current || state.phase !== "reading") return;
-    setText(
-      caseLine,
-      `case ${current.case_key}${current.day === null ? "" : ` · day ${current.day}`}`,
-    );
+    setText(caseLine, words.hud.case(current.case_key, current.day));
     setText(viewLine, current.view);
     const { center, width } = state.window;
-    setText(
-      windowLine,
-      `W ${Math.round(width)} · L ${Math.round(center)}${state.isInverted ? " · inverted" : ""}`,
-    );
-    setText(zoomLine, `zoom ${Math.round(state.view.zoom * 100)} %`);
+    setText(windowLine, words.hud.window(width, center, state.isInverted));
+    setText(zoomLine, words.hud.zoom(state.view.zoom * state.view.pixelRatio));
     setText(brushLine, toolWords(state, current.spacing_mm));
     setText(hintLine, hintWords(state));
   });
   return [
-    h("div", { class: "hud tl" }, caseLine, viewLine),
+    h("div", { class: "hud tl" }, caseLine, viewLine, turned),
     h("div", { class: "hud tr" }, windowLine, zoomLine),
     h("div", { class: "hud br" }, brushLine, hintLine),
   ];
 }
 
 function createNotice(store: Store<RoomState>, verbs: Verbs): HTMLElement {
-  const words = h("span", {});
-  const signIn = h("button", { type: "button" }, "Sign in");
-  const retry = h("button", { type: "button" }, "Try again now");
-  const skip = h("button", { type: "button" }, "Go to the next case");
+  const said = h("span", {});
+  const signIn = h("button", { type: "button" }, words.notices.signIn);
+  const retry = h("button", { type: "button" }, words.notices.retry);
+  const skip = h("button", { type: "button" }, words.notices.skip);
   skip.addEventListener("click", () => verbs.skip());
   signIn.addEventListener("click", () => verbs.signIn());
   retry.addEventListener("click", () => verbs.retry());
-  const box = h("div", { class: "notice", role: "alert" }, words, signIn, retry, skip);
+  const box = h("div", { class: "notice", role: "alert" }, said, signIn, retry, skip);
   store.subscribe((state) => {
-    const { phase, problem } = state.save;
+    const { phase } = state.save;
+    const problem = state.save.problem ?? state.outgoing?.problem ?? null;
     const isOther = problem?.code === "another_account";
     const isOut = !isOther && (phase === "signed_out" || problem?.status === 401);
     let text = state.notice;
     if (isOther) text = problem.detail;
     else if (isOut)
-      text = `You are signed out.${state.journalFailure ? "" : " What you draw is kept here."}`;
+      text = state.journalFailure ? words.notices.signedOut : words.notices.signedOutKept;
     else if (phase === "lost" && !text) text = problem?.detail ?? "";
     else if (state.journalFailure && !text) text = state.journalFailure;
-    setText(words, text);
+    setText(said, text);
     signIn.hidden = !isOut;
-    retry.hidden = (phase !== "offline" && !isOther) || text === "";
+    retry.hidden = (phase !== "offline" && !state.outgoing && !isOther) || text === "";
     skip.hidden = phase !== "lost";
     box.hidden = text === "" || state.phase !== "reading";
   });
@@ -105,20 +100,20 @@ function createNotice(store: Store<RoomState>, verbs: Verbs): HTMLElement {
 
 function createCurtain(config: ReadingConfig, store: Store<RoomState>): HTMLElement {
   const title = h("h1", {});
-  const words = h("p", {});
+  const why = h("p", {});
   const back = h(
     "a",
     { href: config.projectUrl, class: "button" },
-    `Back to ${config.projectName}`,
+    words.curtain.back(config.projectName),
   );
-  const signIn = h("a", { href: config.signInUrl, class: "button" }, "Sign in");
-  const again = h("button", { type: "button" }, "Try again");
+  const signIn = h("a", { href: config.signInUrl, class: "button" }, words.curtain.signIn);
+  const again = h("button", { type: "button" }, words.curtain.again);
   again.addEventListener("click", () => location.reload());
   const curtain = h(
     "div",
     { class: "curtain", role: "status" },
     title,
-    words,
+    why,
     h("p", { class: "row" }, back, signIn, again),
   );
   const refresh = (state: RoomState) => {
@@ -127,13 +122,13 @@ function createCurtain(config: ReadingConfig, store: Store<RoomState>): HTMLElem
     again.hidden = state.phase !== "failed";
     signIn.hidden = state.phase !== "failed" || state.save.problem?.status !== 401;
     const said = {
-      loading: ["Opening the next case", ""],
-      empty: ["All read", "There is nothing left for you to read here. Thank you."],
-      failed: ["The next case could not be opened", state.message],
+      loading: [words.curtain.loading, ""],
+      empty: [words.curtain.empty, words.curtain.emptyWhy],
+      failed: [words.curtain.failed, state.message],
       reading: ["", ""],
     } as const;
     setText(title, said[state.phase][0]);
-    setText(words, said[state.phase][1]);
+    setText(why, said[state.phase][1]);
   };
   store.subscribe(refresh);
   refresh(store.get());
@@ -145,5 +140,10 @@ export function createOverlays(
   store: Store<RoomState>,
   verbs: Verbs,
 ): HTMLElement[] {
-  return [...corners(store), createNotice(store, verbs), createCurtain(config, store)];
+  return [
+    createRulerLabel(store),
+    ...corners(store),
+    createNotice(store, verbs),
+    createCurtain(config, store),
+  ];
 }

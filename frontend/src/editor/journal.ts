@@ -6,6 +6,7 @@
 
 import { changedRect, copyMask, createMask, joinRects, type Mask, wholeRect } from "../mask/bitmap";
 import { type Patch, putPatch, takeDifference } from "../mask/bits";
+import { words } from "../words";
 import { type Basis, type Entry, type History, remember, restoreHistory } from "./undo";
 
 const STORES = ["heads", "bases", "deltas", "steps"] as const;
@@ -25,6 +26,8 @@ export type Head = {
   /** How many of the last steps are undone. */
   readonly undone: number;
   readonly clientId: string;
+  /** How often the case had been submitted; older versions kept only those never submitted. */
+  readonly timesSubmitted?: number;
   readonly activeSeconds: number;
   readonly touchedAt: number;
 };
@@ -40,7 +43,7 @@ export type Kept = { readonly head: Head; readonly mask: Mask; readonly history:
 function answer<T>(request: IDBRequest<T>): Promise<T> {
   return new Promise((done, fail) => {
     request.onsuccess = () => done(request.result);
-    request.onerror = () => fail(request.error ?? new Error("The journal cannot be read."));
+    request.onerror = () => fail(request.error ?? new Error(words.problems.journalRead));
   });
 }
 
@@ -48,8 +51,7 @@ export function finished(transaction: IDBTransaction): Promise<void> {
   return new Promise((done, fail) => {
     transaction.oncomplete = () => done();
     // A failed request aborts its transaction, and only then does that know the error.
-    transaction.onabort = () =>
-      fail(transaction.error ?? new Error("The journal cannot be written."));
+    transaction.onabort = () => fail(transaction.error ?? new Error(words.problems.journalWrite));
   });
 }
 
@@ -59,7 +61,17 @@ export function write(db: IDBDatabase): IDBTransaction {
 
 export const everythingOf = (...key: string[]) => IDBKeyRange.bound(key, [...key, []]);
 
-export async function openJournal(factory: IDBFactory, name = "roundtruth"): Promise<IDBDatabase> {
+/** Connections that gave way to a newer version of the journal, opened in another tab. */
+const outdated = new WeakSet<IDBDatabase>();
+
+export const isOutdated = (db: IDBDatabase): boolean => outdated.has(db);
+
+/** `onOutdated`: this connection gave way, and nothing more can be written through it. */
+export async function openJournal(
+  factory: IDBFactory,
+  onOutdated: () => void = () => undefined,
+  name = "roundtruth",
+): Promise<IDBDatabase> {
   const request = factory.open(name, 2);
   request.onupgradeneeded = ({ oldVersion }) => {
     const db = request.result;
@@ -71,10 +83,16 @@ export async function openJournal(factory: IDBFactory, name = "roundtruth"): Pro
     db.createObjectStore("steps", { keyPath: ["assignment", "tab", "number"] });
   };
   const blocked = new Promise<never>((_, fail) => {
-    const words = "an older version is open in another tab. Close that tab and reload this one.";
-    request.onblocked = () => fail(new Error(words));
+    request.onblocked = () => fail(new Error(words.problems.olderVersion));
   });
-  return Promise.race([answer(request), blocked]);
+  const db = await Promise.race([answer(request), blocked]);
+  // What is being written completes first; a tab that held on would keep the newer one waiting.
+  db.onversionchange = () => {
+    outdated.add(db);
+    db.close();
+    onOutdated();
+  };
+  return db;
 }
 
 /** The mask as it was drawn, and its history; a gesture that was cut off is its last step. */
@@ -126,15 +144,18 @@ const isUnsaved = (head: Head) => head.stroke > head.savedStroke;
 
 /**
  * What is kept of a case: this tab's own work, else the newest of a tab that is gone. What the
- * server never had comes before what it has, or nobody would see it again.
+ * server never had comes before what it has, or nobody would see it again. What was left from
+ * before a submission is no part of the case that was opened again.
  */
 export async function readJournal(
   db: IDBDatabase,
   assignment: string,
   tab: string,
   isAlive: (tab: string) => Promise<boolean>,
+  timesSubmitted = 0,
 ): Promise<Kept | null> {
-  const heads = await headsOf(db, assignment);
+  const all = await headsOf(db, assignment);
+  const heads = all.filter((head) => (head.timesSubmitted ?? 0) === timesSubmitted);
   const own = heads.find((head) => head.tab === tab);
   if (own && isUnsaved(own)) return replay(db, own);
   const gone: Head[] = [];

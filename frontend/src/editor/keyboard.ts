@@ -16,25 +16,36 @@ export function chordOf(press: Press): string | null {
   return `${press.ctrlKey || press.metaKey ? "Ctrl+" : ""}${shift}${key}`;
 }
 
+/** Inputs that take no letters: the room keeps its own while one of them has the focus. */
+const UNTYPED = ["range", "checkbox"];
+
 function typesText(target: EventTarget | null): boolean {
   if (!(target instanceof HTMLElement)) return false;
-  if (target.closest("dialog")) return true;
+  const dialog = target.closest("dialog");
+  // One that was closed keeps the focus until the next frame.
+  if (dialog) return dialog.open;
   const isText = target instanceof HTMLTextAreaElement || target instanceof HTMLSelectElement;
-  return isText || (target instanceof HTMLInputElement && target.type !== "range");
+  const isTyped = target instanceof HTMLInputElement && !UNTYPED.includes(target.type);
+  return isText || isTyped;
 }
 
-/** Enter and Space belong to the control that has the focus, arrows and Home to a slider. */
+/**
+ * Enter, Space and the keys that move belong to the control that has the focus: they press it, set
+ * it or scroll to its neighbours. Home moves nothing on a button.
+ */
 function belongsToControl(event: KeyboardEvent): boolean {
   const { target, key } = event;
   if (!(target instanceof HTMLElement)) return false;
-  if (target instanceof HTMLInputElement) return key === "Home" || key === "End" || key === " ";
-  return (key === "Enter" || key === " ") && target.closest("button, a, summary") !== null;
+  const moves = key.startsWith("Arrow") || key.startsWith("Page");
+  if (target instanceof HTMLInputElement) return moves || ["Home", "End", " "].includes(key);
+  const isPressed = key === "Enter" || key === " ";
+  return (moves || isPressed) && target.closest("button, a, summary") !== null;
 }
 
 export function listenToKeys(registry: Registry, store: Store<RoomState>, verbs: Verbs): void {
   window.addEventListener("keydown", (event) => {
     if (typesText(event.target) || belongsToControl(event)) return;
-    if (event.key === "Escape") return verbs.cancelGesture();
+    if (event.key === "Escape") return verbs.escape();
     if (event.key === " ") {
       event.preventDefault();
       if (!event.repeat) verbs.setNaked(true);
@@ -44,8 +55,7 @@ export function listenToKeys(registry: Registry, store: Store<RoomState>, verbs:
     const action = chord === null ? undefined : registry.byKey.get(chord);
     if (!action) return;
     event.preventDefault();
-    const mayRepeat = action.place === "edit" || action.id === "smaller" || action.id === "larger";
-    if (event.repeat && !mayRepeat) return;
+    if (event.repeat && !action.repeats) return;
     if (action.isEnabled?.(store.get()) ?? true) action.perform(verbs, store.get());
   });
   window.addEventListener("keyup", (event) => {

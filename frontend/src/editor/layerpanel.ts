@@ -1,6 +1,7 @@
 /** The switches of the layers, each with what its colours mean. Not in the page of a blind read. */
 
 import { INFECTION_COLOURS, SPREAD_COLOURS } from "../mask/colour";
+import { words } from "../words";
 import { h, keycap } from "./dom";
 import { drawColours } from "./drawpictures";
 import { isLayerShown, LAYER_NAMES, layerUrl, TWO_MAPS } from "./layers";
@@ -9,11 +10,11 @@ import type { LayerName, RoomState } from "./state";
 import { createTwoMaps } from "./twomaps";
 import type { Verbs } from "./verbs";
 
-const WORDS: Readonly<Record<LayerName, { name: string; key: string }>> = {
-  infection: { name: "Infection map", key: "M" },
-  activation: { name: "Activation map (Grad-CAM)", key: "A" },
-  lung: { name: "Lung outline", key: "L" },
-  disagreement: { name: "Disagreement", key: "D" },
+const KEYS: Readonly<Record<LayerName, string>> = {
+  infection: "M",
+  activation: "A",
+  lung: "L",
+  disagreement: "D",
 };
 
 function createLegend(table: Uint32Array, title: string, ticks: readonly string[]): HTMLElement {
@@ -29,20 +30,23 @@ function createLegend(table: Uint32Array, title: string, ticks: readonly string[
 }
 
 const LEGENDS: Readonly<Record<LayerName, () => HTMLElement | null>> = {
-  infection: () =>
-    createLegend(INFECTION_COLOURS, "Probability of infection, ensemble", ["0", "0.5", "1"]),
+  infection: () => createLegend(INFECTION_COLOURS, words.layers.infectionLegend, ["0", "0.5", "1"]),
   activation: () =>
-    createLegend(INFECTION_COLOURS, "Where the classifier looked; not a mask", ["least", "most"]),
+    createLegend(INFECTION_COLOURS, words.layers.activationLegend, [
+      words.layers.least,
+      words.layers.most,
+    ]),
   lung: () => null,
   disagreement: () =>
-    createLegend(SPREAD_COLOURS, "Spread of the networks' probabilities", ["0", "0.25", "0.5"]),
+    createLegend(SPREAD_COLOURS, words.layers.disagreementLegend, ["0", "0.25", "0.5"]),
 };
 
 function createSwitch(verbs: Verbs, layer: LayerName) {
-  const { name, key } = WORDS[layer];
+  const name = words.layers[layer];
+  const key = KEYS[layer];
   const button = h(
     "button",
-    { type: "button", class: "switch", title: `${name} (${key})`, "aria-label": name },
+    { type: "button", class: "switch", title: words.withKey(name, key), "aria-label": name },
     h("i", { class: `swatch ${layer}`, "aria-hidden": "true" }),
     h("span", {}, name),
     keycap(key),
@@ -64,7 +68,7 @@ function createSwitch(verbs: Verbs, layer: LayerName) {
 export function createLayerPanel(room: Room, verbs: Verbs): HTMLElement {
   const switches = LAYER_NAMES.map((layer) => createSwitch(verbs, layer));
   const section = h("section", { class: "layers" });
-  const parts: HTMLElement[] = [h("h2", {}, "Layers")];
+  const parts: HTMLElement[] = [h("h2", {}, words.layers.title)];
   for (const { button, legend } of switches) parts.push(button, ...(legend ? [legend] : []));
   parts.splice(1 + 2 * TWO_MAPS.length, 0, createTwoMaps(room));
   const refresh = (state: RoomState) => {

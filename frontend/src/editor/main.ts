@@ -2,9 +2,13 @@
 
 import { createClient } from "../api/client";
 import type { ReadingConfig } from "../api/types";
+import { words } from "../words";
 import { ACTIONS, createRegistry } from "./actions";
 import { createToolbar, createVerdictBar } from "./bars";
 import { createCodec } from "./codec";
+import { holdCompared } from "./compared";
+import { createComparePane } from "./comparepane";
+import { createComparer } from "./comparison";
 import { settleConflict } from "./conflict";
 import { h } from "./dom";
 import { createFlow } from "./flow";
@@ -12,8 +16,10 @@ import { createHeader } from "./header";
 import { createOverlays } from "./hud";
 import { dropExpired, openJournal } from "./journal";
 import { listenToKeys } from "./keyboard";
+import { askLastCase } from "./lastcases";
 import { createLayers } from "./layers";
 import { listenToPointer } from "./pointer";
+import { keepPreferences } from "./preferences";
 import { createVerbs } from "./readerverbs";
 import { createRenderer } from "./render";
 import "./room.css";
@@ -38,6 +44,7 @@ function readConfig(): ReadingConfig {
     apiBase: "/api/v1",
     csrf: "",
     guideline: "",
+    reopened: null,
     signInUrl: "/accounts/login/",
     testHandle: false,
     ...given,
@@ -51,14 +58,16 @@ async function start(): Promise<void> {
   const client = createClient(config, () => signIn.expired());
   const codec = createCodec();
   const tab = await nameTab();
-  const db = await openJournal(indexedDB);
+  const db = await openJournal(indexedDB, () =>
+    room.store.set({ journalFailure: words.notices.outdated }),
+  );
   void dropExpired(db, Date.now()).catch(() => undefined);
 
   const room = createRoom({ client, codec, db, tab, neighbours: meetNeighbours() });
+  keepPreferences(room.store, () => localStorage);
   const registry = createRegistry(ACTIONS);
   const flow = createFlow({ config, client, codec, room });
   const stage = createStage();
-  const cancelGesture = () => hand.cancel();
   const signIn = createSignIn(config, client, room, () => {
     room.store.set({ notice: "" });
     if (room.sitting()) verbs.retry();
@@ -69,39 +78,43 @@ async function start(): Promise<void> {
     flow,
     registry,
     config,
-    cancelGesture,
-    closePolygon: () => hand.closePolygon(),
+    hand: () => hand,
+    askLastCase: () => askLastCase(client, codec, room.store),
     signIn: signIn.ask,
   });
   const layers = createLayers(room, () => renderer.invalidate({ layers: true }));
-  const renderer = createRenderer(stage.canvases, () => stage.sceneOf(room, hand, layers.shown()));
+  const compared = holdCompared(room, () => renderer.invalidate({ mask: "all" }));
+  const renderer = createRenderer(stage.canvases, () =>
+    stage.sceneOf(room, hand, layers.shown(), compared()),
+  );
   const hand = listenToPointer(stage.canvases.cursor, room, verbs, () =>
     renderer.invalidate({ cursor: true }),
   );
   stage.connect(room, renderer);
   stage.element.append(...createOverlays(config, room.store, verbs));
-  const keys = registry.byKey.get("?");
-  if (!keys) throw new Error("The shortcut sheet has no key.");
+  const beside = createComparePane(room.store, verbs, createComparer(client, codec, room.store));
   host.replaceChildren(
-    createHeader(config, room.store, verbs, keys),
+    createHeader(config, room.store, verbs, registry),
     createToolbar(registry, room.store, verbs),
-    stage.element,
-    createSidebar(room, verbs),
+    h("div", { class: "panes" }, stage.element, beside.element),
+    createSidebar(room, verbs, registry),
     createVerdictBar(registry, room.store, verbs),
   );
   listenToKeys(registry, room.store, verbs);
   watchTime(room);
   room.onConflict((sitting) => void settleConflict(client, codec, room, sitting));
   window.addEventListener("pagehide", flow.leave);
+  // The mask is kept whatever happens; a decision that has not arrived is not.
+  window.addEventListener("beforeunload", (event) => flow.isSending() && event.preventDefault());
   window.addEventListener("online", verbs.retry);
   window.addEventListener("focus", verbs.retry);
   // A page from the back/forward cache holds leases it gave back.
   window.addEventListener("pageshow", (event) => event.persisted && location.reload());
-  if (config.testHandle) exposeTestHandle(room, stage.canvases.cursor);
-  await flow.begin();
+  if (config.testHandle) exposeTestHandle(room, stage.canvases.cursor, beside.scene);
+  await (config.reopened ? flow.reopen(config.reopened) : flow.begin());
 }
 
 start().catch((error: Error) => {
-  const words = `The reading room could not start: ${error.message}`;
-  document.getElementById("reading-room")?.replaceChildren(h("p", { role: "alert" }, words));
+  const sentence = words.room.couldNotStart(error.message);
+  document.getElementById("reading-room")?.replaceChildren(h("p", { role: "alert" }, sentence));
 });

@@ -9,6 +9,7 @@ import {
   type Rect,
   wholeRect,
 } from "../mask/bitmap";
+import { words } from "../words";
 import { openDialog } from "./dialogs";
 import { h } from "./dom";
 import { drawOver, drawRegions, drawThumbnail, fitInside } from "./drawpictures";
@@ -40,8 +41,8 @@ function still(
 
 /** A picture of the mix on which the reader drags rectangles. */
 function createMixer(mine: Mask, theirs: Mask, preview: ImageBitmap | null, onChange: () => void) {
-  const label = "The mix: drag over what to take from theirs";
-  const canvas = h("canvas", { ...SIDE, class: "mixer", role: "img", "aria-label": label });
+  const spoken = { role: "img", "aria-label": words.merge.mixer };
+  const canvas = h("canvas", { ...SIDE, class: "mixer", ...spoken });
   let regions: readonly Rect[] = [];
   let dragged: { x: number; y: number; rect: Rect } | null = null;
   let isDue = false;
@@ -111,10 +112,7 @@ export async function askConflict(
   theirs: Mask,
   preview: ImageBitmap | null,
 ): Promise<Choice> {
-  const words =
-    "This case was changed in another tab or browser after you opened it here. Both masks are kept. " +
-    "Which one goes on? To mix them, drag over the film on the right: what lies inside comes from theirs.";
-  const clear = h("button", { type: "button", class: "bare" }, "Clear");
+  const clear = h("button", { type: "button", class: "bare" }, words.merge.clear);
   const mixer = createMixer(mine, theirs, preview, () => {
     clear.disabled = mixer.regions().length === 0;
     const mix = clear.closest("dialog")?.querySelector<HTMLButtonElement>('button[value="mix"]');
@@ -125,19 +123,20 @@ export async function askConflict(
   const pictures = h(
     "div",
     { class: "pair" },
-    figure(still(mine, preview, "mine"), "Mine, in this tab"),
-    figure(still(theirs, preview, "theirs"), "Theirs, on the server"),
-    figure(mixer.canvas, "Mixed ", clear),
+    figure(still(mine, preview, "mine"), words.merge.mine),
+    figure(still(theirs, preview, "theirs"), words.merge.theirs),
+    figure(mixer.canvas, words.merge.mixed, clear),
   );
   const buttons = [
-    { value: "mine", text: "Take mine" },
-    { value: "theirs", text: "Take theirs" },
-    { value: "mix", text: "Take the mix", isDisabled: true },
+    { value: "mine", text: words.merge.takeMine },
+    { value: "theirs", text: words.merge.takeTheirs },
+    { value: "mix", text: words.merge.takeMix, isDisabled: true },
   ];
+  const why = h("p", {}, words.merge.why);
   let answer = "";
   while (answer === "") {
     mixer.clear();
-    answer = await openDialog("Two masks for one case", [h("p", {}, words), pictures], buttons);
+    answer = await openDialog(words.merge.title, [why, pictures], buttons);
   }
   if (answer === "mix") return mixer.regions();
   return answer === "mine" ? "mine" : "theirs";

@@ -13,12 +13,16 @@ export type Outline = {
   readonly points: readonly Point[];
   /** Which of the points to mark. */
   readonly corners: readonly Point[];
-  readonly does: "add" | "remove" | "copy";
+  /** "look" is no drawing: it marks a place. */
+  readonly does: "add" | "remove" | "copy" | "look";
 };
+
+/** Where the pointer is on the film, and how hard a pen presses there: 0 to 1. */
+export type Sample = Point & { readonly pressure?: number };
 
 /** A gesture of a drawing tool, from the pointer's press to its release. */
 export type Drawing = {
-  readonly move: (to: Point) => void;
+  readonly move: (to: Sample) => void;
   readonly end: () => void;
   readonly cancel: () => void;
   readonly outline: () => Outline | null;
@@ -76,15 +80,29 @@ export function startCopy(
 
 export type Polygon = ReturnType<typeof createPolygon>;
 
-/** `isNear`: whether two points are so near on the screen that a click on one means the other. */
-export function createPolygon(isNear: (a: Point, b: Point) => boolean) {
-  let open: { desk: Desk; corners: readonly Point[]; takesAway: boolean } | null = null;
+type Open = {
+  readonly desk: Desk;
+  readonly corners: readonly Point[];
+  readonly takesAway: boolean;
+};
+
+/**
+ * `isNear`: whether two points are so near on the screen that a click on one means the other.
+ * `onCorners` hears how many corners are set, 0 where no polygon is open.
+ */
+export function createPolygon(
+  isNear: (a: Point, b: Point) => boolean,
+  onCorners: (count: number) => void,
+) {
+  let open: Open | null = null;
   let next: Point | null = null;
 
-  const drop = () => {
-    open = null;
-    next = null;
+  const become = (now: Open | null) => {
+    open = now;
+    if (!now) next = null;
+    onCorners(now?.corners.length ?? 0);
   };
+  const drop = () => open && become(null);
 
   /** Close it; false where there is none, or where it has too few corners to enclose anything. */
   const close = (): boolean => {
@@ -99,7 +117,15 @@ export function createPolygon(isNear: (a: Point, b: Point) => boolean) {
     if (!open) return;
     const [first] = open.corners;
     if (first && open.corners.length >= 3 && isNear(first, corner)) close();
-    else open = { ...open, corners: [...open.corners, corner] };
+    else become({ ...open, corners: [...open.corners, corner] });
+  };
+
+  /** Take the last corner back; false where none is set. */
+  const stepBack = (): boolean => {
+    if (!open || open.corners.length === 0) return false;
+    const corners = open.corners.slice(0, -1);
+    become(corners.length > 0 ? { ...open, corners } : null);
+    return true;
   };
 
   return {
@@ -125,6 +151,7 @@ export function createPolygon(isNear: (a: Point, b: Point) => boolean) {
     },
     isOpen: () => open !== null,
     close,
+    stepBack,
     drop,
     outline: (): Outline | null => {
       if (!open) return null;

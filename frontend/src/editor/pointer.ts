@@ -1,34 +1,54 @@
 /**
- * Mouse, pen and touch on the film. A pen's eraser end erases, a palm is no stroke, two fingers
- * zoom. Each move only paints and asks for a frame.
+ * Mouse, pen and touch on the film. A pen's eraser end erases, a palm is no stroke, one finger
+ * draws or moves the film, two zoom it. Each move only paints and asks for a frame.
  */
 
+import type { Point } from "../mask/brush";
+import { words } from "../words";
 import { stepRadius } from "./drawactions";
 import { startDrawing } from "./drawings";
 import { dragWindow } from "./film";
-import { createPolygon, type Drawing, type Outline } from "./outlines";
+import { type StagePoint, stagePoint, stageToFrame } from "./orientation";
+import { createPolygon, type Drawing, type Outline, type Sample } from "./outlines";
+import { createPalmGuard } from "./palm";
 import type { Room } from "./room";
-import { BRUSHES } from "./state";
+import { BRUSHES, POLYGON_KEEPERS } from "./state";
 import type { Verbs } from "./verbs";
 import { panBy, type ScreenPoint, screenPoint, screenToImage, zoomAt } from "./viewport";
 
 const KEEP_EVERY_MS = 250;
-const PALM_MM = 40;
-const PEN_RULES_MS = 800;
 const NEAR_PX = 8;
 
 type Gesture =
   | { readonly kind: "draw"; readonly pointer: number; readonly drawing: Drawing }
-  | { readonly kind: "pan" | "window"; readonly pointer: number; last: ScreenPoint }
+  | { readonly kind: "pan" | "window"; readonly pointer: number; last: StagePoint }
   | { readonly kind: "pinch"; a: ScreenPoint; b: ScreenPoint };
 
 export type Hand = {
+  /** End the gesture under way without a trace; an open polygon stays. */
   readonly cancel: () => void;
+  /**
+   * Esc: give up what was begun last, the region to come before an open polygon, and at last the
+   * ruler; whether there was anything.
+   */
+  readonly escape: () => boolean;
   /** End the polygon that is open; whether there was one, even one that is too short to end. */
   readonly closePolygon: () => boolean;
+  /** Take the open polygon's last corner back; whether there was one. */
+  readonly takeCorner: () => boolean;
+  /** Whether a drag is under way. */
+  readonly isHeld: () => boolean;
+  /** Where the pointer is; null off the film. */
+  readonly at: () => ScreenPoint | null;
   readonly outline: () => Outline | null;
   readonly ring: () => { at: ScreenPoint; radius: number; erases: boolean } | null;
 };
+
+export function wheelFactor(event: WheelEvent): number {
+  const lines = event.deltaMode === WheelEvent.DOM_DELTA_LINE ? 33 : 1;
+  const amount = (event.deltaY || event.deltaX) * lines;
+  return Math.exp(-Math.min(Math.max(amount, -240), 240) / 500);
+}
 
 export function listenToPointer(
   canvas: HTMLCanvasElement,
@@ -39,43 +59,45 @@ export function listenToPointer(
   const { store } = room;
   const touches = new Map<number, ScreenPoint>();
   let gesture: Gesture | null = null;
-  let hover: ScreenPoint | null = null;
+  let hover: StagePoint | null = null;
   let keeper: ReturnType<typeof setInterval> | undefined;
-  let penAt = Number.NEGATIVE_INFINITY;
+  const palms = createPalmGuard();
   let box = canvas.getBoundingClientRect();
 
   const measure = () => {
     box = canvas.getBoundingClientRect();
   };
-  const pointOf = (event: MouseEvent) =>
-    screenPoint(event.clientX - box.left, event.clientY - box.top);
+  const seenAt = (event: MouseEvent) =>
+    stagePoint(event.clientX - box.left, event.clientY - box.top);
+  const inFrame = (at: StagePoint) => {
+    const { orientation, view } = store.get();
+    return stageToFrame(orientation, view.screen, at);
+  };
+  const pointOf = (event: MouseEvent) => inFrame(seenAt(event));
   const onImage = (at: ScreenPoint) => screenToImage(store.get().view, at);
+  const sampleOf = (event: PointerEvent): Sample => {
+    const at = onImage(pointOf(event));
+    return event.pointerType === "pen" ? { ...at, pressure: event.pressure } : at;
+  };
   const image = () => store.get().current?.image ?? null;
-  const polygon = createPolygon((a, b) => {
-    const { zoom } = store.get().view;
-    return Math.hypot(a.x - b.x, a.y - b.y) * zoom < NEAR_PX;
-  });
+  const isNear = (a: Point, b: Point) =>
+    Math.hypot(a.x - b.x, a.y - b.y) * store.get().view.zoom < NEAR_PX;
+  const polygon = createPolygon(isNear, (corners) => store.set({ corners }));
 
   function kindOf(event: PointerEvent): "draw" | "pan" | "window" | null {
     if (event.button === 1) return "pan";
     if (event.button === 2) return "window";
-    const { tool, isNaked } = store.get();
-    if (event.button === 5) return "draw";
-    if (event.button !== 0) return null;
-    if (tool === "pan" || tool === "window") return tool;
+    const { tool, isNaked, isRegionNext, fingerPans } = store.get();
+    if (event.button !== 0 && event.button !== 5) return null;
+    if (event.button === 0 && isRegionNext) return "draw";
+    if (event.button === 0 && (tool === "pan" || tool === "window")) return tool;
+    if (event.pointerType === "touch" && fingerPans) return "pan";
     return isNaked ? null : "draw";
   }
 
-  function isPalm(event: PointerEvent): boolean {
-    if (event.pointerType !== "touch") return false;
-    return (
-      event.timeStamp - penAt < PEN_RULES_MS || Math.max(event.width, event.height) > PALM_MM * 3.8
-    );
-  }
-
-  function draw(event: PointerEvent, at: ScreenPoint): void {
+  function draw(event: PointerEvent): void {
     const isEraserEnd = event.button === 5 || (event.buttons & 32) !== 0;
-    const press = { at: onImage(at), isEraserEnd, isAlt: event.altKey };
+    const press = { at: sampleOf(event), isEraserEnd, isAlt: event.altKey };
     const drawing = startDrawing(room, polygon, press);
     if (!drawing) return;
     gesture = { kind: "draw", pointer: event.pointerId, drawing };
@@ -111,12 +133,16 @@ export function listenToPointer(
     gesture = { kind: "pinch", a, b };
   }
 
-  function drag(now: Gesture & { kind: "pan" | "window" }, at: ScreenPoint): void {
-    const current = store.get().current;
+  function drag(now: Gesture & { kind: "pan" | "window" }, at: StagePoint): void {
+    const { current, view, window } = store.get();
     if (!current) return;
-    const [dx, dy] = [at.x - now.last.x, at.y - now.last.y];
-    if (now.kind === "pan") verbs.setView(panBy(store.get().view, dx, dy, current.image));
-    else verbs.setWindow(dragWindow(store.get().window, dx, dy, current.image.bits), true);
+    if (now.kind === "pan") {
+      const [from, to] = [inFrame(now.last), inFrame(at)];
+      verbs.setView(panBy(view, to.x - from.x, to.y - from.y, current.image));
+    } else {
+      const [dx, dy] = [at.x - now.last.x, at.y - now.last.y];
+      verbs.setWindow(dragWindow(window, dx, dy, current.image.bits), true);
+    }
     gesture = { ...now, last: at };
   }
 
@@ -129,60 +155,83 @@ export function listenToPointer(
     onRing();
   }
 
+  canvas.addEventListener("pointerenter", measure);
   canvas.addEventListener("pointerdown", (event) => {
     measure();
-    if (isPalm(event) || !image()) return;
-    if (event.pointerType === "pen") penAt = event.timeStamp;
+    palms.see(event);
+    if (palms.isPalm(event) || !image()) return;
+    if (event.pointerType === "pen" && touches.size > 0) {
+      // The palm came down before the pen did.
+      cancel();
+      touches.clear();
+    }
     canvas.setPointerCapture(event.pointerId);
     canvas.focus({ preventScroll: true });
-    const at = pointOf(event);
-    hover = at;
+    hover = seenAt(event);
+    const at = inFrame(hover);
     if (event.pointerType === "touch") touches.set(event.pointerId, at);
     if (touches.size === 2) return startPinch();
     // A dialog that came up meanwhile can swallow a release.
     if (gesture?.kind !== "pinch" && gesture?.pointer === event.pointerId) cancel();
     if (gesture) return;
     const kind = kindOf(event);
-    if (kind === "draw") draw(event, at);
+    if (kind === "draw") draw(event);
     else if (kind) {
-      gesture = { kind, pointer: event.pointerId, last: at };
+      gesture = { kind, pointer: event.pointerId, last: hover };
       event.preventDefault();
     }
     onRing();
   });
 
   canvas.addEventListener("pointermove", (event) => {
-    const at = pointOf(event);
+    palms.see(event);
+    hover = seenAt(event);
+    const at = inFrame(hover);
     if (touches.has(event.pointerId)) touches.set(event.pointerId, at);
-    hover = at;
     const now = gesture;
     if (now?.kind === "pinch") pinch(now);
     else if (now && now.pointer === event.pointerId) {
       if (now.kind === "draw") {
         const samples = event.getCoalescedEvents?.() ?? [];
-        for (const sample of samples.length ? samples : [event])
-          now.drawing.move(onImage(pointOf(sample)));
-      } else drag(now, at);
+        for (const sample of samples.length ? samples : [event]) now.drawing.move(sampleOf(sample));
+      } else drag(now, hover);
     } else polygon.hover(onImage(at));
     onRing();
   });
 
   const up = (event: PointerEvent) => {
+    palms.see(event);
     touches.delete(event.pointerId);
-    if (gesture?.kind === "pinch" ? touches.size < 2 : gesture?.pointer === event.pointerId)
-      finish();
+    const isOver =
+      gesture?.kind === "pinch" ? touches.size < 2 : gesture?.pointer === event.pointerId;
+    if (!isOver) return;
+    // The system takes a palm away where it knows it for one.
+    if (event.type === "pointercancel" && palms.isPalm(event)) cancel();
+    else finish();
   };
   canvas.addEventListener("pointerup", up);
-  // The system took the pointer away: what was drawn so far is work, and stays.
+  // The system took the pointer away: what was drawn so far is work, and stays; a palm's is none.
   canvas.addEventListener("pointercancel", up);
   canvas.addEventListener("pointerleave", () => {
     if (gesture) return;
     hover = null;
     onRing();
   });
-  canvas.addEventListener("dblclick", () => {
-    if (!polygon.close()) polygon.drop();
+  function closePolygon(): boolean {
+    const isOpen = polygon.isOpen();
+    if (isOpen && !polygon.close()) store.set({ notice: words.drawing.polygonCorners });
     onRing();
+    return isOpen;
+  }
+
+  /** Another tool draws now: what the polygon encloses is kept, and Undo takes it back. */
+  function leavePolygon(): void {
+    if (polygon.isOpen() && !polygon.close()) store.set({ notice: words.drawing.polygonDropped });
+    polygon.drop();
+  }
+
+  canvas.addEventListener("dblclick", () => {
+    if (store.get().tool === "polygon") closePolygon();
   });
   store.subscribe((now, before) => {
     const isOtherCase = now.current?.assignment !== before.current?.assignment;
@@ -190,7 +239,8 @@ export function listenToPointer(
       gesture = null;
       clearInterval(keeper);
     }
-    if (isOtherCase || now.tool !== before.tool) polygon.drop();
+    if (isOtherCase) polygon.drop();
+    else if (now.tool !== before.tool && !POLYGON_KEEPERS.includes(now.tool)) leavePolygon();
   });
   canvas.addEventListener("contextmenu", (event) => event.preventDefault());
   canvas.addEventListener(
@@ -202,32 +252,38 @@ export function listenToPointer(
       const amount = event.deltaY || event.deltaX;
       if (!size || amount === 0) return;
       if (event.shiftKey) verbs.setRadius(stepRadius(store.get().radius, amount > 0 ? -1 : 1));
-      else {
-        const lines = event.deltaMode === WheelEvent.DOM_DELTA_LINE ? 33 : 1;
-        const factor = Math.exp(-Math.min(Math.max(amount * lines, -240), 240) / 500);
-        verbs.setView(zoomAt(store.get().view, pointOf(event), factor, size));
-      }
+      else verbs.setView(zoomAt(store.get().view, pointOf(event), wheelFactor(event), size));
     },
     { passive: false },
   );
 
   return {
-    cancel: () => {
+    cancel,
+    escape: () => {
+      const { isRegionNext, ruler } = store.get();
+      const isBegun = gesture !== null || polygon.isOpen();
       cancel();
-      polygon.drop();
+      if (isRegionNext) store.set({ isRegionNext: false });
+      else if (isBegun) polygon.drop();
+      else if (ruler) store.set({ ruler: null });
       onRing();
+      return isRegionNext || isBegun || ruler !== null;
     },
-    closePolygon: () => {
-      const isOpen = polygon.isOpen();
-      if (isOpen && !polygon.close()) store.set({ notice: "A polygon needs three corners." });
+    closePolygon,
+    takeCorner: () => {
+      const isTaken = polygon.stepBack();
       onRing();
-      return isOpen;
+      return isTaken;
     },
     outline: () => (gesture?.kind === "draw" && gesture.drawing.outline()) || polygon.outline(),
+    isHeld: () => gesture !== null,
+    at: () => hover && inFrame(hover),
     ring: () => {
-      const { tool, radius, isNaked, phase } = store.get();
-      const isPainting = BRUSHES.includes(tool) && !isNaked && phase === "reading";
-      return hover && isPainting ? { at: hover, radius, erases: tool === "eraser" } : null;
+      const { tool, radius, isNaked, isRegionNext, phase } = store.get();
+      const isHidden = isNaked || isRegionNext || phase !== "reading";
+      return hover && !isHidden && BRUSHES.includes(tool)
+        ? { at: inFrame(hover), radius, erases: tool === "eraser" }
+        : null;
     },
   };
 }

@@ -4,6 +4,7 @@ import type { Client } from "../api/client";
 import type { Case, Reply } from "../api/types";
 import type { Mask } from "../mask/bitmap";
 import type { ByteMap } from "../mask/probability";
+import { words } from "../words";
 import type { Codec } from "./codec";
 import type { Film } from "./film";
 import { layerUrl } from "./layers";
@@ -20,19 +21,23 @@ export type Prepared = {
 };
 
 function demand<T>(reply: Reply<T>, what: string): T {
-  if (!reply.ok) throw new Error(`${what} could not be loaded. ${reply.problem.detail}`);
+  if (!reply.ok) throw new Error(words.problems.notLoaded(what, reply.problem.detail));
   return reply.value;
 }
 
 /** Started early, awaited later: a failure must wait for its reader, not cry into the console. */
-function quiet<T>(promise: Promise<T>): Promise<T> {
+export function quiet<T>(promise: Promise<T>): Promise<T> {
   promise.catch(() => undefined);
   return promise;
 }
 
-async function loadPreview(client: Client, url: string): Promise<ImageBitmap | null> {
+export async function loadPreview(client: Client, url: string): Promise<ImageBitmap | null> {
   const reply = await client.blob(url);
   return reply.ok ? createImageBitmap(reply.value).catch(() => null) : null;
+}
+
+export async function loadFilm(client: Client, codec: Codec, url: string): Promise<Film> {
+  return codec.film(demand(await client.bytes(url), words.problems.theFilm));
 }
 
 async function loadMask(client: Client, codec: Codec, url: string, what: string): Promise<Mask> {
@@ -50,7 +55,7 @@ async function loadLayer(
 ): Promise<ByteMap | Mask | null> {
   const url = layerUrl(next, name);
   if (url === null) return null;
-  const bytes = demand(await client.bytes(url), "The layer");
+  const bytes = demand(await client.bytes(url), words.problems.theLayer);
   if (name === "lung") return codec.mask(bytes);
   const { width, height } = next.image;
   const scale = Math.min(1, LAYER_SIDE / Math.max(width, height));
@@ -63,10 +68,6 @@ export function prepareCase(client: Client, codec: Codec, next: Case): Prepared 
   const maps = new Map<string, Promise<ByteMap | null>>();
   const layers = new Map<LayerName, Promise<ByteMap | Mask | null>>();
   const preview = quiet(loadPreview(client, image.preview_url));
-  const load = async (): Promise<Film> => {
-    const reply = await client.bytes(image.pixels_url);
-    return codec.film(demand(reply, "The film"));
-  };
   const loadMap = async (url: string): Promise<ByteMap | null> => {
     const reply = await client.bytes(url);
     return reply.ok ? codec.probability(reply.value, image.width, image.height) : null;
@@ -75,15 +76,17 @@ export function prepareCase(client: Client, codec: Codec, next: Case): Prepared 
     case: next,
     preview,
     draft: quiet(
-      draft ? loadMask(client, codec, draft.mask_url, "Your saved mask") : Promise.resolve(null),
+      draft
+        ? loadMask(client, codec, draft.mask_url, words.problems.savedMask)
+        : Promise.resolve(null),
     ),
     candidates: new Map(
       candidates.map(({ id, mask_url, letter }) => [
         id,
-        quiet(loadMask(client, codec, mask_url, `Candidate ${letter}`)),
+        quiet(loadMask(client, codec, mask_url, words.candidates.lettered(letter))),
       ]),
     ),
-    film: quiet(load()),
+    film: quiet(loadFilm(client, codec, image.pixels_url)),
     probability: (id) => {
       const url = candidates.find((candidate) => candidate.id === id)?.probability_url;
       if (!url) return Promise.resolve(null);

@@ -3,20 +3,30 @@
 import type { ReadingConfig } from "../api/types";
 import { isBlank, wholeRect } from "../mask/bitmap";
 import { type ByteMap, moveThreshold } from "../mask/probability";
+import { words } from "../words";
 import type { Registry } from "./actions";
 import { cleanUp, clipToLung } from "./cleanup";
-import { askExclusionReason, askNote, confirmNoInfection, showShortcutSheet } from "./dialogs";
+import { isCompareShown } from "./comparison";
+import {
+  askExclusionReason,
+  askNote,
+  confirmNoInfection,
+  showGuideline,
+  showShortcutSheet,
+} from "./dialogs";
+import { filmVerbs } from "./filmverbs";
 import type { Flow } from "./flow";
 import { toggled } from "./layers";
+import type { Hand } from "./pointer";
 import type { Room } from "./room";
-import { copySource, type MaskLook, type RoomState } from "./state";
+import { copySource, type MaskLook, type RoomState, shownLook } from "./state";
 import type { Verbs } from "./verbs";
-import { fitImage } from "./viewport";
 
 const NEXT_LOOK: Readonly<Record<MaskLook, MaskLook>> = {
   fill: "outline",
   outline: "hidden",
   hidden: "fill",
+  difference: "fill",
 };
 
 export type VerbParts = {
@@ -24,46 +34,57 @@ export type VerbParts = {
   readonly flow: Flow;
   readonly registry: Registry;
   readonly config: ReadingConfig;
-  readonly cancelGesture: () => void;
-  readonly closePolygon: () => boolean;
+  /** What the pointer does; it is made after the verbs, which it calls. */
+  readonly hand: () => Hand;
+  readonly askLastCase: () => Promise<string | null>;
   readonly signIn: () => void;
 };
 
-function viewVerbs({ room, cancelGesture }: VerbParts) {
+function compareVerbs({ room, hand }: VerbParts) {
   const { store } = room;
   return {
-    chooseTool: (tool) => store.set({ tool }),
+    toggleCompare: () => {
+      // The panes change their size, which must not move the film under a stroke.
+      if (room.sitting()?.desk.isRunning()) return;
+      store.set({ isComparing: !store.get().isComparing });
+    },
+    compareWith: (film) => {
+      const { comparison } = store.get();
+      if (!comparison || comparison.films.length === 0) return;
+      const chosen = film ?? (comparison.chosen + 1) % comparison.films.length;
+      store.set({ comparison: { ...comparison, chosen } });
+    },
+    retryCompare: () => store.set({ comparison: null }),
+    escape: () => {
+      if (!hand().escape() && isCompareShown(store.get())) store.set({ isComparing: false });
+    },
+  } satisfies Partial<Verbs>;
+}
+
+function viewVerbs({ room, hand }: VerbParts) {
+  const { store } = room;
+  return {
+    chooseTool: (tool) => store.set({ tool, isRegionNext: false }),
     toggleSubtract: () => store.set({ isSubtracting: !store.get().isSubtracting }),
     setRadius: (radius) => store.set({ radius }),
-    setView: (view) => store.set({ view }),
-    fit: () => {
-      const { view, current } = store.get();
-      if (current) store.set({ view: fitImage(view, current.image) });
-    },
-    setWindow: (window, isWindowing) => store.set({ window, isWindowing }),
-    resetWindow: () => {
-      const image = store.get().current?.image;
-      if (!image) return;
-      const window = { center: image.window_center, width: image.window_width };
-      store.set({ window, isInverted: false });
-    },
-    toggleInvert: () => store.set({ isInverted: !store.get().isInverted }),
-    cycleLook: () => store.set({ look: NEXT_LOOK[store.get().look] }),
+    cycleLook: () => store.set({ look: NEXT_LOOK[shownLook(store.get())] }),
+    toggleDifference: () =>
+      store.set({ look: store.get().look === "difference" ? "fill" : "difference" }),
     toggleLayer: (layer) => store.set({ layers: toggled(store.get().layers, layer) }),
     setOpacity: (opacity) => store.set({ opacity }),
+    prefer: (change) => store.set(change),
     setNaked: (isNaked) => store.get().isNaked !== isNaked && store.set({ isNaked }),
     setPeek: room.setPeek,
-    copyFrom: (copyFrom) => store.set({ copyFrom, tool: "copy" }),
-    cancelGesture,
+    copyFrom: (copyFrom) => store.set({ copyFrom, tool: "copy", isRegionNext: false }),
     cleanUp: (kind) => {
-      cancelGesture();
+      hand().cancel();
       cleanUp(room, kind);
     },
     clipToLung: () =>
-      void clipToLung(room, cancelGesture).catch((error: Error) =>
+      void clipToLung(room, hand().cancel).catch((error: Error) =>
         store.set({ notice: error.message }),
       ),
-    undo: () => void room.sitting()?.desk.undo(),
+    undo: () => void (hand().takeCorner() || room.sitting()?.desk.undo()),
     redo: () => void room.sitting()?.desk.redo(),
   } satisfies Partial<Verbs>;
 }
@@ -80,7 +101,7 @@ function holdPeek({ store, sitting, setPeek }: Room): void {
 }
 
 /** Picking and thresholding; the probability map comes from the server when it is first wanted. */
-function candidateVerbs({ room, cancelGesture }: VerbParts) {
+function candidateVerbs({ room, hand }: VerbParts) {
   const { store } = room;
   holdPeek(room);
   let map: { readonly candidate: string; readonly values: ByteMap } | null = null;
@@ -91,7 +112,7 @@ function candidateVerbs({ room, cancelGesture }: VerbParts) {
     if (!sitting || !candidate || store.get().isBusy) return;
     const mask = await sitting.prepared.candidates.get(candidate.id);
     if (!mask || room.sitting() !== sitting) return;
-    cancelGesture();
+    hand().cancel();
     sitting.desk.replace(mask, { candidate: candidate.id, threshold: candidate.threshold });
     store.set({ threshold: candidate.threshold });
   }
@@ -136,7 +157,7 @@ function candidateVerbs({ room, cancelGesture }: VerbParts) {
 }
 
 function caseVerbs(parts: VerbParts) {
-  const { room, flow, config, registry, cancelGesture, closePolygon, signIn } = parts;
+  const { room, flow, config, registry, hand, askLastCase, signIn } = parts;
   const { store } = room;
 
   async function askExclusion(): Promise<void> {
@@ -153,6 +174,16 @@ function caseVerbs(parts: VerbParts) {
     await flow.patch({ note });
   }
 
+  async function showLastCases(): Promise<void> {
+    if (hand().closePolygon()) return;
+    // The case accepted a moment ago is the first that one goes back to.
+    if (!store.get().outgoing?.problem) await flow.sent();
+    const chosen = await askLastCase();
+    if (chosen === null || chosen === store.get().current?.assignment) return;
+    hand().cancel();
+    await flow.reopen(chosen);
+  }
+
   async function noInfection(): Promise<void> {
     const sitting = room.sitting();
     if (!sitting) return;
@@ -160,6 +191,7 @@ function caseVerbs(parts: VerbParts) {
     if (isSure && room.sitting() === sitting) await flow.submit("no_infection");
   }
 
+  // A polygon that is still open is work: it ends first, and is seen before anything is sent.
   return {
     askExclusion: () => void askExclusion(),
     toggleFlag: () => {
@@ -168,25 +200,35 @@ function caseVerbs(parts: VerbParts) {
       void flow.patch({ flagged: isFlagged });
     },
     editNote: () => void editNote(),
-    noInfection: () => void noInfection(),
-    saveForLater: () => void flow.saveForLater(),
+    noInfection: () => void (hand().closePolygon() || noInfection()),
+    saveForLater: () => void (hand().closePolygon() || flow.saveForLater()),
     accept: () => {
-      // An outline that is still open is work: it ends first, and is seen before it is sent.
-      if (closePolygon()) return;
-      cancelGesture();
+      if (hand().closePolygon()) return;
+      hand().cancel();
       const sitting = room.sitting();
       if (!sitting) return;
-      if (isBlank(sitting.desk.mask))
-        store.set({ notice: "Nothing is marked. Press 0 if there is no infection." });
+      if (isBlank(sitting.desk.mask)) store.set({ notice: words.notices.nothingMarked });
       else void flow.submit("accept");
     },
-    showShortcuts: () => showShortcutSheet(registry, config),
+    leaveAsItWas: () => void (hand().closePolygon() || flow.leaveAsItWas()),
+    showLastCases: () => void showLastCases(),
+    showGuideline: () => showGuideline(config),
+    showShortcuts: () => showShortcutSheet(registry),
     skip: () => void flow.skip(),
-    retry: () => room.sitting()?.saver.retry(),
+    retry: () => {
+      flow.retry();
+      room.sitting()?.saver.retry();
+    },
     signIn,
   } satisfies Partial<Verbs>;
 }
 
 export function createVerbs(parts: VerbParts): Verbs {
-  return { ...viewVerbs(parts), ...candidateVerbs(parts), ...caseVerbs(parts) };
+  return {
+    ...filmVerbs(parts.room, parts.hand),
+    ...viewVerbs(parts),
+    ...compareVerbs(parts),
+    ...candidateVerbs(parts),
+    ...caseVerbs(parts),
+  };
 }

@@ -5,11 +5,13 @@
 
 import { joinRects, type Mask, type Rect } from "../mask/bitmap";
 import { clear, context } from "./canvas";
-import { drawOutline, drawRing, type Ring, startCursor } from "./drawcursor";
+import { drawOutline, drawRing, drawRuler, type Ring, startCursor } from "./drawcursor";
+import { createDifferenceDrawer } from "./drawdifference";
 import { createFilmDrawer, type FilmScene } from "./drawfilm";
 import { createLayerDrawer, drawMask, MINE, THEIRS } from "./drawoverlays";
 import type { LayerPictures } from "./layers";
 import type { Outline } from "./outlines";
+import type { Ruler } from "./ruler";
 import type { MaskLook } from "./state";
 import type { Viewport } from "./viewport";
 
@@ -27,9 +29,12 @@ export type Scene = FilmScene & {
   readonly mask: Mask | null;
   readonly look: MaskLook;
   readonly opacity: number;
+  /** The mask that the difference is shown from. */
+  readonly compared: Mask | null;
   readonly peek: Mask | null;
   readonly ring: Ring | null;
   readonly outline: Outline | null;
+  readonly ruler: Ruler | null;
 };
 
 export type Invalid = {
@@ -44,6 +49,7 @@ export function createRenderer(canvases: Canvases, scene: () => Scene) {
   const drawFilm = createFilmDrawer(canvases.film);
   const drawLayers = createLayerDrawer(canvases.heat, canvases.lung);
   const mask = context(canvases.mask);
+  const drawDifference = createDifferenceDrawer(mask);
   const peek = context(canvases.peek);
   const cursor = context(canvases.cursor);
   let due: {
@@ -59,7 +65,11 @@ export function createRenderer(canvases: Canvases, scene: () => Scene) {
       clear(mask);
       return;
     }
-    const fill = now.look === "fill" ? now.opacity : 0;
+    if (now.compared) {
+      drawDifference(now.mask, now.compared, now.view, rect);
+      return;
+    }
+    const fill = now.look === "outline" ? 0 : now.opacity;
     drawMask(mask, now.mask, now.view, rect, MINE, fill);
   }
 
@@ -78,6 +88,7 @@ export function createRenderer(canvases: Canvases, scene: () => Scene) {
     if (work.cursor) {
       startCursor(cursor, now.view);
       if (now.ring) drawRing(cursor, now.ring, now.view);
+      if (now.ruler) drawRuler(cursor, now.ruler, now.view);
       if (now.outline) drawOutline(cursor, now.outline, now.view);
     }
   }

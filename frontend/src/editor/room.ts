@@ -1,8 +1,10 @@
 /** The room's memory: the shown state, the case on the desk, and its film. Opens and closes cases. */
 
 import type { Client } from "../api/client";
+import type { Case } from "../api/types";
 import type { Mask, Rect } from "../mask/bitmap";
 import { overlap } from "../mask/bitmap";
+import { words } from "../words";
 import type { Codec } from "./codec";
 import type { Film } from "./film";
 import { dropCase, type Kept, readJournal } from "./journal";
@@ -32,20 +34,18 @@ export type Room = {
   readonly onPaint: (listener: (rect: Rect | "all") => void) => void;
   readonly onConflict: (listener: (sitting: Sitting) => void) => void;
   readonly open: (prepared: Prepared) => Promise<void>;
-  /** Leave a case; `isDone`: it was submitted, so its journal goes and other tabs are told. */
-  readonly close: (isDone: boolean) => Promise<void>;
+  /** Leave the case; what was drawn stays in the journal. */
+  readonly close: () => void;
+  /** Take the case off the desk; its saver goes on. */
+  readonly park: () => Parked | null;
+  readonly bringBack: (parked: Parked) => void;
+  /** A case was submitted: its journal goes and other tabs are told. */
+  readonly finish: (sitting: Sitting) => Promise<void>;
   readonly setPeek: (candidate: string | null) => void;
 };
 
-/** What a tab says whose case was submitted in another one. */
-export function overWords(unsaved: number, isKept: boolean): string {
-  const over = "You submitted this case in another tab";
-  if (unsaved <= 0) return `${over}. Nothing drawn here enters it any more.`;
-  const count = unsaved === 1 ? "the last stroke" : `the last ${unsaved} strokes`;
-  const kept = isKept ? " The mask stays in this browser for up to 30 days." : "";
-  const sent = " If it reached the server, a curator can get it back for 30 days.";
-  return `${over}, without ${count} drawn here.${kept}${sent}`;
-}
+/** A case that is off the desk and not over, with what the room showed of it. */
+export type Parked = { readonly sitting: Sitting; readonly state: RoomState };
 
 export function createRoom(parts: RoomParts): Room {
   const store = createStore<RoomState>(INITIAL_STATE);
@@ -66,8 +66,10 @@ export function createRoom(parts: RoomParts): Room {
     const figures: Record<string, Figure> = {};
     for (const candidate of now.case.candidates) {
       const mask = await now.prepared.candidates.get(candidate.id);
-      if (mask) figures[candidate.id] = overlap(now.desk.mask, mask);
+      // A stroke that begins meanwhile must not wait for all of them.
+      await new Promise((done) => setTimeout(done));
       if (now !== sitting) return;
+      if (mask) figures[candidate.id] = overlap(now.desk.mask, mask);
     }
     store.set({ figures });
   }
@@ -101,20 +103,17 @@ export function createRoom(parts: RoomParts): Room {
     repaint("all");
   }
 
-  function readKept(assignment: string): Promise<Kept | null> {
-    return readJournal(parts.db, assignment, parts.tab, isTabAlive).catch(() => null);
+  function readKept({ assignment, times_submitted }: Case): Promise<Kept | null> {
+    const { db, tab } = parts;
+    return readJournal(db, assignment, tab, isTabAlive, times_submitted).catch(() => null);
   }
 
   async function open(prepared: Prepared): Promise<void> {
-    const mine = ++turn;
+    close();
+    const mine = turn;
     const next = prepared.case;
     const { image } = next;
-    film = null;
-    preview = null;
-    peek = null;
-    sitting?.saver.stop();
-    sitting = null;
-    const [kept, draft] = await Promise.all([readKept(next.assignment), prepared.draft]);
+    const [kept, draft] = await Promise.all([readKept(next), prepared.draft]);
     if (mine !== turn) return;
     store.set({
       ...FRESH_CASE,
@@ -126,44 +125,85 @@ export function createRoom(parts: RoomParts): Room {
       note: next.note,
       activeSeconds: kept?.head.activeSeconds ?? 0,
     });
-    sitting = startSitting({
+    let own: Sitting | null = null;
+    // A parked case goes on saving and says nothing; it may come back.
+    const isShown = () => (own === null ? mine === turn : own === sitting);
+    let activeSeconds = store.get().activeSeconds;
+    own = startSitting({
       ...parts,
       prepared,
       kept,
       draft,
-      activeSeconds: () => store.get().activeSeconds,
+      activeSeconds: () => {
+        if (isShown()) activeSeconds = store.get().activeSeconds;
+        return activeSeconds;
+      },
       onPaint: repaint,
       onGesture: gestureDone,
       onSave: (save) => {
+        if (!isShown()) return;
         const before = store.get().save.phase;
         store.set({ save });
-        if (save.phase === "conflict" && before !== "conflict" && sitting)
-          for (const judge of judges) judge(sitting);
+        if (before !== "conflict") judgeConflict();
       },
       onKept: (stroke) => {
         const { keptStroke, journalFailure } = store.get();
-        if (mine === turn && (stroke > keptStroke || journalFailure !== null))
+        if (isShown() && (stroke > keptStroke || journalFailure !== null))
           store.set({ keptStroke: Math.max(stroke, keptStroke), journalFailure: null });
       },
       onJournalFailure: (journalFailure) => {
-        if (mine === turn) store.set({ journalFailure });
+        if (isShown()) store.set({ journalFailure });
       },
     });
-    store.set({ save: sitting.saver.state() });
+    seat(own);
+  }
+
+  function judgeConflict(): void {
+    if (sitting?.saver.state().phase === "conflict") for (const judge of judges) judge(sitting);
+  }
+
+  /** The case is on the desk: show it. */
+  function seat(now: Sitting): void {
+    const mine = turn;
+    sitting = now;
+    store.set({ save: now.saver.state() });
     gestureDone();
     repaint("all");
-    showPictures(prepared, mine).catch((error: Error) => {
+    showPictures(now.prepared, mine).catch((error: Error) => {
       if (mine === turn) store.set({ notice: error.message });
     });
   }
 
-  async function close(isDone: boolean): Promise<void> {
-    const now = sitting;
+  function park(): Parked | null {
+    const parked = sitting && { sitting, state: store.get() };
     turn++;
     sitting = null;
-    now?.saver.stop();
-    if (!now || !isDone) return;
-    const { assignment } = now.case;
+    return parked;
+  }
+
+  function close(): void {
+    sitting?.noteTime();
+    park()?.sitting.saver.stop();
+    film = null;
+    preview = null;
+    peek = null;
+  }
+
+  function bringBack({ sitting: now, state }: Parked): void {
+    close();
+    const { current, window, isFlagged, note, activeSeconds, keptStroke, journalFailure } = state;
+    store.set({
+      ...FRESH_CASE,
+      ...{ phase: "reading", current, window, isFlagged, note, activeSeconds },
+      ...{ keptStroke, journalFailure },
+      view: fitImage(store.get().view, now.case.image),
+    });
+    seat(now);
+    judgeConflict();
+  }
+
+  async function finish({ case: { assignment }, saver }: Sitting): Promise<void> {
+    saver.stop();
     parts.neighbours.tellSubmitted(assignment);
     await dropCase(parts.db, assignment, parts.tab, isTabAlive).catch(() => undefined);
   }
@@ -173,7 +213,7 @@ export function createRoom(parts: RoomParts): Room {
     if (!sitting || sitting.case.assignment !== assignment) return;
     const { desk, saver } = sitting;
     const unsaved = desk.stroke() - saver.state().savedStroke;
-    const detail = overWords(unsaved, store.get().journalFailure === null);
+    const detail = words.notices.over(unsaved, store.get().journalFailure === null);
     store.set({ notice: "" });
     saver.end({ status: 409, code: "already_submitted", detail });
   });
@@ -196,6 +236,9 @@ export function createRoom(parts: RoomParts): Room {
     onConflict: (listener) => void judges.push(listener),
     open,
     close,
+    park,
+    bringBack,
+    finish,
     setPeek: (candidate) => void setPeek(candidate).catch(() => undefined),
   };
 }

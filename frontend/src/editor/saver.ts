@@ -43,9 +43,14 @@ export type SaverParts = {
   readonly now: () => number;
 };
 
+/** How long to wait after so many failures in a row, in milliseconds. */
+export function retryDelay(failures: number): number {
+  return RETRY_MS[Math.min(failures, RETRY_MS.length - 1)] as number;
+}
+
 export type Saver = ReturnType<typeof createSaver>;
 
-function phaseOf(problem: Problem): SavePhase {
+export function phaseOf(problem: Problem): SavePhase {
   if (problem.status === 401 || problem.code === "another_account") return "signed_out";
   if (problem.code === "stale_draft") return "conflict";
   const isForGood = problem.status >= 400 && problem.status < 500 && problem.status !== 429;
@@ -105,7 +110,7 @@ export function createSaver(parts: SaverParts, start: Omit<SaveState, "phase" | 
   }
 
   function tryLater(): void {
-    schedule(RETRY_MS[Math.min(failures++, RETRY_MS.length - 1)] as number);
+    schedule(retryDelay(failures++));
   }
 
   /** The mask could not be packed or compared here: the journal has it, and it is tried again. */

@@ -1,13 +1,18 @@
 /** Candidates, the threshold of the picked one, and how the mask looks. Blind: letters only. */
 
 import type { Candidate } from "../api/types";
-import { h, icon, keycap, setText } from "./dom";
+import { words } from "../words";
+import type { Registry } from "./actions";
+import { createDifferencePanel } from "./differencepanel";
+import { blurAfterPointer, h, icon, keycap, setText } from "./dom";
 import { COPY_ICON } from "./drawactions";
 import { drawThumbnail } from "./drawpictures";
+import { createFilmPanel } from "./filmpanel";
 import { createFindings } from "./findings";
+import { createInputPanel } from "./inputpanel";
 import { createLayerPanel } from "./layerpanel";
 import type { Room } from "./room";
-import { copySource, type RoomState } from "./state";
+import { copySource, type RoomState, shownLook } from "./state";
 import type { Verbs } from "./verbs";
 
 const THUMB = { width: 92, height: 74 } as const;
@@ -15,32 +20,22 @@ const THUMB = { width: 92, height: 74 } as const;
 /** What stands under a candidate's name. A blind read has no figures. */
 export function candidateWords(state: RoomState, candidate: Candidate): string {
   const isPicked = state.basis.candidate === candidate.id;
-  if (state.current?.blind) return isPicked ? "picked" : "";
+  const { picked, pickedAndChanged, dice } = words.candidates;
+  if (state.current?.blind) return isPicked ? picked : "";
   const figure = state.figures[candidate.id];
   if (isPicked) {
-    if (!figure || figure.changed === 0) return "picked";
-    return `picked, ${figure.changed.toLocaleString("en")} px changed`;
+    const changed = figure ? figure.added + figure.removed : 0;
+    return changed === 0 ? picked : pickedAndChanged(changed);
   }
   if (!figure || Number.isNaN(figure.dice) || figure.dice === 0) return "";
-  return `Dice with mine ${figure.dice.toFixed(2)}`;
+  return dice(figure.dice);
 }
-
-const NETWORKS: Readonly<Record<string, string>> = {
-  ensemble: "Ensemble mean",
-  manual: "Drawn by hand",
-  unet: "U-Net",
-  unetplusplus: "U-Net++",
-  fpn: "FPN",
-  dla: "DLA",
-  linknet: "LinkNet",
-  deeplabv3plus: "DeepLabV3+",
-};
 
 /** A network's key ("unetplusplus-resnet18") as people write it; a letter where names are hidden. */
 export function candidateName(candidate: Candidate): string {
-  if (candidate.name === null) return `Candidate ${candidate.letter}`;
+  if (candidate.name === null) return words.candidates.lettered(candidate.letter);
   const [decoder = "", ...encoder] = candidate.name.split("-");
-  return [NETWORKS[decoder] ?? decoder, ...encoder].join(" ");
+  return [words.candidates.networks[decoder] ?? decoder, ...encoder].join(" ");
 }
 
 function createCard(room: Room, verbs: Verbs, candidate: Candidate, index: number) {
@@ -50,31 +45,37 @@ function createCard(room: Room, verbs: Verbs, candidate: Candidate, index: numbe
     height: String(Math.round(THUMB.height * ratio)),
     "aria-hidden": "true",
   });
-  const words = h("small", {});
-  const spoken = candidate.name ? `: ${candidateName(candidate)}` : "";
-  const name = `Candidate ${candidate.letter}${spoken} (${index + 1})`;
+  const text = h("small", { id: `candidate-${index + 1}-words` });
+  const network = candidate.name ? candidateName(candidate) : null;
+  const name = words.candidates.card(candidate.letter, network, index + 1);
+  const attributes = { type: "button", "aria-describedby": text.id };
   const card = h(
     "button",
-    { type: "button", class: "card", "aria-label": name, title: `Pick ${name}` },
+    { ...attributes, class: "card", "aria-label": name, title: words.candidates.pick(name) },
     thumb,
-    h("span", { class: "what" }, h("b", {}, candidateName(candidate)), words),
+    h("b", {}, candidateName(candidate)),
     keycap(String(index + 1)),
   );
   card.addEventListener("click", (event) => {
     verbs.pick(index);
     if (event.detail > 0) card.blur();
   });
-  const copyName = `Copy a region of candidate ${candidate.letter}`;
+  const copyName = words.candidates.copy(candidate.letter);
   const copy = h(
     "button",
-    { type: "button", class: "copy", "aria-label": copyName, title: `${copyName} (C)` },
+    {
+      type: "button",
+      class: "copy",
+      "aria-label": copyName,
+      title: words.withKey(copyName, "C"),
+    },
     icon(COPY_ICON),
   );
   copy.addEventListener("click", (event) => {
     verbs.copyFrom(candidate.id);
     if (event.detail > 0) copy.blur();
   });
-  const slot = h("div", { class: "slot" }, card, copy);
+  const slot = h("div", { class: "slot" }, card, text, copy);
   slot.addEventListener("pointerenter", () => verbs.setPeek(candidate.id));
   slot.addEventListener("pointerleave", () => verbs.setPeek(null));
   slot.addEventListener("focusin", () => verbs.setPeek(candidate.id));
@@ -88,7 +89,7 @@ function createCard(room: Room, verbs: Verbs, candidate: Candidate, index: numbe
     card.setAttribute("aria-pressed", String(state.basis.candidate === candidate.id));
     const isSource = state.tool === "copy" && copySource(state)?.id === candidate.id;
     copy.setAttribute("aria-pressed", String(isSource));
-    setText(words, candidateWords(state, candidate));
+    setText(text, candidateWords(state, candidate));
   };
   return { slot, paint, refresh };
 }
@@ -104,10 +105,8 @@ function createThreshold(room: Room, verbs: Verbs) {
     "aria-labelledby": "threshold-title",
   });
   slider.addEventListener("input", () => verbs.slideThreshold(slider.valueAsNumber));
-  slider.addEventListener("change", () => {
-    verbs.settleThreshold();
-    slider.blur();
-  });
+  slider.addEventListener("change", () => verbs.settleThreshold());
+  blurAfterPointer(slider);
   const section = h(
     "section",
     { class: "threshold" },
@@ -118,7 +117,7 @@ function createThreshold(room: Room, verbs: Verbs) {
     const picked = state.current?.candidates.find((one) => one.id === state.basis.candidate);
     section.hidden = !picked || state.current?.blind === true || state.threshold === null;
     if (section.hidden || !picked) return;
-    setText(title, `Threshold of ${candidateName(picked)}`);
+    setText(title, words.candidates.threshold(candidateName(picked)));
     slider.disabled = !state.hasProbability;
     const t8 = state.threshold ?? 128;
     if (slider.valueAsNumber !== t8) slider.value = String(t8);
@@ -136,12 +135,11 @@ function createLooks(room: Room, verbs: Verbs): HTMLElement {
     min: "0",
     max: "0.8",
     step: "0.05",
-    "aria-label": "Mask opacity",
+    "aria-label": words.looks.opacityName,
   });
   opacity.addEventListener("input", () => verbs.setOpacity(opacity.valueAsNumber));
-  opacity.addEventListener("change", () => opacity.blur());
-  const look = h("button", { type: "button", class: "bare", "aria-label": "Change mask look" });
-  const words = { fill: "fill and outline", outline: "outline", hidden: "hidden" } as const;
+  blurAfterPointer(opacity);
+  const look = h("button", { type: "button", class: "bare" });
   const said = h("span", {});
   look.append(said, " ", keycap("O"));
   look.addEventListener("click", (event) => {
@@ -149,7 +147,9 @@ function createLooks(room: Room, verbs: Verbs): HTMLElement {
     if (event.detail > 0) look.blur();
   });
   const refresh = (state: RoomState) => {
-    setText(said, words[state.look]);
+    const shown = words.looks[shownLook(state)];
+    setText(said, shown);
+    look.setAttribute("aria-label", words.looks.name(shown));
     opacity.value = String(state.opacity);
     opacity.style.setProperty("--part", `${(state.opacity / 0.8) * 100}%`);
   };
@@ -158,15 +158,15 @@ function createLooks(room: Room, verbs: Verbs): HTMLElement {
   return h(
     "section",
     { class: "looks" },
-    h("h2", {}, "Mask"),
-    h("div", { class: "row" }, h("span", {}, "Shown as"), look),
-    h("label", { class: "row" }, h("span", {}, "Opacity"), opacity),
+    h("h2", {}, words.looks.title),
+    h("div", { class: "row" }, h("span", {}, words.looks.shownAs), look),
+    h("label", { class: "row" }, h("span", {}, words.looks.opacity), opacity),
   );
 }
 
-export function createSidebar(room: Room, verbs: Verbs): HTMLElement {
+export function createSidebar(room: Room, verbs: Verbs, registry: Registry): HTMLElement {
   const cards = h("div", { class: "cards" });
-  const heading = h("h2", {}, "Candidates");
+  const heading = h("h2", {}, words.candidates.title);
   const list = h("section", { class: "candidates" }, heading, cards);
   let shown: string | null = null;
   let refreshers: readonly ((state: RoomState) => void)[] = [];
@@ -188,11 +188,14 @@ export function createSidebar(room: Room, verbs: Verbs): HTMLElement {
   });
   return h(
     "aside",
-    { class: "side", "aria-label": "Candidates and layers" },
+    { class: "side", "aria-label": words.candidates.region },
     list,
+    createDifferencePanel(room, verbs),
     createThreshold(room, verbs),
     createLayerPanel(room, verbs),
     createFindings(room),
     createLooks(room, verbs),
+    createInputPanel(room.store, verbs),
+    createFilmPanel(room, verbs, registry),
   );
 }

@@ -2,6 +2,7 @@
 
 import type { Client } from "../api/client";
 import type { Problem, ReadingConfig, Reply } from "../api/types";
+import { words } from "../words";
 import { openDialog } from "./dialogs";
 import { h, setText } from "./dom";
 import { keptWords } from "./header";
@@ -12,10 +13,10 @@ type SignIn = (password: string) => Promise<Reply<null>>;
 
 function refusal({ status, code, detail }: Problem): string {
   if (code === "another_account") return detail;
-  if (status === 400) return "This password is not right.";
-  if (status === 429) return "Too many tries. Wait a few minutes, then try again.";
-  if (status === 0) return "The server does not answer. Try again in a moment.";
-  return `The server refused (${status}). Sign in in another tab, then come back.`;
+  if (status === 400) return words.signIn.wrong;
+  if (status === 429) return words.signIn.tooMany;
+  if (status === 0) return words.signIn.noAnswer;
+  return words.signIn.refused(status);
 }
 
 /** Resolves true when the reader is signed in again, false when the dialog was left. */
@@ -33,16 +34,15 @@ async function askPassword(config: ReadingConfig, kept: string, signIn: SignIn):
     autofocus: true,
   });
   const error = h("p", { class: "refused", role: "alert" });
-  const words = `Your session has ended. The case stays open, with ${kept}, and saving goes on once you are signed in.`;
   const body = [
-    h("p", {}, words),
-    h("label", { class: "field" }, "Account name", account),
-    h("label", { class: "field" }, "Password", password),
+    h("p", {}, words.signIn.ended(kept)),
+    h("label", { class: "field" }, words.signIn.account, account),
+    h("label", { class: "field" }, words.signIn.password, password),
     error,
   ];
   const buttons = [
-    { value: "", text: "Not now" },
-    { value: "in", text: "Sign in", isMain: true },
+    { value: "", text: words.signIn.notNow },
+    { value: "in", text: words.signIn.signIn, isMain: true },
   ];
   const tryIt = async (): Promise<boolean> => {
     const reply = await signIn(password.value);
@@ -51,7 +51,7 @@ async function askPassword(config: ReadingConfig, kept: string, signIn: SignIn):
     password.select();
     return false;
   };
-  return (await openDialog("Sign in again", body, buttons, tryIt)) === "in";
+  return (await openDialog(words.signIn.title, body, buttons, tryIt)) === "in";
 }
 
 export function createSignIn(

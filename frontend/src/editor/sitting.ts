@@ -3,9 +3,10 @@
 import type { Client } from "../api/client";
 import type { Case } from "../api/types";
 import { createMask, fingerprint, type Mask, type Rect } from "../mask/bitmap";
+import { words } from "../words";
 import type { Codec } from "./codec";
 import { createDesk, type Desk } from "./desk";
-import type { Head, Kept } from "./journal";
+import { type Head, isOutdated, type Kept } from "./journal";
 import { createKeeper, isFull } from "./keeper";
 import type { Prepared } from "./prepare";
 import { createSaver, type Saver, type SaveState } from "./saver";
@@ -88,10 +89,9 @@ export async function atRest(room: { sitting: () => Sitting | null }): Promise<v
     await new Promise((done) => setTimeout(done, LOOK_EVERY_MS));
 }
 
-function failureSentence(error: unknown): string {
-  return isFull(error)
-    ? "This browser's storage is full: new strokes are not kept here. Saving to the server goes on."
-    : "This browser does not keep strokes: they are safe only once saved on the server.";
+function failureSentence(db: IDBDatabase, error: unknown): string {
+  if (isOutdated(db)) return words.notices.outdated;
+  return isFull(error) ? words.notices.storageFull : words.notices.storageFails;
 }
 
 export function startSitting(parts: SittingParts): Sitting {
@@ -113,6 +113,7 @@ export function startSitting(parts: SittingParts): Sitting {
     basis: desk.basis(),
     undone: desk.history().future.length,
     clientId,
+    timesSubmitted: next.times_submitted,
     activeSeconds: parts.activeSeconds(),
     touchedAt: Date.now(),
   });
@@ -120,7 +121,7 @@ export function startSitting(parts: SittingParts): Sitting {
   const watch = (transaction: Promise<void>, stroke = desk.stroke()) =>
     transaction.then(
       () => parts.onKept(stroke),
-      (error: unknown) => parts.onJournalFailure(failureSentence(error)),
+      (error: unknown) => parts.onJournalFailure(failureSentence(parts.db, error)),
     );
   const desk = createDesk(start, {
     onPaint: parts.onPaint,

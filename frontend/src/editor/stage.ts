@@ -1,5 +1,8 @@
-/** The film's place in the page: six canvases on one another, kept at the screen's real pixels. */
+/** The film's place in the page: six canvases on one another, turned as one, at the screen's real pixels. */
 
+import type { Mask } from "../mask/bitmap";
+import { words } from "../words";
+import { layFrame } from "./canvas";
 import { h } from "./dom";
 import type { LayerPictures } from "./layers";
 import type { Hand } from "./pointer";
@@ -8,7 +11,7 @@ import type { Room } from "./room";
 import type { RoomState } from "./state";
 import { resize } from "./viewport";
 
-function sceneOf(room: Room, hand: Hand, layers: LayerPictures): Scene {
+function sceneOf(room: Room, hand: Hand, layers: LayerPictures, compared: Mask | null): Scene {
   const state = room.store.get();
   return {
     image: state.current?.image ?? null,
@@ -22,9 +25,11 @@ function sceneOf(room: Room, hand: Hand, layers: LayerPictures): Scene {
     mask: room.sitting()?.desk.mask ?? null,
     look: state.isNaked ? "hidden" : state.look,
     opacity: state.opacity,
+    compared: state.isNaked ? null : compared,
     peek: state.isNaked ? null : room.peek(),
     ring: hand.ring(),
     outline: hand.outline(),
+    ruler: state.isNaked ? null : state.ruler,
   };
 }
 
@@ -46,8 +51,13 @@ function redraw(renderer: Renderer, now: RoomState, before: RoomState): void {
     now.look !== before.look || now.opacity !== before.opacity || now.isNaked !== before.isNaked;
   if (isOtherFilm) renderer.invalidate({ film: true });
   if (isOtherMask) renderer.invalidate({ mask: "all", peek: true });
-  if (now.tool !== before.tool || now.radius !== before.radius)
-    renderer.invalidate({ cursor: true });
+  const isOtherCursor =
+    now.tool !== before.tool ||
+    now.radius !== before.radius ||
+    now.isRegionNext !== before.isRegionNext ||
+    now.isNaked !== before.isNaked ||
+    now.ruler !== before.ruler;
+  if (isOtherCursor) renderer.invalidate({ cursor: true });
 }
 
 export function createStage() {
@@ -57,28 +67,47 @@ export function createStage() {
     lung: h("canvas", { "aria-hidden": "true", class: "lung" }),
     mask: h("canvas", { "aria-hidden": "true" }),
     peek: h("canvas", { "aria-hidden": "true" }),
-    cursor: h("canvas", { "aria-label": "Mask editor", role: "application", tabindex: "0" }),
+    cursor: h("canvas", { "aria-label": words.hud.editor, role: "application", tabindex: "0" }),
   };
-  const element = h("main", { class: "stage" }, ...Object.values(canvases));
+  // One element turns them all, so that all drawing stays in the film's own frame.
+  const frame = h("div", { class: "frame" }, ...Object.values(canvases));
+  const element = h("main", { class: "stage" }, frame);
+
+  /** The pointer's shape is the style sheet's affair. */
+  function showTool({ tool, isRegionNext }: RoomState): void {
+    const shown = isRegionNext ? "region" : tool;
+    if (element.dataset["tool"] !== shown) element.dataset["tool"] = shown;
+  }
 
   function connect(room: Room, renderer: Renderer): void {
     const { store } = room;
     const measure = () => {
-      const { width, height } = element.getBoundingClientRect();
-      const size = { width: Math.floor(width), height: Math.floor(height) };
-      const { view, current } = store.get();
+      const { view, current, orientation } = store.get();
+      const ratio = window.devicePixelRatio || 1;
+      const size = layFrame(frame, element, orientation, ratio);
       const image = current?.image ?? { width: 1, height: 1 };
-      const next = resize(view, size, window.devicePixelRatio || 1, image);
+      const next = resize(view, size, ratio, image);
       renderer.resize(next);
       store.set({ view: next });
     };
+    /** On a screen with other pixels the window's size in CSS pixels may be the same. */
+    const watchRatio = () => {
+      const same = matchMedia(`(resolution: ${window.devicePixelRatio}dppx)`);
+      const moved = () => {
+        measure();
+        watchRatio();
+      };
+      same.addEventListener("change", moved, { once: true });
+    };
+    watchRatio();
     new ResizeObserver(measure).observe(element);
     measure();
     store.subscribe((now, before) => {
+      if (now.orientation !== before.orientation) measure();
       redraw(renderer, now, before);
-      if (now.tool !== before.tool) element.dataset["tool"] = now.tool;
+      showTool(now);
     });
-    element.dataset["tool"] = store.get().tool;
+    showTool(store.get());
     room.onPaint((rect) => {
       if (rect === "all")
         renderer.invalidate({ film: true, layers: true, mask: "all", peek: true });

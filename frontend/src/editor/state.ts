@@ -1,7 +1,11 @@
 /** What the room shows: one value, replaced on every change. Pixels live on the desk, not here. */
 
-import type { Candidate, Case } from "../api/types";
+import type { Candidate, Case, ComparedFilm, Problem } from "../api/types";
+import type { Overlap } from "../mask/bitmap";
 import type { Window } from "./film";
+import { type Orientation, UPRIGHT } from "./orientation";
+import type { Preset } from "./presets";
+import type { Ruler } from "./ruler";
 import type { SaveState } from "./saver";
 import { type Basis, NO_BASIS } from "./undo";
 import { EMPTY_VIEWPORT, type Viewport } from "./viewport";
@@ -14,33 +18,65 @@ export type Tool =
   | "threshold"
   | "lasso"
   | "polygon"
-  | "copy";
-export type MaskLook = "fill" | "outline" | "hidden";
+  | "copy"
+  | "ruler";
+/** `difference`: what was added to a candidate and removed from it; where there is none, `fill`. */
+export type MaskLook = "fill" | "outline" | "hidden" | "difference";
+/** How the mask is shown: a blind read has no candidate to differ from. */
+export const shownLook = ({ look, current }: RoomState): MaskLook =>
+  look === "difference" && current?.blind ? "fill" : look;
 export type LayerName = "infection" | "activation" | "lung" | "disagreement";
 export type Phase = "loading" | "reading" | "empty" | "failed";
 
 /** Figures about one candidate and the mask on the desk; open reads only. */
-export type Figure = { readonly changed: number; readonly dice: number };
+export type Figure = Overlap;
+
+/** The patient's other films, by day, and the one that hangs beside the case. */
+export type Comparison = {
+  readonly films: readonly ComparedFilm[];
+  readonly chosen: number;
+  readonly hasFilm: boolean;
+  readonly problem: string;
+};
 
 export type RoomState = {
   readonly phase: Phase;
   readonly message: string;
   readonly notice: string;
   readonly current: Case | null;
+  /** The decision on the case before that the server has not taken yet, and what holds it up. */
+  readonly outgoing: { readonly problem: Problem | null } | null;
   readonly isBusy: boolean;
   readonly hasFilm: boolean;
   readonly tool: Tool;
   readonly radius: number;
   /** Whether the tools that add take away; the eraser does without. */
   readonly isSubtracting: boolean;
+  /** The corners that are set of the open polygon; 0 where none is open. */
+  readonly corners: number;
   readonly view: Viewport;
+  /** How the film is turned on the screen; the mask and all that is saved never are. */
+  readonly orientation: Orientation;
   readonly window: Window;
+  /** The window preset that is on; null is the case's own window, or one set by hand. */
+  readonly preset: Preset | null;
   readonly isWindowing: boolean;
+  /** The next drag chooses the region that sets the window; then the tool is what it was. */
+  readonly isRegionNext: boolean;
   readonly isInverted: boolean;
   readonly look: MaskLook;
   readonly opacity: number;
+  /** One finger moves the film instead of drawing; two always zoom and move it. */
+  readonly fingerPans: boolean;
+  /** How hard a pen presses sets how much of the brush's radius it paints. */
+  readonly usesPressure: boolean;
   readonly layers: Readonly<Record<LayerName, boolean>>;
+  readonly ruler: Ruler | null;
   readonly isNaked: boolean;
+  /** Whether the reader wants another film beside each case that has one. */
+  readonly isComparing: boolean;
+  /** Null until it is wanted and its list has come. */
+  readonly comparison: Comparison | null;
   readonly peek: string | null;
   /** The candidate whose regions are copied; null is the first. */
   readonly copyFrom: string | null;
@@ -60,8 +96,13 @@ export type RoomState = {
   readonly journalFailure: string | null;
 };
 
+/** Whether a case was submitted before: that stands until it is submitted anew. */
+export const isReopened = (current: Case | null) => (current?.times_submitted ?? 0) > 0;
+
 /** The tools that paint a disc along the way. */
 export const BRUSHES: readonly Tool[] = ["brush", "eraser", "threshold"];
+/** The tools under which an open polygon waits for its next corner: the others draw. */
+export const POLYGON_KEEPERS: readonly Tool[] = ["polygon", "pan", "window", "ruler"];
 /** The tools that add, or subtract on request. */
 export const SUBTRACTORS: readonly Tool[] = ["threshold", "lasso", "polygon"];
 
@@ -93,9 +134,14 @@ export const FRESH_CASE = {
   notice: "",
   isBusy: false,
   hasFilm: false,
+  preset: null,
+  orientation: UPRIGHT,
   isWindowing: false,
+  isRegionNext: false,
   isInverted: false,
+  ruler: null,
   isNaked: false,
+  comparison: null,
   peek: null,
   copyFrom: null,
   basis: NO_BASIS,
@@ -118,12 +164,17 @@ export const INITIAL_STATE: RoomState = {
   phase: "loading",
   message: "",
   current: null,
+  outgoing: null,
   tool: "brush",
   radius: 20,
   isSubtracting: false,
+  corners: 0,
   view: EMPTY_VIEWPORT,
   window: { center: 128, width: 256 },
+  isComparing: false,
   look: "fill",
   opacity: 0.3,
+  fingerPans: false,
+  usesPressure: false,
   layers: { infection: false, activation: false, lung: false, disagreement: false },
 };

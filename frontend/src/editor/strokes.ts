@@ -1,30 +1,36 @@
 /** A stroke of a brush: each move paints, the release commits. */
 
-import { type Point, sweepCapsule } from "../mask/brush";
+import { MIN_RADIUS, type Point, sweepCapsule } from "../mask/brush";
 import { brightInk, type Ink, solidInk } from "../mask/ink";
 import type { Desk } from "./desk";
 import type { Film } from "./film";
-import type { Drawing } from "./outlines";
+import type { Drawing, Sample } from "./outlines";
 
 /** How much darker than where the stroke began still counts, as a share of the window's width. */
 const TOLERANCE = 1 / 20;
+/** What the lightest touch of a pen leaves of the radius. */
+const LIGHTEST = 0.2;
 
-function startSweep(desk: Desk, from: Point, radius: () => number, ink: Ink): Drawing {
-  let last = from;
-  const paint = (to: Point) => {
-    desk.touch(sweepCapsule(desk.mask, last, to, radius(), ink));
-    last = to;
+/** The radius that is set is the one of the full pressure. */
+export function pressedRadius(radius: number, pressure: number): number {
+  const share = Math.min(Math.max(pressure, 0), 1);
+  return Math.max(MIN_RADIUS, radius * (LIGHTEST + (1 - LIGHTEST) * share));
+}
+
+type Radius = (sample: Sample) => number;
+
+function startSweep(desk: Desk, from: Sample, radius: Radius, ink: Ink): Drawing {
+  let last = { at: from, radius: radius(from) };
+  const paint = (at: Sample) => {
+    const next = { at, radius: radius(at) };
+    desk.touch(sweepCapsule(desk.mask, last.at, at, last.radius, ink, next.radius));
+    last = next;
   };
   paint(from);
   return { move: paint, end: desk.commit, cancel: desk.cancel, outline: () => null };
 }
 
-export function startStroke(
-  desk: Desk,
-  from: Point,
-  radius: () => number,
-  takesAway: boolean,
-): Drawing {
+export function startStroke(desk: Desk, from: Sample, radius: Radius, takesAway: boolean): Drawing {
   return startSweep(desk, from, radius, solidInk(desk.mask, takesAway ? 0 : 1));
 }
 
@@ -46,8 +52,8 @@ export function valueAt(film: Film, point: Point): number {
 /** A stroke that takes only pixels about as bright as where it began, or brighter. */
 export function startThreshold(
   desk: Desk,
-  from: Point,
-  radius: () => number,
+  from: Sample,
+  radius: Radius,
   takesAway: boolean,
   film: Film,
   windowWidth: number,

@@ -1,17 +1,26 @@
 /** A read-only handle for browser tests, so that they assert pixels and not screenshots. */
 
 import { countSet, fingerprint } from "../mask/bitmap";
+import type { FilmScene } from "./drawfilm";
+import { frameToStage } from "./orientation";
 import type { Room } from "./room";
-import { imagePoint, imageToScreen, type Viewport } from "./viewport";
+import type { RoomState } from "./state";
+import { imagePoint, imageToScreen } from "./viewport";
 
 /** Where an image point is in the page. */
-function pagePoint(canvas: HTMLCanvasElement, view: Viewport, x: number, y: number) {
+function pagePoint(canvas: HTMLCanvasElement, state: RoomState, x: number, y: number) {
+  const { orientation, view } = state;
   const box = canvas.getBoundingClientRect();
-  const at = imageToScreen(view, imagePoint(x, y));
+  const inFrame = imageToScreen(view, imagePoint(x, y));
+  const at = frameToStage(orientation, view.screen, inFrame);
   return { x: box.left + at.x, y: box.top + at.y };
 }
 
-export function exposeTestHandle(room: Room, canvas: HTMLCanvasElement): void {
+export function exposeTestHandle(
+  room: Room,
+  canvas: HTMLCanvasElement,
+  beside: () => FilmScene | null,
+): void {
   const mask = () => room.sitting()?.desk.mask ?? null;
   const handle = {
     mask: {
@@ -38,8 +47,13 @@ export function exposeTestHandle(room: Room, canvas: HTMLCanvasElement): void {
       },
     },
     state: () => structuredClone(room.store.get()),
+    /** Where and in which window the film beside the case is drawn. */
+    beside: () => {
+      const scene = beside();
+      return scene && { view: scene.view, window: scene.window, image: scene.image };
+    },
     zoom: () => room.store.get().view.zoom,
-    imageToScreen: (x: number, y: number) => pagePoint(canvas, room.store.get().view, x, y),
+    imageToScreen: (x: number, y: number) => pagePoint(canvas, room.store.get(), x, y),
   };
   Object.defineProperty(window, "roundtruth", { value: Object.freeze(handle) });
 }

@@ -1,6 +1,7 @@
 /** The infection map and the activation map side by side, while one of them lies on the film. */
 
 import type { ByteMap } from "../mask/probability";
+import { words } from "../words";
 import { h } from "./dom";
 import { drawSmallMap } from "./drawpictures";
 import { isLayerShown, layerUrl, TWO_MAPS } from "./layers";
@@ -9,15 +10,12 @@ import type { Room } from "./room";
 import type { RoomState } from "./state";
 
 const SIDE = 280; // pixels of a small picture: about twice what the panel has room for
-const CAPTIONS = {
-  infection: "Infection map",
-  activation: "Activation map",
-} as const;
 
 function createPicture(layer: (typeof TWO_MAPS)[number]) {
-  const label = `${CAPTIONS[layer]}, on the whole film`;
+  const caption = words.layers.captions[layer];
+  const label = words.layers.onWholeFilm(caption);
   const canvas = h("canvas", { role: "img", "aria-label": label });
-  const figure = h("figure", {}, canvas, h("figcaption", {}, CAPTIONS[layer]));
+  const figure = h("figure", {}, canvas, h("figcaption", {}, caption));
   const paint = async (prepared: Prepared, isWanted: () => boolean) => {
     const { width, height } = prepared.case.image;
     const scale = SIDE / Math.max(width, height);

@@ -2,6 +2,8 @@
 
 import type { CleanUp } from "./cleanup";
 import type { Window } from "./film";
+import type { Preferences } from "./preferences";
+import type { Preset } from "./presets";
 import type { LayerName, Tool } from "./state";
 import type { Viewport } from "./viewport";
 
@@ -12,15 +14,27 @@ export type Verbs = {
   readonly setRadius: (radius: number) => void;
   readonly setView: (view: Viewport) => void;
   readonly fit: () => void;
+  readonly actualSize: () => void;
+  readonly rotate: () => void;
+  readonly flip: () => void;
   readonly setWindow: (window: Window, isDragging: boolean) => void;
+  readonly setPreset: (preset: Preset) => void;
+  readonly chooseRegion: () => void;
   readonly resetWindow: () => void;
   readonly toggleInvert: () => void;
   readonly cycleLook: () => void;
+  readonly toggleDifference: () => void;
   readonly toggleLayer: (layer: LayerName) => void;
   readonly setOpacity: (opacity: number) => void;
+  readonly prefer: (change: Partial<Preferences>) => void;
   readonly setNaked: (isNaked: boolean) => void;
   readonly setPeek: (candidate: string | null) => void;
-  readonly cancelGesture: () => void;
+  readonly toggleCompare: () => void;
+  /** Hang another of the patient's films beside the case; without one, the next in their order. */
+  readonly compareWith: (film?: number) => void;
+  readonly retryCompare: () => void;
+  /** Cancel the gesture under way; where there is none, put the other film away. */
+  readonly escape: () => void;
   readonly cleanUp: (kind: CleanUp) => void;
   readonly clipToLung: () => void;
   readonly undo: () => void;
@@ -34,6 +48,9 @@ export type Verbs = {
   readonly noInfection: () => void;
   readonly saveForLater: () => void;
   readonly accept: () => void;
+  readonly leaveAsItWas: () => void;
+  readonly showLastCases: () => void;
+  readonly showGuideline: () => void;
   readonly showShortcuts: () => void;
   readonly retry: () => void;
   readonly signIn: () => void;

@@ -12,7 +12,10 @@ const FIT_MARGIN = 0.98;
 
 export type Size = { readonly width: number; readonly height: number };
 
-/** `zoom` is CSS pixels per image pixel; (x, y) is the image's corner in CSS pixels. */
+/**
+ * `zoom` is CSS pixels per image pixel; (x, y) is the image's corner in CSS pixels. All of it, the
+ * `screen` too, is in the film's own frame, however orientation.ts turns that on the stage.
+ */
 export type Viewport = {
   readonly zoom: number;
   readonly x: number;
@@ -62,7 +65,16 @@ export function screenToImage(view: Viewport, point: ScreenPoint): ImagePoint {
 
 /** Zoom so that the image point under `at` stays under it. */
 export function zoomAt(view: Viewport, at: ScreenPoint, factor: number, image: Size): Viewport {
-  const zoom = clampZoom(view.zoom * factor);
+  return zoomTo(view, at, view.zoom * factor, image);
+}
+
+/** One film pixel on one pixel of the screen, whatever the screen calls a CSS pixel. */
+export function actualSize(view: Viewport, at: ScreenPoint, image: Size): Viewport {
+  return zoomTo(view, at, 1 / view.pixelRatio, image);
+}
+
+function zoomTo(view: Viewport, at: ScreenPoint, wanted: number, image: Size): Viewport {
+  const zoom = clampZoom(wanted);
   const anchor = screenToImage(view, at);
   return keepInSight(
     { ...view, zoom, x: at.x - anchor.x * zoom, y: at.y - anchor.y * zoom, isFitted: false },

@@ -1,9 +1,11 @@
 /**
- * Rectangles of a mask packed to one bit a pixel, for undo entries and for the journal. The loops
- * are written out: one shared visitor took three times as long, and undo has 10 ms.
+ * Rectangles of a mask packed to one bit a pixel, for undo entries and for the journal. Where a
+ * rectangle begins at a word, eight pixels are taken as two words: undo has 10 ms. The loops are
+ * written out: one shared visitor took three times as long.
  */
 
-import type { Mask, Rect } from "./bitmap";
+import { isEmptyRect, type Mask, type Rect } from "./bitmap";
+import { wordsOf } from "./words";
 
 export type Patch = { readonly rect: Rect; readonly bits: Uint8Array<ArrayBuffer> };
 
@@ -17,14 +19,36 @@ export function byteCount(rect: Rect): number {
   return strideOf(rect) * Math.max(0, rect.y1 - rect.y0);
 }
 
+/** The rectangle widened to whole words of the mask, where its rows begin at one. */
+export function alignRect(rect: Rect, { width }: Mask): Rect {
+  if (width % 4 !== 0 || isEmptyRect(rect)) return rect;
+  return { ...rect, x0: rect.x0 & ~7, x1: Math.min((rect.x1 + 7) & ~7, width) };
+}
+
+function beginsAtWord(rect: Rect, { width }: Mask): boolean {
+  return width % 4 === 0 && rect.x0 % 4 === 0;
+}
+
+/** Four pixels of a word, the first in the highest of four bits. */
+const gather = (word: number) => Math.imul(word, 0x08040201) >>> 24;
+/** The word of four such bits. */
+const SPREAD = Int32Array.from({ length: 16 }, (_, bits) =>
+  [8, 4, 2, 1].reduce((word, bit, i) => word | (bits & bit ? 1 << (8 * i) : 0), 0),
+);
+
 /** What a rectangle of the mask holds now. */
 export function takePatch(mask: Mask, rect: Rect): Patch {
   const bits = new Uint8Array(byteCount(rect));
   const { data, width } = mask;
+  const words = wordsOf(mask);
+  const byWords = beginsAtWord(rect, mask) ? (rect.x1 - rect.x0) >> 3 : 0;
   let out = 0;
   for (let y = rect.y0; y < rect.y1; y++) {
     const end = y * width + rect.x1;
     let at = y * width + rect.x0;
+    const last = out + byWords;
+    for (let word = at >> 2; out < last; word += 2, at += 8)
+      bits[out++] = (gather(words[word] as number) << 4) | gather(words[word + 1] as number);
     for (; at + 8 <= end; at += 8)
       bits[out++] =
         ((data[at] as number) << 7) |
@@ -70,10 +94,20 @@ export function flipDifference(mask: Mask, patch: Patch): void {
   const { rect, bits } = patch;
   const stride = strideOf(rect);
   const { data, width } = mask;
+  const words = wordsOf(mask);
+  const byWords = beginsAtWord(rect, mask) ? (rect.x1 - rect.x0) >> 3 : 0;
   for (let y = rect.y0; y < rect.y1; y++) {
     const row = y * width;
     let from = (y - rect.y0) * stride;
-    for (let x = rect.x0; x < rect.x1; x += 8, from++) {
+    let x = rect.x0;
+    const last = from + byWords;
+    for (let word = (row + x) >> 2; from < last; word += 2, from++) {
+      const byte = bits[from] as number;
+      if (byte === 0) continue;
+      words[word] = (words[word] as number) ^ (SPREAD[byte >> 4] as number);
+      words[word + 1] = (words[word + 1] as number) ^ (SPREAD[byte & 15] as number);
+    }
+    for (x += 8 * byWords; x < rect.x1; x += 8, from++) {
       const byte = bits[from] as number;
       if (byte === 0) continue;
       const end = Math.min(8, rect.x1 - x);

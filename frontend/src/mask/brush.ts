@@ -23,7 +23,7 @@ function addDisc(span: Span, centre: Point, radius: number, y: number): void {
   widen(span, centre.x - half, centre.x + half);
 }
 
-/** The part of row `y` that lies in the rectangle between the two discs. */
+/** The part of row `y` that lies between the two discs. */
 function addBody(span: Span, corners: readonly Point[], y: number): void {
   for (let i = 0; i < corners.length; i++) {
     const p = corners[i] as Point;
@@ -34,40 +34,49 @@ function addBody(span: Span, corners: readonly Point[], y: number): void {
   }
 }
 
-function bodyCorners(a: Point, b: Point, radius: number): readonly Point[] {
+/** Where the two lines that touch both discs touch them; none where one disc holds the other. */
+function bodyCorners(a: Point, b: Point, radiusA: number, radiusB: number): readonly Point[] {
   const length = Math.hypot(b.x - a.x, b.y - a.y);
-  if (length === 0) return [];
-  const nx = (-(b.y - a.y) / length) * radius;
-  const ny = ((b.x - a.x) / length) * radius;
-  return [
-    { x: a.x + nx, y: a.y + ny },
-    { x: b.x + nx, y: b.y + ny },
-    { x: b.x - nx, y: b.y - ny },
-    { x: a.x - nx, y: a.y - ny },
-  ];
+  if (length <= Math.abs(radiusA - radiusB)) return [];
+  const [ux, uy] = [(b.x - a.x) / length, (b.y - a.y) / length];
+  const along = (radiusA - radiusB) / length;
+  const across = Math.sqrt(1 - along * along);
+  const touch = ({ x, y }: Point, radius: number, side: 1 | -1): Point => ({
+    x: x + (ux * along - uy * across * side) * radius,
+    y: y + (uy * along + ux * across * side) * radius,
+  });
+  return [touch(a, radiusA, 1), touch(b, radiusB, 1), touch(b, radiusB, -1), touch(a, radiusA, -1)];
 }
 
 /**
- * Give `ink` every run of pixels whose centre is within `radius` of the segment a-b.
+ * Give `ink` every run of pixels whose centre is in a disc that moves from a to b while its radius
+ * goes from `radius` to `endRadius`.
  * Coordinates are continuous image coordinates (pixel n covers n to n + 1). Returns what to redraw.
  */
-export function sweepCapsule(mask: Mask, a: Point, b: Point, radius: number, ink: Ink): Rect {
-  const r = Math.max(radius, MIN_RADIUS);
+export function sweepCapsule(
+  mask: Mask,
+  a: Point,
+  b: Point,
+  radius: number,
+  ink: Ink,
+  endRadius = radius,
+): Rect {
+  const [ra, rb] = [Math.max(radius, MIN_RADIUS), Math.max(endRadius, MIN_RADIUS)];
   const bounds = clipRect(
     {
-      x0: Math.floor(Math.min(a.x, b.x) - r),
-      y0: Math.floor(Math.min(a.y, b.y) - r),
-      x1: Math.ceil(Math.max(a.x, b.x) + r) + 1,
-      y1: Math.ceil(Math.max(a.y, b.y) + r) + 1,
+      x0: Math.floor(Math.min(a.x - ra, b.x - rb)),
+      y0: Math.floor(Math.min(a.y - ra, b.y - rb)),
+      x1: Math.ceil(Math.max(a.x + ra, b.x + rb)) + 1,
+      y1: Math.ceil(Math.max(a.y + ra, b.y + rb)) + 1,
     },
     wholeRect(mask),
   );
   if (isEmptyRect(bounds)) return bounds;
-  const corners = bodyCorners(a, b, r);
+  const corners = bodyCorners(a, b, ra, rb);
   for (let y = bounds.y0; y < bounds.y1; y++) {
     const span: Span = { lo: Number.POSITIVE_INFINITY, hi: Number.NEGATIVE_INFINITY };
-    addDisc(span, a, r, y + 0.5);
-    addDisc(span, b, r, y + 0.5);
+    addDisc(span, a, ra, y + 0.5);
+    addDisc(span, b, rb, y + 0.5);
     addBody(span, corners, y + 0.5);
     const from = Math.max(bounds.x0, Math.ceil(span.lo - 0.5));
     const to = Math.min(bounds.x1, Math.floor(span.hi - 0.5) + 1);

@@ -4,6 +4,7 @@
  */
 
 import type { Mask, Rect } from "./bitmap";
+import { wordsOf } from "./words";
 
 /** Device pixels: `scale` per image pixel; (x, y) is the image's corner. */
 export type Placement = { readonly scale: number; readonly x: number; readonly y: number };
@@ -49,9 +50,13 @@ function coverBoxes(mask: Mask, xs: Int32Array, ys: Int32Array, out: Coverage): 
   const x0 = Math.max(xs[0] as number, 0);
   const x1 = Math.min(xs[out.width] as number, mask.width);
   if (x1 <= x0) return;
-  const words = (x1 - x0 + 3) >> 2;
-  const [line, some, all] = [0, 1, 2].map(() => new Uint32Array(words)) as [Row, Row, Row];
-  const pixels = new Uint8Array(line.buffer);
+  // Rows that begin at a word are read where they lie, others are copied first.
+  const isAligned = mask.width % 4 === 0;
+  const left = isAligned ? x0 & ~3 : x0;
+  const words = (x1 - left + 3) >> 2;
+  const [copied, some, all] = [0, 1, 2].map(() => new Int32Array(words)) as [Row, Row, Row];
+  const pixels = new Uint8Array(copied.buffer);
+  const whole = wordsOf(mask);
   for (let row = 0; row < out.height; row++) {
     const top = Math.max(ys[row] as number, 0);
     const bottom = Math.min(ys[row + 1] as number, mask.height);
@@ -60,22 +65,25 @@ function coverBoxes(mask: Mask, xs: Int32Array, ys: Int32Array, out: Coverage): 
     all.fill(0x01010101);
     for (let y = top; y < bottom; y++) {
       const start = y * mask.width;
-      pixels.set(mask.data.subarray(start + x0, start + x1));
+      if (!isAligned) pixels.set(mask.data.subarray(start + left, start + x1));
+      const line = isAligned
+        ? whole.subarray((start + left) >> 2, ((start + left) >> 2) + words)
+        : copied;
       for (let i = 0; i < words; i++) {
         const four = line[i] as number;
         some[i] = (some[i] as number) | four;
         all[i] = (all[i] as number) & four;
       }
     }
-    codeRow(xs, x0, x1, new Uint8Array(some.buffer), new Uint8Array(all.buffer), row, out);
+    codeRow(xs, left, x1, new Uint8Array(some.buffer), new Uint8Array(all.buffer), row, out);
   }
 }
 
-type Row = Uint32Array<ArrayBuffer>;
+type Row = Int32Array<ArrayBuffer>;
 
 function codeRow(
   xs: Int32Array,
-  x0: number,
+  left: number,
   x1: number,
   some: Uint8Array,
   all: Uint8Array,
@@ -83,10 +91,10 @@ function codeRow(
   out: Coverage,
 ): void {
   for (let col = 0; col < out.width; col++) {
-    const right = Math.min(xs[col + 1] as number, x1) - x0;
+    const right = Math.min(xs[col + 1] as number, x1) - left;
     let any = 0;
     let every = 1;
-    for (let x = Math.max(xs[col] as number, x0) - x0; x < right; x++) {
+    for (let x = Math.max(xs[col] as number, left) - left; x < right; x++) {
       any |= some[x] as number;
       every &= all[x] as number;
     }

@@ -57,6 +57,9 @@ describe("the action registry", () => {
     ["z", { ctrlKey: true }, "undo"],
     ["Z", { ctrlKey: true, shiftKey: true }, "redo"],
     ["?", { shiftKey: true }, "shortcuts"],
+    ["Backspace", {}, "last-cases"],
+    ["Backspace", { shiftKey: true }, "leave"],
+    ["G", { shiftKey: true }, "guideline"],
     ["Enter", {}, "accept"],
     ["+", { shiftKey: true }, "grow"],
     ["+", { ctrlKey: true }, undefined],
@@ -68,8 +71,8 @@ describe("the action registry", () => {
   });
 
   it("writes keys the way keyboards do", () => {
-    const keys = ["Shift+s", "Ctrl+Shift+z", "Enter", "+"];
-    expect(keys.map(keyLabel)).toEqual(["⇧S", "Ctrl+⇧+Z", "Enter", "+"]);
+    const keys = ["Shift+s", "Ctrl+Shift+z", "Enter", "+", "Shift+Backspace"];
+    expect(keys.map(keyLabel)).toEqual(["⇧S", "Ctrl+⇧+Z", "Enter", "+", "⇧Bksp"]);
   });
 
   it("steps the brush through every size and within its bounds", () => {

@@ -4,6 +4,7 @@ import {
   dropCase,
   dropExpired,
   type Head,
+  isOutdated,
   openJournal,
   readJournal,
 } from "../../src/editor/journal";
@@ -53,6 +54,29 @@ function writeCase(head: Head) {
   };
   return { mask, draw };
 }
+
+describe("a newer version of the journal in another tab", () => {
+  it("is not kept waiting, and finds every stroke; the older tab is told", async () => {
+    const factory = new IDBFactory();
+    const onOutdated = vi.fn();
+    db = await openJournal(factory, onOutdated);
+    const { mask, draw } = writeCase(HEAD);
+    const last = draw(5, 1);
+    const newer = await new Promise<IDBDatabase>((done, fail) => {
+      const request = factory.open("roundtruth", 99);
+      request.onsuccess = () => done(request.result);
+      request.onblocked = () => fail(new Error("kept waiting"));
+    });
+    await last;
+    expect(onOutdated).toHaveBeenCalledOnce();
+    expect([isOutdated(db), isOutdated(newer)]).toEqual([true, false]);
+    await expect(draw(20, 2)).rejects.toThrow();
+    db = newer;
+    const kept = await readJournal(newer, "case", "one", everybody);
+    expect(kept?.head.stroke).toBe(1);
+    expect(kept?.mask.data).not.toEqual(mask.data);
+  });
+});
 
 describe("the journal", () => {
   it("gives back every stroke of a tab that was reloaded", async () => {

@@ -18,11 +18,15 @@ function openDesk() {
 }
 
 function openPolygon() {
-  const polygon = createPolygon((a, b) => Math.hypot(a.x - b.x, a.y - b.y) < 1);
+  const counts: number[] = [];
+  const polygon = createPolygon(
+    (a, b) => Math.hypot(a.x - b.x, a.y - b.y) < 1,
+    (count) => counts.push(count),
+  );
   const desk = openDesk();
   const click = (at: { x: number; y: number }, takesAway = false) =>
     polygon.press(desk, at, takesAway).end();
-  return { polygon, desk, click };
+  return { polygon, desk, click, counts };
 }
 
 it("a lasso changes nothing until it is let go, and is one gesture", () => {
@@ -52,6 +56,19 @@ it("a polygon is closed on request or at its first corner, and not with two corn
   for (const corner of SQUARE) click(corner, true);
   click({ x: 2.2, y: 2.3 });
   expect([countSet(desk.mask), desk.stroke(), polygon.isOpen()]).toEqual([0, 2, false]);
+});
+
+it("a polygon gives its corners back one by one, the last to come first", () => {
+  const { polygon, desk, click, counts } = openPolygon();
+  expect(polygon.stepBack()).toBe(false);
+  for (const corner of SQUARE.slice(0, 2)) click(corner);
+  expect([polygon.stepBack(), polygon.outline()?.corners]).toEqual([true, SQUARE.slice(0, 1)]);
+  expect([polygon.stepBack(), polygon.isOpen(), polygon.stepBack()]).toEqual([true, false, false]);
+  for (const corner of [...SQUARE, { x: 0, y: 11 }]) click(corner);
+  polygon.stepBack();
+  polygon.close();
+  expect([countSet(desk.mask), desk.stroke()]).toEqual([36, 1]);
+  expect(counts).toEqual([1, 2, 1, 0, 1, 2, 3, 4, 5, 4, 0]);
 });
 
 it("a corner is set where the pointer lets go; a pinch that takes over sets none", () => {

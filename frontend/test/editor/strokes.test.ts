@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { expect, it } from "vitest";
 import { createDesk } from "../../src/editor/desk";
 import { buildFilm } from "../../src/editor/film";
-import { startStroke, startThreshold, valueAt } from "../../src/editor/strokes";
+import { pressedRadius, startStroke, startThreshold, valueAt } from "../../src/editor/strokes";
 import { EMPTY_HISTORY, NO_BASIS } from "../../src/editor/undo";
 import { createMask } from "../../src/mask/bitmap";
 import { rowsOf } from "../mask/pictures";
@@ -96,4 +96,28 @@ it("does not start on a film of another size than the mask", () => {
   const small = buildFilm({ width: 2, height: 2, bits: 8, pixels: new Uint8Array(4) });
   const desk = openDesk();
   expect(startThreshold(desk, { x: 1, y: 1 }, everywhere, false, small, 10)).toBeNull();
+});
+
+it("makes the radius that is set the one of full pressure, and never less than a pixel's", () => {
+  expect(pressedRadius(20, 1)).toBe(20);
+  expect(pressedRadius(20, 0)).toBe(4);
+  expect(pressedRadius(20, 0.5)).toBeCloseTo(12);
+  expect(pressedRadius(2, 0)).toBe(1);
+  expect(pressedRadius(20, 1.5)).toBe(20);
+});
+
+it("paints as wide at each sample as the pen presses there", () => {
+  const desk = openDesk();
+  const stroke = startStroke(
+    desk,
+    { x: 1, y: 6, pressure: 0 },
+    ({ pressure }) => pressedRadius(5, pressure ?? 1),
+    false,
+  );
+  stroke.move({ x: 10, y: 6, pressure: 1 });
+  stroke.end();
+  const heights = [1, 5, 9].map((x) => rowsOf(desk.mask).filter((row) => row[x] === "#").length);
+  expect(heights[0]).toBeLessThan(heights[1] as number);
+  expect(heights[1]).toBeLessThan(heights[2] as number);
+  expect(desk.stroke()).toBe(1);
 });

@@ -40,7 +40,7 @@ describe("a case that is submitted in one tab while another one has it", () => {
     expect(server.submissions.length).toBe(1);
     expect(second.state().notice).toContain("without the last 2 strokes");
     await second.flow.skip();
-    expect(second.sitting().case.assignment).toBe("b");
+    await vi.waitFor(() => expect(second.sitting().case.assignment).toBe("b"));
     expect((await readJournal(db, "a", "two", everybody))?.mask.data).toEqual(drawn);
   });
 

@@ -3,7 +3,7 @@ import type { Candidate, Case } from "../../src/api/types";
 import { clock, saveWords } from "../../src/editor/header";
 import { brushWords } from "../../src/editor/hud";
 import { candidateName, candidateWords } from "../../src/editor/sidebar";
-import { CLEAN_SAVE, INITIAL_STATE, type RoomState } from "../../src/editor/state";
+import { CLEAN_SAVE, INITIAL_STATE, type RoomState, shownLook } from "../../src/editor/state";
 
 const withSave = (save: Partial<RoomState["save"]>, more: Partial<RoomState> = {}): RoomState => ({
   ...INITIAL_STATE,
@@ -17,6 +17,8 @@ describe("the truth about saving", () => {
   it.each([
     [withSave({}), "nothing drawn yet"],
     [withSave({ savedAt: 9_000, savedStroke: 2 }), "saved 1 s ago"],
+    [withSave({ savedAt: 10_000 - 47 * 3_600_000, savedStroke: 2 }), "saved 47 h ago"],
+    [withSave({ savedAt: 10_000 - 49 * 3_600_000, savedStroke: 2 }), "saved 2 days ago"],
     [withSave({ phase: "dirty" }), "saving"],
     [
       withSave({ phase: "offline", savedStroke: 3 }, { keptStroke: 15 }),
@@ -58,7 +60,7 @@ describe("candidates", () => {
     threshold: null,
     name: null,
   };
-  const figures = { c: { changed: 212, dice: 0.8123 } };
+  const figures = { c: { added: 212, removed: 0, dice: 0.8123 } };
   const state = (blind: boolean, picked: boolean): RoomState => ({
     ...INITIAL_STATE,
     current: { blind } as Case,
@@ -96,4 +98,10 @@ describe("small words", () => {
       "0.8 mm",
     ]);
   });
+});
+
+it("shows a mask as a difference only where the read is open", () => {
+  const look = (blind: boolean) =>
+    shownLook({ ...INITIAL_STATE, look: "difference", current: { blind } as Case });
+  expect([look(false), look(true)]).toEqual(["difference", "fill"]);
 });

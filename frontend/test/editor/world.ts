@@ -36,6 +36,7 @@ export function openServer(assignments: readonly string[]) {
   const refused: Row[] = [];
   const submissions: (Submission & { assignment: string })[] = [];
   const waiting = [...assignments];
+  const reopened = new Set<string>();
   const later: string[] = [];
 
   function caseOf(assignment: string): Case {
@@ -46,6 +47,7 @@ export function openServer(assignments: readonly string[]) {
       purpose: "read",
       case_key: assignment,
       position: { n: 1, of: assignments.length },
+      times_submitted: reopened.has(assignment) ? timesOf(assignment) : 0,
       image: { width: SIDE, height: SIDE, window_center: 128, window_width: 256 },
       labels: [{ key: "infection", name: "Infection" }],
       candidates: [],
@@ -63,17 +65,21 @@ export function openServer(assignments: readonly string[]) {
     } as unknown as Case;
   }
 
-  const isOver = (assignment: string) => submissions.some((one) => one.assignment === assignment);
+  const timesOf = (assignment: string) =>
+    submissions.filter((one) => one.assignment === assignment).length;
+  const isOver = (assignment: string) => timesOf(assignment) > 0 && !reopened.has(assignment);
   const drafted = (assignment: string) => {
     const row = drafts.get(assignment);
     return row ? answer({ ...row, bytes: row.bytes.slice() }) : refuse(404, "not_found");
   };
 
   const client: Client = {
-    next: (isAhead) => {
-      const [first] = waiting.length ? waiting : later;
-      return Promise.resolve(answer(isAhead || !first ? null : caseOf(first)));
+    next: (isAhead, exclude) => {
+      const ahead = waiting.find((one) => !exclude.includes(one));
+      const first = isAhead ? ahead : (waiting[0] ?? later[0]);
+      return Promise.resolve(answer(first === undefined ? null : caseOf(first)));
     },
+    comparisons: () => Promise.resolve(answer([])),
     bytes: (url) => {
       const row = drafts.get(url);
       return Promise.resolve(answer(row ? row.bytes.slice() : new Uint8Array(0)));
@@ -101,6 +107,17 @@ export function openServer(assignments: readonly string[]) {
       return Promise.resolve(answer(null));
     },
     giveBack: () => Promise.resolve(answer(null)),
+    lastCases: () => Promise.resolve(answer([])),
+    reopen: (assignment) => {
+      reopened.add(assignment);
+      const row = drafts.get(assignment);
+      if (row) drafts.set(assignment, { ...row, stroke: 0 });
+      return Promise.resolve(answer(caseOf(assignment)));
+    },
+    leaveAsItWas: (assignment) => {
+      reopened.delete(assignment);
+      return Promise.resolve(answer(null));
+    },
     signIn: () => Promise.resolve(answer(null)),
     submit: (assignment, submission) => {
       const current = drafts.get(assignment);
@@ -108,7 +125,9 @@ export function openServer(assignments: readonly string[]) {
         const at = { current_etag: current.etag, current_url: assignment };
         return Promise.resolve(refuse(409, "draft_moved", at));
       }
-      submissions.push({ ...submission, assignment });
+      const isKnown = submissions.some((one) => one.client_id === submission.client_id);
+      if (!isKnown) submissions.push({ ...submission, assignment });
+      reopened.delete(assignment);
       for (const list of [waiting, later])
         if (list.includes(assignment)) list.splice(list.indexOf(assignment), 1);
       return Promise.resolve(answer({ annotation: assignment, verdict: "picked" as const }));
@@ -133,7 +152,7 @@ export function openBrowser() {
       },
     };
   };
-  return { db: () => openJournal(factory), neighbours };
+  return { factory, db: () => openJournal(factory), neighbours };
 }
 
 export async function openTab(

@@ -51,8 +51,8 @@ describe("overlap", () => {
     const empty = createMask(4, 4);
     const full = { ...empty, data: new Uint8Array(16).fill(1) };
     expect(overlap(empty, empty).dice).toBeNaN();
-    expect(overlap(empty, full)).toEqual({ dice: 0, changed: 16 });
-    expect(overlap(full, full)).toEqual({ dice: 1, changed: 0 });
+    expect(overlap(empty, full)).toEqual({ dice: 0, added: 0, removed: 16 });
+    expect(overlap(full, full)).toEqual({ dice: 1, added: 0, removed: 0 });
   });
 });
 

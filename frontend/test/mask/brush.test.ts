@@ -1,8 +1,9 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { countSet, createMask } from "../../src/mask/bitmap";
-import type { Point } from "../../src/mask/brush";
-import { fillCapsule } from "./pictures";
+import { type Point, sweepCapsule } from "../../src/mask/brush";
+import { solidInk } from "../../src/mask/ink";
+import { fillCapsule, rowsOf } from "./pictures";
 
 function distance(p: Point, a: Point, b: Point): number {
   const [dx, dy] = [b.x - a.x, b.y - a.y];
@@ -30,6 +31,52 @@ describe("the brush", () => {
       }),
       { numRuns: 60 },
     );
+  });
+
+  it("sets what a disc covers that moves and changes its radius, and nothing else", () => {
+    const radius = fc.double({ min: 1, max: 12, noNaN: true });
+    const steps = Array.from({ length: 401 }, (_, i) => i / 400);
+    fc.assert(
+      fc.property(point, point, radius, radius, (a, b, ra, rb) => {
+        const mask = createMask(40, 33);
+        sweepCapsule(mask, a, b, ra, solidInk(mask, 1), rb);
+        for (let y = 0; y < mask.height; y++)
+          for (let x = 0; x < mask.width; x++) {
+            const gaps = steps.map((t) => {
+              const centre = { x: a.x + (b.x - a.x) * t, y: a.y + (b.y - a.y) * t };
+              return Math.hypot(x + 0.5 - centre.x, y + 0.5 - centre.y) - ra - (rb - ra) * t;
+            });
+            const gap = Math.min(...gaps);
+            // Between two of 401 steps the disc moves and grows less than this.
+            if (Math.abs(gap) > 0.25 && mask.data[y * 40 + x] !== (gap < 0 ? 1 : 0)) return false;
+          }
+        return true;
+      }),
+      { numRuns: 40 },
+    );
+  });
+
+  it("draws this picture, and the eraser that one", () => {
+    const mask = createMask(9, 7);
+    fillCapsule(mask, { x: 3, y: 3.5 }, { x: 6, y: 3.5 }, 2.2, 1);
+    const painted = [
+      ".........",
+      "..#####..",
+      ".#######.",
+      ".#######.",
+      ".#######.",
+      "..#####..",
+      ".........",
+    ];
+    expect(rowsOf(mask)).toEqual(painted);
+    fillCapsule(mask, { x: 4.5, y: 3.5 }, { x: 4.5, y: 3.5 }, 1.2, 0);
+    expect(rowsOf(mask)).toEqual([
+      ...painted.slice(0, 2),
+      ".###.###.",
+      ".##...##.",
+      ".###.###.",
+      ...painted.slice(5),
+    ]);
   });
 
   it("leaves no gap between two far samples", () => {

@@ -2,9 +2,9 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { createMask, type Mask } from "../../src/mask/bitmap";
 import type { Point } from "../../src/mask/brush";
-import { solidInk } from "../../src/mask/ink";
+import { copyInk, solidInk } from "../../src/mask/ink";
 import { sweepPolygon } from "../../src/mask/polygon";
-import { anyMask, isInside, rowsOf } from "./pictures";
+import { anyMask, isInside, maskFrom, rowsOf } from "./pictures";
 
 const at = (x: number, y: number): Point => ({ x, y });
 const fill = (mask: Mask, points: readonly Point[], value: 0 | 1 = 1) =>
@@ -46,6 +46,13 @@ describe("a closed outline", () => {
       ".#####.",
       ".......",
     ]);
+  });
+
+  it("takes over what another mask has inside, set or not", () => {
+    const mine = maskFrom("######", "######", "......", "......");
+    const theirs = maskFrom("#.#.#.", ".#.#.#", "#.#.#.", ".#.#.#");
+    sweepPolygon(mine, [at(1, 1), at(5, 1), at(5, 3), at(1, 3)], copyInk(theirs, mine));
+    expect(rowsOf(mine)).toEqual(["######", "##.#.#", "..#.#.", "......"]);
   });
 
   it("fills both loops of an eight, and leaves no hole where it went round twice", () => {

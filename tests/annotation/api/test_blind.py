@@ -22,7 +22,9 @@ Member = Callable[..., User]
 HAND = factories.disc(shape=(200, 160), at=(90, 70), radius=31)
 ALLOWED = {
     "assignment", "purpose", "blind", "project", "round", "case_key", "day", "view", "spacing_mm",
-    "position", "lease_expires_at", "image", "labels", "candidates", "draft", "note", "flagged",
+    "position", "times_submitted", "lease_expires_at", "image", "has_comparisons", "labels",
+    "candidates", "draft",
+    "note", "flagged",
 }  # fmt: skip
 
 

@@ -9,6 +9,7 @@ import sqlite3
 import subprocess
 import sys
 from collections import Counter
+from itertools import chain
 from pathlib import Path
 from uuid import uuid4
 
@@ -16,6 +17,9 @@ import pytest
 from django.db import connection
 
 from annotation.models import Annotation, Assignment, Membership, Reference, User
+from annotation.selectors.invariants import breaches
+from annotation.selectors.labels import label_of
+from annotation.services import submission
 from annotation.services.projects import create_project
 from tests.annotation import factories
 
@@ -80,6 +84,46 @@ case = Assignment.objects.get()
 result = submission.submit(assignment=case, reader=reader, client_id=uuid.UUID(sys.argv[4]),
                            label=label, decision="no_infection")
 print(json.dumps([str(result.id)]))
+"""
+)
+
+
+_REOPEN_OR_LEASE = (
+    _CHILD
+    + """
+from annotation.errors import Conflict
+from annotation.models import Assignment
+from annotation.services import reopening
+try:
+    if sys.argv[3] == sys.argv[4]:
+        reopening.reopen(assignment=Assignment.objects.get(purpose="seed"), reader=reader)
+        taken.append("reopened")
+    elif leases.lease_next(project=project, reader=reader, purpose="pick"):
+        taken.append("leased")
+except Conflict as conflict:
+    taken.append(conflict.code)
+print(json.dumps(taken))
+"""
+)
+
+_REOPEN_AND_SUBMIT = (
+    _CHILD
+    + """
+from annotation.errors import RoundtruthError
+from annotation.models import Assignment, Draft
+from annotation.services import reopening
+for _ in range(3):
+    case = Assignment.objects.get(id=sys.argv[4])
+    try:
+        reopening.reopen(assignment=case, reader=reader)
+        draft = Draft.objects.get(assignment=case)
+        made = submission.submit(assignment=case, reader=reader, client_id=uuid.uuid4(),
+                                 label=label, decision="accept", draft_etag=draft.etag)
+    except RoundtruthError as refused:
+        assert refused.code in ("already_submitted", "busy"), refused.code
+    else:
+        taken.append(str(made.id))
+print(json.dumps(taken))
 """
 )
 
@@ -175,3 +219,41 @@ def test_submitting_when_the_same_client_id_comes_eight_times_then_one_annotatio
     answers = run_at_once(_SUBMIT_SAME, data_root, [readers[0]] * PROCESSES, str(uuid4()))
     assert len({answer[0] for answer in answers}) == 1
     assert Annotation.objects.count() == Reference.objects.count() == 1
+
+
+def submitted_seed(reader: User) -> Assignment:
+    image = factories.make_image(reader.memberships.get().project, shape=(40, 48), seed=99)
+    seed = factories.make_assignment(image, reader)
+    label = label_of(seed.project, "infection")
+    decided = {"client_id": uuid4(), "label": label, "decision": "no_infection"}
+    submission.submit(assignment=seed, reader=reader, **decided)
+    return seed
+
+
+@pytest.mark.slow
+def test_reopening_when_others_lease_the_image_at_once_then_it_lies_on_one_desk(
+    readers: list[str], data_root: Path
+) -> None:
+    author, *judges = readers
+    seed = submitted_seed(User.objects.get(username=author))
+    serving = factories.make_round(seed.project)
+    factories.make_proposals(serving, seed.image, kind="out_of_fold")
+    people = [author, judges[0]] * (PROCESSES // 2)
+    said = set(chain(*run_at_once(_REOPEN_OR_LEASE, data_root, people, author)))
+    held = Assignment.objects.get(image=seed.image, state__in=Assignment.HELD)
+    assert said == ({"reopened"} if held.pk == seed.pk else {"leased", "held"})
+
+
+@pytest.mark.slow
+def test_reopening_when_eight_tabs_submit_anew_then_one_chain(
+    readers: list[str], data_root: Path
+) -> None:
+    seed = submitted_seed(User.objects.get(username=readers[0]))
+    made = run_at_once(_REOPEN_AND_SUBMIT, data_root, [readers[0]] * PROCESSES, str(seed.id))
+    count = 1 + sum(len(some) for some in made)
+    assert count > 1
+    assert Annotation.objects.count() == Reference.objects.count() == count
+    assert Annotation.objects.filter(supersedes=None).count() == 1
+    standing = Annotation.objects.get(superseded_by=None)
+    assert Reference.objects.get(superseded_by=None).annotations.get() == standing
+    assert list(breaches(seed.project)) == []

@@ -8,6 +8,7 @@ from datetime import timedelta
 
 import pytest
 import time_machine
+from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from annotation.errors import Conflict, Invalid, LeaseLost
@@ -233,17 +234,17 @@ def test_read_when_a_seed_lease_has_lapsed_then_offered(project: Project, reader
         assert must_lease(project, readers[1]).purpose == "read"
 
 
-def test_read_when_leased_for_another_purpose_a_moment_before_then_withdrawn(
+def test_read_when_leased_for_another_purpose_a_moment_before_then_refused(
     project: Project, readers
 ) -> None:
-    """Two lists were made before either insert: the later one finds the other and steps back."""
+    """Two lists were made before either insert: the database refuses the later one."""
     image = factories.make_image(project)
     factories.make_proposals(factories.make_round(project, stage="stage_2"), image)
     desk = worklist.desk_of(project=project, reader=readers[1])
     factories.make_assignment(image, readers[1], purpose="read")
     assert worklist.still_waits(desk, "read", image.id)
-    factories.make_assignment(image, readers[0], purpose="seed")
-    assert not worklist.still_waits(desk, "read", image.id)
+    with pytest.raises(IntegrityError), transaction.atomic():
+        factories.make_assignment(image, readers[0], purpose="seed")
 
 
 def test_read_when_somebody_reads_it_doubly_then_still_offered(project: Project, readers) -> None:

@@ -15,6 +15,7 @@ from annotation.selectors.labels import label_of
 from annotation.selectors.released import pseudonym
 from annotation.services.drafts import save_draft
 from annotation.services.leases import lease_next
+from annotation.services.reopening import reopen
 from annotation.services.submission import submit
 from mlloop.masks import encode_wire_mask
 from tests.annotation.factories import (
@@ -89,6 +90,31 @@ def test_manifest_when_drawn_without_a_base_then_no_candidate_and_no_other_drawe
 ) -> None:
     masks = manifest_of(freeze(filled))["masks"]
     assert {(mask["candidate"], mask["drawn_by"]) for mask in masks} == {("none", None)}
+
+
+def test_manifest_when_a_case_was_submitted_anew_then_one_mask_with_the_time_of_both_sittings(
+    project: Project, member: Callable[..., User]
+) -> None:
+    reader = member("reader")
+    make_image(project)
+    seed = lease_next(project=project, reader=reader)
+    assert seed is not None
+    decided = {"assignment": seed, "reader": reader, "label": label_of(project, "infection")}
+    spent = {"active_seconds": 40.0, "strokes": 7}
+    submit(client_id=uuid.uuid4(), decision="no_infection", **decided, **spent)
+    before = manifest_of(freeze(project, "1.0.0"))
+    reopen(assignment=seed, reader=reader)
+    etag = save_draft(
+        **decided,
+        png=encode_wire_mask(disc()),
+        if_match=seed.drafts.get().etag,
+    ).etag
+    spent = {"active_seconds": 3.5, "strokes": 1}
+    submit(client_id=uuid.uuid4(), decision="accept", draft_etag=etag, **decided, **spent)
+    (mask,) = manifest_of(freeze(project, "1.1.0"))["masks"]
+    assert mask["verdict"] == "redrawn"
+    assert (mask["edit"]["active_seconds"], mask["edit"]["strokes"]) == (43.5, 8)
+    assert before["masks"][0]["edit"]["active_seconds"] == 40.0
 
 
 def manifest_of(release: Release) -> dict[str, list[dict[str, object]]]:

@@ -1,0 +1,29 @@
+/** Which touches are a palm: what comes while a pen is at work, and what is no fingertip's size. */
+
+const PEN_RULES_MS = 800;
+/** In CSS pixels, of which there are 3.8 to the millimetre: four centimetres. */
+const PALM_PX = 152;
+
+type Contact = Pick<
+  PointerEvent,
+  "type" | "pointerType" | "pointerId" | "timeStamp" | "buttons" | "width" | "height"
+>;
+
+export function createPalmGuard() {
+  let isPenDown = false;
+  let penAt = Number.NEGATIVE_INFINITY;
+  return {
+    /** Tell it of every event: a pen that hovers is near, too. */
+    see: ({ type, pointerType, timeStamp, buttons }: Contact): void => {
+      if (pointerType !== "pen") return;
+      penAt = timeStamp;
+      // A dialog that came up can swallow the release: a pen that moves unpressed is up.
+      if (type !== "pointermove") isPenDown = type === "pointerdown";
+      else if (buttons === 0) isPenDown = false;
+    },
+    isPalm: ({ pointerType, timeStamp, width, height }: Contact): boolean => {
+      if (pointerType !== "touch") return false;
+      return isPenDown || timeStamp - penAt < PEN_RULES_MS || Math.max(width, height) > PALM_PX;
+    },
+  };
+}

@@ -1,0 +1,114 @@
+/** Words on the film and about it: its corners, tools, windows, the ruler, and the other days. */
+
+import { days, joined, millimetres } from "./amounts";
+
+export const hud = {
+  editor: "Mask editor",
+  tools: {
+    pan: "",
+    window: "",
+    brush: "brush",
+    eraser: "eraser",
+    threshold: "threshold brush",
+    lasso: "lasso",
+    polygon: "polygon",
+    copy: "copy from candidate",
+    ruler: "ruler",
+  },
+  hints: {
+    threshold: "as bright as its start, or brighter",
+    polygon: "a click sets each corner",
+    copy: "its inside replaces mine",
+    ruler: "drag from end to end; Esc removes it",
+  },
+  regionTool: "window from a region",
+  regionHint: "drag over it; Esc leaves",
+  loadingHint: "preview, film is loading",
+  openPolygonHint: "Enter closes, Ctrl+Z steps back",
+  nakedHint: "hold Space: naked film",
+  subtracts: " · subtracts",
+  brushPixels: (across: number) => `${across} px`,
+  brushMillimetres: (across: number) => millimetres(across, across < 10 ? 1 : 0),
+  case: (key: string, day: number | null) => `case ${key}${day === null ? "" : ` · day ${day}`}`,
+  window: (width: number, level: number, isInverted: boolean) =>
+    `W ${Math.round(width)} · L ${Math.round(level)}${isInverted ? " · inverted" : ""}`,
+  zoom: (share: number) => `zoom ${Math.round(share * 100)} %`,
+  turned: (degrees: number, isMirrored: boolean) =>
+    joined([degrees ? `rotated ${degrees}°` : "", isMirrored ? "mirrored" : ""], ", "),
+  exchanged: (turned: string) => `${turned}: left and right are exchanged`,
+};
+
+export const ruler = {
+  name: "Ruler",
+  pixels: (length: number) => `${Math.round(length)} px, spacing unknown`,
+  millimetres: (length: number) => millimetres(length, length < 100 ? 1 : 0),
+};
+
+export const film = {
+  title: "Film",
+  windows: {
+    auto: "Auto",
+    lung: "Lung",
+    mediastinum: "Mediastinum",
+    bone: "Bone",
+    full: "Full",
+  },
+  windowGroup: "Film window",
+  nextWindow: "next window ",
+  windowName: (name: string) => `${name} window`,
+  fullWindow: "Full window: every value that the film's depth can hold",
+  /** Between which shares of the range it lies. */
+  bandWindow: (name: string, from: number, to: number) =>
+    `${name} window: ${Math.round(100 * from)} to ${Math.round(100 * to)} % of the range from the film's 1st to its 99th percentile`,
+  withNextKey: (explained: string) => `${explained} (K: the next window)`,
+};
+
+export const drawing = {
+  polygonCorners: "A polygon needs three corners.",
+  polygonDropped: "The open polygon had fewer than three corners and was dropped.",
+  region: "Drag a rectangle over the part of the film that matters.",
+  noSource: "This case has no candidate to copy from.",
+  sourceMissing: (letter: string) => `Candidate ${letter} is not loaded, so nothing was copied.`,
+  filmLoading: "The film is still loading. The threshold brush works once it is there.",
+};
+
+/** What a clean-up says where it changes nothing. */
+export const cleanup = {
+  fillHoles: "The mask has no hole to fill.",
+  removeIslands: (share: number) =>
+    `No part of the mask is smaller than ${100 * share} % of the film.`,
+  smooth: "The outline is smooth already.",
+  grow: "There is nothing to grow.",
+  shrink: "There is nothing to shrink.",
+  noLung: "No lung was found on this film, so nothing is clipped.",
+  allInside: "Nothing of the mask lies outside the lungs.",
+};
+
+const dayApart = (apart: number) =>
+  apart === 0 ? "the same day" : `${days(Math.abs(apart))} ${apart < 0 ? "earlier" : "later"}`;
+
+export const compare = {
+  region: "Other days",
+  picture: "Film of another day",
+  choice: "Film to compare with",
+  choiceHint: "Next film (⇧Y)",
+  close: "Close",
+  closeName: "Close the other film",
+  closeHint: "Close (Y)",
+  again: "Try again",
+  loading: "loading",
+  filmLoading: "preview, film is loading",
+  sameScale: "same scale in mm",
+  notToScale: "fitted alike, not to scale",
+  place: (number: number, of: number) => `film ${number} of ${of}`,
+  line: (parts: readonly string[]) => joined(parts, " · "),
+  /** "day 7 (5 days earlier), AP" */
+  film: (day: number | null, caseDay: number | null, view: string) => {
+    const seen = view === "" ? "" : `, ${view}`;
+    if (day === null) return `day unknown${seen}`;
+    if (caseDay === null) return `day ${day}${seen}`;
+    return `day ${day} (${dayApart(day - caseDay)})${seen}`;
+  },
+  notListed: (detail: string) => `The other films could not be listed. ${detail}`,
+  none: "There is no other film of this patient any more.",
+};

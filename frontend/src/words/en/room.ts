@@ -1,0 +1,113 @@
+/** Words of the room itself: its header, the truth about saving, notices, and what goes wrong. */
+
+import { ago, strokes } from "./amounts";
+
+const KEPT_TRY_AGAIN = "Your mask is kept in this browser. Try again in a moment.";
+
+export const room = {
+  product: "Roundtruth",
+  tools: "Tools",
+  couldNotStart: (why: string) => `The reading room could not start: ${why}`,
+  noCanvas: "This browser cannot draw on a canvas.",
+};
+
+export const header = {
+  purposes: {
+    seed: "draw by hand",
+    pick: "pick the best",
+    read: "pick, correct or redraw",
+    sealed: "draw by hand",
+    second_look: "second look",
+    double: "second reading",
+    adjudicate: "decide",
+  },
+  round: (round: number) => `round ${round}`,
+  line: (parts: readonly string[]) => parts.join(" · "),
+  cases: "Cases read",
+  case: (number: number, of: number) => `Case ${number} of ${of}`,
+  openedAgain: "Opened again",
+  time: "Active time on this case",
+  saving: "Saving",
+  leave: "Leave the reading room",
+};
+
+/** The header's words on saving; `kept` says how much of it this browser holds. */
+export const saving = {
+  kept: (count: number) => `${strokes(count)} kept here`,
+  keptOf: (count: number, all: number) => `${count || "none"} of ${strokes(all)} kept here`,
+  lastUnsent: (now: string) => `${now}, last case not sent yet`,
+  sendingLast: "sending the last case",
+  offline: (kept: string) => `offline, ${kept}`,
+  signedOut: (kept: string) => `signed out, ${kept}`,
+  changedElsewhere: "changed elsewhere",
+  submittedElsewhere: "submitted elsewhere",
+  notSaved: (kept: string) => `not saved, ${kept}`,
+  savingKept: (kept: string) => `saving, ${kept}`,
+  saving: "saving",
+  asSubmitted: "as you submitted it",
+  savedAgo: (milliseconds: number) => `saved ${ago(milliseconds)}`,
+  saved: "saved",
+  nothingYet: "nothing drawn yet",
+};
+
+const lastStrokes = (count: number) =>
+  count === 1 ? "the last stroke" : `the last ${count} strokes`;
+
+export const notices = {
+  signIn: "Sign in",
+  retry: "Try again now",
+  skip: "Go to the next case",
+  signedOut: "You are signed out.",
+  signedOutKept: "You are signed out. What you draw is kept here.",
+  reopened:
+    "This case is open again. What you submitted stands until you decide anew, or leave it as it was.",
+  lastNotSent: "The last case is not sent yet; this one can be decided after it. It is kept here.",
+  nothingMarked: "Nothing is marked. Press 0 if there is no infection.",
+  changedElsewhere: "This case was changed elsewhere.",
+  reloadToSee: "This case was changed elsewhere. Reload to see both masks.",
+  storageFull:
+    "This browser's storage is full: new strokes are not kept here. Saving to the server goes on.",
+  outdated:
+    "A newer version of this page is open in another tab: new strokes are not kept here any more. " +
+    "Saving to the server goes on. Reload this page once everything is saved.",
+  storageFails: "This browser does not keep strokes: they are safe only once saved on the server.",
+  /** What a tab says whose case was submitted in another one. */
+  over: (unsaved: number, isKept: boolean) => {
+    const over = "You submitted this case in another tab";
+    if (unsaved <= 0) return `${over}. Nothing drawn here enters it any more.`;
+    const kept = isKept ? " The mask stays in this browser for up to 30 days." : "";
+    const sent = " If it reached the server, a curator can get it back for 30 days.";
+    return `${over}, without ${lastStrokes(unsaved)} drawn here.${kept}${sent}`;
+  },
+};
+
+/** What stands where the film would be, while there is none. */
+export const curtain = {
+  loading: "Opening the next case",
+  empty: "All read",
+  emptyWhy: "There is nothing left for you to read here. Thank you.",
+  failed: "The next case could not be opened",
+  back: (project: string) => `Back to ${project}`,
+  signIn: "Sign in",
+  again: "Try again",
+};
+
+/** What went wrong, in a sentence; where the server says it, its own sentence is shown instead. */
+export const problems = {
+  noAnswer: "The server does not answer.",
+  answered: (status: number) => `The server answered ${status}.`,
+  noAnswerKept: `The server does not answer. ${KEPT_TRY_AGAIN}`,
+  signedOut: "You are signed out. Sign in again, then go on here.",
+  leaseEnded:
+    "Your lease on this case has ended and someone else may read it. Your mask is kept in this browser.",
+  refused: (status: number) => `The server refused (${status}). ${KEPT_TRY_AGAIN}`,
+  notSent: (why: string) => `This could not be sent: ${why}. ${KEPT_TRY_AGAIN}`,
+  notLoaded: (what: string, why: string) => `${what} could not be loaded. ${why}`,
+  theFilm: "The film",
+  theLayer: "The layer",
+  savedMask: "Your saved mask",
+  codecDied: "the codec worker died",
+  journalRead: "The journal cannot be read.",
+  journalWrite: "The journal cannot be written.",
+  olderVersion: "an older version is open in another tab. Close that tab and reload this one.",
+};

@@ -1,0 +1,40 @@
+/**
+ * Every word that the reading room shows or speaks, by the place where it stands: the one language
+ * is English. Refuses to know the room: a word depends on the values it is given, and on nothing else.
+ */
+
+import { actions, keys, pickCandidate, sheet, withKey } from "./en/actions";
+import { cleanup, compare, drawing, film, hud, ruler } from "./en/film";
+import { dialogs, lastCases, merge, signIn } from "./en/questions";
+import { curtain, header, notices, problems, room, saving } from "./en/room";
+import { candidates, difference, findings, input, layers, looks } from "./en/sidebar";
+
+export const words = {
+  actions,
+  candidates,
+  cleanup,
+  compare,
+  curtain,
+  dialogs,
+  difference,
+  drawing,
+  film,
+  findings,
+  header,
+  hud,
+  input,
+  keys,
+  lastCases,
+  layers,
+  looks,
+  merge,
+  notices,
+  pickCandidate,
+  problems,
+  room,
+  ruler,
+  saving,
+  sheet,
+  signIn,
+  withKey,
+};

@@ -1,0 +1,233 @@
+"""A read without a pointer in Chromium: everything but drawing, by Tab, arrows, Enter and Space."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from playwright.sync_api import Locator, expect
+
+from annotation.models import Annotation
+from tests.browser.conftest import Desk, annotated
+
+pytestmark = pytest.mark.browser
+
+FOCUSED = """() => {
+  const { activeElement: focused } = document;
+  return focused.getAttribute("aria-label") ?? focused.textContent;
+}"""
+
+
+def focused(desk: Desk) -> str:
+    return desk.page.evaluate(FOCUSED)
+
+
+def tab_to(desk: Desk, target: Locator) -> None:
+    """Press Tab until the target has the focus, and see that it shows it."""
+    for _ in range(60):
+        desk.page.keyboard.press("Tab")
+        if target.evaluate("element => element === document.activeElement"):
+            break
+    expect(target).to_be_focused()
+    assert target.evaluate(
+        "element => element.matches(':focus-visible') && getComputedStyle(element).outlineStyle"
+    ) not in (False, "none")
+
+
+def test_tab_when_pressed_then_it_goes_through_the_room_in_the_order_of_its_parts(
+    desk: Desk,
+) -> None:
+    desk.page.keyboard.press("1")
+    desk.wait("window.roundtruth.state().hasProbability")
+    seen = []
+    for _ in range(60):
+        desk.page.keyboard.press("Tab")
+        seen.append(focused(desk))
+        if seen[-1] == "Accept and next (Enter)":
+            break
+    wanted = [
+        "Roundtruth",
+        "Keys (?)",
+        "Hand",  # the toolbar is one stop
+        "Mask editor",
+        "Candidate A: Ensemble mean (1)",
+        "Copy a region of candidate A",
+        "Candidate B: U-Net resnet18 (2)",
+        "Candidate C: U-Net++ resnet18 (3)",
+        "Infection map",
+        "Mask shown as fill and outline",
+        "Mask opacity",
+        "Exclude",
+        "Note",
+        "No infection (0)",
+        "Accept and next (Enter)",
+    ]
+    at = [seen.index(name) for name in wanted]
+    assert at == sorted(at)
+    assert seen.index("Mask editor") == seen.index("Hand") + 1
+
+
+def test_toolbar_when_arrows_are_pressed_then_the_focus_moves_and_the_film_stays(
+    desk: Desk,
+) -> None:
+    keyboard = desk.page.keyboard
+    before = desk.state()["view"]
+    tab_to(desk, desk.button("Hand"))
+    keyboard.press("ArrowRight")
+    keyboard.press("ArrowDown")
+    expect(desk.button("Brush")).to_be_focused()
+    keyboard.press("ArrowRight")
+    keyboard.press("Enter")
+    assert desk.state()["tool"] == "eraser"
+    keyboard.press("Home")
+    keyboard.press("Space")
+    assert desk.state()["tool"] == "pan"
+    keyboard.press("ArrowLeft")
+    expect(desk.button("Hand")).not_to_be_focused()
+    keyboard.press("Tab")
+    expect(desk.page.get_by_label("Mask editor")).to_be_focused()
+    keyboard.press("Shift+Tab")
+    assert focused(desk) == "Mask look"  # the last one that can be used has kept the place
+    assert desk.state()["view"] == before
+
+
+def test_film_when_arrows_and_page_keys_are_pressed_then_it_moves_and_grows(desk: Desk) -> None:
+    keyboard = desk.page.keyboard
+    for way in ("nothing", "canvas"):
+        if way == "canvas":
+            tab_to(desk, desk.page.get_by_label("Mask editor"))
+        keyboard.press("Home")
+        fitted = desk.state()["view"]
+        keyboard.press("PageUp")
+        grown = desk.state()["view"]
+        assert grown["zoom"] == pytest.approx(1.25 * fitted["zoom"])
+        assert desk.on_screen(150, 180) == pytest.approx(middle(desk), abs=1)
+        keyboard.press("ArrowRight")
+        keyboard.press("ArrowDown")
+        moved = desk.state()["view"]
+        assert moved["x"] == pytest.approx(grown["x"] - 60)
+        assert moved["y"] == pytest.approx(grown["y"] - 60)
+        keyboard.press("ArrowLeft")
+        keyboard.press("ArrowUp")
+        keyboard.press("PageDown")
+        back = desk.state()["view"]
+        assert back["zoom"] == pytest.approx(fitted["zoom"])
+        assert back["x"] == pytest.approx(fitted["x"], abs=1)
+
+
+def middle(desk: Desk) -> tuple[float, float]:
+    box = desk.page.get_by_label("Mask editor").bounding_box()
+    assert box
+    return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+
+
+def test_sliders_when_moved_by_arrows_then_they_keep_the_focus_and_the_film_stays(
+    desk: Desk,
+) -> None:
+    keyboard = desk.page.keyboard
+    keyboard.press("1")
+    desk.wait("window.roundtruth.state().hasProbability")
+    before, picked = desk.state(), desk.mask()
+    threshold = desk.page.get_by_role("slider", name="Threshold of Ensemble mean")
+    tab_to(desk, threshold)
+    for _ in range(40):
+        keyboard.press("ArrowRight")
+    expect(threshold).to_be_focused()
+    assert desk.state()["threshold"] == before["threshold"] + 40
+    assert desk.mask().sum() < picked.sum()
+    opacity = desk.page.get_by_role("slider", name="Mask opacity")
+    tab_to(desk, opacity)
+    keyboard.press("End")
+    keyboard.press("ArrowLeft")
+    expect(opacity).to_be_focused()
+    assert desk.state()["opacity"] == pytest.approx(0.75)
+    assert desk.state()["view"] == before["view"]
+    keyboard.press("Control+z")
+    assert desk.state()["threshold"] == before["threshold"] + 39
+
+
+def test_layers_and_switches_when_pressed_by_space_then_they_change_and_keep_the_focus(
+    desk: Desk,
+) -> None:
+    keyboard = desk.page.keyboard
+    for name, layer in (("Infection map", "infection"), ("Lung outline", "lung")):
+        button = desk.button(name)
+        tab_to(desk, button)
+        keyboard.press("Space")
+        expect(button).to_be_focused()
+        expect(button).to_have_attribute("aria-pressed", "true")
+        assert desk.state()["layers"][layer]
+    switch = desk.page.get_by_role("switch", name="One finger moves the film")
+    tab_to(desk, switch)
+    keyboard.press("Space")
+    expect(switch).to_be_checked()
+    expect(switch).to_be_focused()
+    assert desk.state()["fingerPans"]
+    keyboard.press("e")
+    assert desk.state()["tool"] == "eraser"
+
+
+def test_case_when_read_by_tab_and_enter_only_then_it_is_submitted(desk: Desk) -> None:
+    keyboard = desk.page.keyboard
+    case = desk.state()["current"]
+    second = desk.button("Candidate B: U-Net resnet18 (2)")
+    tab_to(desk, second)
+    assert desk.state()["peek"] == case["candidates"][1]["id"]
+    keyboard.press("Enter")
+    expect(second).to_have_attribute("aria-pressed", "true")
+    expect(second).to_have_accessible_description("picked")
+    picked = desk.mask()
+    assert picked.any()
+    tab_to(desk, desk.button("Accept and next (Enter)"))
+    keyboard.press("Enter")
+    desk.wait_taken(case["assignment"])
+    annotation, mask = annotated(case["assignment"])
+    assert annotation.verdict == "picked"
+    np.testing.assert_array_equal(mask, picked)
+
+
+@pytest.mark.parametrize(
+    ("opener", "name", "first"),
+    [
+        ("Keys (?)", "Keys", "Close"),
+        ("Exclude", "Exclude this case", None),
+        ("Note", "Note on this case", "Note"),
+        ("No infection (0)", "Mark as no infection?", "Cancel"),
+    ],
+)
+def test_dialog_when_open_then_it_holds_the_focus_and_gives_it_back(
+    desk: Desk, opener: str, name: str, first: str | None
+) -> None:
+    desk.drag((80, 90), (140, 130))
+    case = desk.state()["current"]["assignment"]
+    keyboard, button = desk.page.keyboard, desk.button(opener)
+    tab_to(desk, button)
+    keyboard.press("Enter")
+    dialog = desk.page.get_by_role("dialog", name=name)
+    expect(dialog).to_be_visible()
+    if first:
+        assert focused(desk) == first
+    for _ in range(12):
+        keyboard.press("Tab")
+        # Where the browser's own bar would come, the page has no focus: its body stands for it.
+        assert desk.page.evaluate(
+            "() => document.activeElement === document.body"
+            " || document.activeElement.closest('dialog') !== null"
+        )
+    keyboard.press("Escape")
+    expect(dialog).to_be_hidden()
+    expect(button).to_be_focused()
+    assert desk.state()["current"]["assignment"] == case
+
+
+def test_exclusion_when_chosen_by_arrows_then_the_case_is_excluded(desk: Desk) -> None:
+    case = desk.state()["current"]["assignment"]
+    keyboard = desk.page.keyboard
+    keyboard.press("x")
+    expect(desk.page.get_by_role("dialog", name="Exclude this case")).to_be_visible()
+    keyboard.press("Space")
+    keyboard.press("ArrowDown")
+    keyboard.press("Enter")
+    desk.wait_taken(case)
+    annotation = Annotation.objects.get(assignment_id=case)
+    assert annotation.verdict == "excluded"
+    assert annotation.exclusion_reason

@@ -1,0 +1,1 @@
+"""Pictures of the pages for docs/img, made from phantoms: `make screenshots`."""
