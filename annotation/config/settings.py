@@ -205,6 +205,10 @@ HEARTBEAT_SECONDS = 10.0
 CLAIM_STALE_SECONDS = 60.0
 MAX_ATTEMPTS = 3
 CHILD_KILL_SECONDS = 8.0
+# A plan comes from a browser: it names no other file of a worker.
+ENCODER_WEIGHTS = Path(
+    os.environ.get("ROUNDTRUTH_ENCODER_WEIGHTS", DATA_ROOT / "encoder-weights")
+).resolve()
 # Plans for CPUs train with one thread a member: two members at once beat one on two threads.
 TRAIN_SLOTS = int(os.environ.get("ROUNDTRUTH_TRAIN_SLOTS", min(4, os.cpu_count() or 1)))
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from uuid import UUID
+
+from django.conf import settings
 
 from annotation.errors import Invalid, NotFound
 from annotation.models import PlanEstimate, Project
@@ -42,10 +45,26 @@ def plan_of_text(text: str) -> Plan:
 def plan_of(data: object) -> Plan:
     """Return the plan that decoded JSON holds; raise Invalid with the field and the reason."""
     try:
-        return Plan.from_json(data)
+        plan = Plan.from_json(data)
+        _confine_weights(plan)
     except PlanError as error:
         sentence = f"The plan cannot be used. {error}"
         raise Invalid(sentence, code="bad_plan", field=error.field or "plan") from None
+    return plan
+
+
+def _confine_weights(plan: Plan) -> None:
+    """Refuse initial weights from outside their folder, by `..` or a link too."""
+    for number, network in enumerate(plan.networks):
+        if network.encoder_weights in (None, "imagenet"):
+            continue
+        path = Path(str(network.encoder_weights).removeprefix("file:"))
+        if not path.resolve().is_relative_to(settings.ENCODER_WEIGHTS):
+            raise PlanError(
+                f"networks[{number}].encoder_weights",
+                "a file in the server's folder of encoder weights is needed: put it there and"
+                f" give file:{settings.ENCODER_WEIGHTS / path.name}.",
+            )
 
 
 def estimate_of(project: Project, estimate_id: UUID) -> PlanEstimate:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from html import unescape
+from pathlib import Path
 
 import jsonschema
 import pytest
+from django.conf import LazySettings
 from django.test import Client
 from django.urls import reverse
 
@@ -84,6 +86,56 @@ def test_page_when_the_plan_is_wrong_names_field_and_reason_and_keeps_the_text(
     assert written(answer.content.decode()) == plan
     assert not Round.objects.exists()
     assert not PlanEstimate.objects.exists()
+
+
+@pytest.fixture
+def weights(settings: LazySettings, tmp_path: Path) -> Path:
+    settings.ENCODER_WEIGHTS = tmp_path / "weights"
+    settings.ENCODER_WEIGHTS.mkdir()
+    outside = tmp_path / "secret.safetensors"
+    outside.touch()
+    (settings.ENCODER_WEIGHTS / "link.safetensors").symlink_to(outside)
+    return settings.ENCODER_WEIGHTS
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "file:/etc/secret.safetensors",
+        "/etc/secret.safetensors",
+        "file:secret.safetensors",
+        "file:{folder}/../secret.safetensors",
+        "file:{folder}/link.safetensors",
+        "file:{folder}-too/secret.safetensors",
+    ],
+)
+def test_page_when_weights_lie_outside_their_folder_then_refused_with_the_folder(
+    engineer: Client, url: str, project: Project, weights: Path, name: str
+) -> None:
+    fill_project(project)
+    answer = engineer.post(url, {"plan": plan_with(name.format(folder=weights)), "verb": "start"})
+    assert answer.status_code == 422
+    page = unescape(answer.content.decode())
+    assert "Field: networks[0].encoder_weights" in page
+    assert f"give file:{weights}/" in page
+    assert not Round.objects.exists()
+
+
+def test_page_when_weights_lie_in_their_folder_then_the_round_starts(
+    engineer: Client, url: str, project: Project, weights: Path
+) -> None:
+    fill_project(project)
+    name = f"file:{weights}/chexnet.safetensors"
+    engineer.post(url, {"plan": plan_with(name), "verb": "start"})
+    assert Round.objects.get().plan["networks"][0]["encoder_weights"] == name
+
+
+def plan_with(weights: str) -> str:
+    plan = preset("tiny").to_json()
+    return json.dumps(
+        plan
+        | {"networks": [network | {"encoder_weights": weights} for network in plan["networks"]]}
+    )
 
 
 @pytest.mark.parametrize(
