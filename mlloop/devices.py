@@ -29,6 +29,11 @@ class Device:
     torch_device: torch.device
     precision: Precision
 
+    @property
+    def reading_threads(self) -> int:
+        """How many threads read files while it computes; beside a GPU the processor is idle."""
+        return 4 if self.torch_device.type == "cuda" else 1
+
     def autocast(self) -> contextlib.AbstractContextManager[object]:
         """Run the forward pass in this device's number type; weights stay float32."""
         if self.precision == "float32":

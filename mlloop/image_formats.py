@@ -15,7 +15,7 @@ import numpy.typing as npt
 import tifffile
 from PIL import ImageOps, JpegImagePlugin, PngImagePlugin
 
-from mlloop.png_chunks import PngHeader, is_png_whole, read_png_header, repack_16_bit
+from mlloop.png_chunks import is_png_whole, read_png_header, repack
 from mlloop.tiff_segments import COMPRESSIONS, read_samples
 
 AnyPixels = npt.NDArray[np.uint8 | np.uint16]
@@ -75,8 +75,16 @@ def _read_png(data: bytes, limits: Limits) -> RawImage:
     _check_size(header.width, header.height, limits)
     if not is_png_whole(data):
         _damaged()
-    if header.depth == 16 and header.colour != _PNG_GREY:
-        return _read_deep_png(data, header)
+    if (plain := repack(data, header)) is not None:
+        # Not Pillow: it keeps the interpreter while it decodes, so networks would wait for films.
+        return RawImage(imagecodecs.png_decode(plain), header.depth)
+    if header.depth == 16 and header.colour != _PNG_GREY:  # Pillow would keep 8 of the bits
+        if not header.interlaced:
+            _damaged()
+        raise ImageError(
+            "unsupported_pixels",
+            "The PNG file is 16-bit colour and interlaced; save it without interlacing.",
+        )
     try:
         # The class itself, not Image.open: its own size warning would come before our sentence.
         with PngImagePlugin.PngImageFile(io.BytesIO(data)) as opened:
@@ -90,19 +98,6 @@ def _read_png(data: bytes, limits: Limits) -> RawImage:
     if pixels.shape[:2] != (header.height, header.width) or pixels.dtype not in _DTYPES:
         _damaged()
     return RawImage(pixels, pixels.dtype.itemsize * 8)
-
-
-def _read_deep_png(data: bytes, header: PngHeader) -> RawImage:
-    """Read 16 bits per channel, of which Pillow would keep 8."""
-    if header.interlaced:
-        raise ImageError(
-            "unsupported_pixels",
-            "The PNG file is 16-bit colour and interlaced; save it without interlacing.",
-        )
-    plain = repack_16_bit(data, header)
-    if plain is None:
-        _damaged()
-    return RawImage(imagecodecs.png_decode(plain), 16)
 
 
 def _read_jpeg(data: bytes, limits: Limits) -> RawImage:

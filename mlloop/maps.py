@@ -8,7 +8,7 @@ repeats the same bits.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, TypeVar
@@ -76,7 +76,7 @@ class MapWriter:
         """Write the missing maps of `networks`; yield each chunk of cases once it has them all.
 
         While a chunk passes through the folds, which leaves the interpreter free, threads read
-        the chunk after it and write the one before it.
+        the films of the chunk after it and write the maps of the one before it.
         """
         cases = self.manifest.cases
         chunks = [cases[start : start + CHUNK] for start in range(0, len(cases), CHUNK)]
@@ -109,26 +109,28 @@ class MapWriter:
         members = [m for m in self.manifest.members if m.network == network.key]
         return {m.fold: load(m, self.manifest.plan, self.device) for m in members}
 
-    def _prepare(self, network: NetworkPlan, chunk: Sequence[Case]) -> _Work:
-        """Read a chunk's images, unless every map is there.
+    def _prepare(self, readers: Executor, network: NetworkPlan, chunk: Sequence[Case]) -> _Work:
+        """Begin to read a chunk's images, unless every map is there.
 
         The whole chunk goes in, even where some maps exist: a batch of another size may round
         differently.
         """
         missing = [case for case in chunk if not self._has_map(case, network)]
-        images = [self.reader.image(case) for case in chunk] if missing else []
-        return _Work(network, chunk, missing, images)
+        wanted = chunk if missing else []
+        return _Work(
+            network, chunk, missing, [readers.submit(self.reader.image, case) for case in wanted]
+        )
 
     def _predicted(
         self, jobs: Sequence[tuple[NetworkPlan, Sequence[Case]]], stop: Stop
     ) -> Iterator[tuple[_Work, list[Future[None]]]]:
         """Yield each job with the writing of its maps, which has begun; one network in memory."""
         loaded, folds = "", dict[int, nn.Module]()
-        with ThreadPoolExecutor(1) as reader, ThreadPoolExecutor(WRITERS) as writers:
-            for ahead in _one_ahead(reader.submit(self._prepare, *job) for job in jobs):
+        n_readers = self.device.reading_threads
+        with ThreadPoolExecutor(n_readers) as readers, ThreadPoolExecutor(WRITERS) as writers:
+            for work in _one_ahead(self._prepare(readers, *job) for job in jobs):
                 if stop():
                     raise Stopped
-                work = ahead.result()
                 if work.missing and loaded != work.network.key:
                     folds.clear()
                     loaded, folds = work.network.key, self._load_folds(work.network)
@@ -144,10 +146,11 @@ class MapWriter:
     def _predict(self, folds: dict[int, nn.Module], work: _Work) -> dict[str, list[FloatArray]]:
         """Return one map per case and fold that may propose on it, folds in order."""
         maps: dict[str, list[FloatArray]] = {case.image: [] for case in work.chunk}
+        images = [image.result() for image in work.images]
         for fold in sorted(folds):
             chosen = [
                 (case, image)
-                for case, image in zip(work.chunk, work.images, strict=True)
+                for case, image in zip(work.chunk, images, strict=True)
                 if fold in folds_for(case, self.manifest, work.network.label)
             ]
             if chosen:
@@ -176,7 +179,7 @@ class _Work:
     network: NetworkPlan
     chunk: Sequence[Case]
     missing: Sequence[Case]
-    images: Sequence[FloatArray]
+    images: Sequence[Future[FloatArray]]
 
 
 def wait_for(futures: Iterable[Future[None]]) -> None:

@@ -44,14 +44,17 @@ def is_png_whole(data: bytes) -> bool:
     return kinds[:1] == [b"IHDR"] and kinds[-1:] == [b"IEND"] and kinds.count(b"IHDR") == 1
 
 
-def repack_16_bit(data: bytes, header: PngHeader) -> bytes | None:
-    """Rebuild a 16-bit PNG from its header and rows alone, so that no decoder can fail on it.
+def repack(data: bytes, header: PngHeader) -> bytes | None:
+    """Rebuild a PNG of 8 or 16 bits from its header and rows alone: no decoder can fail on it.
 
-    None where the rows are not what the header promises.
+    None where the rows are not what the header promises, and for the forms that need more than
+    their rows: a palette, transparency, interlacing. The interpreter is free while it inflates.
     """
-    if header.colour not in _CHANNELS or header.depth != 16 or header.interlaced:
+    if header.colour not in _CHANNELS or header.depth not in (8, 16) or header.interlaced:
         return None
-    stride = 1 + 2 * _CHANNELS[header.colour] * header.width
+    if header.depth == 8 and any(kind == b"tRNS" for kind, _, _ in _chunks(data)):
+        return None
+    stride = 1 + header.depth // 8 * _CHANNELS[header.colour] * header.width
     packed = b"".join(body for kind, body, _ in _chunks(data) if kind == b"IDAT")
     try:
         rows = zlib.decompressobj().decompress(packed, stride * header.height + 1)

@@ -93,8 +93,7 @@ def batch_loader(run: Run, first: int) -> Loader:
         cases = batch_cases(run.split, run.plan, run.seed, step)
         return training_batch(cases, run.reader, run.plan.augment, run.seed, step)
 
-    # Beside a GPU the processor has nothing else to do; beside CPU training it has.
-    threads = 4 if run.device.torch_device.type == "cuda" else 1
+    threads = run.device.reading_threads
     return Loader(make, first=first, end=run.plan.steps, threads=threads, ahead=2 * threads)
 
 
