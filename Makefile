@@ -93,13 +93,16 @@ drift: setup  ## migrations and the OpenAPI schema are what the code says
 test-frontend: setup  ## vitest
 	$(NPM) test
 
-test-sqlite: setup  ## Python tests on SQLite with the in-process broker
-	env -u DATABASE_URL -u CELERY_BROKER_URL $(PY) -m pytest -m "not browser and not postgres"
+# Two processes at least keep a small machine busy; the long tests begin first (tests/conftest.py).
+PYTEST = $(PY) -m pytest --numprocesses $(shell n=$$(nproc); echo $$((n < 2 ? 2 : n > 4 ? 4 : n)))
 
-test-postgres: setup  ## Python tests on PostgreSQL and Redis
+test-sqlite: setup  ## Python tests on SQLite with the in-process broker
+	env -u DATABASE_URL -u CELERY_BROKER_URL $(PYTEST) -m "not browser and not postgres"
+
+test-postgres: setup  ## on PostgreSQL and Redis, the Python tests that know a database or a broker
 	DATABASE_URL="$${DATABASE_URL:-postgres://postgres@127.0.0.1:5432/test}" \
 	CELERY_BROKER_URL="$${CELERY_BROKER_URL:-redis://127.0.0.1:6379/0}" \
-	$(PY) -m pytest -m "not browser"
+	$(PYTEST) -m "not browser" tests/annotation tests/flow
 
 test-browser: setup  ## the editor in Chromium
 	env -u DATABASE_URL -u CELERY_BROKER_URL $(PY) -m pytest -m browser

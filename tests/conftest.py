@@ -11,6 +11,12 @@ from django.conf import LazySettings
 from annotation.models import Membership, Project, User, triggers
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the long tests: started last, one of them would run while the others idle."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+
+
 @pytest.fixture(autouse=True)
 def data_root(settings: LazySettings, tmp_path: Path) -> Path:
     """Keep every stored byte of a test in its own folder."""

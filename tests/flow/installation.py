@@ -85,10 +85,19 @@ def installed(var: Path, database: str = "") -> Installation:
     """Return the installation of a data root; without a database it is the embedded default."""
     env = {**os.environ, "ROUNDTRUTH_VAR": str(var), "OMP_NUM_THREADS": "1"}
     if database:
-        return Installation(var, {**env, "DATABASE_URL": database})
+        return Installation(var, {**env, "DATABASE_URL": database, **_own_broker()})
     return Installation(
         var, {k: v for k, v in env.items() if k not in ("DATABASE_URL", "CELERY_BROKER_URL")}
     )
+
+
+def _own_broker() -> dict[str, str]:
+    """Return the broker's address with a Redis database that no other test process listens to."""
+    broker = urlparse(os.environ.get("CELERY_BROKER_URL", ""))
+    if broker.scheme != "redis":
+        return {}
+    number = 1 + int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    return {"CELERY_BROKER_URL": broker._replace(path=f"/{number}").geturl()}
 
 
 class Databases:
