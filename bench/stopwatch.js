@@ -52,7 +52,7 @@
     frames: () => frames,
     /** When the film of any case but `assignment` has been on the screen for a frame. */
     filmOfOther: (assignment) =>
-      until((room) => room.hasFilm && room.current?.assignment !== assignment),
+      until(({ hasFilm, current }) => hasFilm && current && current.assignment !== assignment),
   };
   window.filmAt = until((room) => room.hasFilm);
 })();

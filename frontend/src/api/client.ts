@@ -77,18 +77,25 @@ export function createClient(config: ReadingConfig, onSignedOut: () => void = ()
     // Somebody else may have signed in in another tab: the server must not take us for them.
     headers["X-Account"] = encodeURIComponent(config.account);
     if (isWrite) headers["X-CSRFToken"] = csrfToken(document.cookie, config.csrf);
+    // AbortSignal.timeout stays in memory until its time is over, long after the answer came.
+    const controller = new AbortController();
+    const timeout = isWrite ? WRITE_TIMEOUT_MS : READ_TIMEOUT_MS;
+    const timer = setTimeout(() => controller.abort(), timeout);
     try {
+      const { signal } = controller;
       const response = await fetch(url, {
         ...options,
         headers,
         credentials: "same-origin",
-        signal: AbortSignal.timeout(isWrite ? WRITE_TIMEOUT_MS : READ_TIMEOUT_MS),
+        signal,
       });
       if (response.status === 401) onSignedOut();
       if (!response.ok) return { ok: false, problem: await readProblem(response) };
       return { ok: true, status: response.status, value: await read(response) };
     } catch {
       return { ok: false, problem: OFFLINE };
+    } finally {
+      clearTimeout(timer);
     }
   }
 

@@ -4,7 +4,6 @@
  */
 
 import {
-  changedRect,
   copyMask,
   copyRect,
   EMPTY_RECT,
@@ -14,10 +13,9 @@ import {
   type Rect,
   wholeRect,
 } from "../mask/bitmap";
-import { alignRect, flipDifference, takeDifference } from "../mask/bits";
+import { applyChange, type Change, changeBetween, NO_CHANGE, reversed } from "../mask/change";
 import {
   type Basis,
-  differenceOf,
   type Entry,
   type History,
   isSameBasis,
@@ -29,8 +27,10 @@ import {
 export type DeskEvents = {
   /** Pixels to draw again. */
   readonly onPaint: (rect: Rect) => void;
-  /** What the journal must keep: pixels of the running gesture, or else of `committed`. */
-  readonly onKeep: (rect: Rect, isRunning: boolean) => void;
+  /** What a gesture that ended changed: the journal must keep it. */
+  readonly onKeep: (change: Change) => void;
+  /** Where the running gesture changed `mask`. */
+  readonly onKeepRunning: (rect: Rect) => void;
   /** A gesture counted. */
   readonly onGesture: () => void;
 };
@@ -48,8 +48,8 @@ export function createDesk(
   let history = start.history;
   let dirty: Rect = EMPTY_RECT;
   let unkept: Rect = EMPTY_RECT;
-  // What the journal was told of the running gesture: it must hear how those pixels ended.
-  let told: Rect = EMPTY_RECT;
+  // Whether the journal was told of the running gesture: it must hear how that ended.
+  let isTold = false;
 
   function touch(rect: Rect): void {
     dirty = joinRects(dirty, rect);
@@ -57,38 +57,37 @@ export function createDesk(
     if (!isEmptyRect(rect)) events.onPaint(rect);
   }
 
-  function rest(): Rect {
-    const ended = told;
+  function rest(): void {
     dirty = EMPTY_RECT;
     unkept = EMPTY_RECT;
-    told = EMPTY_RECT;
-    return ended;
+    isTold = false;
   }
 
-  function settle(rect: Rect): void {
-    copyRect(mask, committed, rect);
-    const ended = rest();
+  function settle(change: Change): void {
+    applyChange(committed, change);
+    rest();
     stroke += 1;
-    events.onKeep(joinRects(rect, ended), false);
+    events.onKeep(change);
     events.onGesture();
   }
 
   /** The gesture leaves no trace: the journal hears it only if it was told of it before. */
   function forget(): void {
-    const ended = rest();
-    if (!isEmptyRect(ended)) events.onKeep(ended, false);
+    const mustHear = isTold;
+    rest();
+    if (mustHear) events.onKeep(NO_CHANGE);
   }
 
   /** End the gesture. One that changed nothing makes no entry. */
   function commit(nextBasis: Basis = basis): boolean {
-    const rect = alignRect(changedRect(mask, committed, dirty), mask);
-    if (isEmptyRect(rect) && isSameBasis(basis, nextBasis)) {
+    const change = changeBetween(committed, mask, dirty);
+    if (isEmptyRect(change.rect) && isSameBasis(basis, nextBasis)) {
       forget();
       return false;
     }
-    history = remember(history, takeDifference(mask, committed, rect), basis, nextBasis);
+    history = remember(history, change, basis, nextBasis);
     basis = nextBasis;
-    settle(rect);
+    settle(change);
     return true;
   }
 
@@ -101,12 +100,13 @@ export function createDesk(
   function replay(step: { history: History; entry: Entry } | null, isBack: boolean): boolean {
     cancel();
     if (!step) return false;
-    const { rect, before, after } = step.entry;
-    flipDifference(mask, differenceOf(step.entry));
+    const { entry } = step;
+    const change = isBack ? reversed(entry.change) : entry.change;
+    applyChange(mask, change);
     history = step.history;
-    basis = isBack ? before : after;
-    events.onPaint(rect);
-    settle(rect);
+    basis = isBack ? entry.before : entry.after;
+    events.onPaint(change.rect);
+    settle(change);
     return true;
   }
 
@@ -130,8 +130,8 @@ export function createDesk(
       if (isEmptyRect(unkept)) return;
       const rect = unkept;
       unkept = EMPTY_RECT;
-      told = joinRects(told, rect);
-      events.onKeep(rect, true);
+      isTold = true;
+      events.onKeepRunning(rect);
     },
     /** Take over another mask whole, as one gesture. */
     replace: (next: Mask, nextBasis: Basis) => {

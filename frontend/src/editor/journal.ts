@@ -4,8 +4,9 @@
  * readable after a crash.
  */
 
-import { changedRect, copyMask, createMask, joinRects, type Mask, wholeRect } from "../mask/bitmap";
-import { type Patch, putPatch, takeDifference } from "../mask/bits";
+import { copyMask, createMask, joinRects, type Mask, wholeRect } from "../mask/bitmap";
+import { type Patch, putPatch } from "../mask/bits";
+import { applyChange, type Change, changeBetween } from "../mask/change";
 import { words } from "../words";
 import { type Basis, type Entry, type History, remember, restoreHistory } from "./undo";
 
@@ -34,8 +35,14 @@ export type Head = {
 
 type Owner = { readonly assignment: string; readonly tab: string };
 export type Base = Owner & { readonly bits: Patch["bits"] };
-/** A running delta is a part of a gesture that was not over yet; the next that is not supersedes it. */
-export type Delta = Owner & Patch & { readonly seq: number; readonly isRunning: boolean };
+type Numbered = Owner & { readonly seq: number };
+/** What a gesture changed that ended. */
+export type Done = Numbered & { readonly change: Change };
+/**
+ * A part of a gesture that was not over yet: the next one that is supersedes it. Older versions
+ * wrote gestures that had ended in this way too.
+ */
+export type Running = Numbered & Patch & { readonly isRunning: boolean };
 export type Step = Owner & { readonly number: number; readonly entry: Entry };
 
 export type Kept = { readonly head: Head; readonly mask: Mask; readonly history: History };
@@ -72,9 +79,11 @@ export async function openJournal(
   onOutdated: () => void = () => undefined,
   name = "roundtruth",
 ): Promise<IDBDatabase> {
-  const request = factory.open(name, 2);
+  const request = factory.open(name, 3);
   request.onupgradeneeded = ({ oldVersion }) => {
     const db = request.result;
+    // The masks stay, what could be undone does not: version 2 wrote its steps in another way.
+    if (oldVersion === 2) db.deleteObjectStore("steps");
     if (oldVersion < 1) {
       db.createObjectStore("heads", { keyPath: ["assignment", "tab"] });
       db.createObjectStore("bases", { keyPath: ["assignment", "tab"] });
@@ -99,16 +108,17 @@ export async function openJournal(
 function rebuild(
   head: Head,
   base: Base | undefined,
-  deltas: readonly Delta[],
+  deltas: readonly (Done | Running)[],
   steps: readonly Step[],
 ) {
   const mask = createMask(head.width, head.height);
   if (base) putPatch(mask, { rect: wholeRect(mask), bits: base.bits });
-  let running: Delta[] = [];
+  let running: Running[] = [];
   for (const delta of deltas) {
-    if (delta.isRunning) running.push(delta);
+    if ("bits" in delta && delta.isRunning) running.push(delta);
     else {
-      putPatch(mask, delta);
+      if ("bits" in delta) putPatch(mask, delta);
+      else applyChange(mask, delta.change);
       running = [];
     }
   }
@@ -117,8 +127,7 @@ function rebuild(
   if (running.length === 0) return { head, mask, history };
   const before = copyMask(mask);
   for (const delta of running) putPatch(mask, delta);
-  const rect = changedRect(mask, before, running.map((delta) => delta.rect).reduce(joinRects));
-  const cut = takeDifference(mask, before, rect);
+  const cut = changeBetween(before, mask, running.map((delta) => delta.rect).reduce(joinRects));
   return { head, mask, history: remember(history, cut, head.basis, head.basis) };
 }
 
@@ -129,7 +138,7 @@ async function replay(db: IDBDatabase, head: Head): Promise<Kept> {
     answer(transaction.objectStore(store).getAll(everythingOf(...key)) as IDBRequest<T[]>);
   const [base, deltas, steps] = await Promise.all([
     answer(transaction.objectStore("bases").get(key) as IDBRequest<Base | undefined>),
-    all<Delta>("deltas"),
+    all<Done | Running>("deltas"),
     all<Step>("steps"),
   ]);
   return rebuild(head, base, deltas, steps);

@@ -13,13 +13,15 @@ import {
   wholeRect,
 } from "../mask/bitmap";
 import { takePatch } from "../mask/bits";
+import type { Change } from "../mask/change";
 import {
   type Base,
-  type Delta,
+  type Done,
   dropTab,
   everythingOf,
   finished,
   type Head,
+  type Running,
   type Step,
   write,
 } from "./journal";
@@ -35,8 +37,8 @@ export type Desktop = {
   readonly isRunning: () => boolean;
 };
 
-/** One write: what changed of `committed`, what of the running gesture, and the history after it. */
-type Change = { readonly done: Rect; readonly running: Rect; readonly history: History };
+/** One write: what a gesture changed that ended, what a running one did, and the history after it. */
+type Write = { readonly done: Change | null; readonly running: Rect; readonly history: History };
 
 export const isFull = (error: unknown): boolean =>
   error instanceof DOMException && error.name === "QuotaExceededError";
@@ -69,7 +71,7 @@ export function createKeeper(db: IDBDatabase, desk: Desktop, first: Head, from: 
   let keepsHistory = true;
   /** The history that the journal holds for certain, and the writes that it may or may not hold. */
   let certain = EMPTY_HISTORY;
-  let open: readonly Change[] = [];
+  let open: readonly Write[] = [];
 
   function putBase(transaction: IDBTransaction): void {
     sinceBase = 0;
@@ -82,59 +84,62 @@ export function createKeeper(db: IDBDatabase, desk: Desktop, first: Head, from: 
     }
   }
 
-  function putDelta(transaction: IDBTransaction, rect: Rect, isRunning: boolean): void {
-    if (isEmptyRect(rect)) return;
-    const patch = takePatch(isRunning ? mask : committed, rect);
-    const delta: Delta = { assignment, tab, seq: ++seq, isRunning, ...patch };
+  function putDelta(transaction: IDBTransaction, delta: Done | Running): void {
     transaction.objectStore("deltas").put(delta);
     sinceBase++;
   }
 
   function putSteps(transaction: IDBTransaction, history: History): void {
-    const before = [certain, ...open.slice(0, -1).map((change) => change.history)];
+    const before = [certain, ...open.slice(0, -1).map((one) => one.history)];
     if (before.every((one) => one === history)) return;
     const steps = transaction.objectStore("steps");
     const entries = entriesOf(history);
     const low = entries[0]?.number ?? 0;
     const high = entries.at(-1)?.number ?? -1;
-    steps.delete(range(Number.NEGATIVE_INFINITY, low - 1));
-    steps.delete(range(high + 1, Number.POSITIVE_INFINITY));
+    const mayHold = (isSuch: (number: number) => boolean) =>
+      before.some((one) => entriesOf(one).some(({ number }) => isSuch(number)));
+    if (mayHold((number) => number < low)) steps.delete(range(Number.NEGATIVE_INFINITY, low - 1));
+    if (mayHold((number) => number > high)) steps.delete(range(high + 1, Number.POSITIVE_INFINITY));
     for (const entry of entries)
       if (!before.every((one) => holds(one, entry)))
         steps.put({ assignment, tab, number: entry.number, entry } satisfies Step);
   }
 
   /** Async, so that a journal which was closed under us fails like any other and stops no stroke. */
-  async function send(done: Rect, running: Rect, history: History): Promise<void> {
-    const change = { done, running, history };
-    open = [...open, change];
+  async function send(done: Change | null, running: Rect, history: History): Promise<void> {
+    const own: Write = { done, running, history };
+    open = [...open, own];
     const transaction = write(db);
     if (!isBased) {
       if (from !== null) dropTab(transaction, assignment, from);
       dropTab(transaction, assignment, tab);
     }
-    const owed = open.map((one) => one.done).reduce(joinRects);
+    const owed = open.map((one) => one.done).filter((change) => change !== null);
     // A gesture that ended covers what was told of it while it ran.
-    const ended = open.findLastIndex((one) => !isEmptyRect(one.done));
+    const ended = open.findLastIndex((one) => one.done !== null);
     const onWay = open
       .slice(ended + 1)
       .map((one) => one.running)
       .reduce(joinRects, EMPTY_RECT);
     const mayRebase = sinceBase >= REBASE_AFTER && !desk.isRunning();
     if (!isBased || mayRebase) putBase(transaction);
-    else putDelta(transaction, owed, false);
-    putDelta(transaction, onWay, true);
+    // Done again, in their order, changes lead to the same mask.
+    else for (const change of owed) putDelta(transaction, { assignment, tab, seq: ++seq, change });
+    if (!isEmptyRect(onWay)) {
+      const patch = takePatch(mask, onWay);
+      putDelta(transaction, { assignment, tab, seq: ++seq, isRunning: true, ...patch });
+    }
     putSteps(transaction, history);
     transaction.objectStore("heads").put(latest);
     transaction.commit();
     await finished(transaction);
     isBased = true;
     certain = history;
-    open = open.slice(open.indexOf(change) + 1);
+    open = open.slice(open.indexOf(own) + 1);
   }
 
   /** Where the browser's storage is full, the history is given up first: strokes come before undo. */
-  async function keep(done: Rect, running: Rect, head: Head): Promise<void> {
+  async function keep(done: Change | null, running: Rect, head: Head): Promise<void> {
     latest = head;
     const history = keepsHistory ? desk.history() : EMPTY_HISTORY;
     try {
@@ -142,16 +147,16 @@ export function createKeeper(db: IDBDatabase, desk: Desktop, first: Head, from: 
     } catch (error) {
       if (!isFull(error) || entriesOf(history).length === 0) throw error;
       keepsHistory = false;
-      await send(EMPTY_RECT, EMPTY_RECT, EMPTY_HISTORY);
+      await send(null, EMPTY_RECT, EMPTY_HISTORY);
     }
   }
 
   return {
-    started: keep(EMPTY_RECT, EMPTY_RECT, first),
-    /** Keep what changed of the mask in `rect`; of a gesture under way only what it is so far. */
-    keep: (rect: Rect, isRunning: boolean, head: Head): Promise<void> =>
-      isRunning ? keep(EMPTY_RECT, rect, head) : keep(rect, EMPTY_RECT, head),
-    keepHead: (head: Head): Promise<void> => keep(EMPTY_RECT, EMPTY_RECT, head),
+    started: keep(null, EMPTY_RECT, first),
+    keep: (change: Change, head: Head): Promise<void> => keep(change, EMPTY_RECT, head),
+    /** Keep what a gesture under way made of a rectangle so far. */
+    keepRunning: (rect: Rect, head: Head): Promise<void> => keep(null, rect, head),
+    keepHead: (head: Head): Promise<void> => keep(null, EMPTY_RECT, head),
   };
 }
 

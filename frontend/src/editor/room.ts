@@ -80,8 +80,9 @@ export function createRoom(parts: RoomParts): Room {
     const { desk } = now;
     const basis = desk.basis();
     const stroke = desk.stroke();
-    store.set({ canUndo: desk.canUndo(), canRedo: desk.canRedo(), stroke, basis, notice: "" });
-    if (basis.threshold !== null) store.set({ threshold: basis.threshold });
+    const threshold = basis.threshold ?? store.get().threshold;
+    const [canUndo, canRedo] = [desk.canUndo(), desk.canRedo()];
+    store.set({ canUndo, canRedo, stroke, basis, threshold, notice: "" });
     if (now.case.blind) return;
     clearTimeout(figuresTimer);
     figuresTimer = setTimeout(

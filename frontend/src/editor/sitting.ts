@@ -125,12 +125,17 @@ export function startSitting(parts: SittingParts): Sitting {
     );
   const desk = createDesk(start, {
     onPaint: parts.onPaint,
-    onKeep: (rect, isRunning) => void watch(keeper.keep(rect, isRunning, head())),
+    onKeep: (change) => void watch(keeper.keep(change, head())),
+    onKeepRunning: (rect) => void watch(keeper.keepRunning(rect, head())),
     onGesture: () => {
       saver.touch();
       parts.onGesture();
     },
   });
+  let heard: SaveState | null = null;
+  /** Whether the journal must hear of it: a save that only begins to wait is none of its affair. */
+  const isNews = ({ savedStroke, etag, sent }: SaveState) =>
+    savedStroke !== heard?.savedStroke || etag !== heard.etag || sent !== heard.sent;
   const saver = createSaver(
     {
       assignment: next.assignment,
@@ -143,7 +148,8 @@ export function startSitting(parts: SittingParts): Sitting {
       basis: desk.basis,
       now: Date.now,
       onChange: (state) => {
-        void watch(keeper.keepHead(head()));
+        if (isNews(state)) void watch(keeper.keepHead(head()));
+        heard = state;
         parts.onSave(state);
       },
     },

@@ -1,13 +1,11 @@
 /**
- * Undo and redo: one entry a gesture, whatever the tool. An entry is the difference of the changed
- * rectangle, one bit a pixel and run-length packed, with what the mask was based on before and
- * after: flipping those pixels goes either way. Bounded in bytes and in steps.
+ * Undo and redo: one entry a gesture, whatever the tool. An entry is what the gesture changed, with
+ * what the mask was based on before and after. Bounded in bytes and in steps.
  */
 
 import type { Basis } from "../api/types";
 import { clipRect, isEmptyRect, type Mask, type Rect, wholeRect } from "../mask/bitmap";
-import { byteCount, type Patch } from "../mask/bits";
-import { packBits, unpackBits } from "../mask/packbits";
+import { byteCount, type Change } from "../mask/change";
 
 export type { Basis };
 
@@ -19,8 +17,7 @@ export const isSameBasis = (a: Basis, b: Basis): boolean =>
 export type Entry = {
   /** Its place in the case's history: neighbours differ by one. */
   readonly number: number;
-  readonly rect: Rect;
-  readonly packed: Uint8Array<ArrayBuffer>;
+  readonly change: Change;
   readonly before: Basis;
   readonly after: Basis;
 };
@@ -39,25 +36,19 @@ export const HISTORY_STEPS = 1000;
 const ENTRY_OVERHEAD = 200;
 
 function bytesOf(entries: readonly Entry[]): number {
-  return entries.reduce((sum, { packed }) => sum + packed.byteLength + ENTRY_OVERHEAD, 0);
-}
-
-/** The pixels that an entry flips. */
-export function differenceOf({ rect, packed }: Entry): Patch {
-  return { rect, bits: unpackBits(packed, byteCount(rect)) };
+  return entries.reduce((sum, { change }) => sum + byteCount(change) + ENTRY_OVERHEAD, 0);
 }
 
 /** Add a gesture; what was undone is gone, and the oldest go when a bound is passed. */
 export function remember(
   history: History,
-  difference: Patch,
+  change: Change,
   before: Basis,
   after: Basis,
   limit = HISTORY_BYTES,
 ): History {
-  const { rect, bits } = difference;
   const number = (history.past.at(-1)?.number ?? 0) + 1;
-  const entry: Entry = { number, rect, packed: packBits(bits), before, after };
+  const entry: Entry = { number, change, before, after };
   const past = [...history.past, entry];
   let bytes = history.bytes - bytesOf(history.future) + bytesOf([entry]);
   let first = 0;
@@ -107,7 +98,7 @@ export function restoreHistory(
     const next = entries[index + 1];
     const isLinked =
       !next || (next.number === entry.number + 1 && isSameBasis(entry.after, next.before));
-    return isLinked && liesIn(entry.rect, mask);
+    return isLinked && liesIn(entry.change.rect, mask);
   });
   const here = past.at(-1)?.after ?? future[0]?.before ?? basis;
   if (!isWhole || !isChained || !isSameBasis(here, basis)) return EMPTY_HISTORY;

@@ -66,27 +66,6 @@ export function isBlank(mask: Mask): boolean {
   return mask.data.indexOf(1) < 0;
 }
 
-/** The tight rectangle, inside `within`, of the pixels in which two masks differ. */
-export function changedRect(a: Mask, b: Mask, within: Rect): Rect {
-  const [inA, inB] = [wordsOf(a), wordsOf(b)];
-  let rect = EMPTY_RECT;
-  for (let y = within.y0; y < within.y1; y++) {
-    const row = y * a.width;
-    const [start, end] = [row + within.x0, row + within.x1];
-    let at = start;
-    while (at < end && a.data[at] === b.data[at])
-      if (at % 4 === 0 && at + 4 <= end && inA[at >> 2] === inB[at >> 2]) at += 4;
-      else at++;
-    if (at >= end) continue;
-    let past = end;
-    while (a.data[past - 1] === b.data[past - 1])
-      if (past % 4 === 0 && inA[(past >> 2) - 1] === inB[(past >> 2) - 1]) past -= 4;
-      else past--;
-    rect = joinRects(rect, { x0: at - row, y0: y, x1: past - row, y1: y + 1 });
-  }
-  return rect;
-}
-
 export function copyRect(from: Mask, to: Mask, rect: Rect): void {
   for (let y = rect.y0; y < rect.y1; y++) {
     const start = y * from.width + rect.x0;

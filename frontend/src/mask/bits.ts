@@ -1,7 +1,7 @@
 /**
- * Rectangles of a mask packed to one bit a pixel, for undo entries and for the journal. Where a
- * rectangle begins at a word, eight pixels are taken as two words: undo has 10 ms. The loops are
- * written out: one shared visitor took three times as long.
+ * Rectangles of a mask packed to one bit a pixel, for the journal. Where a rectangle begins at a
+ * word, eight pixels are taken as two words. The loops are written out: one shared visitor took
+ * three times as long.
  */
 
 import { isEmptyRect, type Mask, type Rect } from "./bitmap";
@@ -14,8 +14,7 @@ function strideOf(rect: Rect): number {
   return (rect.x1 - rect.x0 + 7) >> 3;
 }
 
-/** The bytes that a rectangle's bits take. */
-export function byteCount(rect: Rect): number {
+function byteCount(rect: Rect): number {
   return strideOf(rect) * Math.max(0, rect.y1 - rect.y0);
 }
 
@@ -31,10 +30,6 @@ function beginsAtWord(rect: Rect, { width }: Mask): boolean {
 
 /** Four pixels of a word, the first in the highest of four bits. */
 const gather = (word: number) => Math.imul(word, 0x08040201) >>> 24;
-/** The word of four such bits. */
-const SPREAD = Int32Array.from({ length: 16 }, (_, bits) =>
-  [8, 4, 2, 1].reduce((word, bit, i) => word | (bits & bit ? 1 << (8 * i) : 0), 0),
-);
 
 /** What a rectangle of the mask holds now. */
 export function takePatch(mask: Mask, rect: Rect): Patch {
@@ -78,43 +73,6 @@ export function putPatch(mask: Mask, patch: Patch): void {
       const byte = bits[from] as number;
       const end = Math.min(8, rect.x1 - x);
       for (let i = 0; i < end; i++) data[row + x + i] = (byte >> (7 - i)) & 1;
-    }
-  }
-}
-
-/** The difference of two masks inside a rectangle: putting it on either gives the other. */
-export function takeDifference(a: Mask, b: Mask, rect: Rect): Patch {
-  const { bits } = takePatch(a, rect);
-  const others = takePatch(b, rect).bits;
-  for (let i = 0; i < bits.length; i++) bits[i] = (bits[i] as number) ^ (others[i] as number);
-  return { rect, bits };
-}
-
-export function flipDifference(mask: Mask, patch: Patch): void {
-  const { rect, bits } = patch;
-  const stride = strideOf(rect);
-  const { data, width } = mask;
-  const words = wordsOf(mask);
-  const byWords = beginsAtWord(rect, mask) ? (rect.x1 - rect.x0) >> 3 : 0;
-  for (let y = rect.y0; y < rect.y1; y++) {
-    const row = y * width;
-    let from = (y - rect.y0) * stride;
-    let x = rect.x0;
-    const last = from + byWords;
-    for (let word = (row + x) >> 2; from < last; word += 2, from++) {
-      const byte = bits[from] as number;
-      if (byte === 0) continue;
-      words[word] = (words[word] as number) ^ (SPREAD[byte >> 4] as number);
-      words[word + 1] = (words[word + 1] as number) ^ (SPREAD[byte & 15] as number);
-    }
-    for (x += 8 * byWords; x < rect.x1; x += 8, from++) {
-      const byte = bits[from] as number;
-      if (byte === 0) continue;
-      const end = Math.min(8, rect.x1 - x);
-      for (let i = 0; i < end; i++) {
-        const at = row + x + i;
-        data[at] = (data[at] as number) ^ ((byte >> (7 - i)) & 1);
-      }
     }
   }
 }

@@ -16,11 +16,13 @@ export type OverlayStyle = {
   readonly thickness: number;
 };
 
+/** Of what a device pixel shows, the lowest bit says whether any of it is in the mask. */
 const NONE = 0;
 const PART = 1;
-const FULL = 2;
+const FULL = 3;
 
-type Coverage = { codes: Uint8Array; width: number; height: number };
+/** `width` is a multiple of four, so that four codes can be looked at in one. */
+type Coverage = { codes: Uint8Array<ArrayBuffer>; width: number; height: number };
 
 /** First image index under each device pixel from `from`, one more entry than pixels. */
 function indexEdges(from: number, count: number, offset: number, scale: number): Int32Array {
@@ -42,6 +44,40 @@ function coverNearest(mask: Mask, xs: Int32Array, ys: Int32Array, out: Coverage)
   }
 }
 
+/** What a word is when all of its four pixels are set. */
+const ALL = 0x01010101;
+
+/**
+ * Which words of a row hold the box under each device pixel: from `first` to `last`, of which
+ * `head` and `tail` are the pixels that count.
+ */
+type Boxes = {
+  readonly first: Int32Array;
+  readonly last: Int32Array;
+  readonly head: Int32Array;
+  readonly tail: Int32Array;
+};
+
+/** `left`: where the row of words begins; boxes end at `right`. One without pixels has no masks. */
+function boxesOf(xs: Int32Array, left: number, x0: number, right: number): Boxes {
+  const count = xs.length - 1;
+  const column = () => new Int32Array(count);
+  const boxes = { first: column(), last: column(), head: column(), tail: column() };
+  for (let col = 0; col < count; col++) {
+    const from = Math.max(xs[col] as number, x0) - left;
+    const end = Math.min(xs[col + 1] as number, right) - left - 1;
+    if (end < from) continue;
+    const head = (ALL << (8 * (from & 3))) & ALL;
+    const tail = ALL >>> (8 * (3 - (end & 3)));
+    const isOne = from >> 2 === end >> 2;
+    boxes.first[col] = from >> 2;
+    boxes.last[col] = end >> 2;
+    boxes.head[col] = isOne ? head & tail : head;
+    boxes.tail[col] = isOne ? head & tail : tail;
+  }
+  return boxes;
+}
+
 /**
  * A device pixel shows the box of image pixels under it: none, part or all of it in the mask. The
  * rows of a box are joined four pixels at a time, and only then is it looked at across.
@@ -53,52 +89,87 @@ function coverBoxes(mask: Mask, xs: Int32Array, ys: Int32Array, out: Coverage): 
   // Rows that begin at a word are read where they lie, others are copied first.
   const isAligned = mask.width % 4 === 0;
   const left = isAligned ? x0 & ~3 : x0;
-  const words = (x1 - left + 3) >> 2;
-  const [copied, some, all] = [0, 1, 2].map(() => new Int32Array(words)) as [Row, Row, Row];
-  const pixels = new Uint8Array(copied.buffer);
+  const count = (x1 - left + 3) >> 2;
+  const boxes = boxesOf(xs, left, x0, x1);
+  const [some, all] = [new Int32Array(count), new Int32Array(count)];
   const whole = wordsOf(mask);
   for (let row = 0; row < out.height; row++) {
     const top = Math.max(ys[row] as number, 0);
     const bottom = Math.min(ys[row + 1] as number, mask.height);
     if (bottom <= top) continue;
-    some.fill(0);
-    all.fill(0x01010101);
-    for (let y = top; y < bottom; y++) {
-      const start = y * mask.width;
-      if (!isAligned) pixels.set(mask.data.subarray(start + left, start + x1));
-      const line = isAligned
-        ? whole.subarray((start + left) >> 2, ((start + left) >> 2) + words)
-        : copied;
-      for (let i = 0; i < words; i++) {
-        const four = line[i] as number;
-        some[i] = (some[i] as number) | four;
-        all[i] = (all[i] as number) & four;
-      }
-    }
-    codeRow(xs, left, x1, new Uint8Array(some.buffer), new Uint8Array(all.buffer), row, out);
+    const [words, from, stride] = isAligned
+      ? [whole, (top * mask.width + left) >> 2, mask.width >> 2]
+      : [copyRows(mask, left, x1, top, bottom), 0, count];
+    if (joinRows(words, from, stride, bottom - top, some, all)) codeRow(boxes, some, all, row, out);
   }
 }
 
-type Row = Int32Array<ArrayBuffer>;
+/** Rows of pixels, each beginning at a word. */
+function copyRows(mask: Mask, x0: number, x1: number, top: number, bottom: number): Int32Array {
+  const stride = (x1 - x0 + 3) & ~3;
+  const pixels = new Uint8Array(stride * (bottom - top));
+  for (let y = top; y < bottom; y++) {
+    const start = y * mask.width;
+    pixels.set(mask.data.subarray(start + x0, start + x1), (y - top) * stride);
+  }
+  return new Int32Array(pixels.buffer);
+}
+
+/**
+ * Which pixels are set in some row, and which in all; false where there are none. Four rows go in
+ * one pass, the last of fewer standing for those that are missing: at fit zoom there are no more.
+ */
+function joinRows(
+  words: Int32Array,
+  from: number,
+  stride: number,
+  rows: number,
+  some: Int32Array,
+  all: Int32Array,
+): boolean {
+  const second = from + Math.min(1, rows - 1) * stride;
+  const third = from + Math.min(2, rows - 1) * stride;
+  const fourth = from + Math.min(3, rows - 1) * stride;
+  let isAny = 0;
+  for (let i = 0; i < some.length; i++) {
+    const a = words[from + i] as number;
+    const b = words[second + i] as number;
+    const c = words[third + i] as number;
+    const d = words[fourth + i] as number;
+    some[i] = a | b | c | d;
+    all[i] = a & b & c & d;
+    isAny |= some[i] as number;
+  }
+  for (let row = 4; row < rows; row++)
+    for (let i = 0, at = from + row * stride; i < some.length; i++, at++) {
+      some[i] = (some[i] as number) | (words[at] as number);
+      all[i] = (all[i] as number) & (words[at] as number);
+      isAny |= some[i] as number;
+    }
+  return isAny !== 0;
+}
 
 function codeRow(
-  xs: Int32Array,
-  left: number,
-  x1: number,
-  some: Uint8Array,
-  all: Uint8Array,
+  boxes: Boxes,
+  some: Int32Array,
+  all: Int32Array,
   row: number,
   out: Coverage,
 ): void {
-  for (let col = 0; col < out.width; col++) {
-    const right = Math.min(xs[col + 1] as number, x1) - left;
-    let any = 0;
-    let every = 1;
-    for (let x = Math.max(xs[col] as number, left) - left; x < right; x++) {
-      any |= some[x] as number;
-      every &= all[x] as number;
+  const { first, last, head, tail } = boxes;
+  let to = row * out.width;
+  for (let col = 0; col < out.width; col++, to++) {
+    const from = first[col] as number;
+    const end = last[col] as number;
+    const start = head[col] as number;
+    const stop = tail[col] as number;
+    let any = ((some[from] as number) & start) | ((some[end] as number) & stop);
+    let missing = (~(all[from] as number) & start) | (~(all[end] as number) & stop);
+    for (let i = from + 1; i < end; i++) {
+      any |= some[i] as number;
+      missing |= ~(all[i] as number) & ALL;
     }
-    if (any) out.codes[row * out.width + col] = every ? FULL : PART;
+    if (any !== 0) out.codes[to] = missing === 0 ? FULL : PART;
   }
 }
 
@@ -126,31 +197,56 @@ function touchesOutside(codes: Uint8Array, at: number, stride: number, thickness
   return false;
 }
 
-/** Paint a region (device pixels) into `out`, row by row, one 32-bit colour a pixel. */
+/** Whether no pixel around these four, as far as the line goes, is outside the mask. */
+function isDeep(words: Int32Array, at: number, stride: number, thickness: number): boolean {
+  let every = ALL;
+  const reach = wordsFor(thickness);
+  for (let d = -reach; d <= reach; d++) every &= words[at + d] as number;
+  for (let d = 1; d <= thickness; d++)
+    every &= (words[at - d * stride] as number) & (words[at + d * stride] as number);
+  return every === ALL;
+}
+
+const wordsFor = (thickness: number) => (thickness + 3) >> 2;
+
+/**
+ * Paint a region (device pixels) into `out`, row by row, one 32-bit colour a pixel. Most pixels lie
+ * deep inside or outside of the mask, where four are decided at once.
+ */
 export function paintOverlay(
   mask: Mask,
   place: Placement,
   region: Rect,
-  style: OverlayStyle,
+  { fill, line, thickness }: OverlayStyle,
   out: Uint32Array,
 ): void {
-  const margin = style.thickness;
-  const wide = {
-    x0: region.x0 - margin,
-    y0: region.y0 - margin,
-    x1: region.x1 + margin,
-    y1: region.y1 + margin,
-  };
-  const { codes, width: stride } = cover(mask, place, wide);
   const width = region.x1 - region.x0;
+  const margin = 4 * wordsFor(thickness);
+  const x0 = region.x0 - margin;
+  const { codes, width: stride } = cover(mask, place, {
+    x0,
+    y0: region.y0 - thickness,
+    x1: x0 + ((margin + width + margin + 3) & ~3),
+    y1: region.y1 + thickness,
+  });
+  const words = new Int32Array(codes.buffer);
   for (let row = 0; row < region.y1 - region.y0; row++) {
-    let at = (row + margin) * stride + margin;
-    for (let col = 0; col < width; col++, at++) {
-      const code = codes[at];
-      if (code === NONE) out[row * width + col] = 0;
-      else if (code === PART || touchesOutside(codes, at, stride, margin))
-        out[row * width + col] = style.line;
-      else out[row * width + col] = style.fill;
+    let at = (row + thickness) * stride + margin;
+    const end = (row + 1) * width;
+    for (let to = row * width; to < end; to += 4, at += 4) {
+      const four = words[at >> 2] as number;
+      const past = Math.min(to + 4, end);
+      const isInside = four === FULL * ALL && isDeep(words, at >> 2, stride >> 2, thickness);
+      if (isInside || four === NONE) {
+        const colour = isInside ? fill : 0;
+        for (let i = to; i < past; i++) out[i] = colour;
+        continue;
+      }
+      for (let i = 0; to + i < past; i++) {
+        const code = codes[at + i];
+        const isLine = code === PART || touchesOutside(codes, at + i, stride, thickness);
+        out[to + i] = code === NONE ? 0 : isLine ? line : fill;
+      }
     }
   }
 }

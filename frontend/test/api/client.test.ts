@@ -1,4 +1,4 @@
-import { beforeEach, describe, expect, it, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { createClient } from "../../src/api/client";
 import type { Basis, ReadingConfig } from "../../src/api/types";
 
@@ -45,5 +45,30 @@ describe("the base of a draft on the wire", () => {
     const drafted = await client.draft("/d");
     if (!drafted.ok) throw new Error(drafted.problem.detail);
     expect(drafted.value).toEqual({ bytes: new Uint8Array([7]), etag: "e9", basis });
+  });
+});
+
+describe("how long an answer may take", () => {
+  beforeEach(() => void vi.useFakeTimers());
+  afterEach(() => void vi.useRealTimers());
+
+  it("is a minute, after which the server counts as out of reach", async () => {
+    vi.stubGlobal("fetch", (_url: string, { signal }: RequestInit) => {
+      const never = new Promise<never>((_, fail) => {
+        signal?.addEventListener("abort", () => fail(signal.reason as Error));
+      });
+      return never;
+    });
+    const asking = client.bytes("/film");
+    await vi.advanceTimersByTimeAsync(59_000);
+    expect(vi.getTimerCount()).toBe(1);
+    await vi.advanceTimersByTimeAsync(2_000);
+    expect(await asking).toMatchObject({ ok: false, problem: { code: "offline" } });
+  });
+
+  it("is forgotten with the answer", async () => {
+    reply = new Response(new Uint8Array([7]));
+    expect(await client.bytes("/film")).toMatchObject({ ok: true });
+    expect(vi.getTimerCount()).toBe(0);
   });
 });

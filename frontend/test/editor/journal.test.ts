@@ -10,7 +10,9 @@ import {
 } from "../../src/editor/journal";
 import { createKeeper } from "../../src/editor/keeper";
 import { EMPTY_HISTORY, NO_BASIS } from "../../src/editor/undo";
-import { createMask, type Mask } from "../../src/mask/bitmap";
+import { copyMask, createMask, type Mask } from "../../src/mask/bitmap";
+import { takePatch } from "../../src/mask/bits";
+import { changeBetween } from "../../src/mask/change";
 import { fillCapsule } from "../mask/pictures";
 
 const HEAD: Head = {
@@ -49,8 +51,9 @@ function writeCase(head: Head) {
   const mask = createMask(40, 30);
   const keeper = createKeeper(db, still(mask), head, null);
   const draw = (x: number, stroke: number, touchedAt = head.touchedAt) => {
+    const before = copyMask(mask);
     const rect = fillCapsule(mask, { x, y: 12 }, { x: x + 5, y: 15 }, 3, 1);
-    return keeper.keep(rect, false, { ...head, stroke, touchedAt });
+    return keeper.keep(changeBetween(before, mask, rect), { ...head, stroke, touchedAt });
   };
   return { mask, draw };
 }
@@ -75,6 +78,48 @@ describe("a newer version of the journal in another tab", () => {
     const kept = await readJournal(newer, "case", "one", everybody);
     expect(kept?.head.stroke).toBe(1);
     expect(kept?.mask.data).not.toEqual(mask.data);
+  });
+});
+
+/** What version 2 left of a case, with a step that is undone. */
+function leaveVersion2(factory: IDBFactory, deltas: readonly object[]): Promise<void> {
+  return new Promise((done, fail) => {
+    const request = factory.open("roundtruth", 2);
+    request.onupgradeneeded = () => {
+      const put = (store: string, keyPath: string[], ...records: object[]) => {
+        const made = request.result.createObjectStore(store, { keyPath });
+        for (const record of records) made.put({ assignment: "case", tab: "one", ...record });
+      };
+      put("heads", ["assignment", "tab"], { ...HEAD, stroke: 3, undone: 1 });
+      put("bases", ["assignment", "tab"]);
+      put("deltas", ["assignment", "tab", "seq"], ...deltas);
+      const packed = new Uint8Array([255, 255]);
+      const entry = { number: 1, rect: { x0: 0, y0: 0, x1: 8, y1: 1 }, packed };
+      put("steps", ["assignment", "tab", "number"], { number: 1, entry });
+    };
+    request.onsuccess = () => {
+      request.result.close();
+      done();
+    };
+    request.onerror = () => fail(request.error);
+  });
+}
+
+describe("a journal of the version before", () => {
+  it("gives back the mask, a stroke that was cut off included", async () => {
+    const mask = createMask(40, 30);
+    const stroke = (x: number) =>
+      takePatch(mask, fillCapsule(mask, { x, y: 12 }, { x: x + 5, y: 15 }, 3, 1));
+    const factory = new IDBFactory();
+    await leaveVersion2(factory, [
+      { seq: 1, isRunning: false, ...stroke(5) },
+      { seq: 2, isRunning: true, ...stroke(20) },
+    ]);
+    db = await openJournal(factory);
+    const kept = await readJournal(db, "case", "one", everybody);
+    expect(kept?.mask.data).toEqual(mask.data);
+    expect(kept?.history.future).toEqual([]);
+    expect(kept?.history.past.length).toBe(1);
   });
 });
 

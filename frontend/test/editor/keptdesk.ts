@@ -19,7 +19,8 @@ export function openKeptDesk(db: IDBDatabase, kept: Kept | null = null) {
     { mask, stroke, basis, history },
     {
       onPaint: () => undefined,
-      onKeep: (rect, isRunning) => void written.push(keeper.keep(rect, isRunning, head())),
+      onKeep: (change) => void written.push(keeper.keep(change, head())),
+      onKeepRunning: (rect) => void written.push(keeper.keepRunning(rect, head())),
       onGesture: () => undefined,
     },
   );

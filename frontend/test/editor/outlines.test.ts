@@ -14,7 +14,12 @@ const SQUARE = [
 function openDesk() {
   const start = { mask: createMask(12, 12), stroke: 0, basis: NO_BASIS, history: EMPTY_HISTORY };
   const nothing = () => undefined;
-  return createDesk(start, { onPaint: nothing, onKeep: nothing, onGesture: nothing });
+  return createDesk(start, {
+    onPaint: nothing,
+    onKeep: nothing,
+    onKeepRunning: nothing,
+    onGesture: nothing,
+  });
 }
 
 function openPolygon() {

@@ -4,10 +4,11 @@ import type { Head, Kept } from "../../src/editor/journal";
 import { startFrom } from "../../src/editor/sitting";
 import { EMPTY_HISTORY, NO_BASIS, remember } from "../../src/editor/undo";
 import { createMask, fingerprint } from "../../src/mask/bitmap";
+import { NO_CHANGE } from "../../src/mask/change";
 
 const HISTORY = remember(
   EMPTY_HISTORY,
-  { rect: { x0: 0, y0: 0, x1: 8, y1: 1 }, bits: new Uint8Array([64]) },
+  { ...NO_CHANGE, rect: { x0: 0, y0: 0, x1: 4, y1: 1 }, set: new Uint8Array([1, 1]) },
   NO_BASIS,
   NO_BASIS,
 );

@@ -17,7 +17,12 @@ function openDesk() {
     history: EMPTY_HISTORY,
   };
   const nothing = () => undefined;
-  return createDesk(start, { onPaint: nothing, onKeep: nothing, onGesture: nothing });
+  return createDesk(start, {
+    onPaint: nothing,
+    onKeep: nothing,
+    onKeepRunning: nothing,
+    onGesture: nothing,
+  });
 }
 
 function filmOf(value: (x: number, y: number) => number) {

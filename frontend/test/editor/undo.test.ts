@@ -16,8 +16,8 @@ import {
   restoreHistory,
 } from "../../src/editor/undo";
 import { createMask, type Mask, type Rect, wholeRect } from "../../src/mask/bitmap";
-import { takeDifference } from "../../src/mask/bits";
 import type { Point } from "../../src/mask/brush";
+import { changeBetween, NO_CHANGE } from "../../src/mask/change";
 import { grow, shrink, smooth } from "../../src/mask/morphology";
 import { fillHoles, removeIslands } from "../../src/mask/parts";
 import { moveThreshold, thresholdMask } from "../../src/mask/probability";
@@ -190,7 +190,8 @@ describe("undo and redo", () => {
 describe("a history that does not fit", () => {
   const mask = createMask(SIZE, SIZE);
   const basis = { candidate: "a", threshold: 9 };
-  const stripe = { rect: { x0: 0, y0: 0, x1: SIZE, y1: 1 }, bits: new Uint8Array(5).fill(255) };
+  const rect = { x0: 0, y0: 0, x1: SIZE, y1: 1 };
+  const stripe = { ...NO_CHANGE, rect, set: Uint8Array.of(0, SIZE) };
   const picked = remember(EMPTY_HISTORY, stripe, NO_BASIS, basis);
   const drawn = remember(picked, stripe, basis, basis);
   const [first, second] = drawn.past as [(typeof drawn.past)[0], (typeof drawn.past)[0]];
@@ -213,7 +214,7 @@ describe("the bounds of the history", () => {
   function strokeAt(mask: Mask, before: Mask, i: number) {
     const [x, y] = [(i * 611) % 2600, (i * 373) % 2600];
     const rect = fillCapsule(mask, { x, y }, { x: x + 400, y: y + 300 }, 40, 1);
-    return takeDifference(mask, before, rect);
+    return changeBetween(before, mask, rect);
   }
 
   it("hold hundreds of strokes at 3072 x 3072 in a few megabytes", () => {
@@ -231,15 +232,13 @@ describe("the bounds of the history", () => {
   });
 
   it("forget the oldest by bytes and by steps", () => {
-    const noise = Uint8Array.from({ length: 1000 }, (_, i) => (i * 7) % 251);
-    const rect = { x0: 0, y0: 0, x1: 80, y1: 100 };
+    const change = { ...NO_CHANGE, rect: { x0: 0, y0: 0, x1: 80, y1: 100 } };
+    const noise = { ...change, set: new Uint8Array(500).fill(1), cleared: new Uint8Array(500) };
     let history = EMPTY_HISTORY;
-    for (let i = 0; i < 100; i++)
-      history = remember(history, { rect, bits: noise }, NO_BASIS, NO_BASIS, 12_500);
+    for (let i = 0; i < 100; i++) history = remember(history, noise, NO_BASIS, NO_BASIS, 12_500);
     expect(history.past.length).toBe(10);
     expect(history.bytes).toBeLessThanOrEqual(12_500);
-    for (let i = 0; i < HISTORY_STEPS; i++)
-      history = remember(history, { rect, bits: new Uint8Array(1000) }, NO_BASIS, NO_BASIS);
+    for (let i = 0; i < HISTORY_STEPS; i++) history = remember(history, change, NO_BASIS, NO_BASIS);
     expect(history.past.length).toBe(HISTORY_STEPS);
     expect(history.past.at(-1)?.number).toBe(100 + HISTORY_STEPS);
   });
