@@ -1,7 +1,7 @@
 /** The verbs of how the film is shown: its place, window and turn. None of them changes a mask. */
 
+import type { Hand } from "./hand";
 import { flipped, type Orientation, rotated } from "./orientation";
-import type { Hand } from "./pointer";
 import { presetWindow } from "./presets";
 import type { Room } from "./room";
 import type { Verbs } from "./verbs";

@@ -16,8 +16,8 @@ import {
 } from "./dialogs";
 import { filmVerbs } from "./filmverbs";
 import type { Flow } from "./flow";
+import type { Hand } from "./hand";
 import { toggled } from "./layers";
-import type { Hand } from "./pointer";
 import type { Room } from "./room";
 import { copySource, type MaskLook, type RoomState, shownLook } from "./state";
 import type { Verbs } from "./verbs";
