@@ -36,6 +36,9 @@ export function filmVerbs({ store, film }: Room, hand: () => Hand) {
       const now = film();
       if (now) store.set({ window: presetWindow(now, preset), preset });
     },
+    toggleCross: () => hand().toggleCross(),
+    moveCross: (right, down) => hand().cross.move(right, down),
+    pressCross: () => hand().cross.press(),
     chooseRegion: () => store.set({ isRegionNext: !store.get().isRegionNext }),
     resetWindow: () => {
       const image = store.get().current?.image;

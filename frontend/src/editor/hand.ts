@@ -5,6 +5,7 @@
 
 import type { Point } from "../mask/brush";
 import { words } from "../words";
+import { type CrossHand, createCrossHand } from "./crosshand";
 import { stepRadius } from "./drawactions";
 import type { Ring } from "./drawcursor";
 import { startDrawing } from "./drawings";
@@ -27,12 +28,19 @@ export type Hand = {
    * ruler; whether there was anything.
    */
   readonly escape: () => boolean;
-  /** End the polygon that is open; whether there was one, even one that is too short to end. */
-  readonly closePolygon: () => boolean;
+  /**
+   * End what waits for its end: what the keys hold, else the polygon that is open; whether there was
+   * anything, even a polygon that is too short to end.
+   */
+  readonly settle: () => boolean;
   /** Take the open polygon's last corner back; whether there was one. */
   readonly takeCorner: () => boolean;
   /** Whether a drag is under way. */
   readonly isHeld: () => boolean;
+  /** The keyboard's pointer. */
+  readonly cross: Pick<CrossHand, "move" | "press" | "at">;
+  /** Take it out, where a pointer was last, or put it away. */
+  readonly toggleCross: () => void;
   /** Where the pointer is; null off the film. */
   readonly at: () => ScreenPoint | null;
   readonly outline: () => Outline | null;
@@ -51,6 +59,9 @@ export function createHand(
   let drawing: Drawing | null = null;
   let keeper: ReturnType<typeof setInterval> | undefined;
   const hold = createHold(() => {
+    const { cross } = store.get();
+    const isDown = hold.isBy("keys");
+    if (cross && cross.isDown !== isDown) store.set({ cross: { ...cross, isDown } });
     if (!hold.isHeld()) {
       clearInterval(keeper);
       drawing = null;
@@ -74,12 +85,18 @@ export function createHand(
     return { ...begun, isFine: true, move: ({ on }) => begun.move(on) };
   }
 
+  const cross = createCrossHand(store, hold, polygon, (at) => draw(at, false, false));
+  /** Where the reader points: with the keys, while the cross is shown. */
+  const pointedAt = () => cross.at() ?? (hover && inFrame(hover));
+
   listenToPointers(
     {
       canvas,
       hold,
       locate: inFrame,
       press: (event, at) => {
+        // Who takes the mouse leaves the keys.
+        cross.putAway();
         const kind = meaningOf(event, store.get());
         if (kind === null) return;
         if (kind === "draw") {
@@ -93,7 +110,8 @@ export function createHand(
       },
       hover: (at) => {
         hover = at ? at.seen : null;
-        if (at && !hold.isHeld()) polygon.hover(at.on);
+        if (!store.get().cross) cross.forget();
+        if (at && !hold.isHeld() && !cross.at()) polygon.hover(at.on);
         onRing();
       },
       turnWheel: (event) => {
@@ -141,7 +159,6 @@ export function createHand(
       onRing();
       return isRegionNext || isBegun || ruler !== null;
     },
-    closePolygon,
     takeCorner: () => {
       const isTaken = polygon.stepBack();
       onRing();
@@ -149,12 +166,24 @@ export function createHand(
     },
     outline: () => drawing?.outline() ?? polygon.outline(),
     isHeld: hold.isHeld,
-    at: () => hover && inFrame(hover),
+    at: pointedAt,
+    cross,
+    toggleCross: () => {
+      // A screen reader hands the arrows on only where the film has the focus.
+      canvas.focus({ preventScroll: true });
+      cross.toggle(pointedAt());
+    },
+    settle: () => {
+      const isByKeys = hold.isBy("keys");
+      if (isByKeys) hold.end();
+      return isByKeys || closePolygon();
+    },
     ring: () => {
       const { tool, radius, isNaked, isRegionNext, phase } = store.get();
       const isHidden = isNaked || isRegionNext || phase !== "reading";
-      return hover && !isHidden && BRUSHES.includes(tool)
-        ? { at: inFrame(hover), radius, erases: tool === "eraser" }
+      const at = pointedAt();
+      return at && !isHidden && BRUSHES.includes(tool)
+        ? { at, radius, erases: tool === "eraser" }
         : null;
     },
   };

@@ -78,6 +78,7 @@ export function listenToPointers(ground: Ground, { store, verbs, palms }: Pointi
     }
     // A dialog that came up meanwhile can swallow a release.
     if (hold.isBy(event.pointerId)) hold.cancel();
+    if (hold.isBy("keys")) hold.end();
     if (!hold.isHeld()) ground.press(event, at);
   });
 

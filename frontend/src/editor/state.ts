@@ -2,6 +2,7 @@
 
 import type { Candidate, Case, ComparedFilm, Problem } from "../api/types";
 import type { Overlap } from "../mask/bitmap";
+import type { Point } from "../mask/brush";
 import type { Window } from "./film";
 import { type Orientation, UPRIGHT } from "./orientation";
 import type { Preset } from "./presets";
@@ -54,6 +55,8 @@ export type RoomState = {
   readonly isSubtracting: boolean;
   /** The corners that are set of the open polygon; 0 where none is open. */
   readonly corners: number;
+  /** The keyboard's pointer while it is out, in image pixels, and whether it holds a gesture. */
+  readonly cross: { readonly at: Point; readonly isDown: boolean } | null;
   readonly view: Viewport;
   /** How the film is turned on the screen; the mask and all that is saved never are. */
   readonly orientation: Orientation;
@@ -103,6 +106,11 @@ export const isReopened = (current: Case | null) => (current?.times_submitted ??
 export const BRUSHES: readonly Tool[] = ["brush", "eraser", "threshold"];
 /** The tools under which an open polygon waits for its next corner: the others draw. */
 export const POLYGON_KEEPERS: readonly Tool[] = ["polygon", "pan", "window", "ruler"];
+/** The tools that are no pointer's: with the cross out, the arrows move or window the film. */
+const PLACELESS: readonly Tool[] = ["pan", "window"];
+/** Whether the cross is out and a press there would draw. */
+export const isCrossShown = ({ cross, tool, isRegionNext, isNaked, phase }: RoomState): boolean =>
+  cross !== null && phase === "reading" && !isNaked && (isRegionNext || !PLACELESS.includes(tool));
 /** The tools that add, or subtract on request. */
 export const SUBTRACTORS: readonly Tool[] = ["threshold", "lasso", "polygon"];
 
@@ -169,6 +177,7 @@ export const INITIAL_STATE: RoomState = {
   radius: 20,
   isSubtracting: false,
   corners: 0,
+  cross: null,
   view: EMPTY_VIEWPORT,
   window: { center: 128, width: 256 },
   isComparing: false,
