@@ -13,6 +13,7 @@ import type { Parked, Room } from "./room";
 import { retryDelay } from "./saver";
 import type { Sitting } from "./sitting";
 import { isReopened, type RoomState } from "./state";
+import type { Ending } from "./tabs";
 
 export type Flow = ReturnType<typeof createFlow>;
 
@@ -23,6 +24,9 @@ export function sayProblem(problem: Problem): string {
   if (problem.status === 410) return words.problems.leaseEnded;
   return problem.detail || words.problems.refused(problem.status);
 }
+
+/** What the server says of a case that is over, whoever ended it. */
+const ENDINGS: readonly string[] = ["already_submitted", "put_back"] satisfies readonly Ending[];
 
 export function createFlow(parts: {
   readonly config: ReadingConfig;
@@ -144,7 +148,7 @@ export function createFlow(parts: {
     const isShown = isDispute || now.saver.state().phase === "conflict";
     store.set({ isBusy: false, notice: isShown ? "" : sayProblem(problem) });
     if (isDispute) now.saver.dispute(problem);
-    else if (problem.status === 410 || problem.code === "already_submitted") now.saver.end(problem);
+    else if (problem.status === 410 || ENDINGS.includes(problem.code)) now.saver.end(problem);
   }
 
   /** Run one write with the verdicts locked; true: it was taken. On refusal the case stays. */
@@ -239,7 +243,7 @@ export function createFlow(parts: {
     if (!ready || !isWell) {
       if (!(await locked(now, post(store.get())))) return;
       room.close();
-      await room.finish(now);
+      await room.finish(now, "already_submitted");
       await goOn(now);
       return;
     }
@@ -251,7 +255,7 @@ export function createFlow(parts: {
       comeBack(parked, problem);
       return;
     }
-    await room.finish(now);
+    await room.finish(now, "already_submitted");
     await confirm(ready);
   }
 
@@ -287,7 +291,7 @@ export function createFlow(parts: {
       };
       if (!now || !(await locked(now, leave))) return;
       room.close();
-      await room.finish(now);
+      await room.finish(now, "put_back");
       await goOn(now);
     },
     /** Try again now what waits for the network or the session. */
