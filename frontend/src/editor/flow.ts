@@ -90,8 +90,9 @@ export function createFlow(parts: {
     const reply = await client.next(false, []);
     if (!reply.ok) return;
     const now = room.sitting();
-    const isUntouched = now?.case.assignment === shown.case.assignment && !now.desk.canUndo();
-    if (!isUntouched || reply.value?.assignment === shown.case.assignment) return;
+    const isStill = now?.case.assignment === shown.case.assignment;
+    const isTouched = now?.desk.canUndo() || now?.desk.isRunning() || store.get().corners > 0;
+    if (!isStill || isTouched || reply.value?.assignment === shown.case.assignment) return;
     room.close();
     if (ahead?.case.assignment === reply.value?.assignment) ahead = null;
     if (reply.value) await show(prepareCase(client, codec, reply.value));

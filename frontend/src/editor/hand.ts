@@ -143,7 +143,8 @@ export function createHand(
     const isOtherCase = now.current?.assignment !== before.current?.assignment;
     if (isOtherCase) {
       hold.drop();
-      polygon.drop();
+      // The case that comes back took this one's place: what was enclosed stays with its drawing.
+      if (!polygon.close()) polygon.drop();
     } else if (now.tool !== before.tool && !POLYGON_KEEPERS.includes(now.tool)) leavePolygon();
   });
 

@@ -193,7 +193,7 @@ function caseVerbs(parts: VerbParts) {
 
   // What is begun and not ended is work: it ends first, and is seen before anything is sent.
   return {
-    askExclusion: () => void askExclusion(),
+    askExclusion: () => void (hand().settle() || askExclusion()),
     toggleFlag: () => {
       const isFlagged = !store.get().isFlagged;
       store.set({ isFlagged });
@@ -214,7 +214,10 @@ function caseVerbs(parts: VerbParts) {
     showLastCases: () => void showLastCases(),
     showGuideline: () => showGuideline(config),
     showShortcuts: () => showShortcutSheet(registry),
-    skip: () => void flow.skip(),
+    skip: () => {
+      hand().settle();
+      void flow.skip();
+    },
     retry: () => {
       flow.retry();
       room.sitting()?.saver.retry();
