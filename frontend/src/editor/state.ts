@@ -23,9 +23,12 @@ export type Tool =
   | "ruler";
 /** `difference`: what was added to a candidate and removed from it; where there is none, `fill`. */
 export type MaskLook = "fill" | "outline" | "hidden" | "difference";
-/** How the mask is shown: a blind read has no candidate to differ from. */
+/** Whether the mask may be shown as what differs from a candidate: in open reads that have any. */
+export const hasDifference = (current: Case | null): boolean =>
+  current !== null && !current.blind && current.candidates.length > 0;
+/** How the mask is shown: the look that the reader chose stays over a case that has no difference. */
 export const shownLook = ({ look, current }: RoomState): MaskLook =>
-  look === "difference" && current?.blind ? "fill" : look;
+  look === "difference" && !hasDifference(current) ? "fill" : look;
 export type LayerName = "infection" | "activation" | "lung" | "disagreement";
 export type Phase = "loading" | "reading" | "empty" | "failed";
 
