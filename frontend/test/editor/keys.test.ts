@@ -21,9 +21,9 @@ it.each([
 
 const IMAGE = { width: 300, height: 360 };
 
-const press = (view: Viewport, ...keys: readonly string[]) => pressIn({}, view, ...keys);
+const press = (view: Viewport, ...keys: readonly string[]) => pressOn({}, view, ...keys);
 
-function pressIn(more: Partial<RoomState>, view: Viewport, ...keys: readonly string[]): Viewport {
+function pressOn(more: Partial<RoomState>, view: Viewport, ...keys: readonly string[]): Viewport {
   let now = view;
   const verbs = {
     setView: (next: Viewport) => {
@@ -60,16 +60,16 @@ it("looks the way of the eye on a film that is turned", () => {
   const screen = { width: 800, height: 600 };
   const view = fitImage({ ...INITIAL_STATE.view, screen }, IMAGE);
   const orientation = { turns: 1, isMirrored: false } as const;
-  expect(pressIn({ orientation }, view, "ArrowRight")).toMatchObject({ x: view.x, y: view.y + 60 });
+  expect(pressOn({ orientation }, view, "ArrowRight")).toMatchObject({ x: view.x, y: view.y + 60 });
 });
 
 it("zooms about the cross while it is shown", () => {
   const screen = { width: 800, height: 600 };
   const view = fitImage({ ...INITIAL_STATE.view, screen }, IMAGE);
   const cross = { at: { x: 200, y: 100 }, isDown: false };
-  const near = pressIn({ cross, phase: "reading" }, view, "PageUp");
+  const near = pressOn({ cross, phase: "reading" }, view, "PageUp");
   expect(200 * near.zoom + near.x).toBeCloseTo(200 * view.zoom + view.x);
   expect(100 * near.zoom + near.y).toBeCloseTo(100 * view.zoom + view.y);
-  const about = pressIn({ cross, phase: "reading", tool: "pan" }, view, "PageUp");
+  const about = pressOn({ cross, phase: "reading", tool: "pan" }, view, "PageUp");
   expect((400 - about.x) / about.zoom).toBeCloseTo(150);
 });
