@@ -64,7 +64,7 @@ def test_two_tabs_when_mixed_by_region_then_its_inside_is_theirs_and_the_rest_mi
     dialog = stale.page.get_by_role("dialog", name="Two masks for one case")
     mixed = dialog.get_by_role("button", name="Take the mix")
     expect(mixed).to_be_disabled()
-    box = dialog.get_by_role("img", name="The mix").bounding_box()
+    box = dialog.get_by_role("application", name="The mix").bounding_box()
     assert box
     scale = min(box["width"] / SHAPE[1], box["height"] / SHAPE[0])
     left = box["x"] + (box["width"] - SHAPE[1] * scale) / 2

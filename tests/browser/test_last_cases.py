@@ -112,6 +112,30 @@ def test_last_case_when_left_as_it_was_then_nothing_changed_and_the_strokes_are_
     expect(desk.page.get_by_role("heading", name="All read")).to_be_visible()
 
 
+def test_last_case_when_left_in_one_tab_then_the_other_is_told_that_it_was_put_back(
+    desk: Desk, gone: tuple[dict, str], reading_room: ReadingRoom
+) -> None:
+    case, following = gone
+    last_ten(desk).get_by_role("button", name=f"case {case['case_key']}").click()
+    wait_for_case(desk, case["assignment"])
+    desk.drag((20, 20), (60, 20))
+    desk.wait_saved()
+    other = reading_room.open(desk.page.context)
+    wait_for_case(other, case["assignment"])
+    desk.page.bring_to_front()
+    desk.page.keyboard.press("Shift+Backspace")
+    wait_for_case(desk, following)
+    alert = other.page.get_by_role("alert")
+    expect(alert).to_contain_text(
+        "You put this case back to what you had submitted, in another tab. "
+        "Nothing drawn here enters it any more."
+    )
+    expect(other.page.get_by_label("Saving")).to_have_text("put back elsewhere")
+    other.page.bring_to_front()
+    other.page.get_by_role("button", name="Go to the next case").click()
+    wait_for_case(other, following)
+
+
 def test_last_case_when_the_page_is_loaded_again_then_it_goes_on(
     desk: Desk, gone: tuple[dict, str]
 ) -> None:

@@ -226,6 +226,23 @@ def test_polygon_when_a_candidate_is_picked_or_the_case_left_then_it_is_not_lost
     desk.wait_taken(case["assignment"])
 
 
+def test_polygon_when_the_case_is_excluded_then_it_is_ended_and_seen_before_the_question(
+    desk: Desk,
+) -> None:
+    question = desk.page.get_by_role("dialog", name="Exclude this case")
+    desk.page.keyboard.press("p")
+    click(desk, *OUTLINE[:2])
+    desk.page.keyboard.press("x")
+    expect(desk.page.get_by_role("alert")).to_contain_text("A polygon needs three corners.")
+    assert desk.state()["corners"] == 2
+    click(desk, *OUTLINE[2:])
+    desk.page.keyboard.press("x")
+    expect(question).to_be_hidden()
+    assert desk.mask()[enclosed(OUTLINE, margin=1)].all()
+    desk.page.keyboard.press("x")
+    expect(question).to_be_visible()
+
+
 @pytest.mark.parametrize("zoom", ZOOMS)
 def test_threshold_brush_when_dragged_then_only_what_is_as_bright_is_painted(
     desk: Desk, film: np.ndarray, zoom: float

@@ -120,6 +120,26 @@ def test_accept_when_refused_later_then_the_case_is_back_and_both_drawings_are_k
     np.testing.assert_array_equal(drafted(desk), drawn)
 
 
+def test_polygon_when_the_refused_case_comes_back_then_it_is_kept_with_the_newer_one(
+    desk: Desk,
+) -> None:
+    case, _ = accept_offline(desk)
+    newer = desk.state()["current"]["assignment"]
+    desk.page.keyboard.press("p")
+    for corner in ((200, 200), (250, 200), (250, 250)):
+        desk.page.mouse.click(*desk.on_screen(*corner))
+    Assignment.objects.filter(id=case).update(state=Assignment.State.RELEASED)
+    desk.page.context.set_offline(False)
+    desk.wait(f"window.roundtruth.state().current?.assignment === '{case}'")
+    assert desk.state()["corners"] == 0
+    assert not desk.mask()[210, 240]
+    desk.page.get_by_role("button", name="Go to the next case").click()
+    desk.wait(f"window.roundtruth.state().current?.assignment === '{newer}'")
+    desk.wait_open()
+    assert desk.mask()[210, 240]
+    assert drafted(desk)[210, 240]
+
+
 def test_accept_when_nothing_is_marked_then_it_asks_for_no_infection(desk: Desk) -> None:
     case = desk.state()["current"]
     desk.page.keyboard.press("Enter")

@@ -6,13 +6,13 @@
 import type { Candidate } from "../api/types";
 import type { Mask } from "../mask/bitmap";
 import type { Room } from "./room";
-import type { RoomState } from "./state";
+import { type RoomState, shownLook } from "./state";
 
 export function comparedCandidate(state: RoomState): Candidate | null {
-  const { current, look, peek, basis } = state;
-  if (!current || current.blind || look !== "difference") return null;
+  const { current, peek, basis } = state;
+  if (shownLook(state) !== "difference") return null;
   const wanted = peek ?? basis.candidate;
-  return current.candidates.find(({ id }) => id === wanted) ?? null;
+  return current?.candidates.find(({ id }) => id === wanted) ?? null;
 }
 
 /** Hold its mask, fetched with the case; `onMask` hears of another one. */

@@ -8,6 +8,7 @@ import { blurAfterPointer, h, keycap, setText } from "./dom";
 import { createFilmDrawer, type FilmScene } from "./drawfilm";
 import { type Extent, isScaledInMm, linkView, linkWindow } from "./linking";
 import { orientationWords } from "./orientation";
+import type { Pointing } from "./pointer";
 import type { RoomState } from "./state";
 import type { Store } from "./store";
 import type { Verbs } from "./verbs";
@@ -105,7 +106,8 @@ function createProblem(store: Store<RoomState>, verbs: Verbs): HTMLElement {
   return box;
 }
 
-export function createComparePane(store: Store<RoomState>, verbs: Verbs, comparer: Comparer) {
+export function createComparePane(pointing: Pointing, comparer: Comparer) {
+  const { store, verbs } = pointing;
   const canvas = h("canvas", { role: "img", "aria-label": words.compare.picture });
   const caption = h("span", {});
   const small = h("span", { class: "dim" });
@@ -180,6 +182,6 @@ export function createComparePane(store: Store<RoomState>, verbs: Verbs, compare
   store.subscribe(refresh);
   refresh(store.get());
   comparer.onPaint(invalidate);
-  dragHand(canvas, store, verbs, () => pane);
+  dragHand(canvas, pointing, () => pane);
   return { element, scene: () => sceneOf(store.get(), comparer, pane) };
 }

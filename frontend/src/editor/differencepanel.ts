@@ -4,7 +4,7 @@ import { words } from "../words";
 import { comparedCandidate } from "./compared";
 import { h, keycap, setText } from "./dom";
 import type { Room } from "./room";
-import type { RoomState } from "./state";
+import { hasDifference, type RoomState } from "./state";
 import type { Verbs } from "./verbs";
 
 export function createDifferencePanel(room: Room, verbs: Verbs): HTMLElement {
@@ -35,7 +35,7 @@ export function createDifferencePanel(room: Room, verbs: Verbs): HTMLElement {
 
   const refresh = (state: RoomState) => {
     const { current } = state;
-    section.hidden = !current || current.blind || current.candidates.length === 0;
+    section.hidden = !hasDifference(current);
     // Hidden words are still in the page: a blind read must not even hold them.
     if (section.hidden) section.replaceChildren();
     else if (section.childElementCount === 0) section.append(button, legend);

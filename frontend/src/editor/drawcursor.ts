@@ -21,6 +21,8 @@ export type Ring = {
 const CORNER_PX = 3;
 /** Half the stroke across each end of the ruler. */
 const END_PX = 6;
+const CROSS_PX = 14;
+const CROSS_GAP_PX = 3;
 
 /** Clear the canvas; what follows is in CSS pixels. */
 export function startCursor(ctx: CanvasRenderingContext2D, view: Viewport): void {
@@ -54,6 +56,21 @@ export function drawRing(ctx: CanvasRenderingContext2D, ring: Ring, view: Viewpo
   const radius = Math.max(ring.radius * view.zoom, 1.5);
   path.arc(ring.at.x, ring.at.y, radius, 0, 2 * Math.PI);
   strokeTwice(ctx, path, ring.erases ? "remove" : "add");
+}
+
+/** Open in its middle, so that the pixel it points at is seen. */
+export function drawCross(ctx: CanvasRenderingContext2D, { x, y }: Point): void {
+  const path = new Path2D();
+  for (const [dx, dy] of [
+    [1, 0],
+    [-1, 0],
+    [0, 1],
+    [0, -1],
+  ] as const) {
+    path.moveTo(x + dx * CROSS_GAP_PX, y + dy * CROSS_GAP_PX);
+    path.lineTo(x + dx * CROSS_PX, y + dy * CROSS_PX);
+  }
+  strokeTwice(ctx, path, "look");
 }
 
 const placing =

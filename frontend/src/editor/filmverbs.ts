@@ -1,7 +1,7 @@
 /** The verbs of how the film is shown: its place, window and turn. None of them changes a mask. */
 
+import type { Hand } from "./hand";
 import { flipped, type Orientation, rotated } from "./orientation";
-import type { Hand } from "./pointer";
 import { presetWindow } from "./presets";
 import type { Room } from "./room";
 import type { Verbs } from "./verbs";
@@ -36,6 +36,9 @@ export function filmVerbs({ store, film }: Room, hand: () => Hand) {
       const now = film();
       if (now) store.set({ window: presetWindow(now, preset), preset });
     },
+    toggleCross: () => hand().toggleCross(),
+    moveCross: (right, down) => hand().cross.move(right, down),
+    pressCross: () => hand().cross.press(),
     chooseRegion: () => store.set({ isRegionNext: !store.get().isRegionNext }),
     resetWindow: () => {
       const image = store.get().current?.image;

@@ -6,13 +6,14 @@
 import type { Client } from "../api/client";
 import type { Case, Decision, ExclusionReason, Problem, ReadingConfig } from "../api/types";
 import { words } from "../words";
+import { createAhead } from "./ahead";
 import type { Codec } from "./codec";
-import { createOutbox, createPause, isPassing } from "./outbox";
+import { createOutbox } from "./outbox";
 import { type Prepared, prepareCase } from "./prepare";
 import type { Parked, Room } from "./room";
-import { retryDelay } from "./saver";
-import type { Sitting } from "./sitting";
+import { atRest, type Sitting } from "./sitting";
 import { isReopened, type RoomState } from "./state";
+import type { Ending } from "./tabs";
 
 export type Flow = ReturnType<typeof createFlow>;
 
@@ -24,6 +25,9 @@ export function sayProblem(problem: Problem): string {
   return problem.detail || words.problems.refused(problem.status);
 }
 
+/** What the server says of a case that is over, whoever ended it. */
+const ENDINGS: readonly string[] = ["already_submitted", "put_back"] satisfies readonly Ending[];
+
 export function createFlow(parts: {
   readonly config: ReadingConfig;
   readonly client: Client;
@@ -33,8 +37,7 @@ export function createFlow(parts: {
   const { client, codec, room } = parts;
   const { store } = room;
   const outbox = createOutbox(store);
-  const pause = createPause();
-  let ahead: Prepared | null = null;
+  const ahead = createAhead(client, codec, room, outbox);
 
   function fail(problem: Problem): void {
     store.set({
@@ -42,29 +45,6 @@ export function createFlow(parts: {
       current: null,
       message: sayProblem(problem),
       save: { ...store.get().save, problem },
-    });
-  }
-
-  /** Lease and fetch the case after this one; while this one is read, a failure is tried again. */
-  async function prefetch(now: Sitting, failures = 0): Promise<void> {
-    await outbox.emptied(); // a reader holds two cases at most
-    // A case that is open again keeps the one it interrupted, and nothing is fetched beside it.
-    if (room.sitting() !== now || ahead || isReopened(now.case)) return;
-    const reply = await client.next(true, [now.case.assignment]);
-    if (room.sitting() !== now) return;
-    const later = () =>
-      void pause.take(retryDelay(failures)).then(() => prefetch(now, failures + 1));
-    if (!reply.ok) {
-      if (isPassing(reply.problem)) later();
-      return;
-    }
-    if (!reply.value || reply.value.assignment === now.case.assignment) return;
-    const prepared = prepareCase(client, codec, reply.value);
-    ahead = prepared;
-    prepared.film.catch(() => {
-      if (ahead !== prepared) return; // it is shown already, and says so
-      ahead = null;
-      later();
     });
   }
 
@@ -78,7 +58,7 @@ export function createFlow(parts: {
     if (isReopened(prepared.case)) store.set({ notice: words.notices.reopened });
     await prepared.film.catch(() => undefined);
     const now = room.sitting();
-    if (now?.case.assignment === prepared.case.assignment) await prefetch(now);
+    if (now?.case.assignment === prepared.case.assignment) await ahead.fetch(now);
   }
 
   /** Ask the server which case is ours now; a prefetched lease may have lapsed meanwhile. */
@@ -86,23 +66,20 @@ export function createFlow(parts: {
     const reply = await client.next(false, []);
     if (!reply.ok) return;
     const now = room.sitting();
-    const isUntouched = now?.case.assignment === shown.case.assignment && !now.desk.canUndo();
-    if (!isUntouched || reply.value?.assignment === shown.case.assignment) return;
+    const isStill = now?.case.assignment === shown.case.assignment;
+    const isTouched = now?.desk.canUndo() || now?.desk.isRunning() || store.get().corners > 0;
+    if (!isStill || isTouched || reply.value?.assignment === shown.case.assignment) return;
     room.close();
-    if (ahead?.case.assignment === reply.value?.assignment) ahead = null;
+    ahead.dropIf(reply.value?.assignment);
     if (reply.value) await show(prepareCase(client, codec, reply.value));
     else store.set({ phase: "empty", current: null });
   }
 
   async function advance(): Promise<void> {
-    const ready = ahead;
-    ahead = null;
-    if (ready) {
-      void show(ready);
-      await confirm(ready);
-      return;
-    }
-    await resume();
+    const ready = ahead.take();
+    if (!ready) return resume();
+    void show(ready);
+    await confirm(ready);
   }
 
   /** The case that the server holds for us now. */
@@ -113,7 +90,7 @@ export function createFlow(parts: {
     if (!reply.ok) fail(reply.problem);
     else if (reply.value === null) store.set({ phase: "empty", current: null });
     else {
-      if (ahead?.case.assignment === reply.value.assignment) ahead = null;
+      ahead.dropIf(reply.value.assignment);
       await show(prepareCase(client, codec, reply.value));
     }
   }
@@ -144,7 +121,7 @@ export function createFlow(parts: {
     const isShown = isDispute || now.saver.state().phase === "conflict";
     store.set({ isBusy: false, notice: isShown ? "" : sayProblem(problem) });
     if (isDispute) now.saver.dispute(problem);
-    else if (problem.status === 410 || problem.code === "already_submitted") now.saver.end(problem);
+    else if (problem.status === 410 || ENDINGS.includes(problem.code)) now.saver.end(problem);
   }
 
   /** Run one write with the verdicts locked; true: it was taken. On refusal the case stays. */
@@ -221,37 +198,40 @@ export function createFlow(parts: {
   /** The case that was left comes back with the reason; the one shown meanwhile is kept. */
   function comeBack(parked: Parked, problem: Problem): void {
     const newer = room.park()?.sitting.saver;
-    ahead = null;
+    ahead.drop();
     room.bringBack(parked);
     refuse(parked.sitting, problem);
     // Fetched again once what was drawn on it is there: its draft is another one now.
     const put = newer?.flush().finally(newer.stop) ?? Promise.resolve();
-    void put.catch(() => false).then(() => prefetch(parked.sitting));
+    void put.catch(() => false).then(() => ahead.fetch(parked.sitting));
   }
 
   async function submit(decision: Decision, reason: ExclusionReason | null = null): Promise<void> {
     const now = decided();
     if (!now) return;
-    const ready = isReopened(now.case) ? null : ahead;
     // Where saving is in trouble already, the reader stays with the case.
     const isWell = now.saver.state().problem === null;
     const post = (state: RoomState) => (sitting: Sitting) => send(sitting, state, decision, reason);
-    if (!ready || !isWell) {
+    const ready = isWell && !isReopened(now.case) ? ahead.take() : null;
+    if (!ready) {
       if (!(await locked(now, post(store.get())))) return;
       room.close();
-      await room.finish(now);
+      await room.finish(now, "already_submitted");
       await goOn(now);
       return;
     }
     const parked = room.park() as Parked;
     void show(ready);
-    ahead = null;
     const problem = await outbox.send(() => outcome(now, post(parked.state)));
     if (problem) {
+      if (room.sitting()?.desk.isRunning()) {
+        store.set({ isBusy: true }); // nothing is begun or decided any more on the newer case
+        await atRest(room);
+      }
       comeBack(parked, problem);
       return;
     }
-    await room.finish(now);
+    await room.finish(now, "already_submitted");
     await confirm(ready);
   }
 
@@ -287,13 +267,13 @@ export function createFlow(parts: {
       };
       if (!now || !(await locked(now, leave))) return;
       room.close();
-      await room.finish(now);
+      await room.finish(now, "put_back");
       await goOn(now);
     },
     /** Try again now what waits for the network or the session. */
     retry: () => {
       outbox.retry();
-      pause.end();
+      ahead.retry();
     },
     isSending: () => !outbox.isEmpty(),
     /** Resolves once the server has the last decision. */
@@ -304,9 +284,7 @@ export function createFlow(parts: {
       const reply = await client.patch(now.case.assignment, change);
       if (!reply.ok && room.sitting() === now) store.set({ notice: sayProblem(reply.problem) });
     },
-    /** The page goes: what was only fetched ahead is free for others again. */
-    leave: () => {
-      if (ahead) void client.giveBack(ahead.case.assignment);
-    },
+    /** The page goes. */
+    leave: ahead.giveBack,
   };
 }

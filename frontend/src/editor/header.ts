@@ -39,8 +39,10 @@ function caseWords(state: RoomState, now: number): SaveWords {
     case "conflict":
       return { text: saving.changedElsewhere, tone: "bad" };
     case "lost":
-      if (save.problem?.code === "already_submitted" && keptStroke <= save.savedStroke)
+      if (keptStroke <= save.savedStroke && save.problem?.code === "already_submitted")
         return { text: saving.submittedElsewhere, tone: "quiet" };
+      if (keptStroke <= save.savedStroke && save.problem?.code === "put_back")
+        return { text: saving.putBackElsewhere, tone: "quiet" };
       return { text: saving.notSaved(here), tone: "bad" };
     case "dirty":
     case "saving":

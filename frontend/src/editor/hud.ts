@@ -4,8 +4,9 @@ import type { ReadingConfig } from "../api/types";
 import { words } from "../words";
 import { h, setText } from "./dom";
 import { type Orientation, orientationWords } from "./orientation";
-import { createRulerLabel } from "./ruler";
-import { BRUSHES, copySource, type RoomState, SUBTRACTORS, type Tool } from "./state";
+import { createRulerLabel, rulerWords } from "./ruler";
+import { createSpeech } from "./speech";
+import { BRUSHES, copySource, isCrossShown, type RoomState, SUBTRACTORS, type Tool } from "./state";
 import type { Store } from "./store";
 import type { Verbs } from "./verbs";
 
@@ -27,11 +28,33 @@ function toolWords(state: RoomState, spacing: number | null): string {
 
 const HINTS: Partial<Readonly<Record<Tool, string>>> = words.hud.hints;
 
-function hintWords({ hasFilm, tool, corners, isRegionNext }: RoomState): string {
+function hintWords(state: RoomState): string {
+  const { hasFilm, tool, corners, isRegionNext } = state;
   if (!hasFilm) return words.hud.loadingHint;
   if (isRegionNext) return words.hud.regionHint;
+  if (state.cross?.isDown) return words.hud.crossHeldHint;
   if (corners > 0) return words.hud.openPolygonHint;
+  if (isCrossShown(state)) return words.hud.crossHint;
   return HINTS[tool] ?? words.hud.nakedHint;
+}
+
+/** What a screen reader hears of the cross and of the ruler. */
+function pointerWords(state: RoomState): string {
+  const { cross, corners, tool, ruler, current } = state;
+  const { at, pressed, set } = words.cross;
+  const isHeard = cross !== null && isCrossShown(state);
+  return words.cross.line([
+    isHeard ? at(cross.at.x, cross.at.y) : "",
+    isHeard && cross.isDown ? pressed : "",
+    corners > 0 ? set(corners) : "",
+    tool === "ruler" && ruler && current ? rulerWords(ruler, current.spacing_mm) : "",
+  ]);
+}
+
+function createPointerSpeech(store: Store<RoomState>): HTMLElement {
+  const { element, say } = createSpeech();
+  store.subscribe((state) => say(pointerWords(state)));
+  return element;
 }
 
 /** Sides matter: a reader must not take a mirrored film for another. */
@@ -142,6 +165,7 @@ export function createOverlays(
 ): HTMLElement[] {
   return [
     createRulerLabel(store),
+    createPointerSpeech(store),
     ...corners(store),
     createNotice(store, verbs),
     createCurtain(config, store),

@@ -46,17 +46,16 @@ export function listenToKeys(registry: Registry, store: Store<RoomState>, verbs:
   window.addEventListener("keydown", (event) => {
     if (typesText(event.target) || belongsToControl(event)) return;
     if (event.key === "Escape") return verbs.escape();
-    if (event.key === " ") {
-      event.preventDefault();
-      if (!event.repeat) verbs.setNaked(true);
-      return;
-    }
     const chord = chordOf(event);
     const action = chord === null ? undefined : registry.byKey.get(chord);
-    if (!action) return;
+    const isSpace = event.key === " ";
+    if (!action && !isSpace) return;
     event.preventDefault();
-    if (event.repeat && !action.repeats) return;
-    if (action.isEnabled?.(store.get()) ?? true) action.perform(verbs, store.get());
+    if (event.repeat && !action?.repeats) return;
+    const isEnabled = action?.isEnabled?.(store.get()) ?? true;
+    if (action && isEnabled) action.perform(verbs, store.get());
+    // Held for as long as it is, which no action is.
+    else if (isSpace) verbs.setNaked(true);
   });
   window.addEventListener("keyup", (event) => {
     if (event.key === " ") verbs.setNaked(false);

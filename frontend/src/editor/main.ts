@@ -12,13 +12,14 @@ import { createComparer } from "./comparison";
 import { settleConflict } from "./conflict";
 import { h } from "./dom";
 import { createFlow } from "./flow";
+import { createHand } from "./hand";
 import { createHeader } from "./header";
 import { createOverlays } from "./hud";
 import { dropExpired, openJournal } from "./journal";
 import { listenToKeys } from "./keyboard";
 import { askLastCase } from "./lastcases";
 import { createLayers } from "./layers";
-import { listenToPointer } from "./pointer";
+import { createPalmGuard } from "./palm";
 import { keepPreferences } from "./preferences";
 import { createVerbs } from "./readerverbs";
 import { createRenderer } from "./render";
@@ -87,12 +88,13 @@ async function start(): Promise<void> {
   const renderer = createRenderer(stage.canvases, () =>
     stage.sceneOf(room, hand, layers.shown(), compared()),
   );
-  const hand = listenToPointer(stage.canvases.cursor, room, verbs, () =>
+  const pointing = { store: room.store, verbs, palms: createPalmGuard() };
+  const hand = createHand(stage.canvases.cursor, room, pointing, () =>
     renderer.invalidate({ cursor: true }),
   );
   stage.connect(room, renderer);
   stage.element.append(...createOverlays(config, room.store, verbs));
-  const beside = createComparePane(room.store, verbs, createComparer(client, codec, room.store));
+  const beside = createComparePane(pointing, createComparer(client, codec, room.store));
   host.replaceChildren(
     createHeader(config, room.store, verbs, registry),
     createToolbar(registry, room.store, verbs),

@@ -4,15 +4,19 @@ import {
   clipRect,
   copyMask,
   copyRect,
+  EMPTY_RECT,
   isEmptyRect,
   type Mask,
   type Rect,
   wholeRect,
 } from "../mask/bitmap";
+import type { Point } from "../mask/brush";
 import { words } from "../words";
+import { listenToCross } from "./cross";
 import { openDialog } from "./dialogs";
 import { h } from "./dom";
-import { drawOver, drawRegions, drawThumbnail, fitInside } from "./drawpictures";
+import { drawOver, drawRegions, drawSmallCross, drawThumbnail, fitInside } from "./drawpictures";
+import { createSpeech } from "./speech";
 
 /** Which mask goes on: one of both, or mine with these rectangles from theirs. */
 export type Choice = "mine" | "theirs" | readonly Rect[];
@@ -39,12 +43,14 @@ function still(
   return canvas;
 }
 
-/** A picture of the mix on which the reader drags rectangles. */
+/** A picture of the mix on which the reader drags rectangles, with a mouse or with the keys. */
 function createMixer(mine: Mask, theirs: Mask, preview: ImageBitmap | null, onChange: () => void) {
-  const spoken = { role: "img", "aria-label": words.merge.mixer };
+  const spoken = { role: "application", "aria-label": words.merge.mixer, tabindex: "0" };
   const canvas = h("canvas", { ...SIDE, class: "mixer", ...spoken });
+  const speech = createSpeech();
   let regions: readonly Rect[] = [];
   let dragged: { x: number; y: number; rect: Rect } | null = null;
+  let cross: Point | null = null;
   let isDue = false;
 
   const shown = () =>
@@ -54,6 +60,9 @@ function createMixer(mine: Mask, theirs: Mask, preview: ImageBitmap | null, onCh
     drawThumbnail(canvas, preview, mixMasks(mine, theirs, shown()), "mine");
     drawOver(canvas, theirs, "theirs", 0);
     drawRegions(canvas, mine, shown());
+    if (cross) drawSmallCross(canvas, mine, cross);
+    const { at: place, pressed, line } = words.cross;
+    speech.say(cross ? line([place(cross.x, cross.y), dragged ? pressed : ""]) : "");
   };
   const redraw = () => {
     if (!isDue) requestAnimationFrame(draw);
@@ -69,14 +78,11 @@ function createMixer(mine: Mask, theirs: Mask, preview: ImageBitmap | null, onCh
     };
   };
 
-  canvas.addEventListener("pointerdown", (event) => {
-    if (event.button !== 0) return;
-    canvas.setPointerCapture(event.pointerId);
-    dragged = { ...at(event), rect: { x0: 0, y0: 0, x1: 0, y1: 0 } };
-  });
-  canvas.addEventListener("pointermove", (event) => {
+  const down = ({ x, y }: Point) => {
+    dragged = { x, y, rect: EMPTY_RECT };
+  };
+  const move = ({ x, y }: Point) => {
     if (!dragged) return;
-    const { x, y } = at(event);
     const rect = {
       x0: Math.floor(Math.min(x, dragged.x)),
       y0: Math.floor(Math.min(y, dragged.y)),
@@ -85,18 +91,40 @@ function createMixer(mine: Mask, theirs: Mask, preview: ImageBitmap | null, onCh
     };
     dragged = { ...dragged, rect: clipRect(rect, wholeRect(mine)) };
     redraw();
-  });
+  };
   const end = () => {
     regions = shown();
     dragged = null;
     redraw();
     onChange();
   };
+  canvas.addEventListener("pointerdown", (event) => {
+    if (event.button !== 0) return;
+    canvas.setPointerCapture(event.pointerId);
+    down(at(event));
+  });
+  canvas.addEventListener("pointermove", (event) => move(at(event)));
   canvas.addEventListener("pointerup", end);
   canvas.addEventListener("pointercancel", end);
+  listenToCross(canvas, {
+    size: () => mine,
+    // One pixel of the picture, which shows the whole film.
+    step: () => Math.max(1, Math.round(1 / fitInside(canvas, mine).scale)),
+    isDown: () => dragged !== null,
+    ...{ down, move, up: end },
+    cancel: () => {
+      dragged = null;
+      redraw();
+    },
+    show: (now) => {
+      cross = now;
+      redraw();
+    },
+  });
   draw();
   return {
     canvas,
+    speech: speech.element,
     regions: () => regions,
     clear: () => {
       regions = [];
@@ -125,7 +153,7 @@ export async function askConflict(
     { class: "pair" },
     figure(still(mine, preview, "mine"), words.merge.mine),
     figure(still(theirs, preview, "theirs"), words.merge.theirs),
-    figure(mixer.canvas, words.merge.mixed, clear),
+    figure(mixer.canvas, words.merge.mixed, clear, mixer.speech),
   );
   const buttons = [
     { value: "mine", text: words.merge.takeMine },

@@ -75,6 +75,12 @@ export function stageToFrame(
   return screenPoint(a * (x - e) + b * (y - f), c * (x - e) + d * (y - f));
 }
 
+/** A way across the stage, as the film's own frame has it. */
+export function wayInFrame(orientation: Orientation, right: number, down: number) {
+  const [a, b, c, d] = toStage(orientation, { width: 0, height: 0 });
+  return { x: a * right + b * down, y: c * right + d * down };
+}
+
 /** What a reader must know before saying left or right; nothing while the film is as it was taken. */
 export function orientationWords({ turns, isMirrored }: Orientation): string {
   return words.hud.turned(90 * turns, isMirrored);

@@ -22,6 +22,8 @@ export type Sample = Point & { readonly pressure?: number };
 
 /** A gesture of a drawing tool, from the pointer's press to its release. */
 export type Drawing = {
+  /** Whether a press and a release at one place are all of it. */
+  readonly isClick?: boolean;
   readonly move: (to: Sample) => void;
   readonly end: () => void;
   readonly cancel: () => void;
@@ -134,6 +136,7 @@ export function createPolygon(
       if (open?.desk !== desk) open = { desk, corners: [], takesAway };
       next = at;
       return {
+        isClick: true,
         move: (to) => {
           next = to;
         },

@@ -9,6 +9,8 @@ type Contact = Pick<
   "type" | "pointerType" | "pointerId" | "timeStamp" | "buttons" | "width" | "height"
 >;
 
+export type PalmGuard = ReturnType<typeof createPalmGuard>;
+
 export function createPalmGuard() {
   let isPenDown = false;
   let penAt = Number.NEGATIVE_INFINITY;

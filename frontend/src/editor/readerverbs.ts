@@ -16,8 +16,8 @@ import {
 } from "./dialogs";
 import { filmVerbs } from "./filmverbs";
 import type { Flow } from "./flow";
+import type { Hand } from "./hand";
 import { toggled } from "./layers";
-import type { Hand } from "./pointer";
 import type { Room } from "./room";
 import { copySource, type MaskLook, type RoomState, shownLook } from "./state";
 import type { Verbs } from "./verbs";
@@ -175,7 +175,7 @@ function caseVerbs(parts: VerbParts) {
   }
 
   async function showLastCases(): Promise<void> {
-    if (hand().closePolygon()) return;
+    if (hand().settle()) return;
     // The case accepted a moment ago is the first that one goes back to.
     if (!store.get().outgoing?.problem) await flow.sent();
     const chosen = await askLastCase();
@@ -191,30 +191,33 @@ function caseVerbs(parts: VerbParts) {
     if (isSure && room.sitting() === sitting) await flow.submit("no_infection");
   }
 
-  // A polygon that is still open is work: it ends first, and is seen before anything is sent.
+  // What is begun and not ended is work: it ends first, and is seen before anything is sent.
   return {
-    askExclusion: () => void askExclusion(),
+    askExclusion: () => void (hand().settle() || askExclusion()),
     toggleFlag: () => {
       const isFlagged = !store.get().isFlagged;
       store.set({ isFlagged });
       void flow.patch({ flagged: isFlagged });
     },
     editNote: () => void editNote(),
-    noInfection: () => void (hand().closePolygon() || noInfection()),
-    saveForLater: () => void (hand().closePolygon() || flow.saveForLater()),
+    noInfection: () => void (hand().settle() || noInfection()),
+    saveForLater: () => void (hand().settle() || flow.saveForLater()),
     accept: () => {
-      if (hand().closePolygon()) return;
+      if (hand().settle()) return;
       hand().cancel();
       const sitting = room.sitting();
       if (!sitting) return;
       if (isBlank(sitting.desk.mask)) store.set({ notice: words.notices.nothingMarked });
       else void flow.submit("accept");
     },
-    leaveAsItWas: () => void (hand().closePolygon() || flow.leaveAsItWas()),
+    leaveAsItWas: () => void (hand().settle() || flow.leaveAsItWas()),
     showLastCases: () => void showLastCases(),
     showGuideline: () => showGuideline(config),
     showShortcuts: () => showShortcutSheet(registry),
-    skip: () => void flow.skip(),
+    skip: () => {
+      hand().settle();
+      void flow.skip();
+    },
     retry: () => {
       flow.retry();
       room.sitting()?.saver.retry();

@@ -5,7 +5,7 @@
 
 import { joinRects, type Mask, type Rect } from "../mask/bitmap";
 import { clear, context } from "./canvas";
-import { drawOutline, drawRing, drawRuler, type Ring, startCursor } from "./drawcursor";
+import { drawCross, drawOutline, drawRing, drawRuler, type Ring, startCursor } from "./drawcursor";
 import { createDifferenceDrawer } from "./drawdifference";
 import { createFilmDrawer, type FilmScene } from "./drawfilm";
 import { createLayerDrawer, drawMask, MINE, THEIRS } from "./drawoverlays";
@@ -13,7 +13,7 @@ import type { LayerPictures } from "./layers";
 import type { Outline } from "./outlines";
 import type { Ruler } from "./ruler";
 import type { MaskLook } from "./state";
-import type { Viewport } from "./viewport";
+import type { ScreenPoint, Viewport } from "./viewport";
 
 export type Canvases = {
   readonly film: HTMLCanvasElement;
@@ -34,6 +34,7 @@ export type Scene = FilmScene & {
   readonly peek: Mask | null;
   readonly ring: Ring | null;
   readonly outline: Outline | null;
+  readonly cross: ScreenPoint | null;
   readonly ruler: Ruler | null;
 };
 
@@ -90,6 +91,7 @@ export function createRenderer(canvases: Canvases, scene: () => Scene) {
       if (now.ring) drawRing(cursor, now.ring, now.view);
       if (now.ruler) drawRuler(cursor, now.ruler, now.view);
       if (now.outline) drawOutline(cursor, now.outline, now.view);
+      if (now.cross) drawCross(cursor, now.cross);
     }
   }
 

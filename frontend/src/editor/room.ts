@@ -12,7 +12,7 @@ import type { Prepared } from "./prepare";
 import { type Sitting, startSitting } from "./sitting";
 import { type Figure, FRESH_CASE, INITIAL_STATE, type RoomState } from "./state";
 import { createStore, type Store } from "./store";
-import { isTabAlive, type Neighbours } from "./tabs";
+import { type Ending, isTabAlive, type Neighbours } from "./tabs";
 import { fitImage } from "./viewport";
 
 const FIGURES_AFTER_MS = 150;
@@ -39,8 +39,8 @@ export type Room = {
   /** Take the case off the desk; its saver goes on. */
   readonly park: () => Parked | null;
   readonly bringBack: (parked: Parked) => void;
-  /** A case was submitted: its journal goes and other tabs are told. */
-  readonly finish: (sitting: Sitting) => Promise<void>;
+  /** A case was submitted or put back: its journal goes and other tabs are told. */
+  readonly finish: (sitting: Sitting, ending: Ending) => Promise<void>;
   readonly setPeek: (candidate: string | null) => void;
 };
 
@@ -203,20 +203,21 @@ export function createRoom(parts: RoomParts): Room {
     judgeConflict();
   }
 
-  async function finish({ case: { assignment }, saver }: Sitting): Promise<void> {
+  async function finish({ case: { assignment }, saver }: Sitting, ending: Ending): Promise<void> {
     saver.stop();
-    parts.neighbours.tellSubmitted(assignment);
+    parts.neighbours.tellOver({ assignment, ending });
     await dropCase(parts.db, assignment, parts.tab, isTabAlive).catch(() => undefined);
   }
 
-  /** Another tab submitted the case that is on this desk: what is drawn here can no longer enter. */
-  parts.neighbours.onSubmitted((assignment) => {
+  /** The case on this desk is over in another tab: what is drawn here can no longer enter. */
+  parts.neighbours.onOver(({ assignment, ending }) => {
     if (!sitting || sitting.case.assignment !== assignment) return;
     const { desk, saver } = sitting;
     const unsaved = desk.stroke() - saver.state().savedStroke;
-    const detail = words.notices.over(unsaved, store.get().journalFailure === null);
+    const isKept = store.get().journalFailure === null;
+    const detail = words.notices.over(ending === "put_back", unsaved, isKept);
     store.set({ notice: "" });
-    saver.end({ status: 409, code: "already_submitted", detail });
+    saver.end({ status: 409, code: ending, detail });
   });
 
   async function setPeek(candidate: string | null): Promise<void> {

@@ -32,7 +32,12 @@ export function startRuler(store: Store<RoomState>, from: Point): Drawing {
 
 /** The length beside the ruler's end: words of the page, sharp and upright however the film lies. */
 export function createRulerLabel(store: Store<RoomState>): HTMLElement {
-  const label = h("output", { class: "ruler", "aria-label": words.ruler.name });
+  const label = h("output", {
+    class: "ruler",
+    "aria-label": words.ruler.name,
+    // It changes with every step of a drag; what is spoken waits for its end.
+    "aria-live": "off",
+  });
   const refresh = ({ ruler, current, view, orientation, isNaked, phase }: RoomState) => {
     label.hidden = !ruler || !current || isNaked || phase !== "reading";
     if (!ruler || !current || label.hidden) return;

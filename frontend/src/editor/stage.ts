@@ -4,8 +4,8 @@ import type { Mask } from "../mask/bitmap";
 import { words } from "../words";
 import { layFrame } from "./canvas";
 import { h } from "./dom";
+import type { Hand } from "./hand";
 import type { LayerPictures } from "./layers";
-import type { Hand } from "./pointer";
 import type { Canvases, Renderer, Scene } from "./render";
 import type { Room } from "./room";
 import type { RoomState } from "./state";
@@ -29,6 +29,7 @@ function sceneOf(room: Room, hand: Hand, layers: LayerPictures, compared: Mask |
     peek: state.isNaked ? null : room.peek(),
     ring: hand.ring(),
     outline: hand.outline(),
+    cross: hand.cross.at(),
     ruler: state.isNaked ? null : state.ruler,
   };
 }
@@ -56,6 +57,7 @@ function redraw(renderer: Renderer, now: RoomState, before: RoomState): void {
     now.radius !== before.radius ||
     now.isRegionNext !== before.isRegionNext ||
     now.isNaked !== before.isNaked ||
+    now.cross !== before.cross ||
     now.ruler !== before.ruler;
   if (isOtherCursor) renderer.invalidate({ cursor: true });
 }

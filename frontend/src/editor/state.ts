@@ -2,6 +2,7 @@
 
 import type { Candidate, Case, ComparedFilm, Problem } from "../api/types";
 import type { Overlap } from "../mask/bitmap";
+import type { Point } from "../mask/brush";
 import type { Window } from "./film";
 import { type Orientation, UPRIGHT } from "./orientation";
 import type { Preset } from "./presets";
@@ -22,9 +23,12 @@ export type Tool =
   | "ruler";
 /** `difference`: what was added to a candidate and removed from it; where there is none, `fill`. */
 export type MaskLook = "fill" | "outline" | "hidden" | "difference";
-/** How the mask is shown: a blind read has no candidate to differ from. */
+/** Whether the mask may be shown as what differs from a candidate: in open reads that have any. */
+export const hasDifference = (current: Case | null): boolean =>
+  current !== null && !current.blind && current.candidates.length > 0;
+/** How the mask is shown: the look that the reader chose stays over a case that has no difference. */
 export const shownLook = ({ look, current }: RoomState): MaskLook =>
-  look === "difference" && current?.blind ? "fill" : look;
+  look === "difference" && !hasDifference(current) ? "fill" : look;
 export type LayerName = "infection" | "activation" | "lung" | "disagreement";
 export type Phase = "loading" | "reading" | "empty" | "failed";
 
@@ -54,6 +58,8 @@ export type RoomState = {
   readonly isSubtracting: boolean;
   /** The corners that are set of the open polygon; 0 where none is open. */
   readonly corners: number;
+  /** The keyboard's pointer while it is out, in image pixels, and whether it holds a gesture. */
+  readonly cross: { readonly at: Point; readonly isDown: boolean } | null;
   readonly view: Viewport;
   /** How the film is turned on the screen; the mask and all that is saved never are. */
   readonly orientation: Orientation;
@@ -103,6 +109,11 @@ export const isReopened = (current: Case | null) => (current?.times_submitted ??
 export const BRUSHES: readonly Tool[] = ["brush", "eraser", "threshold"];
 /** The tools under which an open polygon waits for its next corner: the others draw. */
 export const POLYGON_KEEPERS: readonly Tool[] = ["polygon", "pan", "window", "ruler"];
+/** The tools that are no pointer's: with the cross out, the arrows move or window the film. */
+const PLACELESS: readonly Tool[] = ["pan", "window"];
+/** Whether the cross is out and a press there would draw. */
+export const isCrossShown = ({ cross, tool, isRegionNext, isNaked, phase }: RoomState): boolean =>
+  cross !== null && phase === "reading" && !isNaked && (isRegionNext || !PLACELESS.includes(tool));
 /** The tools that add, or subtract on request. */
 export const SUBTRACTORS: readonly Tool[] = ["threshold", "lasso", "polygon"];
 
@@ -169,6 +180,7 @@ export const INITIAL_STATE: RoomState = {
   radius: 20,
   isSubtracting: false,
   corners: 0,
+  cross: null,
   view: EMPTY_VIEWPORT,
   window: { center: 128, width: 256 },
   isComparing: false,

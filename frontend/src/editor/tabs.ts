@@ -40,20 +40,25 @@ export async function isTabAlive(tab: string): Promise<boolean> {
   return (held ?? []).some((lock) => lock.name === LOCK + tab);
 }
 
+/** How a case was over here, in the server's codes: submitted, or put back to what had been. */
+export type Ending = "already_submitted" | "put_back";
+
+type Over = { readonly assignment: string; readonly ending: Ending };
+
 export type Neighbours = {
-  /** Tell the other tabs of this browser that a case was submitted here. */
-  readonly tellSubmitted: (assignment: string) => void;
-  readonly onSubmitted: (listener: (assignment: string) => void) => void;
+  /** Tell the other tabs of this browser that a case is over here. */
+  readonly tellOver: (over: Over) => void;
+  readonly onOver: (listener: (over: Over) => void) => void;
 };
 
 /** Without the channel the other tab learns it from the server, when it saves next. */
 export function meetNeighbours(): Neighbours {
   if (!("BroadcastChannel" in globalThis))
-    return { tellSubmitted: () => undefined, onSubmitted: () => undefined };
-  const channel = new BroadcastChannel("roundtruth.submitted");
+    return { tellOver: () => undefined, onOver: () => undefined };
+  const channel = new BroadcastChannel("roundtruth.over");
   return {
-    tellSubmitted: (assignment) => channel.postMessage(assignment),
-    onSubmitted: (listener) =>
-      channel.addEventListener("message", (event: MessageEvent<string>) => listener(event.data)),
+    tellOver: (over) => channel.postMessage(over),
+    onOver: (listener) =>
+      channel.addEventListener("message", (event: MessageEvent<Over>) => listener(event.data)),
   };
 }

@@ -35,6 +35,11 @@ export type Verbs = {
   readonly retryCompare: () => void;
   /** Cancel the gesture under way; where there is none, put the other film away. */
   readonly escape: () => void;
+  /** Take the keyboard's cross out, or put it away. */
+  readonly toggleCross: () => void;
+  /** By image pixels, the way it is seen. */
+  readonly moveCross: (right: number, down: number) => void;
+  readonly pressCross: () => void;
   readonly cleanUp: (kind: CleanUp) => void;
   readonly clipToLung: () => void;
   readonly undo: () => void;

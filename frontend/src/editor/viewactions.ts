@@ -2,7 +2,7 @@
 
 import type { Unnamed } from "./action";
 import { nextPreset } from "./presets";
-import { shownLook } from "./state";
+import { hasDifference, shownLook } from "./state";
 
 export const VIEWS: readonly Unnamed[] = [
   {
@@ -39,7 +39,7 @@ export const VIEWS: readonly Unnamed[] = [
     id: "difference",
     keys: ["Shift+d"],
     place: "help",
-    isEnabled: ({ current }) => current !== null && !current.blind && current.candidates.length > 0,
+    isEnabled: ({ current }) => hasDifference(current),
     perform: (verbs) => verbs.toggleDifference(),
   },
   {

@@ -86,6 +86,22 @@ export function panBy(view: Viewport, dx: number, dy: number, image: Size): View
   return keepInSight({ ...view, x: view.x + dx, y: view.y + dy, isFitted: false }, image);
 }
 
+/** Move the film no further than it takes to have a point `margin` or more from the screen's edges. */
+export function showPoint(
+  view: Viewport,
+  point: ImagePoint,
+  margin: number,
+  image: Size,
+): Viewport {
+  const at = imageToScreen(view, point);
+  const missing = (value: number, extent: number) => {
+    const least = Math.min(margin, extent / 2);
+    return Math.min(Math.max(value, least), extent - least) - value;
+  };
+  const [dx, dy] = [missing(at.x, view.screen.width), missing(at.y, view.screen.height)];
+  return dx || dy ? panBy(view, dx, dy, image) : view;
+}
+
 /** The film may be pushed aside, never out of sight. */
 function keepInSight(view: Viewport, image: Size): Viewport {
   const clamp = (value: number, extent: number, room: number) => {

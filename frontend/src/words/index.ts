@@ -4,7 +4,7 @@
  */
 
 import { actions, keys, pickCandidate, sheet, withKey } from "./en/actions";
-import { cleanup, compare, drawing, film, hud, ruler } from "./en/film";
+import { cleanup, compare, cross, drawing, film, hud, ruler } from "./en/film";
 import { dialogs, lastCases, merge, signIn } from "./en/questions";
 import { curtain, header, notices, problems, room, saving } from "./en/room";
 import { candidates, difference, findings, input, layers, looks } from "./en/sidebar";
@@ -14,6 +14,7 @@ export const words = {
   candidates,
   cleanup,
   compare,
+  cross,
   curtain,
   dialogs,
   difference,

@@ -61,6 +61,11 @@ describe("the action registry", () => {
     ["Backspace", { shiftKey: true }, "leave"],
     ["G", { shiftKey: true }, "guideline"],
     ["Enter", {}, "accept"],
+    [".", {}, "cross"],
+    [".", { shiftKey: true }, "cross"],
+    [" ", {}, "press-cross"],
+    ["ArrowLeft", {}, "look-left"],
+    ["ArrowLeft", { shiftKey: true }, "cross-left"],
     ["+", { shiftKey: true }, "grow"],
     ["+", { ctrlKey: true }, undefined],
     ["1", {}, "candidate-1"],
@@ -71,8 +76,8 @@ describe("the action registry", () => {
   });
 
   it("writes keys the way keyboards do", () => {
-    const keys = ["Shift+s", "Ctrl+Shift+z", "Enter", "+", "Shift+Backspace"];
-    expect(keys.map(keyLabel)).toEqual(["⇧S", "Ctrl+⇧+Z", "Enter", "+", "⇧Bksp"]);
+    const keys = ["Shift+s", "Ctrl+Shift+z", "Enter", "+", "Shift+Backspace", " "];
+    expect(keys.map(keyLabel)).toEqual(["⇧S", "Ctrl+⇧+Z", "Enter", "+", "⇧Bksp", "Space"]);
   });
 
   it("steps the brush through every size and within its bounds", () => {

@@ -21,7 +21,9 @@ it.each([
 
 const IMAGE = { width: 300, height: 360 };
 
-function press(view: Viewport, ...keys: readonly string[]): Viewport {
+const press = (view: Viewport, ...keys: readonly string[]) => pressOn({}, view, ...keys);
+
+function pressOn(more: Partial<RoomState>, view: Viewport, ...keys: readonly string[]): Viewport {
   let now = view;
   const verbs = {
     setView: (next: Viewport) => {
@@ -30,7 +32,7 @@ function press(view: Viewport, ...keys: readonly string[]): Viewport {
   } as unknown as Verbs;
   for (const key of keys) {
     const action = MOVES.find((one) => one.keys.includes(key));
-    const state = { ...INITIAL_STATE, current: { image: IMAGE }, view: now };
+    const state = { ...INITIAL_STATE, current: { image: IMAGE }, view: now, ...more };
     action?.perform(verbs, state as unknown as RoomState);
   }
   return now;
@@ -52,4 +54,22 @@ it("zooms about the middle of the screen", () => {
   expect((400 - near.x) / near.zoom).toBeCloseTo(150);
   expect((300 - near.y) / near.zoom).toBeCloseTo(180);
   expect(press(near, "PageDown", "PageDown").zoom).toBeCloseTo(view.zoom);
+});
+
+it("looks the way of the eye on a film that is turned", () => {
+  const screen = { width: 800, height: 600 };
+  const view = fitImage({ ...INITIAL_STATE.view, screen }, IMAGE);
+  const orientation = { turns: 1, isMirrored: false } as const;
+  expect(pressOn({ orientation }, view, "ArrowRight")).toMatchObject({ x: view.x, y: view.y + 60 });
+});
+
+it("zooms about the cross while it is shown", () => {
+  const screen = { width: 800, height: 600 };
+  const view = fitImage({ ...INITIAL_STATE.view, screen }, IMAGE);
+  const cross = { at: { x: 200, y: 100 }, isDown: false };
+  const near = pressOn({ cross, phase: "reading" }, view, "PageUp");
+  expect(200 * near.zoom + near.x).toBeCloseTo(200 * view.zoom + view.x);
+  expect(100 * near.zoom + near.y).toBeCloseTo(100 * view.zoom + view.y);
+  const about = pressOn({ cross, phase: "reading", tool: "pan" }, view, "PageUp");
+  expect((400 - about.x) / about.zoom).toBeCloseTo(150);
 });

@@ -9,6 +9,7 @@ import {
   stageToFrame,
   turnedSize,
   UPRIGHT,
+  wayInFrame,
 } from "../../src/editor/orientation";
 import { screenPoint } from "../../src/editor/viewport";
 
@@ -68,5 +69,18 @@ describe("the orientation", () => {
     expect(orientationWords(rotated(UPRIGHT))).toBe("rotated 90°");
     expect(orientationWords(flipped(rotated(UPRIGHT)))).toBe("rotated 90°, mirrored");
     expect(orientationWords(flipped(UPRIGHT))).toBe("mirrored");
+  });
+
+  it("has the frame's way for each way across the stage", () => {
+    fc.assert(
+      fc.property(orientation, (now) => {
+        const frame = turnedSize(now, STAGE);
+        const from = screenPoint(100, 120);
+        const way = wayInFrame(now, 7, -3);
+        const start = frameToStage(now, frame, from);
+        const end = frameToStage(now, frame, screenPoint(from.x + way.x, from.y + way.y));
+        expect([end.x - start.x, end.y - start.y]).toEqual([7, -3]);
+      }),
+    );
   });
 });

@@ -63,13 +63,44 @@ describe("a case that is submitted in one tab while another one has it", () => {
   });
 });
 
+describe("a case that is put back in one tab while another one has it", () => {
+  it("is not called submitted there, and what was drawn stays", async () => {
+    const { server, browser, first } = await twoTabs();
+    await first.flow.submit("accept");
+    await first.flow.reopen("a");
+    const second = await openTab(server, browser, "three");
+    await second.flow.reopen("a");
+    second.draw(9);
+    await first.flow.leaveAsItWas();
+    expect(second.sitting().case.assignment).toBe("a");
+    const { save } = second.state();
+    expect(save).toMatchObject({ phase: "lost", problem: { code: "put_back" } });
+    expect(save.problem?.detail).toBe(
+      "You put this case back to what you had submitted, in another tab, without the last stroke " +
+        "drawn here. The mask stays in this browser for up to 30 days. " +
+        "If it reached the server, a curator can get it back for 30 days.",
+    );
+  });
+
+  it("can be gone on from, where the server says it on a verdict", async () => {
+    const { server, first } = await twoTabs();
+    await first.flow.submit("accept");
+    await first.flow.reopen("a");
+    const problem = { status: 409, code: "put_back", detail: "This case went back." };
+    vi.spyOn(server.client, "submit").mockResolvedValueOnce({ ok: false, problem });
+    await first.flow.submit("accept");
+    expect(first.state().save.phase).toBe("lost");
+    expect(first.state().notice).toBe("This case went back.");
+  });
+});
+
 describe("tabs of one browser", () => {
-  it("hear which case was submitted, and not themselves", async () => {
+  it("hear which case is over and how, and not themselves", async () => {
     const [one, two] = [meetNeighbours(), meetNeighbours()];
     const heard: string[] = [];
-    one.onSubmitted((assignment) => heard.push(`one ${assignment}`));
-    two.onSubmitted((assignment) => heard.push(`two ${assignment}`));
-    one.tellSubmitted("a");
-    await vi.waitFor(() => expect(heard).toEqual(["two a"]));
+    one.onOver(({ assignment, ending }) => heard.push(`one ${assignment} ${ending}`));
+    two.onOver(({ assignment, ending }) => heard.push(`two ${assignment} ${ending}`));
+    one.tellOver({ assignment: "a", ending: "put_back" });
+    await vi.waitFor(() => expect(heard).toEqual(["two a put_back"]));
   });
 });

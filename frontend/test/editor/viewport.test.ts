@@ -8,6 +8,7 @@ import {
   resize,
   screenPoint,
   screenToImage,
+  showPoint,
   zoomAt,
 } from "../../src/editor/viewport";
 
@@ -59,5 +60,16 @@ describe("the viewport", () => {
     expect(grown.zoom).toBeCloseTo(START.zoom * 2);
     const zoomed = zoomAt(START, screenPoint(10, 10), 3, IMAGE);
     expect(resize(zoomed, { width: 2000, height: 1400 }, 2, IMAGE).zoom).toBe(zoomed.zoom);
+  });
+
+  it("moves no further than it takes to have a point in sight", () => {
+    const near = zoomAt(START, screenPoint(500, 350), 8, IMAGE);
+    const { width, height } = near.screen;
+    expect(showPoint(near, screenToImage(near, screenPoint(60, 70)), 48, IMAGE)).toBe(near);
+    const point = screenToImage(near, screenPoint(width + 5, -20));
+    const at = imageToScreen(showPoint(near, point, 48, IMAGE), point);
+    expect(at.x).toBeCloseTo(width - 48);
+    expect(at.y).toBeCloseTo(48);
+    expect(at.y).toBeLessThan(height);
   });
 });

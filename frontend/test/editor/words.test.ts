@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Candidate, Case } from "../../src/api/types";
+import { ACTIONS } from "../../src/editor/actions";
 import { clock, saveWords } from "../../src/editor/header";
 import { brushWords } from "../../src/editor/hud";
 import { candidateName, candidateWords } from "../../src/editor/sidebar";
@@ -100,8 +101,15 @@ describe("small words", () => {
   });
 });
 
-it("shows a mask as a difference only where the read is open", () => {
-  const look = (blind: boolean) =>
-    shownLook({ ...INITIAL_STATE, look: "difference", current: { blind } as Case });
-  expect([look(false), look(true)]).toEqual(["difference", "fill"]);
+it("shows a mask as a difference only in an open read with candidates, and its button says so", () => {
+  const isOn = ACTIONS.find(({ id }) => id === "outline")?.isOn;
+  const look = (blind: boolean, candidates: readonly Candidate[]) => {
+    const current = { blind, candidates } as Case;
+    const state: RoomState = { ...INITIAL_STATE, look: "difference", current };
+    return [shownLook(state), isOn?.(state)];
+  };
+  const [one] = [{ id: "a" } as Candidate];
+  expect(look(false, [one])).toEqual(["difference", true]);
+  expect(look(true, [one])).toEqual(["fill", false]);
+  expect(look(false, [])).toEqual(["fill", false]); // drawn by hand: nothing to differ from
 });

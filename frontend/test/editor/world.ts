@@ -139,14 +139,15 @@ export function openServer(assignments: readonly string[]) {
 /** One browser: its tabs share a journal and hear each other. */
 export function openBrowser() {
   const factory = new IDBFactory();
-  const tabs: ((assignment: string) => void)[] = [];
+  type Listener = Parameters<Neighbours["onOver"]>[0];
+  const tabs: Listener[] = [];
   const neighbours = (): Neighbours => {
-    let own: ((assignment: string) => void) | null = null;
+    let own: Listener | null = null;
     return {
-      tellSubmitted: (assignment) => {
-        for (const tab of tabs) if (tab !== own) tab(assignment);
+      tellOver: (over) => {
+        for (const tab of tabs) if (tab !== own) tab(over);
       },
-      onSubmitted: (listener) => {
+      onOver: (listener) => {
         own = listener;
         tabs.push(listener);
       },

@@ -43,6 +43,12 @@ export const actions = {
   "look-down": { name: "Look further down" },
   "zoom-in": { name: "Zoom in" },
   "zoom-out": { name: "Zoom out" },
+  cross: { name: "Keyboard cross" },
+  "press-cross": { name: "Press at the cross, or lift" },
+  "cross-left": { name: "Cross 10 pixels left" },
+  "cross-right": { name: "Cross 10 pixels right" },
+  "cross-up": { name: "Cross 10 pixels up" },
+  "cross-down": { name: "Cross 10 pixels down" },
   compare: { name: "Compare with other days" },
   "next-comparison": { name: "Next of the other days" },
   "infection-map": { name: "Infection map" },
@@ -69,6 +75,7 @@ export const withKey = (name: string, key: string) => `${name} (${key})`;
 /** What stands on the keys that are not a letter. */
 export const keys: Readonly<Record<string, string>> = {
   Shift: "⇧",
+  " ": "Space",
   Backspace: "Bksp",
   Home: "Home",
   Enter: "Enter",
@@ -84,6 +91,7 @@ export const keys: Readonly<Record<string, string>> = {
 export const sheet: readonly (readonly [name: string, keys: readonly string[]])[] = [
   ["Pick a candidate", ["1", "…", "9"]],
   ["Naked film", ["hold Space"]],
+  ["Cross 1 pixel", ["←", "→", "↑", "↓"]],
   ["Cancel the stroke", ["Esc"]],
   ["Close the polygon", ["Enter", "double click"]],
   ["Take away instead", ["hold Alt"]],

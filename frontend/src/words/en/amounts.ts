@@ -4,6 +4,7 @@ const counted = (count: number, one: string, many: string) =>
   count === 1 ? `1 ${one}` : `${count} ${many}`;
 
 export const strokes = (count: number) => counted(count, "stroke", "strokes");
+export const corners = (count: number) => counted(count, "corner", "corners");
 export const days = (count: number) => counted(count, "day", "days");
 export const lesions = (count: number) => counted(count, "lesion", "lesions");
 

@@ -1,6 +1,6 @@
 /** Words on the film and about it: its corners, tools, windows, the ruler, and the other days. */
 
-import { days, joined, millimetres } from "./amounts";
+import { corners, days, joined, millimetres } from "./amounts";
 
 export const hud = {
   editor: "Mask editor",
@@ -24,6 +24,8 @@ export const hud = {
   regionTool: "window from a region",
   regionHint: "drag over it; Esc leaves",
   loadingHint: "preview, film is loading",
+  crossHint: "arrows move the cross, Space presses",
+  crossHeldHint: "arrows drag, Space ends, Esc drops",
   openPolygonHint: "Enter closes, Ctrl+Z steps back",
   nakedHint: "hold Space: naked film",
   subtracts: " · subtracts",
@@ -36,6 +38,14 @@ export const hud = {
   turned: (degrees: number, isMirrored: boolean) =>
     joined([degrees ? `rotated ${degrees}°` : "", isMirrored ? "mirrored" : ""], ", "),
   exchanged: (turned: string) => `${turned}: left and right are exchanged`,
+};
+
+/** What is heard of the keyboard's cross. */
+export const cross = {
+  at: (x: number, y: number) => `x ${x}, y ${y}`,
+  pressed: "pressed",
+  set: corners,
+  line: (parts: readonly string[]) => joined(parts, ", "),
 };
 
 export const ruler = {

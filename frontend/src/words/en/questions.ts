@@ -69,12 +69,13 @@ export const merge = {
   title: "Two masks for one case",
   why:
     "This case was changed in another tab or browser after you opened it here. Both masks are kept. " +
-    "Which one goes on? To mix them, drag over the film on the right: what lies inside comes from theirs.",
+    "Which one goes on? To mix them, drag over the film on the right, or go there with Tab and press " +
+    "Space, arrows and Space: what lies inside comes from theirs.",
   mine: "Mine, in this tab",
   theirs: "Theirs, on the server",
   mixed: "Mixed ",
   clear: "Clear",
-  mixer: "The mix: drag over what to take from theirs",
+  mixer: "The mix: drag over what to take from theirs, or Space, arrows, Space",
   takeMine: "Take mine",
   takeTheirs: "Take theirs",
   takeMix: "Take the mix",

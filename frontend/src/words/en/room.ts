@@ -41,6 +41,7 @@ export const saving = {
   signedOut: (kept: string) => `signed out, ${kept}`,
   changedElsewhere: "changed elsewhere",
   submittedElsewhere: "submitted elsewhere",
+  putBackElsewhere: "put back elsewhere",
   notSaved: (kept: string) => `not saved, ${kept}`,
   savingKept: (kept: string) => `saving, ${kept}`,
   saving: "saving",
@@ -71,9 +72,11 @@ export const notices = {
     "A newer version of this page is open in another tab: new strokes are not kept here any more. " +
     "Saving to the server goes on. Reload this page once everything is saved.",
   storageFails: "This browser does not keep strokes: they are safe only once saved on the server.",
-  /** What a tab says whose case was submitted in another one. */
-  over: (unsaved: number, isKept: boolean) => {
-    const over = "You submitted this case in another tab";
+  /** What a tab says whose case was submitted, or put back to what had been, in another one. */
+  over: (isPutBack: boolean, unsaved: number, isKept: boolean) => {
+    const over = isPutBack
+      ? "You put this case back to what you had submitted, in another tab"
+      : "You submitted this case in another tab";
     if (unsaved <= 0) return `${over}. Nothing drawn here enters it any more.`;
     const kept = isKept ? " The mask stays in this browser for up to 30 days." : "";
     const sent = " If it reached the server, a curator can get it back for 30 days.";
