@@ -28,8 +28,10 @@ def test_two_tabs_when_both_draw_then_the_stale_one_is_told_and_both_masks_are_k
     stale = reading_room.open(desk.page.context)
     case = stale.wait_open()
     assert case["assignment"] == desk.state()["current"]["assignment"]
+    desk.page.bring_to_front()
     desk.drag((80, 90), (140, 130))
     theirs = drafted(desk)
+    stale.page.bring_to_front()
     stale.drag((200, 200), (250, 250))
     mine = stale.mask()
     dialog = stale.page.get_by_role("dialog", name="Two masks for one case")
@@ -52,9 +54,11 @@ def test_two_tabs_when_mixed_by_region_then_its_inside_is_theirs_and_the_rest_mi
 ) -> None:
     stale = reading_room.open(desk.page.context)
     stale.wait_open()
+    desk.page.bring_to_front()
     desk.drag((40, 60), (100, 60))
     desk.drag((40, 300), (100, 300))
     theirs = drafted(desk)
+    stale.page.bring_to_front()
     stale.drag((200, 200), (250, 250))
     mine = stale.mask()
     dialog = stale.page.get_by_role("dialog", name="Two masks for one case")
@@ -170,8 +174,10 @@ def test_no_infection_when_another_tab_drew_then_its_drawing_is_shown_and_not_lo
 ) -> None:
     blank = reading_room.open(desk.page.context)
     case = blank.wait_open()
+    desk.page.bring_to_front()
     desk.drag((80, 90), (140, 130))
     theirs = drafted(desk)
+    blank.page.bring_to_front()
     blank.page.keyboard.press("0")
     dialog = blank.page.get_by_role("dialog", name="Two masks for one case")
     dialog.get_by_role("button", name="Take theirs").click()

@@ -177,6 +177,7 @@ def test_account_when_another_reader_signs_in_beside_then_nothing_is_done_in_the
     beside = page.context.new_page()
     beside.goto(f"{reading_room.server.url}/accounts/login/")
     reading_room.sign_in_by_form(beside, other)
+    page.bring_to_front()
     desk.drag((30, 20), (250, 30))
     drawn = desk.mask()
     expect(page.get_by_role("alert")).to_contain_text("Somebody else is signed in")
