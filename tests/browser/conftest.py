@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import base64
 import os
 import re
 import shutil
 import signal
-import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 from django.conf import LazySettings
 from django.conf import settings as django_settings
+from django.test import Client
 from playwright.sync_api import (
     Browser,
     BrowserContext,
-    Locator,
     Page,
     Playwright,
     Route,
@@ -29,16 +27,35 @@ from playwright.sync_api import (
 )
 from pytest_django.live_server_helper import LiveServer
 
-from annotation import storage
-from annotation.models import Annotation, Assignment, Draft, Project, User
-from mlloop.images import decode_image
-from mlloop.masks import decode_mask
+from annotation.models import Image, Project, User
 from tests.annotation import factories
+from tests.browser.blind import make_pick
+from tests.browser.desk import SHAPE, Desk, film_of, poll
 
 # Playwright's loop runs in this thread; the tests' own queries are no coroutine's.
 os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
 
+# It replaces Playwright's list, of which it has what concerns Linux. The last two are popups of the
+# address bar: nobody sees them here, and each window would take 0.7 s of the processor for them.
+FEATURES_OFF = [
+    "AimEnabled",
+    "AvoidCorsURLLoaderRestartOnRedirect",
+    "AvoidUnnecessaryBeforeUnloadCheckSync",
+    "DestroyProfileOnBrowserClose",
+    "HttpsFirstBalancedModeAutoEnable",
+    "HttpsUpgrades",
+    "LensOverlay",
+    "MediaRouter",
+    "NetworkTimeServiceQuerying",
+    "OptimizationHints",
+    "PaintHolding",
+    "PreconnectToSearch",
+    "ThirdPartyStoragePartitioning",
+    "WebUIOmniboxAimPopup",
+    "WebUIOmniboxPopup",
+]
 FLAGS = [
+    f"--disable-features={','.join(FEATURES_OFF)}",
     "--headless",
     "--no-sandbox",
     "--disable-gpu",
@@ -48,9 +65,9 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-WAIT_SECONDS = 30.0
-SHAPE = (360, 300)
-VIEWPORT: ViewportSize = {"width": 1440, "height": 900}
+# Without a GPU a frame takes as long as it has pixels.
+VIEWPORT: ViewportSize = {"width": 1280, "height": 720}
+SMALL: ViewportSize = {"width": 1000, "height": 620}
 
 
 @pytest.fixture(scope="session")
@@ -95,84 +112,6 @@ def launch_in(playwright_driver: Playwright, chromium_path: str) -> Launching:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Desk:
-    """A page with the reading room, and what its read-only test handle says."""
-
-    page: Page
-
-    def ask(self, expression: str) -> object:
-        return self.page.evaluate(f"() => {expression}")
-
-    def wait(self, expression: str) -> object:
-        """Poll from outside: the page's policy forbids the eval that Playwright would poll with."""
-        end = time.monotonic() + WAIT_SECONDS
-        while time.monotonic() < end:
-            if value := self.ask(f"window.roundtruth ? ({expression}) : null"):
-                return value
-            time.sleep(0.02)
-        state = self.ask("window.roundtruth?.state()")
-        raise AssertionError(f"waited in vain for {expression}; the room says {state}")
-
-    def wait_open(self) -> dict:
-        """Wait for a case with its film and return the case."""
-        self.wait("window.roundtruth.state().hasFilm")
-        return self.state()["current"]
-
-    def wait_taken(self, assignment: str) -> None:
-        """Wait until the case is off the desk and the server has what was decided on it."""
-        self.wait(
-            f"window.roundtruth.state().current?.assignment !== '{assignment}' && "
-            "window.roundtruth.state().outgoing === null"
-        )
-
-    def wait_saved(self) -> None:
-        self.wait(
-            "window.roundtruth.state().save.phase === 'saved' && "
-            "window.roundtruth.state().save.savedStroke > 0"
-        )
-
-    def wait_kept(self, stroke: int) -> None:
-        self.wait(f"window.roundtruth.state().keptStroke >= {stroke}")
-
-    def state(self) -> dict:
-        return self.ask("window.roundtruth.state()")
-
-    def mask(self) -> npt.NDArray[np.bool_]:
-        size = self.ask("window.roundtruth.mask.size()")
-        data = base64.b64decode(self.ask("window.roundtruth.mask.base64()"))
-        return np.frombuffer(data, np.uint8).reshape(size["height"], size["width"]) > 0
-
-    def on_screen(self, x: float, y: float) -> tuple[float, float]:
-        at = self.ask(f"window.roundtruth.imageToScreen({x}, {y})")
-        return at["x"], at["y"]
-
-    def drag(
-        self, *points: tuple[float, float], button: str = "left", release: bool = True
-    ) -> None:
-        """Draw through image points with real pointer events."""
-        mouse = self.page.mouse
-        mouse.move(*self.on_screen(*points[0]))
-        mouse.down(button=button)
-        for point in points[1:]:
-            mouse.move(*self.on_screen(*point), steps=6)
-        if release:
-            mouse.up(button=button)
-
-    def zoom_to(self, zoom: float, at: tuple[float, float]) -> None:
-        """Turn the wheel over an image point until the zoom is within a tenth of `zoom`."""
-        self.page.mouse.move(*self.on_screen(*at))
-        for _ in range(60):
-            if abs(now := self.ask("window.roundtruth.zoom()") / zoom - 1) < 0.1:
-                return
-            self.page.mouse.wheel(0, 40 if now > 0 else -40)
-            self.page.wait_for_timeout(20)
-        raise AssertionError(f"the zoom never came near {zoom}")
-
-    def button(self, name: str) -> Locator:
-        return self.page.get_by_role("button", name=name, exact=True)
-
-
 class Errors(list[str]):
     """What the pages complained about; a browser test fails when there is any."""
 
@@ -187,22 +126,30 @@ class ReadingRoom:
     errors: Errors
 
     def sign_in(self, reader: User, **options: object) -> BrowserContext:
-        """Sign in by the form, as a person does."""
+        """Return a browser that has the reader's session already, as by the form."""
         context = self.browser.new_context(
             **{"viewport": VIEWPORT, **options}  # type: ignore[arg-type]
         )
-        page = context.new_page()
-        page.goto(f"{self.server.url}/accounts/login/")
+        client = Client()
+        client.force_login(reader)
+        name = django_settings.SESSION_COOKIE_NAME
+        context.add_cookies(
+            [{"name": name, "value": client.cookies[name].value, "url": self.server.url}]
+        )
+        return context
+
+    def sign_in_by_form(self, page: Page, reader: User) -> None:
+        """Fill in the form that the page shows, as a person does, until it leads on."""
         page.get_by_label("Account name").fill(reader.username)
         page.get_by_label("Password").fill("pass")
         page.get_by_role("button", name="Sign in").click()
         page.wait_for_url(lambda url: "/login" not in url)
-        page.close()
-        return context
 
     def open(self, context: BrowserContext) -> Desk:
         page = context.new_page()
         page.on("pageerror", lambda error: self.errors.append(str(error)))
+        # Chromium forgets what came after the first 250 answers otherwise; `wait_ahead` asks.
+        page.add_init_script("performance.setResourceTimingBufferSize(10_000)")
         page.goto(f"{self.server.url}/p/{self.project.slug}/read/")
         return Desk(page)
 
@@ -248,10 +195,37 @@ def desk(open_reads: None, reading_room: ReadingRoom, reader: User) -> Desk:
     return desk
 
 
-def film_of(desk: Desk) -> np.ndarray:
-    """Return the pixels of the film on the screen, as its file has them."""
-    assignment = Assignment.objects.get(id=desk.state()["current"]["assignment"])
-    return decode_image(storage.read(assignment.image.pixels_key)).pixels
+@pytest.fixture
+def pick_case(reading_room: ReadingRoom, project: Project) -> Image:
+    """A case of stage I, which is judged blind."""
+    return make_pick(factories.make_image(project, shape=SHAPE))
+
+
+@pytest.fixture
+def other_days(reading_room: ReadingRoom, project: Project) -> list[Image]:
+    """Films of a patient on days 0, 3, 7 and 12; the one of day 7 is judged blind."""
+    patient = factories.make_patient(project, "hospital-number-4711")
+    made = [
+        factories.make_image(project, patient=patient, day=day, shape=shape, bits=bits)
+        for day, shape, bits in (
+            (0, SHAPE, 16),
+            (3, (500, 700), 8),
+            (7, SHAPE, 16),
+            (12, SHAPE, 16),
+        )
+    ]
+    make_pick(made[2])
+    return made
+
+
+@pytest.fixture
+def blind_desk(other_days: list[Image], reading_room: ReadingRoom, reader: User) -> Desk:
+    """A blind read on a reader's screen, of a patient with films of other days."""
+    desk = reading_room.open(reading_room.sign_in(reader))
+    case = desk.wait_open()
+    assert case["blind"]
+    assert case["day"] == 7
+    return desk
 
 
 @pytest.fixture
@@ -269,26 +243,50 @@ class Profile:
     cookies: list
     context: BrowserContext | None = None
 
-    def start(self, meet: Callable[[Route], None] = lambda route: route.abort()) -> Desk:
-        """Open the reading room; `meet` decides about saves, and lets none reach the server."""
+    def start(
+        self,
+        meet: Callable[[Route], None] = lambda route: route.abort(),
+        *,
+        quota: int | None = None,
+    ) -> Desk:
+        """Open the reading room, where a page may store `quota` bytes; `meet` decides about saves,
+        and lets none reach the server."""
         self.context = self.launch(self.folder)
         self.context.add_cookies(self.cookies)
         self.context.route(re.compile("/(draft|submit)/"), meet)
+        if quota is not None:
+            limit = {"origin": self.reading_room.server.url, "quotaSize": quota}
+            devtools = self.context.new_cdp_session(self.context.pages[0])
+            devtools.send("Storage.overrideQuotaForOrigin", limit)
         desk = self.reading_room.open(self.context)
         desk.wait_open()
         return desk
 
-    def kill(self) -> None:
-        """End the browser process as a power cut would: no handler of it runs."""
+    def close(self) -> None:
+        if self.context:
+            self.context.close()
         self.context = None
+
+    def kill(self) -> None:
+        """End the browser process as a power cut would: no handler of it runs.
+
+        Its children end by themselves; until then one of them has the journal's files.
+        """
+        self.context = None
+        for number, command in self.processes().items():
+            if "--type=" not in command:
+                os.kill(number, signal.SIGKILL)
+        poll(lambda: not self.processes(), lambda: f"the end of {self.processes()}")
+
+    def processes(self) -> dict[int, str]:
+        """Return the command of each process that has this browser's folder."""
+        found = {}
         for entry in Path("/proc").glob("[0-9]*"):
-            try:
-                arguments = (entry / "cmdline").read_bytes().decode().split("\0")
-            except OSError:
-                continue
-            is_child = any(argument.startswith("--type=") for argument in arguments)
-            if f"--user-data-dir={self.folder}" in arguments and not is_child:
-                os.kill(int(entry.name), signal.SIGKILL)
+            with suppress(OSError):  # it ended meanwhile
+                command = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+                if f"--user-data-dir={self.folder} " in command:
+                    found[int(entry.name)] = command
+        return found
 
 
 @pytest.fixture
@@ -302,34 +300,4 @@ def profile(
     cookies = reading_room.sign_in(reader).cookies()
     profile = Profile(launch_in, tmp_path, reading_room, cookies)
     yield profile
-    if profile.context:
-        profile.context.close()
-
-
-def drafted(desk: Desk) -> np.ndarray:
-    """Return the mask that the server has of the case on the screen."""
-    desk.wait_saved()
-    draft = Draft.objects.get(assignment_id=desk.state()["current"]["assignment"])
-    return decode_mask(storage.read(draft.mask_key))
-
-
-def shown(desk: Desk, box: dict) -> np.ndarray:
-    """Return the grey pixels of the screen in a part of the page."""
-    desk.page.wait_for_timeout(150)  # a frame or two
-    return decode_image(desk.page.screenshot(clip=box)).pixels  # type: ignore[arg-type]
-
-
-def drawn(desk: Desk, canvas: str) -> np.ndarray:
-    """Return the grey pixels of a canvas, in the film's own frame."""
-    url = str(desk.ask(f"document.querySelector('{canvas}').toDataURL()"))
-    return decode_image(base64.b64decode(url.split(",")[1])).pixels
-
-
-def annotated(assignment: str) -> tuple[Annotation, np.ndarray]:
-    annotation = Annotation.objects.get(assignment_id=assignment)
-    return annotation, decode_mask(storage.read(annotation.mask_key))
-
-
-def url_of(desk: Desk, path: str) -> str:
-    """Return the whole address of a path, as the page sees it."""
-    return desk.page.evaluate("path => new URL(path, location.href).href", path)
+    profile.close()

@@ -8,11 +8,12 @@ import pytest
 from django.contrib.sessions.models import Session
 from playwright.sync_api import Browser, Page, expect
 
-from annotation.models import Image, Project, Round, User
-from tests.annotation import factories
+from annotation.models import Image, Round, User
 from tests.annotation.reporting import give_report
 from tests.browser.axe import violations
-from tests.browser.conftest import SHAPE, Desk, ReadingRoom
+from tests.browser.comparing import compare
+from tests.browser.conftest import ReadingRoom
+from tests.browser.desk import Desk
 
 pytestmark = pytest.mark.browser
 
@@ -31,22 +32,11 @@ def test_reading_room_when_open_then_axe_finds_nothing(desk: Desk) -> None:
 
 
 def test_reading_room_when_blind_and_beside_another_day_then_axe_finds_nothing(
-    reading_room: ReadingRoom, project: Project, reader: User
+    blind_desk: Desk,
 ) -> None:
-    patient = factories.make_patient(project, "one")
-    images = [
-        factories.make_image(project, patient=patient, day=day, shape=SHAPE) for day in (0, 3, 7)
-    ]
-    factories.make_reference(images[2], factories.disc(shape=SHAPE, at=(180, 150), radius=60))
-    factories.make_proposals(
-        factories.make_round(project, stage="stage_1"), images[2], kind="out_of_fold"
-    )
-    desk = reading_room.open(reading_room.sign_in(reader))
-    assert desk.wait_open()["blind"]
-    assert violations(desk.page) == []
-    desk.page.keyboard.press("y")
-    desk.wait("window.roundtruth.state().comparison?.hasFilm")
-    assert violations(desk.page) == []
+    assert violations(blind_desk.page) == []
+    compare(blind_desk)
+    assert violations(blind_desk.page) == []
 
 
 @pytest.mark.parametrize(
@@ -56,6 +46,7 @@ def test_reading_room_when_blind_and_beside_another_day_then_axe_finds_nothing(
         ("x", "Exclude this case"),
         ("n", "Note on this case"),
         ("0", "Mark as no infection?"),
+        ("Shift+G", "Guideline"),
     ],
 )
 def test_dialog_when_open_then_axe_finds_nothing(desk: Desk, key: str, name: str) -> None:
@@ -65,14 +56,29 @@ def test_dialog_when_open_then_axe_finds_nothing(desk: Desk, key: str, name: str
     assert violations(desk.page) == []
 
 
+def test_last_ten_when_empty_and_with_a_case_then_axe_finds_nothing(desk: Desk) -> None:
+    dialog = desk.last_ten()
+    assert violations(desk.page) == []
+    dialog.get_by_role("button", name="Close").click()
+    accepted = desk.state()["current"]["assignment"]
+    desk.page.keyboard.press("1")
+    desk.wait("window.roundtruth.mask.count() > 0")
+    desk.page.keyboard.press("Enter")
+    desk.wait_taken(accepted)
+    expect(desk.last_ten().locator(".last-case")).to_have_count(1)
+    assert violations(desk.page) == []
+
+
 def test_two_masks_when_shown_then_axe_finds_nothing(desk: Desk, reading_room: ReadingRoom) -> None:
     stale = reading_room.open(desk.page.context)
     stale.wait_open()
+    desk.page.bring_to_front()
     desk.drag((80, 90), (140, 130))
     desk.wait_saved()
+    stale.page.bring_to_front()
     stale.drag((200, 200), (250, 250))
     dialog = stale.page.get_by_role("dialog", name="Two masks for one case")
-    expect(dialog).to_be_visible(timeout=15_000)
+    expect(dialog).to_be_visible()
     assert violations(stale.page) == []
 
 
@@ -80,7 +86,7 @@ def test_sign_in_when_the_session_ended_then_axe_finds_nothing(desk: Desk) -> No
     Session.objects.all().delete()
     desk.drag((80, 90), (140, 130))
     dialog = desk.page.get_by_role("dialog", name="Sign in again")
-    expect(dialog).to_be_visible(timeout=15_000)
+    expect(dialog).to_be_visible()
     dialog.get_by_label("Password").fill("wrong")
     dialog.get_by_role("button", name="Sign in").click()
     expect(dialog.get_by_role("alert")).to_have_text("This password is not right.")
@@ -108,7 +114,7 @@ def test_login_when_shown_and_refused_then_axe_finds_nothing(
     page.get_by_label("Account name").fill("nobody")
     page.get_by_label("Password").fill("wrong")
     page.get_by_role("button", name="Sign in").click()
-    page.wait_for_load_state()
+    expect(page.locator(".errorlist")).to_be_visible()
     assert violations(page) == []
 
 

@@ -18,14 +18,8 @@ from playwright.sync_api import Error, Page, Route, expect
 
 from annotation.models import Project
 from tests.annotation import factories
-from tests.browser.conftest import (
-    SHAPE,
-    WAIT_SECONDS,
-    Desk,
-    Profile,
-    annotated,
-    drafted,
-)
+from tests.browser.conftest import Profile
+from tests.browser.desk import SHAPE, WAIT_SECONDS, Desk, annotated, drafted
 
 pytestmark = pytest.mark.browser
 
@@ -147,6 +141,7 @@ class Reader:
         """Lose the page, come back, and find everything of 50 ms before."""
         if self.fault == "offline":  # nothing could be opened again
             self.suffer("dropped")
+        # As long as it happens to be: the page may be lost at any moment.
         self.desk.page.wait_for_timeout(self.chance.choice([0, 50, self.chance.uniform(0, 400)]))
         self.story.append(how)
         page, ended = self.desk.page, time.monotonic()
@@ -186,7 +181,7 @@ class Reader:
         while not self.moments[-1].mask.any():
             self.draw(1)
         self.desk.wait_saved()
-        self.desk.page.wait_for_load_state("networkidle")  # the next case is fetched ahead
+        self.desk.wait_ahead()
         self.suffer(fault)
         self.story.append("accepts")
         case, mask = self.desk.state()["current"]["assignment"], self.moments[-1].mask

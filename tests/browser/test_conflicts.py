@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -12,17 +10,15 @@ from playwright.sync_api import expect
 from annotation import storage
 from annotation.models import Annotation, Candidate, LostDraft, User
 from mlloop.masks import decode_mask
-from tests.browser.conftest import SHAPE, Desk, ReadingRoom, annotated, drafted
+from tests.browser.conftest import ReadingRoom
+from tests.browser.desk import SHAPE, Desk, annotated, drafted
 
 pytestmark = pytest.mark.browser
 
 
-def shown(desk: Desk, wanted: npt.NDArray[np.bool_], *, seconds: float = 10.0) -> None:
+def shown(desk: Desk, wanted: npt.NDArray[np.bool_]) -> None:
     """Wait until the screen shows `wanted`: the other mask is fetched and decoded first."""
-    until = time.monotonic() + seconds
-    while not np.array_equal(desk.mask(), wanted) and time.monotonic() < until:
-        desk.page.wait_for_timeout(50)
-    np.testing.assert_array_equal(desk.mask(), wanted)
+    desk.until(lambda: np.array_equal(desk.mask(), wanted))
 
 
 @pytest.mark.parametrize("choice", ["Take mine", "Take theirs"])
@@ -32,12 +28,14 @@ def test_two_tabs_when_both_draw_then_the_stale_one_is_told_and_both_masks_are_k
     stale = reading_room.open(desk.page.context)
     case = stale.wait_open()
     assert case["assignment"] == desk.state()["current"]["assignment"]
+    desk.page.bring_to_front()
     desk.drag((80, 90), (140, 130))
     theirs = drafted(desk)
+    stale.page.bring_to_front()
     stale.drag((200, 200), (250, 250))
     mine = stale.mask()
     dialog = stale.page.get_by_role("dialog", name="Two masks for one case")
-    expect(dialog).to_be_visible(timeout=15_000)
+    expect(dialog).to_be_visible()
     lost = LostDraft.objects.filter(assignment_id=case["assignment"])
     kept = [decode_mask(storage.read(row.mask_key)) for row in lost]
     assert any(np.array_equal(mask, mine) for mask in kept)
@@ -56,9 +54,11 @@ def test_two_tabs_when_mixed_by_region_then_its_inside_is_theirs_and_the_rest_mi
 ) -> None:
     stale = reading_room.open(desk.page.context)
     stale.wait_open()
+    desk.page.bring_to_front()
     desk.drag((40, 60), (100, 60))
     desk.drag((40, 300), (100, 300))
     theirs = drafted(desk)
+    stale.page.bring_to_front()
     stale.drag((200, 200), (250, 250))
     mine = stale.mask()
     dialog = stale.page.get_by_role("dialog", name="Two masks for one case")
@@ -144,10 +144,10 @@ def test_two_tabs_when_one_submits_then_the_other_is_told_and_its_mask_is_kept(
     other.page.route("**/draft/**", lambda route: route.abort())
     other.drag((200, 200), (250, 250))
     other.wait_kept(1)
-    other.page.unroute("**/draft/**")
     desk.page.bring_to_front()
     desk.page.keyboard.press("0")
     desk.wait_taken(case["assignment"])
+    other.page.unroute("**/draft/**")
     expect(other.page.get_by_role("alert")).to_contain_text(
         "You submitted this case in another tab, without the last stroke drawn here. "
         "The mask stays in this browser for up to 30 days. "
@@ -174,8 +174,10 @@ def test_no_infection_when_another_tab_drew_then_its_drawing_is_shown_and_not_lo
 ) -> None:
     blank = reading_room.open(desk.page.context)
     case = blank.wait_open()
+    desk.page.bring_to_front()
     desk.drag((80, 90), (140, 130))
     theirs = drafted(desk)
+    blank.page.bring_to_front()
     blank.page.keyboard.press("0")
     dialog = blank.page.get_by_role("dialog", name="Two masks for one case")
     dialog.get_by_role("button", name="Take theirs").click()

@@ -5,13 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tests.browser.conftest import Desk, drafted
+from tests.browser.desk import Desk, drafted
 
 pytestmark = pytest.mark.browser
 
 
 def film_pixels(desk: Desk) -> list[int]:
     """Return the film canvas at a few places, as drawn."""
+    desk.frames()
     return desk.ask(
         "(() => { const c = document.querySelector('.stage canvas');"
         " return [...c.getContext('2d').getImageData(c.width / 2, c.height / 2, 16, 1).data] })()"
@@ -49,12 +50,10 @@ def test_window_when_dragged_then_the_film_changes_and_the_mask_does_not(desk: D
     before, state = film_pixels(desk), desk.state()
     desk.page.keyboard.press("w")
     desk.drag((100, 100), (180, 160))
-    desk.page.wait_for_timeout(200)
     assert desk.state()["window"] != state["window"]
     assert film_pixels(desk) != before
     windowed = film_pixels(desk)
     desk.button("Invert").click()
-    desk.page.wait_for_timeout(200)
     assert film_pixels(desk)[0] == pytest.approx(255 - windowed[0], abs=1)
     desk.page.keyboard.press("b")
     desk.drag((100, 100), (180, 160), button="right")
@@ -68,7 +67,7 @@ def test_window_when_the_film_has_16_bits_then_a_narrow_one_shows_many_greys(des
         desk.drag((280, 100), (20, 100))
         if desk.state()["window"]["width"] < 3000:
             break
-    desk.page.wait_for_timeout(300)
+    desk.frames()
     greys = desk.ask(
         "(() => { const c = document.querySelector('.stage canvas');"
         " const d = c.getContext('2d').getImageData(0, 0, c.width, c.height).data;"

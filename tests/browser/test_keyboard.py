@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Locator, expect
 
 from annotation.models import Annotation
-from tests.browser.conftest import Desk, annotated
+from tests.browser.desk import Desk, annotated
 
 pytestmark = pytest.mark.browser
 

@@ -11,7 +11,8 @@ import time
 
 import pytest
 
-from tests.browser.conftest import Desk, Profile
+from tests.browser.conftest import Profile
+from tests.browser.desk import Desk
 
 pytestmark = pytest.mark.browser
 
@@ -32,6 +33,7 @@ def test_browser_when_killed_then_every_stroke_of_50_ms_before_is_there(
     for _ in range(8):
         desk.page.keyboard.press("[")
     ups = draw(desk, chance)
+    # As long as it happens to be: the browser may be killed at any moment.
     time.sleep(chance.choice([0.0, KEPT_AFTER_S, chance.uniform(0, 0.3)]))
     killed = time.monotonic()
     profile.kill()
@@ -57,7 +59,7 @@ def draw(desk: Desk, chance: random.Random) -> dict[Cell, float]:
         mouse.down()
         mouse.move(*end, steps=chance.randint(1, 6))
         if chance.random() < 0.2:
-            desk.page.wait_for_timeout(chance.randint(100, 400))
+            desk.page.wait_for_timeout(chance.randint(100, 400))  # a stroke as long as it may be
         mouse.up()
         ups[cell] = time.monotonic()
     return ups

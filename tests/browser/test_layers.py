@@ -5,15 +5,16 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import expect
 
-from annotation.models import Project, User
-from tests.annotation import factories
-from tests.browser.conftest import SHAPE, Desk, ReadingRoom, url_of
+from annotation.models import Image, User
+from tests.browser.conftest import ReadingRoom
+from tests.browser.desk import Desk, url_of
 
 pytestmark = pytest.mark.browser
 
 
 def layer_alpha(desk: Desk, layer: str) -> int:
     """Return how many pixels of a layer's canvas are drawn."""
+    desk.frames()
     return desk.ask(  # type: ignore[return-value]
         f"(() => {{ const c = document.querySelector('.stage canvas.{layer}');"
         " const d = c.getContext('2d').getImageData(0, 0, c.width, c.height).data;"
@@ -37,15 +38,11 @@ def test_layers_when_switched_on_in_an_open_read_then_drawn_with_their_legend(de
     expect(legend).to_be_visible()
     expect(desk.button("Infection map")).to_have_attribute("aria-pressed", "true")
     desk.button("Lung outline").click()
-    for _ in range(100):
-        if layer_alpha(desk, "heat") and layer_alpha(desk, "lung"):
-            break
-        desk.page.wait_for_timeout(20)
+    desk.until(lambda: layer_alpha(desk, "heat") and layer_alpha(desk, "lung"))
     assert layer_alpha(desk, "heat") > 1000
     assert 100 < layer_alpha(desk, "lung") < layer_alpha(desk, "heat")
     desk.page.keyboard.press("m")
     expect(legend).to_be_hidden()
-    desk.page.wait_for_timeout(100)
     assert layer_alpha(desk, "heat") == 0
     assert not desk.mask().any()
 
@@ -59,24 +56,19 @@ def test_activation_map_when_its_key_is_pressed_then_it_takes_the_infection_maps
     expect(legend).to_be_hidden()
     expect(pair).to_have_count(0)
     desk.page.keyboard.press("m")
-    infection = drawn(desk, "heat")
+    infection = desk.until(lambda: drawn(desk, "heat"))
     expect(pair).to_have_count(2)
     desk.page.keyboard.press("a")
     expect(legend).to_be_visible()
     expect(desk.button("Activation map (Grad-CAM)")).to_have_attribute("aria-pressed", "true")
     expect(desk.button("Infection map")).to_have_attribute("aria-pressed", "false")
-    for _ in range(100):
-        if (looked := drawn(desk, "heat")) not in (infection, ""):
-            break
-        desk.page.wait_for_timeout(20)
+    desk.until(lambda: drawn(desk, "heat") not in (infection, ""))
     assert layer_alpha(desk, "heat") > 1000
-    assert looked != infection
     small = [one.screenshot() for one in pair.all()]
     assert small[0] != small[1]
     desk.button("Activation map (Grad-CAM)").click()
     expect(legend).to_be_hidden()
     expect(pair).to_have_count(0)
-    desk.page.wait_for_timeout(100)
     assert layer_alpha(desk, "heat") == 0
     assert not desk.mask().any()
 
@@ -92,11 +84,8 @@ def test_severity_when_open_then_said_to_be_the_proposals(desk: Desk) -> None:
 
 
 def test_layers_and_severity_when_blind_then_absent_and_404(
-    reading_room: ReadingRoom, project: Project, reader: User
+    pick_case: Image, reading_room: ReadingRoom, reader: User
 ) -> None:
-    image = factories.make_image(project, shape=SHAPE)
-    factories.make_reference(image, factories.disc(shape=SHAPE, at=(150, 120), radius=40))
-    factories.make_proposals(factories.make_round(project), image, kind="out_of_fold")
     desk = reading_room.open(reading_room.sign_in(reader))
     case = desk.wait_open()
     assert case["blind"]
@@ -106,7 +95,7 @@ def test_layers_and_severity_when_blind_then_absent_and_404(
     expect(side.get_by_role("heading", name="Severity of the proposal")).to_be_hidden()
     for key in "mald":
         desk.page.keyboard.press(key)
-    desk.page.wait_for_timeout(200)
+    desk.page.wait_for_timeout(200)  # a layer that should not be asked for could come
     assert layer_alpha(desk, "heat") == layer_alpha(desk, "lung") == 0
     for path in (
         *(
@@ -120,6 +109,7 @@ def test_layers_and_severity_when_blind_then_absent_and_404(
 
 def colours(desk: Desk) -> tuple[int, int]:
     """Return how many pixels of the mask's canvas are greenish and how many are pink."""
+    desk.frames()
     return tuple(  # type: ignore[return-value]
         desk.ask(
             "(() => { const c = document.querySelectorAll('.stage canvas')[3];"
@@ -157,5 +147,4 @@ def test_difference_when_shown_then_what_was_added_and_removed_has_its_colour(de
     assert min(colours(desk)) > 0
     page.keyboard.press("Shift+D")
     expect(side.get_by_text("Mine against candidate A")).to_be_hidden()
-    page.wait_for_timeout(100)
     assert colours(desk)[1] == 0

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import uuid
 from itertools import combinations
 
 import pytest
 from playwright.sync_api import Page, expect
 
-from annotation.models import User
+from annotation.models import Project, User
+from annotation.selectors.labels import label_of
+from annotation.services import leases, submission
+from tests.annotation import factories
 from tests.browser.axe import violations
-from tests.browser.conftest import Desk, ReadingRoom
+from tests.browser.conftest import ReadingRoom
+from tests.browser.desk import Desk
 
 pytestmark = pytest.mark.browser
 
@@ -99,13 +104,32 @@ def test_room_when_on_a_screen_then_the_film_is_free_and_all_else_in_reach(
     assert violations(page) == []
 
 
+@pytest.fixture
+def much_to_say(reading_room: ReadingRoom, project: Project, reader: User) -> None:
+    """A guideline longer than any screen, and ten cases that the reader submitted."""
+    project.guideline = "Mark consolidation. Leave pleural effusion out.\n" * 60
+    project.save()
+    for seed in range(10):
+        factories.make_image(project, seed=seed)
+        case = leases.lease_next(project=project, reader=reader)
+        assert case is not None
+        submission.submit(
+            assignment=case,
+            reader=reader,
+            client_id=uuid.uuid4(),
+            label=label_of(project, "infection"),
+            decision="no_infection",
+            draft_etag=None,
+        )
+
+
 @pytest.mark.parametrize("screen", SCREENS)
 def test_dialogs_when_open_on_a_screen_then_their_buttons_are_in_reach(
-    open_reads: None, reading_room: ReadingRoom, reader: User, screen: str
+    much_to_say: None, open_reads: None, reading_room: ReadingRoom, reader: User, screen: str
 ) -> None:
     width, height, *_ = SCREENS[screen]
     page = open_on(reading_room, reader, screen).page
-    for key in "?xn0":
+    for key in ("?", "x", "n", "0", "Shift+G", "Backspace"):
         page.keyboard.press(key)
         dialog = page.get_by_role("dialog")
         expect(dialog).to_be_visible()

@@ -2,38 +2,20 @@
 
 from __future__ import annotations
 
-import base64
-
 import numpy as np
 import numpy.typing as npt
 import pytest
 
 from annotation.models import User
-from tests.browser.conftest import Desk, ReadingRoom, drafted
+from tests.browser.conftest import SMALL, ReadingRoom
+from tests.browser.desk import Desk, drafted, drawn
 from tests.browser.test_tools import OUTLINE, ZOOMS, click, expect_enclosed
 
 pytestmark = pytest.mark.browser
 
 STROKE = ((140.5, 170.5), (160.5, 190.5))
 LINE = 255  # the outline's opacity; the fill lets the film through
-ALPHA_OF_THE_MASK = """new Promise((done) => {
-    const read = () => {
-        const canvas = document.querySelectorAll(".stage canvas")[3];
-        const { width, height } = canvas;
-        const { data } = canvas.getContext("2d").getImageData(0, 0, width, height);
-        const reader = new FileReader();
-        reader.onload = () => done({ width, height, alpha: reader.result.split(",")[1] });
-        reader.readAsDataURL(new Blob([data.filter((_, i) => i % 4 === 3)]));
-    };
-    requestAnimationFrame(() => requestAnimationFrame(read));
-})"""
-
-
-def painted(desk: Desk) -> npt.NDArray[np.uint8]:
-    """Return how opaque the mask is at each pixel of the screen, once the frame is drawn."""
-    seen = desk.ask(ALPHA_OF_THE_MASK)
-    alpha = np.frombuffer(base64.b64decode(seen["alpha"]), np.uint8)
-    return alpha.reshape(seen["height"], seen["width"])
+MASK, PEEK = ".stage canvas:nth-child(4)", ".stage canvas:nth-child(5)"
 
 
 def under(
@@ -54,7 +36,7 @@ def under(
 
 def expect_painted(desk: Desk, mask: npt.NDArray[np.bool_], ratio: int) -> None:
     """Assert that the screen shows these pixels and no others, with a line all around them."""
-    view, alpha = desk.state()["view"], painted(desk)
+    view, alpha = desk.state()["view"], drawn(desk, MASK, channel=3)
     scale = view["zoom"] * ratio
     top, bottom = under(alpha.shape[0], view["y"] * ratio, scale, mask.shape[0])
     left, right = under(alpha.shape[1], view["x"] * ratio, scale, mask.shape[1])
@@ -107,7 +89,7 @@ def polygon(desk: Desk, zoom: float) -> None:
 
 def copy(desk: Desk, zoom: float) -> None:
     desk.page.keyboard.press("c")
-    desk.wait("window.roundtruth.state().peek !== null")
+    desk.until(lambda: drawn(desk, PEEK, channel=3).any())  # the candidate's mask has come
     desk.drag(*OUTLINE)
 
 
@@ -125,8 +107,7 @@ def threshold_slider(desk: Desk, zoom: float) -> None:
 def test_tools_when_used_at_any_zoom_then_screen_editor_and_server_have_the_same_pixels(
     open_reads: None, reading_room: ReadingRoom, reader: User, ratio: int
 ) -> None:
-    small = {"width": 1000, "height": 620}  # without a GPU a frame takes as long as it has pixels
-    context = reading_room.sign_in(reader, device_scale_factor=ratio, viewport=small)
+    context = reading_room.sign_in(reader, device_scale_factor=ratio, viewport=SMALL)
     desk = reading_room.open(context)
     desk.wait_open()
     for zoom in ZOOMS:

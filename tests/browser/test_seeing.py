@@ -7,7 +7,8 @@ import pytest
 from playwright.sync_api import expect
 
 from annotation.models import Image, User
-from tests.browser.conftest import Desk, ReadingRoom
+from tests.browser.conftest import SMALL, VIEWPORT, ReadingRoom
+from tests.browser.desk import Desk
 
 pytestmark = pytest.mark.browser
 
@@ -20,6 +21,7 @@ def window_edges(desk: Desk) -> tuple[float, float]:
 
 def film_greys(desk: Desk) -> list[int]:
     """Return the greys in the middle of the film as they are drawn."""
+    desk.frames()
     found = desk.ask(
         "(() => { const c = document.querySelector('.stage canvas');"
         " const d = c.getContext('2d').getImageData(c.width / 2, c.height / 2, 40, 40).data;"
@@ -45,7 +47,6 @@ def test_presets_when_chosen_then_windowed_by_the_films_own_values(
     for name in ("Auto", "Lung"):
         desk.page.keyboard.press("k")
         expect(desk.button(f"{name} window")).to_have_attribute("aria-pressed", "true")
-    desk.page.wait_for_timeout(100)
     assert np.mean(film_greys(desk)) > np.mean(greys) + 20
     desk.page.keyboard.press("Shift+W")
     expect(desk.button("Lung window")).to_have_attribute("aria-pressed", "false")
@@ -109,6 +110,7 @@ def test_region_when_escaped_then_an_open_polygon_is_still_there(desk: Desk) -> 
 
 def cursor_column(desk: Desk, x: float, y: float) -> int:
     """Return how many pixels above and below an image point the cursor's canvas has drawn on."""
+    desk.frames()
     return desk.ask(  # type: ignore[return-value]
         "(() => { const c = document.querySelector('[aria-label=\"Mask editor\"]');"
         f" const at = window.roundtruth.imageToScreen({x}, {y});"
@@ -131,7 +133,6 @@ def test_ruler_when_dragged_then_its_length_stays_until_another_one_or_escape(
     thick = []
     for zoom in (1.0, 4.0):
         desk.zoom_to(zoom, (150.5, 180.5))
-        desk.page.wait_for_timeout(150)
         thick.append(cursor_column(desk, 130, 180.5))
     assert 2 <= thick[0] <= 4
     assert abs(thick[1] - thick[0]) <= 1
@@ -160,12 +161,13 @@ def test_ruler_when_the_spacing_is_known_then_in_millimetres_beside_its_end_howe
     open_reads: None, reading_room: ReadingRoom, reader: User
 ) -> None:
     Image.objects.update(spacing_mm=0.25)
-    desk = reading_room.open(reading_room.sign_in(reader, device_scale_factor=2))
+    desk = reading_room.open(reading_room.sign_in(reader, device_scale_factor=2, viewport=SMALL))
     desk.wait_open()
     ruler = desk.page.locator("output.ruler")
     desk.page.keyboard.press("j")
     desk.drag((100.5, 100.5), (180.5, 160.5))
     for _ in range(4):
+        desk.frames()
         expect(ruler).to_have_text("25.0 mm")
         box = ruler.bounding_box()
         assert box is not None
@@ -191,8 +193,9 @@ def test_screen_when_it_gets_other_pixels_then_the_canvases_have_them(
     width, height = desk.ask(sides)  # type: ignore[misc]
     session = context.new_cdp_session(desk.page)
     for ratio in (2, 3):
-        metrics = {"width": 1440, "height": 900, "deviceScaleFactor": ratio, "mobile": False}
+        metrics = {**VIEWPORT, "deviceScaleFactor": ratio, "mobile": False}
         session.send("Emulation.setDeviceMetricsOverride", metrics)
+        desk.wait(f"devicePixelRatio === {ratio}")
         desk.ask("window.screenQuery.dispatchEvent(new Event('change'))")
         assert desk.ask(sides) == [ratio * width, ratio * height]
     desk.drag((90, 90), (150, 150))
@@ -201,7 +204,7 @@ def test_screen_when_it_gets_other_pixels_then_the_canvases_have_them(
 
 def mask_alphas(desk: Desk) -> np.ndarray:
     """Return how opaque the mask is drawn, in screen pixels across its left edge."""
-    desk.page.wait_for_timeout(150)
+    desk.frames()
     found = desk.ask(
         "(() => { const c = document.querySelectorAll('.stage canvas')[3];"
         " const at = window.roundtruth.imageToScreen(60, 180);"
@@ -217,7 +220,8 @@ def mask_alphas(desk: Desk) -> np.ndarray:
 def test_mask_when_zoomed_then_its_line_is_as_thick_and_its_edge_as_sharp(
     open_reads: None, reading_room: ReadingRoom, reader: User, ratio: int, thickness: int
 ) -> None:
-    desk = reading_room.open(reading_room.sign_in(reader, device_scale_factor=ratio))
+    context = reading_room.sign_in(reader, device_scale_factor=ratio, viewport=SMALL)
+    desk = reading_room.open(context)
     desk.wait_open()
     keyboard = desk.page.keyboard
     keyboard.press("p")
@@ -249,7 +253,7 @@ def test_mask_when_zoomed_then_its_line_is_as_thick_and_its_edge_as_sharp(
 
 def test_brush_when_the_pointer_first_enters_then_its_ring_is_around_it(desk: Desk) -> None:
     desk.page.mouse.move(*desk.on_screen(150, 180))
-    desk.page.wait_for_timeout(150)
+    desk.frames()
     radius = desk.state()["radius"] * desk.ask("window.roundtruth.zoom()")  # type: ignore[operator]
     ring = desk.ask(
         "(() => { const c = document.querySelector('[aria-label=\"Mask editor\"]');"

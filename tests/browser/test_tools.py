@@ -9,7 +9,7 @@ from scipy import ndimage
 
 from mlloop.masks import threshold_mask
 from tests.annotation.factories import lungs_p8
-from tests.browser.conftest import SHAPE, Desk, annotated, drafted
+from tests.browser.desk import SHAPE, Desk, annotated, drafted
 
 pytestmark = pytest.mark.browser
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, field
 
 import numpy as np
 import pytest
 from playwright.sync_api import CDPSession, expect
 
-from tests.browser.conftest import Desk, ReadingRoom
+from tests.browser.conftest import ReadingRoom
+from tests.browser.desk import Desk
 
 pytestmark = pytest.mark.browser
 
@@ -17,12 +19,20 @@ ONE_FINGER = "One finger moves the film"
 PRESSURE = "Pen pressure sets the size"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Hands:
-    """Fingers and a pen on image points, as the browser's own input gets them."""
+    """Fingers and a pen on image points, as the browser's own input gets them.
+
+    Their events carry times of their own, 10 ms apart, however long each takes to arrive.
+    """
 
     desk: Desk
     session: CDPSession
+    now: float = field(default_factory=time.time)
+
+    def send(self, kind: str, event: dict) -> None:
+        self.now += 0.01
+        self.session.send(f"Input.dispatch{kind}Event", {**event, "timestamp": self.now})
 
     def touch(self, kind: str, *points: Point, size: float = 10.0) -> None:
         on_screen = [self.desk.on_screen(*point) for point in points]
@@ -30,7 +40,7 @@ class Hands:
             {"x": x, "y": y, "id": number, "radiusX": size, "radiusY": size}
             for number, (x, y) in enumerate(on_screen)
         ]
-        self.session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": rows})
+        self.send("Touch", {"type": kind, "touchPoints": rows})
 
     def drag(self, *points: Point, size: float = 10.0) -> None:
         self.touch("touchStart", points[0], size=size)
@@ -42,10 +52,8 @@ class Hands:
     def pen(self, kind: str, at: Point, *, force: float = 0.0) -> None:
         x, y = self.desk.on_screen(*at)
         button = {"button": "left", "buttons": 1, "clickCount": 1} if force else {}
-        self.session.send(
-            "Input.dispatchMouseEvent",
-            {"type": kind, "x": x, "y": y, "pointerType": "pen", "force": force, **button},
-        )
+        pen = {"type": kind, "x": x, "y": y, "pointerType": "pen", "force": force}
+        self.send("Mouse", {**pen, **button})
 
     def stroke(self, *samples: tuple[Point, float]) -> None:
         """Draw with the pen through points, each with the force there."""
@@ -54,14 +62,12 @@ class Hands:
         for at, force in rest:
             self.pen("mouseMoved", at, force=force)
         x, y = self.desk.on_screen(*samples[-1][0])
-        self.session.send(
-            "Input.dispatchMouseEvent",
-            {"type": "mouseReleased", "x": x, "y": y, "pointerType": "pen", "button": "left"},
-        )
+        up = {"type": "mouseReleased", "x": x, "y": y, "pointerType": "pen", "button": "left"}
+        self.send("Mouse", up)
 
     def rest(self) -> None:
-        """Wait until the pen is no longer near."""
-        self.desk.page.wait_for_timeout(900)
+        """Let the time pass after which the pen is no longer near."""
+        self.now += 0.9
 
 
 @pytest.fixture

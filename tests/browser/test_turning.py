@@ -8,7 +8,8 @@ from playwright.sync_api import expect
 from scipy import ndimage
 
 from annotation.models import User
-from tests.browser.conftest import SHAPE, Desk, ReadingRoom, drafted, drawn, film_of, shown
+from tests.browser.conftest import SMALL, ReadingRoom
+from tests.browser.desk import SHAPE, Desk, drafted, drawn, film_of, shown
 
 pytestmark = pytest.mark.browser
 
@@ -53,7 +54,8 @@ def seen_at(desk: Desk, point: tuple[float, float], turns: int, mirrored: bool) 
 def test_stroke_when_the_film_is_turned_then_it_lands_on_the_pixels_under_it(
     open_reads: None, reading_room: ReadingRoom, reader: User, ratio: int
 ) -> None:
-    desk = reading_room.open(reading_room.sign_in(reader, device_scale_factor=ratio))
+    context = reading_room.sign_in(reader, device_scale_factor=ratio, viewport=SMALL)
+    desk = reading_room.open(context)
     desk.wait_open()
     for _ in range(12):
         desk.page.keyboard.press("[")
@@ -87,7 +89,7 @@ def test_stroke_when_the_film_is_turned_then_it_lands_on_the_pixels_under_it(
 def test_film_when_turned_then_every_pixel_is_the_drawn_one(
     open_reads: None, reading_room: ReadingRoom, reader: User, ratio: float
 ) -> None:
-    viewport = {"width": 1001, "height": 701}
+    viewport = {"width": 1001, "height": 621}
     desk = reading_room.open(
         reading_room.sign_in(reader, device_scale_factor=ratio, viewport=viewport)
     )
@@ -163,7 +165,8 @@ def test_turning_when_a_stroke_is_under_way_then_the_film_stays(desk: Desk) -> N
 def test_actual_size_when_its_key_is_pressed_then_each_film_pixel_is_one_on_the_screen(
     open_reads: None, reading_room: ReadingRoom, reader: User, ratio: int
 ) -> None:
-    desk = reading_room.open(reading_room.sign_in(reader, device_scale_factor=ratio))
+    context = reading_room.sign_in(reader, device_scale_factor=ratio, viewport=SMALL)
+    desk = reading_room.open(context)
     desk.wait_open()
     pixels = film_of(desk)
     pointer = desk.on_screen(100.5, 140.5)
@@ -175,7 +178,6 @@ def test_actual_size_when_its_key_is_pressed_then_each_film_pixel_is_one_on_the_
     x, y = desk.on_screen(100.5, 140.5)
     np.testing.assert_allclose((x, y), pointer, atol=0.01)
     column, row = int((x - box["x"]) * ratio), int((y - box["y"]) * ratio)  # type: ignore[index]
-    desk.page.wait_for_timeout(150)
     window = desk.state()["window"]
     low = window["center"] - window["width"] / 2
     wanted = np.clip((pixels - low) / window["width"] * 255, 0, 255)

@@ -10,7 +10,8 @@ import pytest
 from playwright.sync_api import expect
 
 from annotation.models import User
-from tests.browser.conftest import Desk, ReadingRoom, annotated, drafted
+from tests.browser.conftest import ReadingRoom
+from tests.browser.desk import Desk, annotated, drafted
 
 pytestmark = pytest.mark.browser
 

@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 
 from annotation.models import Annotation, Assignment
 from mlloop.masks import decode_mask, decode_probability, threshold_mask
-from tests.browser.conftest import SHAPE, Desk, annotated, drafted, url_of
+from tests.browser.desk import SHAPE, Desk, annotated, drafted, url_of
 
 pytestmark = pytest.mark.browser
 
@@ -71,7 +71,7 @@ def accept_offline(desk: Desk) -> tuple[str, np.ndarray]:
     page, case = desk.page, desk.state()["current"]["assignment"]
     desk.drag((80, 90), (140, 130))
     mask = drafted(desk)
-    page.wait_for_load_state("networkidle")  # the next case is fetched ahead
+    desk.wait_ahead()
     page.context.set_offline(True)
     page.keyboard.press("Enter")
     desk.wait(f"window.roundtruth.state().current?.assignment !== '{case}'")

@@ -1,0 +1,67 @@
+"""What the tests of cases that are taken up again share: a read from lease to reference."""
+
+from __future__ import annotations
+
+import uuid
+
+import pytest
+
+from annotation import storage
+from annotation.errors import Conflict
+from annotation.models import Annotation, Assignment, Draft, Project, Reference, User
+from annotation.selectors.labels import label_of
+from annotation.services import drafts, leases, submission
+from annotation.services.reopening import reopen
+from mlloop.masks import decode_mask, encode_mask, encode_wire_mask
+from tests.annotation import factories
+
+FIRST, SECOND = factories.disc(radius=9), factories.disc(radius=5)
+
+
+def must_lease(project: Project, reader: User, **options: object) -> Assignment:
+    assignment = leases.lease_next(project=project, reader=reader, **options)
+    assert assignment is not None
+    return assignment
+
+
+def draw(case: Assignment, mask: factories.Mask, **basis: object) -> str:
+    label = label_of(case.project, "infection")
+    draft = Draft.objects.filter(assignment=case, label=label).first()
+    return drafts.save_draft(
+        assignment=case,
+        reader=case.reader,
+        label=label,
+        png=encode_wire_mask(mask),
+        if_match=draft.etag if draft else None,
+        if_none_match=None if draft else "*",
+        **basis,
+    ).etag
+
+
+def submit(case: Assignment, **given: object) -> Annotation:
+    label = label_of(case.project, "infection")
+    draft = Draft.objects.filter(assignment=case, label=label).first()
+    decided = {"decision": "accept", "draft_etag": draft.etag if draft else None} | given
+    return submission.submit(
+        assignment=case, reader=case.reader, client_id=uuid.uuid4(), label=label, **decided
+    )
+
+
+def drawn(case: Assignment) -> factories.Mask:
+    return decode_mask(storage.read(Draft.objects.get(assignment=case).mask_key))
+
+
+def head(case: Assignment) -> Reference:
+    return Reference.objects.get(image=case.image, superseded_by=None)
+
+
+def refused(case: Assignment) -> str:
+    with pytest.raises(Conflict) as refusal:
+        reopen(assignment=case, reader=case.reader)
+    case.refresh_from_db()
+    assert case.state == "submitted"
+    return refusal.value.code
+
+
+def storage_key(case: Assignment, mask: factories.Mask) -> str:
+    return storage.put(case.project_id, encode_mask(mask))
