@@ -21,7 +21,8 @@ from annotation import storage
 from annotation.models import Draft, Project
 from mlloop.masks import decode_mask
 from tests.annotation import factories
-from tests.browser.conftest import SHAPE, Profile, annotated, drafted
+from tests.browser.conftest import SHAPE, Profile
+from tests.browser.desk import annotated, drafted
 from tests.browser.test_chaos import SEED, Reader, blank
 from tests.browser.webprocess import WebProcess
 

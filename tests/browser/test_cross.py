@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from playwright.sync_api import Locator, expect
 
-from tests.browser.conftest import Desk, ReadingRoom, annotated, drafted
+from tests.browser.conftest import ReadingRoom
+from tests.browser.desk import Desk, annotated, drafted
 
 pytestmark = pytest.mark.browser
 

@@ -105,7 +105,7 @@ def test_last_case_when_left_in_one_tab_then_the_other_is_told_that_it_was_put_b
     desk: Desk, gone: tuple[dict, str], reading_room: ReadingRoom
 ) -> None:
     case, following = gone
-    last_ten(desk).get_by_role("button", name=f"case {case['case_key']}").click()
+    desk.last_ten().get_by_role("button", name=f"case {case['case_key']}").click()
     wait_for_case(desk, case["assignment"])
     desk.drag((20, 20), (60, 20))
     desk.wait_saved()
