@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import os
-import re
 import shutil
-import signal
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,7 +18,6 @@ from playwright.sync_api import (
     BrowserContext,
     Page,
     Playwright,
-    Route,
     ViewportSize,
     sync_playwright,
 )
@@ -30,7 +26,8 @@ from pytest_django.live_server_helper import LiveServer
 from annotation.models import Image, Project, User
 from tests.annotation import factories
 from tests.browser.blind import make_pick
-from tests.browser.desk import SHAPE, Desk, film_of, poll
+from tests.browser.desk import SHAPE, Desk, film_of
+from tests.browser.profile import Launching, Profile
 
 # Playwright's loop runs in this thread; the tests' own queries are no coroutine's.
 os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
@@ -99,9 +96,6 @@ def chromium(playwright_driver: Playwright, chromium_path: str) -> Iterator[Brow
     browser = playwright_driver.chromium.launch(executable_path=chromium_path, args=FLAGS)
     yield browser
     browser.close()
-
-
-Launching = Callable[[Path], BrowserContext]
 
 
 @pytest.fixture(scope="session")
@@ -231,62 +225,6 @@ def blind_desk(other_days: list[Image], reading_room: ReadingRoom, reader: User)
 @pytest.fixture
 def film(desk: Desk) -> np.ndarray:
     return film_of(desk)
-
-
-@dataclass(slots=True)
-class Profile:
-    """A browser of its own whose folder outlives it."""
-
-    launch: Launching
-    folder: Path
-    reading_room: ReadingRoom
-    cookies: list
-    context: BrowserContext | None = None
-
-    def start(
-        self,
-        meet: Callable[[Route], None] = lambda route: route.abort(),
-        *,
-        quota: int | None = None,
-    ) -> Desk:
-        """Open the reading room, where a page may store `quota` bytes; `meet` decides about saves,
-        and lets none reach the server."""
-        self.context = self.launch(self.folder)
-        self.context.add_cookies(self.cookies)
-        self.context.route(re.compile("/(draft|submit)/"), meet)
-        if quota is not None:
-            limit = {"origin": self.reading_room.server.url, "quotaSize": quota}
-            devtools = self.context.new_cdp_session(self.context.pages[0])
-            devtools.send("Storage.overrideQuotaForOrigin", limit)
-        desk = self.reading_room.open(self.context)
-        desk.wait_open()
-        return desk
-
-    def close(self) -> None:
-        if self.context:
-            self.context.close()
-        self.context = None
-
-    def kill(self) -> None:
-        """End the browser process as a power cut would: no handler of it runs.
-
-        Its children end by themselves; until then one of them has the journal's files.
-        """
-        self.context = None
-        for number, command in self.processes().items():
-            if "--type=" not in command:
-                os.kill(number, signal.SIGKILL)
-        poll(lambda: not self.processes(), lambda: f"the end of {self.processes()}")
-
-    def processes(self) -> dict[int, str]:
-        """Return the command of each process that has this browser's folder."""
-        found = {}
-        for entry in Path("/proc").glob("[0-9]*"):
-            with suppress(OSError):  # it ended meanwhile
-                command = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode()
-                if f"--user-data-dir={self.folder} " in command:
-                    found[int(entry.name)] = command
-        return found
 
 
 @pytest.fixture

@@ -97,6 +97,17 @@ def test_sign_in_when_the_session_ended_then_axe_finds_nothing(desk: Desk) -> No
     assert violations(desk.page) == []
 
 
+def test_sign_in_when_it_comes_over_a_note_then_it_has_its_own_name(desk: Desk) -> None:
+    desk.page.route("**/draft/**", lambda route: route.abort())
+    desk.drag((80, 90), (140, 130))
+    desk.page.keyboard.press("n")
+    expect(desk.page.get_by_role("dialog", name="Note on this case")).to_be_visible()
+    Session.objects.all().delete()
+    desk.page.unroute("**/draft/**")
+    expect(desk.page.get_by_role("dialog", name="Sign in again")).to_be_visible()
+    assert violations(desk.page) == []
+
+
 def test_reading_room_when_all_is_read_then_axe_finds_nothing(
     reading_room: ReadingRoom, reader: User
 ) -> None:

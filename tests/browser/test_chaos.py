@@ -18,8 +18,8 @@ from playwright.sync_api import Error, Page, Route, expect
 
 from annotation.models import Project
 from tests.annotation import factories
-from tests.browser.conftest import Profile
 from tests.browser.desk import SHAPE, WAIT_SECONDS, Desk, annotated, drafted
+from tests.browser.profile import Profile
 
 pytestmark = pytest.mark.browser
 

@@ -11,8 +11,8 @@ import time
 
 import pytest
 
-from tests.browser.conftest import Profile
 from tests.browser.desk import Desk
+from tests.browser.profile import Profile
 
 pytestmark = pytest.mark.browser
 

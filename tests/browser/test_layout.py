@@ -133,11 +133,11 @@ def test_dialogs_when_open_on_a_screen_then_their_buttons_are_in_reach(
         page.keyboard.press(key)
         dialog = page.get_by_role("dialog")
         expect(dialog).to_be_visible()
-        left, top, right, bottom = box_of(page, "dialog")
+        left, top, right, bottom = box_of(page, "dialog[open]")
         assert 0 <= left < right <= width
         assert 0 <= top < bottom <= height
-        assert page.evaluate("() => document.querySelector('dialog').scrollTop") == 0
-        assert page.evaluate(OUT_OF_REACH, "dialog") == []
+        assert page.evaluate("() => document.querySelector('dialog[open]').scrollTop") == 0
+        assert page.evaluate(OUT_OF_REACH, "dialog[open]") == []
         page.keyboard.press("Escape")
         expect(dialog).to_be_hidden()
 

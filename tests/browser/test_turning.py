@@ -119,7 +119,8 @@ def test_turned_film_when_shown_then_said_and_upright_again_with_the_next_case(
     desk.drag((90, 90), (150, 150))
     case = desk.state()["current"]["assignment"]
     desk.page.keyboard.press("Enter")
-    desk.wait(f"window.roundtruth.state().current?.assignment !== '{case}'")
+    desk.wait_taken(case)
+    desk.wait_open()
     expect(words).to_be_hidden()
     desk.drag((90, 90), (150, 150))
     assert desk.mask()[120, 120]

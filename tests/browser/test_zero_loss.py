@@ -11,8 +11,9 @@ from django.contrib.sessions.models import Session
 from playwright.sync_api import expect
 
 from annotation.models import Annotation, Assignment, User
-from tests.browser.conftest import Profile, ReadingRoom
+from tests.browser.conftest import ReadingRoom
 from tests.browser.desk import Desk, annotated, drafted
+from tests.browser.profile import Profile
 
 pytestmark = pytest.mark.browser
 

@@ -33,11 +33,12 @@ export function openDialog(
   const form = h(
     "form",
     { method: "dialog" },
-    h("h2", { id: "dialog-title" }, title),
+    h("h2", {}, title),
     ...body,
     h("div", { class: "buttons" }, ...made),
   );
-  const dialog = h("dialog", { "aria-labelledby": "dialog-title" }, form);
+  // No id of the heading: another dialog, as the one that asks to sign in, may lie over this one.
+  const dialog = h("dialog", { "aria-label": title }, form);
   document.body.append(dialog);
   form.addEventListener("submit", (event) => {
     const value = (event.submitter as HTMLButtonElement | null)?.value ?? "";
