@@ -38,6 +38,8 @@ export function openDialog(
     h("div", { class: "buttons" }, ...made),
   );
   const dialog = h("dialog", { "aria-labelledby": "dialog-title" }, form);
+  // One that was closed stays until its event comes, a frame later: both would name the same title.
+  document.querySelector("dialog:not([open])")?.remove();
   document.body.append(dialog);
   form.addEventListener("submit", (event) => {
     const value = (event.submitter as HTMLButtonElement | null)?.value ?? "";
