@@ -9,7 +9,8 @@ from playwright.sync_api import CDPSession, expect
 
 from annotation.models import Project, User
 from tests.annotation import factories
-from tests.browser.conftest import SHAPE, Desk, ReadingRoom
+from tests.browser.conftest import ReadingRoom
+from tests.browser.desk import SHAPE, Desk
 
 pytestmark = pytest.mark.browser
 
@@ -26,10 +27,7 @@ class Fingers:
     def send(self, kind: str, *points: Point) -> None:
         rows = [{"x": x, "y": y, "id": number} for number, (x, y) in enumerate(points)]
         self.session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": rows})
-        # The browser hands moves on with its frames.
-        self.desk.page.evaluate(
-            "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
-        )
+        self.desk.frames()  # the browser hands moves on with its frames
 
     def drag(self, start: Point, end: Point) -> None:
         (x0, y0), (x1, y1) = start, end
