@@ -102,7 +102,7 @@ test-sqlite: setup  ## Python tests on SQLite with the in-process broker
 test-postgres: setup  ## on PostgreSQL and Redis, the Python tests that know a database or a broker
 	DATABASE_URL="$${DATABASE_URL:-postgres://postgres@127.0.0.1:5432/test}" \
 	CELERY_BROKER_URL="$${CELERY_BROKER_URL:-redis://127.0.0.1:6379/0}" \
-	$(PYTEST) -m "not browser" tests/annotation tests/flow
+	$(PYTEST) -m "not browser" tests/annotation tests/bench tests/flow
 
 test-browser: setup  ## the editor in Chromium
 	env -u DATABASE_URL -u CELERY_BROKER_URL $(PY) -m pytest -m browser

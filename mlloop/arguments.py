@@ -103,7 +103,8 @@ example
   python -m mlloop convert-weights chexnet.pth chexnet.safetensors --encoder densenet121
 
 then
-  give "encoder_weights": "file:/where/it/is/chexnet.safetensors" for that network in the plan
+  give "encoder_weights": "file:/where/it/is/chexnet.safetensors" for that network in the plan;
+  a server takes it from its folder of encoder weights alone (ROUNDTRUTH_ENCODER_WEIGHTS)
 """
 _ESTIMATE = """\
 Time a few steps and forward passes of each network of a plan on blank films: what a round would

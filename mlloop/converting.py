@@ -46,7 +46,8 @@ def convert_weights(source: Path, target: Path, *, encoder: str, emit: Emit) -> 
         left_out=", ".join(left_out[:5]),
         n_left_out=len(left_out),
         sha256=sha256,
-        message=f"Give encoder_weights as file:{target.resolve()} in the plan.",
+        message=f"Give encoder_weights as file:{target.resolve()} in the plan; a server takes it"
+        " from its folder of encoder weights alone.",
     )
 
 

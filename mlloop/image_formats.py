@@ -26,6 +26,8 @@ _PNG_GREY = 0
 _TIFF_GREY_INVERTED, _TIFF_GREY, _TIFF_RGB, _TIFF_PALETTE = 0, 1, 2, 3
 _TIFF_ALPHA_APART = 2
 
+_LONGEST_SIDE = 1_000_000  # libpng refuses more
+
 
 class ImageError(ValueError):
     """A file that cannot be taken as an image: a `code` for machines, a sentence for people."""
@@ -185,6 +187,11 @@ def _check_size(width: int, height: int, limits: Limits) -> None:
         most = f"{limits.max_pixels / 1_000_000:g}"
         raise ImageError(
             "too_large", f"The image is {width}×{height}, more than the {most} megapixels allowed."
+        )
+    if max(width, height) > _LONGEST_SIDE:
+        raise ImageError(
+            "too_large",
+            f"The image is {width}×{height}; each side may have {_LONGEST_SIDE:,} pixels.",
         )
     if min(width, height) < limits.min_side:
         raise ImageError(

@@ -59,11 +59,15 @@ def _confine_weights(plan: Plan) -> None:
         if network.encoder_weights in (None, "imagenet"):
             continue
         path = Path(str(network.encoder_weights).removeprefix("file:"))
-        if not path.resolve().is_relative_to(settings.ENCODER_WEIGHTS):
+        try:
+            is_inside = path.resolve().is_relative_to(settings.ENCODER_WEIGHTS)
+        except (OSError, RuntimeError, ValueError):  # too long, links in a circle, no file name
+            is_inside = False
+        if not is_inside:
             raise PlanError(
                 f"networks[{number}].encoder_weights",
                 "a file in the server's folder of encoder weights is needed: put it there and"
-                f" give file:{settings.ENCODER_WEIGHTS / path.name}.",
+                f" give file:{settings.ENCODER_WEIGHTS}/NAME.safetensors.",
             )
 
 

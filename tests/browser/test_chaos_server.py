@@ -76,7 +76,7 @@ class Survivor(Reader):
         while not self.moments[-1].mask.any():
             self.draw(1)
         self.desk.wait_saved()
-        self.desk.page.wait_for_load_state("networkidle")  # the next case is fetched ahead
+        self.desk.wait_ahead()
         case, mask = self.case, self.moments[-1].mask
         self.story.append("accepts")
         self.desk.page.keyboard.press("Enter")

@@ -122,6 +122,13 @@ def test_decode_when_a_header_claims_a_huge_size_then_no_memory_is_taken():
     assert refusal(bytes(jpeg))[0] == "too_large"
 
 
+@pytest.mark.parametrize("size", [(1_000_001, 40), (40, 1_000_001)])
+def test_decode_when_a_side_is_longer_than_decoders_take_then_it_is_refused_by_name(size):
+    width, height = size
+    sentence = f"The image is {width}×{height}; each side may have 1,000,000 pixels."
+    assert refusal(png_header(width, height)) == ("too_large", sentence)
+
+
 @pytest.mark.parametrize("name", ["png16", "tiff16_little", "tiff16_deflate", "tiff16_tiles"])
 def test_decode_when_cut_anywhere_then_it_is_refused_or_whole(name):
     data, expected = GREY_FILES[name]

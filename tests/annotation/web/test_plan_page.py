@@ -95,6 +95,8 @@ def weights(settings: LazySettings, tmp_path: Path) -> Path:
     outside = tmp_path / "secret.safetensors"
     outside.touch()
     (settings.ENCODER_WEIGHTS / "link.safetensors").symlink_to(outside)
+    circle = settings.ENCODER_WEIGHTS / "circle.safetensors"
+    circle.symlink_to(circle)
     return settings.ENCODER_WEIGHTS
 
 
@@ -107,6 +109,9 @@ def weights(settings: LazySettings, tmp_path: Path) -> Path:
         "file:{folder}/../secret.safetensors",
         "file:{folder}/link.safetensors",
         "file:{folder}-too/secret.safetensors",
+        "file:{folder}/secret\0.safetensors",
+        "file:{folder}/\ud800.safetensors",
+        "file:{folder}/circle.safetensors",
     ],
 )
 def test_page_when_weights_lie_outside_their_folder_then_refused_with_the_folder(
