@@ -73,6 +73,15 @@ const outdated = new WeakSet<IDBDatabase>();
 
 export const isOutdated = (db: IDBDatabase): boolean => outdated.has(db);
 
+/**
+ * The server was put back to a former release. The room does not start then, as whenever there is no
+ * journal: what is drawn would be kept nowhere in this browser. What lies in it stays as it is.
+ */
+function refuseNewer(error: unknown): never {
+  const isNewer = error instanceof DOMException && error.name === "VersionError";
+  throw isNewer ? new Error(words.problems.newerVersion, { cause: error }) : error;
+}
+
 /** `onOutdated`: this connection gave way, and nothing more can be written through it. */
 export async function openJournal(
   factory: IDBFactory,
@@ -94,7 +103,7 @@ export async function openJournal(
   const blocked = new Promise<never>((_, fail) => {
     request.onblocked = () => fail(new Error(words.problems.olderVersion));
   });
-  const db = await Promise.race([answer(request), blocked]);
+  const db = await Promise.race([answer(request).catch(refuseNewer), blocked]);
   // What is being written completes first; a tab that held on would keep the newer one waiting.
   db.onversionchange = () => {
     outdated.add(db);

@@ -112,5 +112,9 @@ export const problems = {
   codecDied: "the codec worker died",
   journalRead: "The journal cannot be read.",
   journalWrite: "The journal cannot be written.",
+  newerVersion:
+    "a newer version of it has kept strokes in this browser, and this one cannot read them. They stay " +
+    "here until the newer version is back: tell whoever runs this server. Until then, read in another " +
+    "browser.",
   olderVersion: "an older version is open in another tab. Close that tab and reload this one.",
 };
