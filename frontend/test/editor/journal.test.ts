@@ -190,6 +190,23 @@ describe("a journal of a former version", () => {
     expect(kept?.history.future).toEqual([]);
     expect(kept?.history.past.length).toBe(1);
   });
+
+  it("2 says of a case that its steps are gone, until it is written on", async () => {
+    const heads = [
+      { ...FORMER, stroke: 1 },
+      { ...FORMER, assignment: "untouched" },
+    ];
+    const deltas = [{ seq: 1, isRunning: false, ...stroke(5) }];
+    await leave(factory, 2, { heads, bases: [], deltas, steps: [] });
+    db = await openJournal(factory);
+    const lostOf = async (assignment: string) =>
+      (await readJournal(db, assignment, "one", everybody))?.head.hasLostSteps ?? false;
+    expect([await lostOf("case"), await lostOf("untouched")]).toEqual([true, false]);
+    const { draw, settled } = openKeptDesk(db, await readJournal(db, "case", "one", everybody));
+    draw(20, false);
+    await settled();
+    expect(await lostOf("case")).toBe(false);
+  });
 });
 
 describe("the journal", () => {
