@@ -166,6 +166,72 @@ def test_layers_and_switches_when_pressed_by_space_then_they_change_and_keep_the
     assert desk.state()["tool"] == "eraser"
 
 
+def bind_keys_to_film(desk: Desk) -> Locator:
+    """Switch it on by keys, and return the switch, which has the focus."""
+    switch = desk.page.get_by_role("switch", name="Letter, digit and sign keys only on the film")
+    tab_to(desk, switch)
+    desk.page.keyboard.press("Space")
+    expect(switch).to_be_checked()
+    return switch
+
+
+def test_keys_when_bound_to_the_film_then_a_character_elsewhere_does_nothing(desk: Desk) -> None:
+    keyboard, page = desk.page.keyboard, desk.page
+    film, dialogs = page.get_by_label("Mask editor"), page.get_by_role("dialog")
+    switch = bind_keys_to_film(desk)
+    desk.button("Eraser").focus()
+    before = desk.state()
+    parts = ("tool", "basis", "cross", "stroke", "isBusy", "current")
+    for place in ("a button", "nothing"):
+        if place == "nothing":
+            page.evaluate("() => document.activeElement.blur()")
+        for key in ("e", "1", "x", "?", "0", ".", "Shift+G", "Shift+L", "+"):
+            keyboard.press(key)
+        desk.frames()
+        now = desk.state()
+        assert [now[part] for part in parts] == [before[part] for part in parts]
+        expect(dialogs).to_have_count(0)
+        assert not desk.mask().any()
+    film.focus()
+    keyboard.press("e")
+    assert desk.state()["tool"] == "eraser"
+    keyboard.press("x")
+    expect(page.get_by_role("dialog", name="Exclude this case")).to_be_visible()
+    keyboard.press("Escape")
+    switch.focus()
+    keyboard.press("Space")  # what presses a control stays with it
+    expect(switch).not_to_be_checked()
+    keyboard.press("b")
+    assert desk.state()["tool"] == "brush"
+
+
+def test_keys_when_bound_to_the_film_then_those_that_are_no_character_act_everywhere(
+    desk: Desk,
+) -> None:
+    keyboard = desk.page.keyboard
+    desk.drag((80, 90), (140, 130))
+    bind_keys_to_film(desk)
+    desk.page.evaluate("() => document.activeElement.blur()")
+    keyboard.press("Control+z")
+    desk.wait("window.roundtruth.mask.count() === 0")
+    zoom = desk.ask("window.roundtruth.zoom()")
+    keyboard.press("PageUp")
+    assert desk.ask("window.roundtruth.zoom()") > zoom
+
+
+def test_keys_when_bound_to_the_film_then_so_after_a_reload_and_a_press_on_it_frees_them(
+    desk: Desk,
+) -> None:
+    bind_keys_to_film(desk)
+    desk.page.reload()
+    desk.wait_open()
+    desk.page.keyboard.press("e")
+    assert desk.state()["tool"] == "brush"
+    desk.drag((80, 90), (140, 130))
+    desk.page.keyboard.press("e")
+    assert desk.state()["tool"] == "eraser"
+
+
 def test_case_when_read_by_tab_and_enter_only_then_it_is_submitted(desk: Desk) -> None:
     keyboard = desk.page.keyboard
     case = desk.state()["current"]

@@ -110,6 +110,40 @@ def test_storage_when_full_then_said_and_what_was_kept_stays_and_the_server_gets
     np.testing.assert_array_equal(drafted(desk), drawn)
 
 
+UPGRADED = """() => new Promise((done) => {
+    indexedDB.open("roundtruth", 99).onsuccess = ({ target: { result: db } }) => {
+        db.close();
+        done(true);
+    };
+})"""
+STROKES_KEPT = """() => new Promise((done) => {
+    indexedDB.open("roundtruth").onsuccess = ({ target: { result: db } }) => {
+        const heads = db.transaction("heads").objectStore("heads").getAll();
+        heads.onsuccess = () => {
+            db.close();
+            done(heads.result.map(({ stroke }) => stroke));
+        };
+    };
+})"""
+
+
+def test_server_when_put_back_to_a_former_release_then_said_and_the_strokes_stay(
+    desk: Desk,
+) -> None:
+    page = desk.page
+    page.route("**/draft/**", lambda route: route.abort())
+    desk.drag((80, 90), (140, 130))
+    desk.wait_kept(1)
+    assert page.evaluate(UPGRADED)
+    page.reload()
+    expect(page.get_by_role("alert")).to_have_text(
+        "The reading room could not start: a newer version of it has kept strokes in this browser, "
+        "and this one cannot read them. They stay here until the newer version is back: tell "
+        "whoever runs this server. Until then, read in another browser."
+    )
+    assert page.evaluate(STROKES_KEPT) == [1]
+
+
 def test_session_when_deleted_then_signing_in_again_goes_on_with_nothing_lost(
     desk: Desk, reader: User
 ) -> None:

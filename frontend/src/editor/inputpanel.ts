@@ -1,4 +1,4 @@
-/** How pen and fingers work: the switches, last in the sidebar since they are set once. */
+/** How pen, fingers and keys work: the switches, last in the sidebar since they are set once. */
 
 import { words } from "../words";
 import { blurAfterPointer, h } from "./dom";
@@ -31,5 +31,6 @@ export function createInputPanel(store: Store<RoomState>, verbs: Verbs): HTMLEle
     h("h2", {}, words.input.title),
     createSwitch(store, verbs, "fingerPans", words.input.fingerPans),
     createSwitch(store, verbs, "usesPressure", words.input.usesPressure),
+    createSwitch(store, verbs, "keysNeedFilm", words.input.keysNeedFilm),
   );
 }

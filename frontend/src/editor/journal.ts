@@ -26,6 +26,8 @@ export type Head = {
   readonly basis: Basis;
   /** How many of the last steps are undone. */
   readonly undone: number;
+  /** Steps that there were are gone: Undo is empty, and whoever opens the case is told why. */
+  readonly hasLostSteps?: boolean;
   readonly clientId: string;
   /** How often the case had been submitted; older versions kept only those never submitted. */
   readonly timesSubmitted?: number;
@@ -73,6 +75,27 @@ const outdated = new WeakSet<IDBDatabase>();
 
 export const isOutdated = (db: IDBDatabase): boolean => outdated.has(db);
 
+/** Version 2 wrote its steps in another way. The masks stay; what could be undone does not. */
+function dropSteps(db: IDBDatabase, heads: IDBObjectStore): void {
+  db.deleteObjectStore("steps");
+  const every = heads.openCursor();
+  every.onsuccess = () => {
+    if (!every.result) return;
+    const head: Head = every.result.value;
+    every.result.update({ ...head, hasLostSteps: head.stroke > 0 } satisfies Head);
+    every.result.continue();
+  };
+}
+
+/**
+ * The server was put back to a former release. The room does not start then, as whenever there is no
+ * journal: what is drawn would be kept nowhere in this browser. What lies in it stays as it is.
+ */
+function refuseNewer(error: unknown): never {
+  const isNewer = error instanceof DOMException && error.name === "VersionError";
+  throw isNewer ? new Error(words.problems.newerVersion, { cause: error }) : error;
+}
+
 /** `onOutdated`: this connection gave way, and nothing more can be written through it. */
 export async function openJournal(
   factory: IDBFactory,
@@ -82,8 +105,8 @@ export async function openJournal(
   const request = factory.open(name, 3);
   request.onupgradeneeded = ({ oldVersion }) => {
     const db = request.result;
-    // The masks stay, what could be undone does not: version 2 wrote its steps in another way.
-    if (oldVersion === 2) db.deleteObjectStore("steps");
+    if (oldVersion === 2 && request.transaction)
+      dropSteps(db, request.transaction.objectStore("heads"));
     if (oldVersion < 1) {
       db.createObjectStore("heads", { keyPath: ["assignment", "tab"] });
       db.createObjectStore("bases", { keyPath: ["assignment", "tab"] });
@@ -94,7 +117,7 @@ export async function openJournal(
   const blocked = new Promise<never>((_, fail) => {
     request.onblocked = () => fail(new Error(words.problems.olderVersion));
   });
-  const db = await Promise.race([answer(request), blocked]);
+  const db = await Promise.race([answer(request).catch(refuseNewer), blocked]);
   // What is being written completes first; a tab that held on would keep the newer one waiting.
   db.onversionchange = () => {
     outdated.add(db);

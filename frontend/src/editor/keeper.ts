@@ -130,7 +130,7 @@ export function createKeeper(db: IDBDatabase, desk: Desktop, first: Head, from: 
       putDelta(transaction, { assignment, tab, seq: ++seq, isRunning: true, ...patch });
     }
     putSteps(transaction, history);
-    transaction.objectStore("heads").put(latest);
+    transaction.objectStore("heads").put(keepsHistory ? latest : { ...latest, hasLostSteps: true });
     transaction.commit();
     await finished(transaction);
     isBased = true;

@@ -42,9 +42,21 @@ function belongsToControl(event: KeyboardEvent): boolean {
   return (moves || isPressed) && target.closest("button, a, summary") !== null;
 }
 
+/**
+ * What a single character does can be kept to the film (WCAG 2.1.4): speech that is taken for typing,
+ * or a hand that rests on the keys, then changes no mask.
+ */
+const isSingleCharacter = ({ key, ctrlKey, metaKey }: Press): boolean =>
+  key.length === 1 && !ctrlKey && !metaKey;
+
+const isOnFilm = (target: EventTarget | null): boolean =>
+  target instanceof HTMLElement && target.closest(".stage") !== null;
+
 export function listenToKeys(registry: Registry, store: Store<RoomState>, verbs: Verbs): void {
   window.addEventListener("keydown", (event) => {
     if (typesText(event.target) || belongsToControl(event)) return;
+    const isBoundToFilm = store.get().keysNeedFilm && isSingleCharacter(event);
+    if (isBoundToFilm && !isOnFilm(event.target)) return;
     if (event.key === "Escape") return verbs.escape();
     const chord = chordOf(event);
     const action = chord === null ? undefined : registry.byKey.get(chord);

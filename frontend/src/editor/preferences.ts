@@ -1,9 +1,9 @@
-/** How this browser's pen and fingers work. Kept in the browser: a tablet wants others than a desk. */
+/** How pen, fingers and keys work in this browser. Kept in the browser: a tablet wants others than a desk. */
 
 import type { RoomState } from "./state";
 import type { Store } from "./store";
 
-const NAMES = ["fingerPans", "usesPressure"] as const;
+const NAMES = ["fingerPans", "usesPressure", "keysNeedFilm"] as const;
 const KEY = "roundtruth.input";
 
 export type Preferences = Pick<RoomState, (typeof NAMES)[number]>;
@@ -32,9 +32,9 @@ export function keepPreferences(store: Store<RoomState>, shelf: () => Shelf): vo
   }
   store.subscribe((now, before) => {
     if (NAMES.every((name) => now[name] === before[name])) return;
-    const { fingerPans, usesPressure } = now;
+    const kept = Object.fromEntries(NAMES.map((name) => [name, now[name]]));
     try {
-      shelf().setItem(KEY, JSON.stringify({ fingerPans, usesPressure }));
+      shelf().setItem(KEY, JSON.stringify(kept));
     } catch {
       // A full storage: the preference holds until the page is left.
     }

@@ -157,6 +157,7 @@ export function createRoom(parts: RoomParts): Room {
       },
     });
     seat(own);
+    if (kept?.head.hasLostSteps) store.set({ notice: words.notices.stepsLost });
   }
 
   function judgeConflict(): void {

@@ -76,6 +76,8 @@ export type RoomState = {
   readonly fingerPans: boolean;
   /** How hard a pen presses sets how much of the brush's radius it paints. */
   readonly usesPressure: boolean;
+  /** Letters, digits and signs act only while the film has the focus. */
+  readonly keysNeedFilm: boolean;
   readonly layers: Readonly<Record<LayerName, boolean>>;
   readonly ruler: Ruler | null;
   readonly isNaked: boolean;
@@ -188,5 +190,6 @@ export const INITIAL_STATE: RoomState = {
   opacity: 0.3,
   fingerPans: false,
   usesPressure: false,
+  keysNeedFilm: false,
   layers: { infection: false, activation: false, lung: false, disagreement: false },
 };

@@ -10,10 +10,12 @@ import {
 } from "../../src/editor/journal";
 import { createKeeper } from "../../src/editor/keeper";
 import { EMPTY_HISTORY, NO_BASIS } from "../../src/editor/undo";
-import { copyMask, createMask, type Mask } from "../../src/mask/bitmap";
+import { copyMask, createMask, type Mask, wholeRect } from "../../src/mask/bitmap";
 import { takePatch } from "../../src/mask/bits";
 import { changeBetween } from "../../src/mask/change";
+import { words } from "../../src/words";
 import { fillCapsule } from "../mask/pictures";
+import { openKeptDesk, SIZE } from "./keptdesk";
 
 const HEAD: Head = {
   assignment: "case",
@@ -81,21 +83,43 @@ describe("a newer version of the journal in another tab", () => {
   });
 });
 
-/** What version 2 left of a case, with a step that is undone. */
-function leaveVersion2(factory: IDBFactory, deltas: readonly object[]): Promise<void> {
+describe("a journal of a newer version, after the server was put back", () => {
+  it("is refused in words of our own, and keeps every stroke for when that is back", async () => {
+    const factory = new IDBFactory();
+    db = await openJournal(factory);
+    const { mask, draw } = writeCase(HEAD);
+    await draw(5, 1);
+    const upgrade = factory.open("roundtruth", 99);
+    const newer = await new Promise<IDBDatabase>((done) => {
+      upgrade.onsuccess = () => done(upgrade.result);
+    });
+    newer.close();
+    await expect(openJournal(factory)).rejects.toThrow(words.problems.newerVersion);
+    await expect(openJournal(factory)).rejects.toThrow("read in another browser");
+    const again = factory.open("roundtruth");
+    const kept = await new Promise<IDBDatabase>((done) => {
+      again.onsuccess = () => done(again.result);
+    });
+    expect(kept.version).toBe(99);
+    expect((await readJournal(kept, "case", "one", everybody))?.mask.data).toEqual(mask.data);
+  });
+});
+
+/** What the key of a record has beside the case and the tab. */
+const PARTS: Readonly<Record<string, readonly string[]>> = { deltas: ["seq"], steps: ["number"] };
+
+type Records = Readonly<Record<string, readonly object[]>>;
+
+/** What a former version left of a case: its stores, and what is in them. */
+function leave(factory: IDBFactory, version: number, records: Records): Promise<void> {
   return new Promise((done, fail) => {
-    const request = factory.open("roundtruth", 2);
+    const request = factory.open("roundtruth", version);
     request.onupgradeneeded = () => {
-      const put = (store: string, keyPath: string[], ...records: object[]) => {
+      for (const [store, each] of Object.entries(records)) {
+        const keyPath = ["assignment", "tab", ...(PARTS[store] ?? [])];
         const made = request.result.createObjectStore(store, { keyPath });
-        for (const record of records) made.put({ assignment: "case", tab: "one", ...record });
-      };
-      put("heads", ["assignment", "tab"], { ...HEAD, stroke: 3, undone: 1 });
-      put("bases", ["assignment", "tab"]);
-      put("deltas", ["assignment", "tab", "seq"], ...deltas);
-      const packed = new Uint8Array([255, 255]);
-      const entry = { number: 1, rect: { x0: 0, y0: 0, x1: 8, y1: 1 }, packed };
-      put("steps", ["assignment", "tab", "number"], { number: 1, entry });
+        for (const record of each) made.put({ assignment: "case", tab: "one", ...record });
+      }
     };
     request.onsuccess = () => {
       request.result.close();
@@ -105,21 +129,83 @@ function leaveVersion2(factory: IDBFactory, deltas: readonly object[]): Promise<
   });
 }
 
-describe("a journal of the version before", () => {
-  it("gives back the mask, a stroke that was cut off included", async () => {
-    const mask = createMask(40, 30);
-    const stroke = (x: number) =>
-      takePatch(mask, fillCapsule(mask, { x, y: 12 }, { x: x + 5, y: 15 }, 3, 1));
-    const factory = new IDBFactory();
-    await leaveVersion2(factory, [
+describe("a journal of a former version", () => {
+  const FORMER = { ...HEAD, width: SIZE, height: SIZE };
+  let factory: IDBFactory;
+  let mask: Mask;
+  const stroke = (x: number) =>
+    takePatch(mask, fillCapsule(mask, { x, y: 12 }, { x: x + 5, y: 15 }, 3, 1));
+  beforeEach(() => {
+    factory = new IDBFactory();
+    mask = createMask(SIZE, SIZE);
+  });
+
+  it("1 gives back the mask and what it was made from; its strokes are whole ones", async () => {
+    const { undone: _, ...head } = {
+      ...FORMER,
+      stroke: 3,
+      basis: { candidate: "c", threshold: 9 },
+    };
+    stroke(5);
+    const { bits } = takePatch(mask, wholeRect(mask));
+    const deltas = [
+      { seq: 1, ...stroke(15) },
+      { seq: 2, ...stroke(25) },
+    ];
+    await leave(factory, 1, { heads: [head], bases: [{ bits }], deltas });
+    db = await openJournal(factory);
+    const kept = await readJournal(db, "case", "one", everybody);
+    expect(kept?.mask.data).toEqual(mask.data);
+    expect(kept?.head).toMatchObject({ stroke: 3, basis: head.basis });
+    expect(kept?.history).toEqual(EMPTY_HISTORY);
+  });
+
+  it("1 is written on from where it stood", async () => {
+    const { undone: _, ...head } = { ...FORMER, stroke: 1 };
+    await leave(factory, 1, { heads: [head], bases: [], deltas: [{ seq: 1, ...stroke(5) }] });
+    db = await openJournal(factory);
+    const kept = await readJournal(db, "case", "one", everybody);
+    const { desk, draw, settled } = openKeptDesk(db, kept);
+    draw(20, false);
+    await settled();
+    const after = await readJournal(db, "case", "one", everybody);
+    expect(after?.head.stroke).toBe(2);
+    expect(after?.mask.data).toEqual(desk.mask.data);
+    expect(after?.history.past.length).toBe(1);
+  });
+
+  it("2 gives back the mask, a stroke that was cut off included", async () => {
+    const deltas = [
       { seq: 1, isRunning: false, ...stroke(5) },
       { seq: 2, isRunning: true, ...stroke(20) },
-    ]);
+    ];
+    const packed = new Uint8Array([255, 255]);
+    const entry = { number: 1, rect: { x0: 0, y0: 0, x1: 8, y1: 1 }, packed };
+    const heads = [{ ...FORMER, stroke: 3, undone: 1 }];
+    const steps = [{ number: 1, entry }];
+    await leave(factory, 2, { heads, bases: [], deltas, steps });
     db = await openJournal(factory);
     const kept = await readJournal(db, "case", "one", everybody);
     expect(kept?.mask.data).toEqual(mask.data);
     expect(kept?.history.future).toEqual([]);
     expect(kept?.history.past.length).toBe(1);
+  });
+
+  it("2 says of a case that its steps are gone, until it is written on", async () => {
+    const heads = [
+      { ...FORMER, stroke: 1 },
+      { ...FORMER, assignment: "untouched" },
+    ];
+    const deltas = [{ seq: 1, isRunning: false, ...stroke(5) }];
+    await leave(factory, 2, { heads, bases: [], deltas, steps: [] });
+    db = await openJournal(factory);
+    const lostOf = async (assignment: string) =>
+      (await readJournal(db, assignment, "one", everybody))?.head.hasLostSteps ?? false;
+    expect([await lostOf("case"), await lostOf("untouched")]).toEqual([true, false]);
+    const { draw, settled } = openKeptDesk(db, await readJournal(db, "case", "one", everybody));
+    draw(20, false);
+    await settled();
+    expect(await lostOf("case")).toBe(false);
   });
 });
 

@@ -2,46 +2,16 @@ import { IDBFactory, IDBKeyRange } from "fake-indexeddb";
 import fc from "fast-check";
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import { openJournal, readJournal } from "../../src/editor/journal";
+import { makeFillable } from "./fulldisk";
 import { openKeptDesk, SIZE } from "./keptdesk";
 
 beforeEach(() => void vi.stubGlobal("IDBKeyRange", IDBKeyRange));
 
 const nobody = () => Promise.resolve(false);
 
-/** A disk that refuses some writes: each as a full one does, after it was taken in. */
 async function openDisk() {
   const db = await openJournal(new IDBFactory());
-  const begin = db.transaction.bind(db);
-  let isFull = (_holdsSteps: boolean): boolean => false;
-  db.transaction = (...given: Parameters<IDBDatabase["transaction"]>) => {
-    const transaction = begin(...given);
-    if (given[1] !== "readwrite") return transaction;
-    let holdsSteps = false;
-    const open = transaction.objectStore.bind(transaction);
-    transaction.objectStore = (name) => {
-      const store = open(name);
-      const put = store.put.bind(store);
-      store.put = (value) => {
-        holdsSteps ||= name === "steps";
-        return put(value);
-      };
-      return store;
-    };
-    const commit = transaction.commit.bind(transaction);
-    transaction.commit = () => {
-      if (!isFull(holdsSteps)) return commit();
-      const error = new DOMException("full", "QuotaExceededError");
-      Object.defineProperty(transaction, "error", { value: error });
-      transaction.abort();
-    };
-    return transaction;
-  };
-  return {
-    db,
-    refuse: (judge: (holdsSteps: boolean) => boolean) => {
-      isFull = judge;
-    },
-  };
+  return { db, refuse: makeFillable(db) };
 }
 
 describe("the keeper", () => {
@@ -90,6 +60,7 @@ describe("the keeper", () => {
     const kept = await readJournal(db, "case", "one", nobody);
     expect(kept?.mask.data).toEqual(before);
     expect(kept?.history.past.length).toBe(1);
+    expect(kept?.head.hasLostSteps).toBeUndefined();
   });
 
   it("gives up the history before a stroke", async () => {
@@ -101,6 +72,7 @@ describe("the keeper", () => {
     const kept = await readJournal(db, "case", "one", nobody);
     expect(kept?.mask.data).toEqual(desk.mask.data);
     expect(kept?.history.past).toEqual([]);
+    expect(kept?.head.hasLostSteps).toBe(true);
     expect(desk.canUndo()).toBe(true);
   });
 });

@@ -13,20 +13,27 @@ function shelf(kept: string | null = null) {
   } as unknown as Storage;
 }
 
-it("lets fingers draw and leaves pressure out until the reader says otherwise", () => {
+it("lets fingers draw, leaves pressure out and keys free until the reader says otherwise", () => {
   const store = createStore(INITIAL_STATE);
   keepPreferences(store, () => shelf());
-  expect(store.get()).toMatchObject({ fingerPans: false, usesPressure: false });
+  const asGiven = { fingerPans: false, usesPressure: false, keysNeedFilm: false };
+  expect(store.get()).toMatchObject(asGiven);
 });
 
 it("brings back what was chosen", () => {
   const kept = shelf();
   const first = createStore(INITIAL_STATE);
   keepPreferences(first, () => kept);
-  first.set({ fingerPans: true });
+  first.set({ fingerPans: true, keysNeedFilm: true });
   const second = createStore(INITIAL_STATE);
   keepPreferences(second, () => kept);
-  expect(second.get()).toMatchObject({ fingerPans: true, usesPressure: false });
+  const asChosen = { fingerPans: true, usesPressure: false, keysNeedFilm: true };
+  expect(second.get()).toMatchObject(asChosen);
+});
+
+it("takes over what was kept before there was a choice about keys", () => {
+  const kept = '{"fingerPans":true,"usesPressure":true}';
+  expect(readPreferences(shelf(kept))).toEqual({ fingerPans: true, usesPressure: true });
 });
 
 it.each(["", "nonsense", "null", "[1]", '{"fingerPans":"yes","radius":5}'])(

@@ -71,6 +71,9 @@ export const notices = {
   outdated:
     "A newer version of this page is open in another tab: new strokes are not kept here any more. " +
     "Saving to the server goes on. Reload this page once everything is saved.",
+  stepsLost:
+    "Your mask is whole, but what you did before cannot be undone step by step any more: this browser " +
+    "has not kept those steps.",
   storageFails: "This browser does not keep strokes: they are safe only once saved on the server.",
   /** What a tab says whose case was submitted, or put back to what had been, in another one. */
   over: (isPutBack: boolean, unsaved: number, isKept: boolean) => {
@@ -112,5 +115,9 @@ export const problems = {
   codecDied: "the codec worker died",
   journalRead: "The journal cannot be read.",
   journalWrite: "The journal cannot be written.",
+  newerVersion:
+    "a newer version of it has kept strokes in this browser, and this one cannot read them. They stay " +
+    "here until the newer version is back: tell whoever runs this server. Until then, read in another " +
+    "browser.",
   olderVersion: "an older version is open in another tab. Close that tab and reload this one.",
 };

@@ -39,9 +39,10 @@ export const looks = {
 };
 
 export const input = {
-  title: "Pen and touch",
+  title: "Pen, touch and keys",
   fingerPans: "One finger moves the film",
   usesPressure: "Pen pressure sets the size",
+  keysNeedFilm: "Letter, digit and sign keys only on the film",
 };
 
 export const difference = {
