@@ -13,8 +13,16 @@ from annotation.models import Membership, Project, User, triggers
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the long tests: started last, one of them would run while the others idle."""
-    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+    """Begin with the long tests: started last, one of them would run while the others idle.
+
+    Those that commit stay at the end: they leave a database without its triggers.
+    """
+
+    def place(item: pytest.Item) -> tuple[bool, bool]:
+        names = getattr(item, "fixturenames", ())
+        return "transactional_db" in names, item.get_closest_marker("slow") is None
+
+    items.sort(key=place)
 
 
 @pytest.fixture(autouse=True)
