@@ -32,11 +32,11 @@ export function cleanUp(room: Place, kind: CleanUp): void {
 }
 
 /** The lung mask comes from the server when it is first wanted; an empty one clips nothing. */
-export async function clipToLung(room: Place, cancelGesture: () => void): Promise<void> {
+export async function clipToLung(room: Place, endDrawing: () => void): Promise<void> {
   const sitting = room.sitting();
   const lung = await sitting?.prepared.layer("lung");
   if (!sitting || !lung || room.sitting() !== sitting || room.store.get().isBusy) return;
-  cancelGesture();
+  endDrawing();
   if (isBlank(lung)) {
     room.store.set({ notice: words.cleanup.noLung });
     return;

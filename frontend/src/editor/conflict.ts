@@ -5,8 +5,9 @@ import { copyMask } from "../mask/bitmap";
 import { words } from "../words";
 import type { Codec } from "./codec";
 import { askConflict, mixMasks } from "./merge";
+import { atRest } from "./rest";
 import type { Room } from "./room";
-import { atRest, type Sitting } from "./sitting";
+import type { Sitting } from "./sitting";
 
 export async function settleConflict(
   client: Client,

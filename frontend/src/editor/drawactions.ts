@@ -161,7 +161,8 @@ export const EDITS: readonly Unnamed[] = [
     place: "edit",
     repeats: true,
     icon: "M9 7L4 12l5 5|M4 12h10a5 5 0 010 10",
-    isEnabled: (state) => isReading(state) && (state.canUndo || state.corners > 0),
+    isEnabled: (state) =>
+      isReading(state) && (state.canUndo || state.corners > 0 || state.isDrawing),
     perform: (verbs) => verbs.undo(),
   },
   {

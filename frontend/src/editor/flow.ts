@@ -10,8 +10,9 @@ import { createAhead } from "./ahead";
 import type { Codec } from "./codec";
 import { createOutbox } from "./outbox";
 import { type Prepared, prepareCase } from "./prepare";
+import { atRest, isAtWork } from "./rest";
 import type { Parked, Room } from "./room";
-import { atRest, type Sitting } from "./sitting";
+import type { Sitting } from "./sitting";
 import { isReopened, type RoomState } from "./state";
 import type { Ending } from "./tabs";
 
@@ -67,7 +68,7 @@ export function createFlow(parts: {
     if (!reply.ok) return;
     const now = room.sitting();
     const isStill = now?.case.assignment === shown.case.assignment;
-    const isTouched = now?.desk.canUndo() || now?.desk.isRunning() || store.get().corners > 0;
+    const isTouched = now?.desk.canUndo() || isAtWork(room) || store.get().corners > 0;
     if (!isStill || isTouched || reply.value?.assignment === shown.case.assignment) return;
     room.close();
     ahead.dropIf(reply.value?.assignment);
@@ -224,7 +225,7 @@ export function createFlow(parts: {
     void show(ready);
     const problem = await outbox.send(() => outcome(now, post(parked.state)));
     if (problem) {
-      if (room.sitting()?.desk.isRunning()) {
+      if (isAtWork(room)) {
         store.set({ isBusy: true }); // nothing is begun or decided any more on the newer case
         await atRest(room);
       }

@@ -21,15 +21,15 @@ const KEEP_EVERY_MS = 250;
 const NEAR_PX = 8;
 
 export type Hand = {
-  /** End the gesture under way without a trace; an open polygon stays. */
-  readonly cancel: () => void;
+  /** End what is being drawn, by a pointer or the keys: it is work. Whether there was anything. */
+  readonly end: () => boolean;
   /**
    * Esc: give up what was begun last, the region to come before an open polygon, and at last the
    * ruler; whether there was anything.
    */
   readonly escape: () => boolean;
   /**
-   * End what waits for its end: what the keys hold, else the polygon that is open; whether there was
+   * End what waits for its end: what is being drawn, else the polygon that is open; whether there was
    * anything, even a polygon that is too short to end.
    */
   readonly settle: () => boolean;
@@ -66,6 +66,8 @@ export function createHand(
       clearInterval(keeper);
       drawing = null;
     }
+    const isDrawing = drawing !== null;
+    if (store.get().isDrawing !== isDrawing) store.set({ isDrawing });
     onRing();
   });
   const inFrame = (seen: StagePoint) => {
@@ -123,6 +125,12 @@ export function createHand(
     pointing,
   );
 
+  function end(): boolean {
+    const isDrawing = drawing !== null;
+    if (isDrawing) hold.end();
+    return isDrawing;
+  }
+
   function closePolygon(): boolean {
     const isOpen = polygon.isOpen();
     if (isOpen && !polygon.close()) store.set({ notice: words.drawing.polygonCorners });
@@ -149,7 +157,7 @@ export function createHand(
   });
 
   return {
-    cancel: hold.cancel,
+    end,
     escape: () => {
       const { isRegionNext, ruler } = store.get();
       const isBegun = hold.isHeld() || polygon.isOpen();
@@ -174,11 +182,7 @@ export function createHand(
       canvas.focus({ preventScroll: true });
       cross.toggle(pointedAt());
     },
-    settle: () => {
-      const isByKeys = hold.isBy("keys");
-      if (isByKeys) hold.end();
-      return isByKeys || closePolygon();
-    },
+    settle: () => end() || closePolygon(),
     ring: () => {
       const { tool, radius, isNaked, isRegionNext, phase } = store.get();
       const isHidden = isNaked || isRegionNext || phase !== "reading";

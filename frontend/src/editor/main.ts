@@ -23,6 +23,7 @@ import { createPalmGuard } from "./palm";
 import { keepPreferences } from "./preferences";
 import { createVerbs } from "./readerverbs";
 import { createRenderer } from "./render";
+import { isAtWork } from "./rest";
 import "./room.css";
 import { createRoom } from "./room";
 import { createSidebar } from "./sidebar";
@@ -106,8 +107,11 @@ async function start(): Promise<void> {
   watchTime(room);
   room.onConflict((sitting) => void settleConflict(client, codec, room, sitting));
   window.addEventListener("pagehide", flow.leave);
-  // The mask is kept whatever happens; a decision that has not arrived is not.
-  window.addEventListener("beforeunload", (event) => flow.isSending() && event.preventDefault());
+  // The mask is kept whatever happens; what is begun and not ended is not, nor a decision on its way.
+  window.addEventListener("beforeunload", (event) => {
+    const isBegun = isAtWork(room) || room.store.get().corners > 0;
+    if (isBegun || flow.isSending()) event.preventDefault();
+  });
   window.addEventListener("online", verbs.retry);
   window.addEventListener("focus", verbs.retry);
   // A page from the back/forward cache holds leases it gave back.

@@ -1,11 +1,9 @@
 /** The verbs, bound to the room, the flow between cases and the dialogs. */
 
 import type { ReadingConfig } from "../api/types";
-import { isBlank, wholeRect } from "../mask/bitmap";
-import { type ByteMap, moveThreshold } from "../mask/probability";
+import { isBlank } from "../mask/bitmap";
 import { words } from "../words";
 import type { Registry } from "./actions";
-import { cleanUp, clipToLung } from "./cleanup";
 import { isCompareShown } from "./comparison";
 import {
   askExclusionReason,
@@ -18,8 +16,10 @@ import { filmVerbs } from "./filmverbs";
 import type { Flow } from "./flow";
 import type { Hand } from "./hand";
 import { toggled } from "./layers";
+import { maskVerbs } from "./maskverbs";
+import { isAtWork } from "./rest";
 import type { Room } from "./room";
-import { copySource, type MaskLook, type RoomState, shownLook } from "./state";
+import { type MaskLook, shownLook } from "./state";
 import type { Verbs } from "./verbs";
 
 const NEXT_LOOK: Readonly<Record<MaskLook, MaskLook>> = {
@@ -45,7 +45,7 @@ function compareVerbs({ room, hand }: VerbParts) {
   return {
     toggleCompare: () => {
       // The panes change their size, which must not move the film under a stroke.
-      if (room.sitting()?.desk.isRunning()) return;
+      if (isAtWork(room)) return;
       store.set({ isComparing: !store.get().isComparing });
     },
     compareWith: (film) => {
@@ -61,7 +61,7 @@ function compareVerbs({ room, hand }: VerbParts) {
   } satisfies Partial<Verbs>;
 }
 
-function viewVerbs({ room, hand }: VerbParts) {
+function viewVerbs({ room }: VerbParts) {
   const { store } = room;
   return {
     chooseTool: (tool) => store.set({ tool, isRegionNext: false }),
@@ -76,83 +76,6 @@ function viewVerbs({ room, hand }: VerbParts) {
     setNaked: (isNaked) => store.get().isNaked !== isNaked && store.set({ isNaked }),
     setPeek: room.setPeek,
     copyFrom: (copyFrom) => store.set({ copyFrom, tool: "copy", isRegionNext: false }),
-    cleanUp: (kind) => {
-      hand().cancel();
-      cleanUp(room, kind);
-    },
-    clipToLung: () =>
-      void clipToLung(room, hand().cancel).catch((error: Error) =>
-        store.set({ notice: error.message }),
-      ),
-    undo: () => void (hand().takeCorner() || room.sitting()?.desk.undo()),
-    redo: () => void room.sitting()?.desk.redo(),
-  } satisfies Partial<Verbs>;
-}
-
-/** While regions are copied their source is outlined, unless another candidate is looked at. */
-function holdPeek({ store, sitting, setPeek }: Room): void {
-  const heldOf = (state: RoomState) =>
-    state.tool === "copy" ? (copySource(state)?.id ?? null) : null;
-  store.subscribe((now, before) => {
-    const [held, was] = [heldOf(now), heldOf(before)];
-    const isOver = held !== was && was !== null && now.peek === was;
-    if (isOver || (held !== null && now.peek === null && sitting())) setPeek(held);
-  });
-}
-
-/** Picking and thresholding; the probability map comes from the server when it is first wanted. */
-function candidateVerbs({ room, hand }: VerbParts) {
-  const { store } = room;
-  holdPeek(room);
-  let map: { readonly candidate: string; readonly values: ByteMap } | null = null;
-
-  async function pick(index: number): Promise<void> {
-    const sitting = room.sitting();
-    const candidate = sitting?.case.candidates[index];
-    if (!sitting || !candidate || store.get().isBusy) return;
-    const mask = await sitting.prepared.candidates.get(candidate.id);
-    if (!mask || room.sitting() !== sitting) return;
-    hand().cancel();
-    sitting.desk.replace(mask, { candidate: candidate.id, threshold: candidate.threshold });
-    store.set({ threshold: candidate.threshold });
-  }
-
-  async function loadMap(candidate: string): Promise<void> {
-    const sitting = room.sitting();
-    const values = await sitting?.prepared.probability(candidate);
-    const isStill = room.sitting() === sitting && store.get().basis.candidate === candidate;
-    if (!isStill) return;
-    map = values ? { candidate, values } : null;
-    store.set({ hasProbability: map !== null });
-  }
-
-  store.subscribe((state, before) => {
-    if (state.basis.candidate === before.basis.candidate) return;
-    map = null;
-    if (state.hasProbability) store.set({ hasProbability: false });
-    if (state.basis.candidate && !state.current?.blind)
-      loadMap(state.basis.candidate).catch(() => undefined);
-  });
-
-  return {
-    pick: (index) => void pick(index).catch((error: Error) => store.set({ notice: error.message })),
-    slideThreshold: (t8) => {
-      const desk = room.sitting()?.desk;
-      const from = desk?.basis().threshold ?? null;
-      if (!desk || !map || from === null || store.get().isBusy) return;
-      desk.restart();
-      moveThreshold(desk.mask, map.values, from, t8);
-      desk.touch(wholeRect(desk.mask));
-      store.set({ threshold: t8 });
-    },
-    settleThreshold: () => {
-      const desk = room.sitting()?.desk;
-      if (!desk) return;
-      const { threshold } = store.get();
-      // Undo in the middle of a drag took the slide back: the slider follows the mask.
-      if (desk.isRunning()) desk.commit({ ...desk.basis(), threshold });
-      else store.set({ threshold: desk.basis().threshold });
-    },
   } satisfies Partial<Verbs>;
 }
 
@@ -180,7 +103,7 @@ function caseVerbs(parts: VerbParts) {
     if (!store.get().outgoing?.problem) await flow.sent();
     const chosen = await askLastCase();
     if (chosen === null || chosen === store.get().current?.assignment) return;
-    hand().cancel();
+    hand().end();
     await flow.reopen(chosen);
   }
 
@@ -204,7 +127,6 @@ function caseVerbs(parts: VerbParts) {
     saveForLater: () => void (hand().settle() || flow.saveForLater()),
     accept: () => {
       if (hand().settle()) return;
-      hand().cancel();
       const sitting = room.sitting();
       if (!sitting) return;
       if (isBlank(sitting.desk.mask)) store.set({ notice: words.notices.nothingMarked });
@@ -231,7 +153,7 @@ export function createVerbs(parts: VerbParts): Verbs {
     ...filmVerbs(parts.room, parts.hand),
     ...viewVerbs(parts),
     ...compareVerbs(parts),
-    ...candidateVerbs(parts),
+    ...maskVerbs(parts.room, parts.hand),
     ...caseVerbs(parts),
   };
 }

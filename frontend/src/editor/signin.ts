@@ -6,8 +6,8 @@ import { words } from "../words";
 import { openDialog } from "./dialogs";
 import { h, setText } from "./dom";
 import { keptWords } from "./header";
+import { atRest } from "./rest";
 import type { Room } from "./room";
-import { atRest } from "./sitting";
 
 type SignIn = (password: string) => Promise<Reply<null>>;
 

@@ -81,14 +81,6 @@ export type Sitting = {
   readonly noteTime: () => void;
 };
 
-const LOOK_EVERY_MS = 50;
-
-/** Wait until no gesture is under way: a dialog must not break off a stroke. */
-export async function atRest(room: { sitting: () => Sitting | null }): Promise<void> {
-  while (room.sitting()?.desk.isRunning())
-    await new Promise((done) => setTimeout(done, LOOK_EVERY_MS));
-}
-
 function failureSentence(db: IDBDatabase, error: unknown): string {
   if (isOutdated(db)) return words.notices.outdated;
   return isFull(error) ? words.notices.storageFull : words.notices.storageFails;

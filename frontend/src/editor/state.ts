@@ -58,6 +58,8 @@ export type RoomState = {
   readonly isSubtracting: boolean;
   /** The corners that are set of the open polygon; 0 where none is open. */
   readonly corners: number;
+  /** Whether a tool is at work, from the press of a pointer or the keys to its release. */
+  readonly isDrawing: boolean;
   /** The keyboard's pointer while it is out, in image pixels, and whether it holds a gesture. */
   readonly cross: { readonly at: Point; readonly isDown: boolean } | null;
   readonly view: Viewport;
@@ -182,6 +184,7 @@ export const INITIAL_STATE: RoomState = {
   radius: 20,
   isSubtracting: false,
   corners: 0,
+  isDrawing: false,
   cross: null,
   view: EMPTY_VIEWPORT,
   window: { center: 128, width: 256 },

@@ -66,11 +66,11 @@ it("clips to the lungs in one gesture, and says so where nothing lies outside", 
   const { desk, ring, room, state } = await openRoomWithLung((x) => (x < 8 ? 1 : 0));
   ring();
   const before = desk.mask.data.slice();
-  let cancelled = 0;
-  await clipToLung(room, () => cancelled++);
+  let ended = 0;
+  await clipToLung(room, () => ended++);
   expect([...desk.mask.data]).toEqual([...before].map((value, i) => (i % 16 < 8 ? value : 0)));
-  expect([desk.history().past.length, cancelled, state().notice]).toEqual([2, 1, ""]);
-  await clipToLung(room, () => cancelled++);
+  expect([desk.history().past.length, ended, state().notice]).toEqual([2, 1, ""]);
+  await clipToLung(room, () => ended++);
   expect(state().notice).toBe("Nothing of the mask lies outside the lungs.");
   desk.undo();
   expect(desk.mask.data).toEqual(before);

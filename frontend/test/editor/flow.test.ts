@@ -196,30 +196,39 @@ describe("a decision with the next case at hand", () => {
     expect(tab.sitting().desk.mask.data).toEqual(drawn);
   });
 
-  it("lets a stroke end before the refused case comes back, and keeps it", async () => {
+  it.each(["stroke", "lasso"])("lets a %s end before the refused case is back", async (drawn) => {
     const { server, tab, over, answer } = await decide();
     const { desk } = tab.sitting();
-    desk.mask.data[200] = 1;
-    desk.touch({ x0: 8, y0: 12, x1: 9, y1: 13 });
+    const paint = () => {
+      desk.mask.data[200] = 1;
+      desk.touch({ x0: 8, y0: 12, x1: 9, y1: 13 });
+    };
+    if (drawn === "stroke") paint();
+    else tab.room.store.set({ isDrawing: true });
     await vi.waitFor(() => expect(server.client.submit).toHaveBeenCalled());
     answer(leaseLost);
     await vi.waitFor(() => expect(tab.state()).toMatchObject({ isBusy: true, outgoing: null }));
     expect(tab.sitting().case.assignment).toBe("b");
+    if (drawn === "lasso") paint();
     desk.commit();
+    tab.room.store.set({ isDrawing: false });
     await over;
     expect(tab.sitting().case.assignment).toBe("a");
     await vi.waitFor(() => expect(maskOf(server.drafts.get("b")).data[200]).toBe(1));
   });
 
-  it("does not take away a case on which a polygon or a stroke is begun", async () => {
-    const { server, tab, over, answer } = await decide();
-    await vi.waitFor(() => expect(server.client.submit).toHaveBeenCalled());
-    tab.room.store.set({ corners: 2 });
-    vi.spyOn(server.client, "next").mockResolvedValue({ ok: true, status: 204, value: null });
-    answer(true);
-    await over;
-    expect(tab.sitting().case.assignment).toBe("b");
-  });
+  it.each([{ corners: 2 }, { isDrawing: true }])(
+    "does not take away a case on which %j",
+    async (begun) => {
+      const { server, tab, over, answer } = await decide();
+      await vi.waitFor(() => expect(server.client.submit).toHaveBeenCalled());
+      tab.room.store.set(begun);
+      vi.spyOn(server.client, "next").mockResolvedValue({ ok: true, status: 204, value: null });
+      answer(true);
+      await over;
+      expect(tab.sitting().case.assignment).toBe("b");
+    },
+  );
 
   it("fetches the next case anew where its film was lost on the way", async () => {
     const server = openServer(["a", "b"]);

@@ -1,0 +1,103 @@
+/** The verbs that change the mask: clean up, undo, pick and threshold. */
+
+import { wholeRect } from "../mask/bitmap";
+import { type ByteMap, moveThreshold } from "../mask/probability";
+import { cleanUp, clipToLung } from "./cleanup";
+import type { Desk } from "./desk";
+import type { Hand } from "./hand";
+import type { Room } from "./room";
+import { copySource, type RoomState } from "./state";
+import type { Verbs } from "./verbs";
+
+/** While regions are copied their source is outlined, unless another candidate is looked at. */
+function holdPeek({ store, sitting, setPeek }: Room): void {
+  const heldOf = (state: RoomState) =>
+    state.tool === "copy" ? (copySource(state)?.id ?? null) : null;
+  store.subscribe((now, before) => {
+    const [held, was] = [heldOf(now), heldOf(before)];
+    const isOver = held !== was && was !== null && now.peek === was;
+    if (isOver || (held !== null && now.peek === null && sitting())) setPeek(held);
+  });
+}
+
+export function maskVerbs(room: Room, hand: () => Hand) {
+  const { store } = room;
+  holdPeek(room);
+
+  /** The desk, for what changes its mask: what is being drawn there ends first, an entry of its own. */
+  function deskAtRest(): Desk | undefined {
+    hand().end();
+    return room.sitting()?.desk;
+  }
+
+  /** What is being drawn is what Undo takes back; a ruler leaves nothing on the mask to take back. */
+  function undo(): void {
+    const before = store.get();
+    const desk = deskAtRest();
+    const { stroke, corners } = store.get();
+    const isMarked = stroke !== before.stroke || corners !== before.corners;
+    if (before.isDrawing && !isMarked) return;
+    if (!hand().takeCorner()) desk?.undo();
+  }
+
+  /** The probability map comes from the server when it is first wanted. */
+  let map: { readonly candidate: string; readonly values: ByteMap } | null = null;
+
+  async function pick(index: number): Promise<void> {
+    const sitting = room.sitting();
+    const candidate = sitting?.case.candidates[index];
+    if (!sitting || !candidate || store.get().isBusy) return;
+    const mask = await sitting.prepared.candidates.get(candidate.id);
+    if (!mask || room.sitting() !== sitting) return;
+    deskAtRest()?.replace(mask, { candidate: candidate.id, threshold: candidate.threshold });
+    store.set({ threshold: candidate.threshold });
+  }
+
+  async function loadMap(candidate: string): Promise<void> {
+    const sitting = room.sitting();
+    const values = await sitting?.prepared.probability(candidate);
+    const isStill = room.sitting() === sitting && store.get().basis.candidate === candidate;
+    if (!isStill) return;
+    map = values ? { candidate, values } : null;
+    store.set({ hasProbability: map !== null });
+  }
+
+  store.subscribe((state, before) => {
+    if (state.basis.candidate === before.basis.candidate) return;
+    map = null;
+    if (state.hasProbability) store.set({ hasProbability: false });
+    if (state.basis.candidate && !state.current?.blind)
+      loadMap(state.basis.candidate).catch(() => undefined);
+  });
+
+  return {
+    cleanUp: (kind) => {
+      deskAtRest();
+      cleanUp(room, kind);
+    },
+    clipToLung: () =>
+      void clipToLung(room, deskAtRest).catch((error: Error) =>
+        store.set({ notice: error.message }),
+      ),
+    undo,
+    redo: () => void deskAtRest()?.redo(),
+    pick: (index) => void pick(index).catch((error: Error) => store.set({ notice: error.message })),
+    slideThreshold: (t8) => {
+      const desk = deskAtRest();
+      const from = desk?.basis().threshold ?? null;
+      if (!desk || !map || from === null || store.get().isBusy) return;
+      desk.restart();
+      moveThreshold(desk.mask, map.values, from, t8);
+      desk.touch(wholeRect(desk.mask));
+      store.set({ threshold: t8 });
+    },
+    settleThreshold: () => {
+      const desk = room.sitting()?.desk;
+      if (!desk) return;
+      const { threshold } = store.get();
+      // Undo in the middle of a drag took the slide back: the slider follows the mask.
+      if (desk.isRunning()) desk.commit({ ...desk.basis(), threshold });
+      else store.set({ threshold: desk.basis().threshold });
+    },
+  } satisfies Partial<Verbs>;
+}

@@ -1,0 +1,16 @@
+/** Whether the reader is in the middle of something that a dialog or another case would break off. */
+
+import type { Room } from "./room";
+
+type Place = Pick<Room, "store" | "sitting">;
+
+const LOOK_EVERY_MS = 50;
+
+/** A drawing that a pointer or the keys hold, with or without pixels yet, or a threshold that slides. */
+export const isAtWork = ({ store, sitting }: Place): boolean =>
+  store.get().isDrawing || sitting()?.desk.isRunning() === true;
+
+/** Wait until that is over. */
+export async function atRest(room: Place): Promise<void> {
+  while (isAtWork(room)) await new Promise((done) => setTimeout(done, LOOK_EVERY_MS));
+}
