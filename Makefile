@@ -93,8 +93,8 @@ drift: setup  ## migrations and the OpenAPI schema are what the code says
 test-frontend: setup  ## vitest
 	$(NPM) test
 
-# Two processes at least keep a small machine busy; the long tests begin first (tests/conftest.py).
-PYTEST = $(PY) -m pytest --numprocesses $(shell n=$$(nproc); echo $$((n < 2 ? 2 : n > 4 ? 4 : n)))
+# The long tests begin first (tests/conftest.py), so that all processes end at about the same time.
+PYTEST = $(PY) -m pytest --numprocesses auto --maxprocesses 4
 
 test-sqlite: setup  ## Python tests on SQLite with the in-process broker
 	env -u DATABASE_URL -u CELERY_BROKER_URL $(PYTEST) -m "not browser and not postgres"

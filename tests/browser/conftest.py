@@ -189,6 +189,21 @@ def desk(open_reads: None, reading_room: ReadingRoom, reader: User) -> Desk:
     return desk
 
 
+@pytest.fixture(params=[1, 2])
+def ratio(request: pytest.FixtureRequest) -> int:
+    """How many pixels of the screen lie on each side of one of the page's."""
+    return int(request.param)
+
+
+@pytest.fixture
+def desk_at_ratio(open_reads: None, reading_room: ReadingRoom, reader: User, ratio: int) -> Desk:
+    """An open read on a small screen of either density."""
+    context = reading_room.sign_in(reader, device_scale_factor=ratio, viewport=SMALL)
+    desk = reading_room.open(context)
+    desk.wait_open()
+    return desk
+
+
 @pytest.fixture
 def pick_case(reading_room: ReadingRoom, project: Project) -> Image:
     """A case of stage I, which is judged blind."""

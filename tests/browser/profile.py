@@ -56,7 +56,7 @@ class Profile:
         self.context = None
 
     def kill(self) -> None:
-        """End the browser process as a power cut would: no handler of it runs.
+        """End the browser process by SIGKILL: no handler of it runs.
 
         Its children end by themselves; until then one of them has the journal's files.
         """

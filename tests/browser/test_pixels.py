@@ -6,10 +6,8 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from annotation.models import User
-from tests.browser.conftest import SMALL, ReadingRoom
 from tests.browser.desk import Desk, drafted, drawn
-from tests.browser.test_tools import OUTLINE, ZOOMS, click, expect_enclosed
+from tests.browser.outlining import OUTLINE, ZOOMS, click, expect_enclosed
 
 pytestmark = pytest.mark.browser
 
@@ -103,13 +101,10 @@ def threshold_slider(desk: Desk, zoom: float) -> None:
     assert (desk.mask() != before).any()
 
 
-@pytest.mark.parametrize("ratio", [1, 2])
 def test_tools_when_used_at_any_zoom_then_screen_editor_and_server_have_the_same_pixels(
-    open_reads: None, reading_room: ReadingRoom, reader: User, ratio: int
+    desk_at_ratio: Desk, ratio: int
 ) -> None:
-    context = reading_room.sign_in(reader, device_scale_factor=ratio, viewport=SMALL)
-    desk = reading_room.open(context)
-    desk.wait_open()
+    desk = desk_at_ratio
     for zoom in ZOOMS:
         desk.zoom_to(zoom, (150, 180))
         for tool in (brush, eraser, threshold_brush, lasso, polygon, copy, threshold_slider):

@@ -216,13 +216,10 @@ def mask_alphas(desk: Desk) -> np.ndarray:
     return np.array(found)
 
 
-@pytest.mark.parametrize(("ratio", "thickness"), [(1, 2), (2, 3)])
 def test_mask_when_zoomed_then_its_line_is_as_thick_and_its_edge_as_sharp(
-    open_reads: None, reading_room: ReadingRoom, reader: User, ratio: int, thickness: int
+    desk_at_ratio: Desk, ratio: int
 ) -> None:
-    context = reading_room.sign_in(reader, device_scale_factor=ratio, viewport=SMALL)
-    desk = reading_room.open(context)
-    desk.wait_open()
+    desk, thickness = desk_at_ratio, {1: 2, 2: 3}[ratio]
     keyboard = desk.page.keyboard
     keyboard.press("p")
     for corner in ((60, 100), (240, 100), (240, 260), (60, 260)):

@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 from scipy import ndimage
 
 from annotation.models import User
-from tests.browser.conftest import SMALL, ReadingRoom
+from tests.browser.conftest import ReadingRoom
 from tests.browser.desk import SHAPE, Desk, drafted, drawn, film_of, shown
 
 pytestmark = pytest.mark.browser
@@ -50,13 +50,10 @@ def seen_at(desk: Desk, point: tuple[float, float], turns: int, mirrored: bool) 
     return box["x"] + box["width"] / 2 + x, box["y"] + box["height"] / 2 + y
 
 
-@pytest.mark.parametrize("ratio", [1, 2])
 def test_stroke_when_the_film_is_turned_then_it_lands_on_the_pixels_under_it(
-    open_reads: None, reading_room: ReadingRoom, reader: User, ratio: int
+    desk_at_ratio: Desk, ratio: int
 ) -> None:
-    context = reading_room.sign_in(reader, device_scale_factor=ratio, viewport=SMALL)
-    desk = reading_room.open(context)
-    desk.wait_open()
+    desk = desk_at_ratio
     for _ in range(12):
         desk.page.keyboard.press("[")
     mouse = desk.page.mouse
@@ -162,13 +159,10 @@ def test_turning_when_a_stroke_is_under_way_then_the_film_stays(desk: Desk) -> N
     assert not mask[:, 200:].any()
 
 
-@pytest.mark.parametrize("ratio", [1, 2])
 def test_actual_size_when_its_key_is_pressed_then_each_film_pixel_is_one_on_the_screen(
-    open_reads: None, reading_room: ReadingRoom, reader: User, ratio: int
+    desk_at_ratio: Desk, ratio: int
 ) -> None:
-    context = reading_room.sign_in(reader, device_scale_factor=ratio, viewport=SMALL)
-    desk = reading_room.open(context)
-    desk.wait_open()
+    desk = desk_at_ratio
     pixels = film_of(desk)
     pointer = desk.on_screen(100.5, 140.5)
     desk.page.mouse.move(*pointer)
