@@ -11,7 +11,7 @@ from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
 from annotation import storage
 from annotation.models import Annotation, Assignment, Draft
@@ -109,6 +109,24 @@ class Desk:
             return None
 
         return self.until(leased_and_fetched)
+
+    def hold_first(self, pattern: str) -> list[Route]:
+        """Hold the first request to such an address until the test lets it go on; others pass."""
+        held: list[Route] = []
+
+        def meet(route: Route) -> None:
+            held.append(route)
+            if len(held) > 1:
+                route.continue_()
+
+        self.page.route(pattern, meet)
+        return held
+
+    def pick(self, index: int) -> None:
+        """Take a candidate by its number key, counted from 0."""
+        candidate = self.state()["current"]["candidates"][index]["id"]
+        self.page.keyboard.press(str(index + 1))
+        self.wait(f"window.roundtruth.state().basis.candidate === '{candidate}'")
 
     def wait_taken(self, assignment: str) -> None:
         """Wait until the case is off the desk and the server has what was decided on it."""

@@ -90,8 +90,7 @@ def test_two_tabs_when_each_picked_another_then_the_verdict_knows_which_was_take
     stale = reading_room.open(desk.page.context)
     case = stale.wait_open()
     theirs, _, mine = (row["id"] for row in case["candidates"])
-    desk.page.keyboard.press("1")
-    desk.wait(f"window.roundtruth.state().basis.candidate === '{theirs}'")
+    desk.pick(0)
     desk.wait_saved()
     stale.page.keyboard.press("3")
     dialog = stale.page.get_by_role("dialog", name="Two masks for one case")
@@ -112,8 +111,7 @@ def test_save_for_later_when_another_machine_goes_on_then_the_base_is_known_ther
 ) -> None:
     case = desk.state()["current"]
     picked = case["candidates"][1]["id"]
-    desk.page.keyboard.press("2")
-    desk.wait(f"window.roundtruth.state().basis.candidate === '{picked}'")
+    desk.pick(1)
     desk.drag((20, 20), (60, 20))
     drawn = desk.mask()
     desk.page.keyboard.press("Shift+S")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from playwright.sync_api import Dialog, Route, expect
+from playwright.sync_api import Dialog, expect
 
 from annotation.models import Assignment
 from tests.browser.conftest import ReadingRoom
@@ -84,6 +84,20 @@ def test_undo_when_the_keys_hold_the_ruler_then_no_stroke_is_taken_back(desk: De
     assert not desk.mask().any()
 
 
+@pytest.mark.parametrize("key", ["Home", "ArrowLeft", "PageUp"])
+def test_film_when_the_mouse_holds_a_stroke_then_no_key_moves_it_away(desk: Desk, key: str) -> None:
+    desk.zoom_to(3.0, (150, 180))
+    view = desk.state()["view"]
+    desk.drag((140, 170), (150, 180), release=False)
+    drawn = desk.mask()
+    press(desk, key)
+    assert desk.state()["view"] == view
+    desk.page.mouse.up()
+    np.testing.assert_array_equal(desk.mask(), drawn)
+    press(desk, key)
+    assert desk.state()["view"] != view
+
+
 @pytest.mark.parametrize("tool", ["b", "f"])
 @pytest.mark.parametrize("verb", ["+", "3", "threshold"])
 def test_verb_when_the_keys_hold_a_drawing_then_that_is_an_entry_of_its_own(
@@ -125,6 +139,7 @@ def test_lasso_when_the_refused_case_comes_back_then_it_ends_first_and_is_kept(
         press(desk, "Space")
         for right, down in ((50, 0), (0, 50), (-50, 0)):
             go(desk, right, down)
+        expect(desk.page.get_by_role("alert")).to_be_hidden()
     Assignment.objects.filter(id=case).update(state=Assignment.State.RELEASED)
     desk.page.context.set_offline(False)
     desk.wait("window.roundtruth.state().isBusy")
@@ -132,6 +147,9 @@ def test_lasso_when_the_refused_case_comes_back_then_it_ends_first_and_is_kept(
     if holder == "mouse":
         desk.page.mouse.up()
     else:
+        expect(desk.page.get_by_role("alert")).to_contain_text(
+            "A question waits for you: press Space to end what the cross draws"
+        )
         press(desk, "Space")
     desk.wait(f"window.roundtruth.state().current?.assignment === '{case}'")
     np.testing.assert_array_equal(desk.mask(), refused)
@@ -151,14 +169,7 @@ def test_conflict_when_a_lasso_is_under_way_then_its_dialog_waits_for_the_end(
     desk.drag((80, 90), (140, 130))
     drafted(desk)
     stale.page.bring_to_front()
-    waiting: list[Route] = []
-
-    def hold_first(route: Route) -> None:
-        waiting.append(route)
-        if len(waiting) > 1:
-            route.continue_()
-
-    stale.page.route("**/draft/**", hold_first)
+    waiting = stale.hold_first("**/draft/**")
     stale.drag((30, 30), (60, 30))
     press(stale, "f")
     stale.drag(*LASSO, release=False)

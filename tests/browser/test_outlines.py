@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
 import pytest
 from playwright.sync_api import expect
 
 from tests.browser.desk import Desk, annotated, drafted
 from tests.browser.outlining import OUTLINE, ZOOMS, click, enclosed, expect_enclosed
+from tests.browser.profile import Profile
 
 pytestmark = pytest.mark.browser
+
+KEPT_AFTER_S = 0.05
 
 
 @pytest.mark.parametrize("zoom", ZOOMS)
@@ -137,9 +142,7 @@ def test_polygon_when_a_candidate_is_picked_or_the_case_left_then_it_is_not_lost
     desk.page.keyboard.press("p")
     desk.page.keyboard.press("q")
     click(desk, *OUTLINE)
-    picked = case["candidates"][0]["id"]
-    desk.page.keyboard.press("1")
-    desk.wait(f"window.roundtruth.state().basis.candidate === '{picked}'")
+    desk.pick(0)
     theirs = desk.mask()
     desk.page.keyboard.press("Shift+S")
     drawn = desk.mask()
@@ -148,6 +151,50 @@ def test_polygon_when_a_candidate_is_picked_or_the_case_left_then_it_is_not_lost
     assert desk.state()["current"]["assignment"] == case["assignment"]
     desk.page.keyboard.press("Shift+S")
     desk.wait_taken(case["assignment"])
+
+
+def test_polygon_when_the_browser_is_killed_then_it_is_open_again_and_goes_on(
+    profile: Profile,
+) -> None:
+    desk = profile.start()
+    desk.drag((20, 20), (60, 20))
+    drawn = desk.mask()
+    desk.page.keyboard.press("p")
+    click(desk, *OUTLINE[:2], (280, 340))
+    desk.page.keyboard.press("Control+z")
+    time.sleep(KEPT_AFTER_S)
+    profile.kill()
+
+    desk = profile.start()
+    expect(desk.page.get_by_role("alert")).to_contain_text("The polygon that you had begun is open")
+    expect(desk.page.get_by_text("Enter closes, Ctrl+Z steps back")).to_be_visible()
+    np.testing.assert_array_equal(desk.mask(), drawn)
+    click(desk, *OUTLINE[2:])
+    desk.page.keyboard.press("Enter")
+    closed = desk.mask()
+    assert closed[enclosed(OUTLINE, margin=1)].all()
+    assert not closed[~enclosed(OUTLINE, margin=-1) & ~drawn].any()
+    desk.wait_kept(2)
+    desk.page.reload()
+    desk.wait_open()
+    np.testing.assert_array_equal(desk.mask(), closed)
+    assert desk.state()["corners"] == 0
+
+
+def test_polygon_when_another_tool_is_taken_over_a_held_corner_then_nothing_stays_open(
+    desk: Desk,
+) -> None:
+    keyboard, mouse = desk.page.keyboard, desk.page.mouse
+    keyboard.press("p")
+    click(desk, *OUTLINE[:3])
+    mouse.move(*desk.on_screen(*OUTLINE[3]))
+    mouse.down()
+    keyboard.press("b")
+    mouse.move(*desk.on_screen(280, 340), steps=3)
+    mouse.up()
+    expect_enclosed(desk, 1.0)
+    assert desk.state()["corners"] == 0
+    assert desk.state()["stroke"] == 1
 
 
 def test_polygon_when_the_case_is_excluded_then_it_is_ended_and_seen_before_the_question(

@@ -89,9 +89,7 @@ def test_threshold_brush_when_dragged_then_only_what_is_as_bright_is_painted(
 
 def candidate_mask(desk: Desk, index: int) -> np.ndarray:
     """Pick a candidate, return the mask, and take the pick back."""
-    candidate = desk.state()["current"]["candidates"][index]["id"]
-    desk.page.keyboard.press(str(index + 1))
-    desk.wait(f"window.roundtruth.state().basis.candidate === '{candidate}'")
+    desk.pick(index)
     mask = desk.mask()
     desk.page.keyboard.press("Control+z")
     return mask

@@ -12,6 +12,7 @@ from playwright.sync_api import expect
 from annotation.models import User
 from tests.browser.conftest import ReadingRoom
 from tests.browser.desk import Desk, annotated, drafted
+from tests.browser.sliding import slide
 
 pytestmark = pytest.mark.browser
 
@@ -28,27 +29,6 @@ def expect_moment(desk: Desk, wanted: Moment) -> None:
     assert basis == wanted[1]
 
 
-def pick(desk: Desk, index: int) -> None:
-    candidate = desk.state()["current"]["candidates"][index]["id"]
-    desk.page.keyboard.press(str(index + 1))
-    desk.wait(f"window.roundtruth.state().basis.candidate === '{candidate}'")
-
-
-def slide(desk: Desk, part: float) -> None:
-    """Drag the threshold from where it is to a part of its track, with the mouse."""
-    slider = desk.page.get_by_role("slider", name="Threshold of")
-    expect(slider).to_be_enabled()
-    box = slider.bounding_box()
-    assert box
-    mouse = desk.page.mouse
-    t8 = desk.state()["threshold"]
-    middle = box["y"] + box["height"] / 2
-    mouse.move(box["x"] + 8 + (box["width"] - 16) * (t8 - 1) / 254, middle)
-    mouse.down()
-    mouse.move(box["x"] + box["width"] * part, middle, steps=9)
-    mouse.up()
-
-
 def work(desk: Desk) -> list[Moment]:
     """Draw, pick, slide, erase; return the moments between, the blank one first."""
     moments = [moment(desk)]
@@ -58,7 +38,7 @@ def work(desk: Desk) -> list[Moment]:
         moments.append(moment(desk))
 
     then(lambda: desk.drag((20, 20), (90, 40)))
-    then(lambda: pick(desk, 1))
+    then(lambda: desk.pick(1))
     then(lambda: slide(desk, 0.2))
     then(lambda: desk.drag((200, 300), (260, 330)))
     desk.button("Eraser").click()
@@ -94,7 +74,7 @@ def test_undo_when_all_strokes_on_a_pick_are_undone_after_a_reload_then_picked(
     desk: Desk,
 ) -> None:
     case = desk.state()["current"]
-    pick(desk, 0)
+    desk.pick(0)
     desk.drag((20, 20), (90, 40))
     desk.drag((20, 60), (90, 80))
     desk.wait_saved()
@@ -106,26 +86,6 @@ def test_undo_when_all_strokes_on_a_pick_are_undone_after_a_reload_then_picked(
     desk.wait_taken(case["assignment"])
     annotation, _ = annotated(case["assignment"])
     assert annotation.verdict == "picked"
-
-
-def test_undo_when_pressed_while_the_threshold_slides_then_the_slide_is_taken_back(
-    desk: Desk,
-) -> None:
-    pick(desk, 1)
-    picked = moment(desk)
-    slider = desk.page.get_by_role("slider", name="Threshold of")
-    expect(slider).to_be_enabled()
-    box = slider.bounding_box()
-    assert box
-    desk.page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
-    desk.page.mouse.down()
-    desk.page.mouse.move(box["x"] + 20, box["y"] + box["height"] / 2, steps=5)
-    desk.page.keyboard.press("Control+z")
-    desk.page.mouse.up()
-    assert not desk.mask().any()
-    assert desk.state()["basis"]["candidate"] is None
-    desk.page.keyboard.press("Control+Shift+z")
-    expect_moment(desk, picked)
 
 
 def test_undo_when_another_machine_went_on_then_the_history_here_is_dropped(

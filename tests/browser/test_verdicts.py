@@ -120,7 +120,7 @@ def test_accept_when_refused_later_then_the_case_is_back_and_both_drawings_are_k
     np.testing.assert_array_equal(drafted(desk), drawn)
 
 
-def test_polygon_when_the_refused_case_comes_back_then_it_is_kept_with_the_newer_one(
+def test_polygon_when_the_refused_case_comes_back_then_it_stays_open_on_the_newer_one(
     desk: Desk,
 ) -> None:
     case, _ = accept_offline(desk)
@@ -136,6 +136,8 @@ def test_polygon_when_the_refused_case_comes_back_then_it_is_kept_with_the_newer
     desk.page.get_by_role("button", name="Go to the next case").click()
     desk.wait(f"window.roundtruth.state().current?.assignment === '{newer}'")
     desk.wait_open()
+    assert desk.state()["corners"] == 3
+    desk.page.keyboard.press("Enter")
     assert desk.mask()[210, 240]
     assert drafted(desk)[210, 240]
 

@@ -182,6 +182,58 @@ def test_session_when_deleted_then_signing_in_again_goes_on_with_nothing_lost(
     assert 0 < desk.mask().sum() < drawn.sum()
 
 
+@pytest.mark.parametrize("end", ["Space", "Sign in"])
+def test_session_when_the_cross_holds_a_stroke_then_the_question_waits_and_says_so(
+    desk: Desk, end: str
+) -> None:
+    page = desk.page
+    dialog = page.get_by_role("dialog", name="Sign in again")
+    waiting = desk.hold_first("**/draft/**")
+    desk.drag((80, 90), (140, 130))
+    desk.until(lambda: waiting)
+    Session.objects.all().delete()
+    page.keyboard.press(".")
+    page.keyboard.press("Space")
+    page.keyboard.press("ArrowLeft")
+    waiting[0].continue_()
+    expect(page.get_by_role("alert")).to_contain_text("A question waits for you: press Space")
+    expect(dialog).to_be_hidden()
+    if end == "Space":
+        page.keyboard.press("Space")
+    else:
+        desk.button("Sign in").click()
+    expect(dialog).to_be_visible()
+    dialog.get_by_label("Password").fill("pass")
+    dialog.get_by_role("button", name="Sign in").click()
+    expect(dialog).to_be_hidden()
+    assert drafted(desk)[desk.mask()].all()
+
+
+def test_note_and_flag_when_made_while_the_server_is_away_then_they_are_kept_and_sent_later(
+    desk: Desk,
+) -> None:
+    page = desk.page
+    row = Assignment.objects.get(id=desk.state()["current"]["assignment"])
+    status = page.get_by_role("status", name="Saving")
+    away = re.compile(rf"/assignments/{row.id}/$")
+    page.route(away, lambda route: route.abort())
+    page.keyboard.press("g")
+    desk.button("Note").click()
+    page.get_by_role("textbox", name="Note").fill("lead over the left base")
+    desk.button("Keep note").click()
+    expect(status).to_contain_text("note or flag kept here")
+    page.reload()
+    desk.wait_open()
+    assert (desk.state()["note"], desk.state()["isFlagged"]) == ("lead over the left base", True)
+    expect(status).to_contain_text("note or flag kept here")
+    row.refresh_from_db()
+    assert (row.note, row.is_flagged) == ("", False)
+    page.unroute(away)
+    expect(status).not_to_contain_text("kept here", timeout=20_000)
+    row.refresh_from_db()
+    assert (row.note, row.is_flagged) == ("lead over the left base", True)
+
+
 def test_session_when_cookies_are_gone_then_accept_asks_and_goes_through_after_signing_in(
     desk: Desk,
 ) -> None:

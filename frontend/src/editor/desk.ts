@@ -1,6 +1,7 @@
 /**
  * The mask on the desk: what is painted, what is committed, and its history. Every tool changes
- * `mask`, says where, and commits; nothing else may write to it.
+ * `mask`, says where, and commits; nothing else may write to it. A polygon that is not closed yet
+ * lies on it too.
  */
 
 import {
@@ -14,6 +15,7 @@ import {
   wholeRect,
 } from "../mask/bitmap";
 import { applyChange, type Change, changeBetween, NO_CHANGE, reversed } from "../mask/change";
+import type { OpenPolygon } from "../mask/polygon";
 import {
   type Basis,
   type Entry,
@@ -33,19 +35,27 @@ export type DeskEvents = {
   readonly onKeepRunning: (rect: Rect) => void;
   /** A gesture counted. */
   readonly onGesture: () => void;
+  /** The polygon that is open has other corners, or there is none any more. */
+  readonly onPolygon: () => void;
+};
+
+export type DeskStart = {
+  readonly mask: Mask;
+  readonly stroke: number;
+  readonly basis: Basis;
+  readonly history: History;
+  readonly polygon: OpenPolygon | null;
 };
 
 export type Desk = ReturnType<typeof createDesk>;
 
-export function createDesk(
-  start: { mask: Mask; stroke: number; basis: Basis; history: History },
-  events: DeskEvents,
-) {
+export function createDesk(start: DeskStart, events: DeskEvents) {
   const mask = start.mask;
   const committed = copyMask(mask);
   let stroke = start.stroke;
   let basis = start.basis;
   let history = start.history;
+  let polygon = start.polygon;
   let dirty: Rect = EMPTY_RECT;
   let unkept: Rect = EMPTY_RECT;
   // Whether the journal was told of the running gesture: it must hear how that ended.
@@ -117,6 +127,11 @@ export function createDesk(
     stroke: () => stroke,
     basis: () => basis,
     history: () => history,
+    polygon: () => polygon,
+    setPolygon: (next: OpenPolygon | null) => {
+      polygon = next;
+      events.onPolygon();
+    },
     isRunning: () => !isEmptyRect(dirty),
     canUndo: () => history.past.length > 0,
     canRedo: () => history.future.length > 0,

@@ -3,7 +3,7 @@
 import { MAX_RADIUS, MIN_RADIUS } from "../mask/brush";
 import { isReading, type Unnamed } from "./action";
 import { layerUrl } from "./layers";
-import { copySource, nextSource, SUBTRACTORS } from "./state";
+import { copySource, isSliding, nextSource, SUBTRACTORS } from "./state";
 
 export const COPY_ICON = "M9 9h11v11H9z|M15 9V4H4v11h5";
 const RADIUS_STEP = 1.2;
@@ -162,7 +162,8 @@ export const EDITS: readonly Unnamed[] = [
     repeats: true,
     icon: "M9 7L4 12l5 5|M4 12h10a5 5 0 010 10",
     isEnabled: (state) =>
-      isReading(state) && (state.canUndo || state.corners > 0 || state.isDrawing),
+      isReading(state) &&
+      (state.canUndo || state.corners > 0 || state.isDrawing || isSliding(state)),
     perform: (verbs) => verbs.undo(),
   },
   {

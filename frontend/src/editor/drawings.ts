@@ -45,7 +45,7 @@ export function startDrawing(room: Place, polygon: Polygon, press: Press): Drawi
   if (tool === "ruler" && !isEraserEnd) return startRuler(room.store, at);
   if (tool === "copy" && !isEraserEnd) return copy(room, sitting, at);
   if (tool === "lasso") return startLasso(desk, at, takesAway);
-  if (tool === "polygon") return polygon.press(desk, at, takesAway);
+  if (tool === "polygon") return polygon.press(at, takesAway);
   if (tool !== "threshold") return startStroke(desk, at, radius, takesAway || tool === "eraser");
   const film = room.film();
   if (film) return startThreshold(desk, at, radius, takesAway, film, window.width);

@@ -4,6 +4,7 @@ import type { Hand } from "./hand";
 import { flipped, type Orientation, rotated } from "./orientation";
 import { presetWindow } from "./presets";
 import type { Room } from "./room";
+import { isFilmHeld } from "./state";
 import type { Verbs } from "./verbs";
 import { actualSize, fitImage, screenPoint } from "./viewport";
 
@@ -17,7 +18,7 @@ export function filmVerbs({ store, film }: Room, hand: () => Hand) {
     setView: (view) => store.set({ view }),
     fit: () => {
       const { view, current } = store.get();
-      if (current) store.set({ view: fitImage(view, current.image) });
+      if (current && !isFilmHeld(store.get())) store.set({ view: fitImage(view, current.image) });
     },
     actualSize: () => {
       const { view, current } = store.get();

@@ -10,6 +10,7 @@ import { createAhead } from "./ahead";
 import type { Codec } from "./codec";
 import { createOutbox } from "./outbox";
 import { type Prepared, prepareCase } from "./prepare";
+import { sayProblem } from "./problems";
 import { atRest, isAtWork } from "./rest";
 import type { Parked, Room } from "./room";
 import type { Sitting } from "./sitting";
@@ -17,14 +18,6 @@ import { isReopened, type RoomState } from "./state";
 import type { Ending } from "./tabs";
 
 export type Flow = ReturnType<typeof createFlow>;
-
-export function sayProblem(problem: Problem): string {
-  if (problem.code === "broken") return problem.detail;
-  if (problem.status === 0) return words.problems.noAnswerKept;
-  if (problem.status === 401) return words.problems.signedOut;
-  if (problem.status === 410) return words.problems.leaseEnded;
-  return problem.detail || words.problems.refused(problem.status);
-}
 
 /** What the server says of a case that is over, whoever ended it. */
 const ENDINGS: readonly string[] = ["already_submitted", "put_back"] satisfies readonly Ending[];
@@ -56,7 +49,6 @@ export function createFlow(parts: {
       store.set({ phase: "failed", current: null, message: (error as Error).message });
       return;
     }
-    if (isReopened(prepared.case)) store.set({ notice: words.notices.reopened });
     await prepared.film.catch(() => undefined);
     const now = room.sitting();
     if (now?.case.assignment === prepared.case.assignment) await ahead.fetch(now);
@@ -198,12 +190,12 @@ export function createFlow(parts: {
 
   /** The case that was left comes back with the reason; the one shown meanwhile is kept. */
   function comeBack(parked: Parked, problem: Problem): void {
-    const newer = room.park()?.sitting.saver;
+    const newer = room.park()?.sitting;
     ahead.drop();
     room.bringBack(parked);
     refuse(parked.sitting, problem);
     // Fetched again once what was drawn on it is there: its draft is another one now.
-    const put = newer?.flush().finally(newer.stop) ?? Promise.resolve();
+    const put = newer?.saver.flush().finally(newer.stop) ?? Promise.resolve();
     void put.catch(() => false).then(() => ahead.fetch(parked.sitting));
   }
 
@@ -249,6 +241,7 @@ export function createFlow(parts: {
         return reply.ok ? null : reply.problem;
       };
       if (!now || !(await locked(now, put))) return;
+      now.jotter.taken();
       room.close();
       await goOn(now);
     },
@@ -279,12 +272,6 @@ export function createFlow(parts: {
     isSending: () => !outbox.isEmpty(),
     /** Resolves once the server has the last decision. */
     sent: outbox.emptied,
-    patch: async (change: { note?: string; flagged?: boolean }) => {
-      const now = room.sitting();
-      if (!now) return;
-      const reply = await client.patch(now.case.assignment, change);
-      if (!reply.ok && room.sitting() === now) store.set({ notice: sayProblem(reply.problem) });
-    },
     /** The page goes. */
     leave: ahead.giveBack,
   };

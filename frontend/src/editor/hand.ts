@@ -21,7 +21,10 @@ const KEEP_EVERY_MS = 250;
 const NEAR_PX = 8;
 
 export type Hand = {
-  /** End what is being drawn, by a pointer or the keys: it is work. Whether there was anything. */
+  /**
+   * End what is being drawn, by a pointer or the keys, or the threshold that slides: it is work.
+   * Whether there was anything.
+   */
   readonly end: () => boolean;
   /**
    * Esc: give up what was begun last, the region to come before an open polygon, and at last the
@@ -29,8 +32,8 @@ export type Hand = {
    */
   readonly escape: () => boolean;
   /**
-   * End what waits for its end: what is being drawn, else the polygon that is open; whether there was
-   * anything, even a polygon that is too short to end.
+   * End what waits for its end: what is being drawn or slides, else the polygon that is open; whether
+   * there was anything, even a polygon that is too short to end.
    */
   readonly settle: () => boolean;
   /** Take the open polygon's last corner back; whether there was one. */
@@ -76,7 +79,7 @@ export function createHand(
   };
   const isNear = (a: Point, b: Point) =>
     Math.hypot(a.x - b.x, a.y - b.y) * store.get().view.zoom < NEAR_PX;
-  const polygon = createPolygon(isNear, (corners) => store.set({ corners }));
+  const polygon = createPolygon(() => room.sitting()?.desk, isNear);
 
   function draw(at: Place, isEraserEnd: boolean, isAlt: boolean): Gesture | null {
     const begun = startDrawing(room, polygon, { at: at.on, isEraserEnd, isAlt });
@@ -126,9 +129,11 @@ export function createHand(
   );
 
   function end(): boolean {
-    const isDrawing = drawing !== null;
-    if (isDrawing) hold.end();
-    return isDrawing;
+    const desk = room.sitting()?.desk;
+    if (drawing) hold.end();
+    else if (desk?.isRunning()) desk.commit({ ...desk.basis(), threshold: store.get().threshold });
+    else return false;
+    return true;
   }
 
   function closePolygon(): boolean {
@@ -140,6 +145,7 @@ export function createHand(
 
   /** Another tool draws now: what the polygon encloses is kept, and Undo takes it back. */
   function leavePolygon(): void {
+    end(); // a corner on its way is one
     if (polygon.isOpen() && !polygon.close()) store.set({ notice: words.drawing.polygonDropped });
     polygon.drop();
   }
@@ -151,8 +157,7 @@ export function createHand(
     const isOtherCase = now.current?.assignment !== before.current?.assignment;
     if (isOtherCase) {
       hold.drop();
-      // The case that comes back took this one's place: what was enclosed stays with its drawing.
-      if (!polygon.close()) polygon.drop();
+      polygon.forget();
     } else if (now.tool !== before.tool && !POLYGON_KEEPERS.includes(now.tool)) leavePolygon();
   });
 

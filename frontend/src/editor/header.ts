@@ -21,9 +21,10 @@ export function keptWords({ save, stroke, keptStroke, journalFailure }: RoomStat
 /** The truth about the case at hand, and about the decision before it while it is on its way. */
 export function saveWords(state: RoomState, now: number): SaveWords {
   const said = caseWords(state, now);
-  const { outgoing } = state;
+  const { outgoing, jotProblem } = state;
   if (outgoing?.problem) return { text: words.saving.lastUnsent(said.text), tone: "bad" };
   if (outgoing && said.tone === "quiet") return { text: words.saving.sendingLast, tone: "busy" };
+  if (jotProblem) return { text: words.saving.jotUnsent(said.text), tone: "bad" };
   return said;
 }
 

@@ -106,7 +106,8 @@ function createNotice(store: Store<RoomState>, verbs: Verbs): HTMLElement {
     const isOther = problem?.code === "another_account";
     const isOut = !isOther && (phase === "signed_out" || problem?.status === 401);
     let text = state.notice;
-    if (isOther) text = problem.detail;
+    if (state.isQuestionDue && state.cross?.isDown) text = words.drawing.crossHolds;
+    else if (isOther) text = problem.detail;
     else if (isOut)
       text = state.journalFailure ? words.notices.signedOut : words.notices.signedOutKept;
     else if (phase === "lost" && !text) text = problem?.detail ?? "";

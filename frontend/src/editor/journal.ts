@@ -7,7 +7,9 @@
 import { copyMask, createMask, joinRects, type Mask, wholeRect } from "../mask/bitmap";
 import { type Patch, putPatch } from "../mask/bits";
 import { applyChange, type Change, changeBetween } from "../mask/change";
+import type { OpenPolygon } from "../mask/polygon";
 import { words } from "../words";
+import type { Jotting } from "./jotter";
 import { type Basis, type Entry, type History, remember, restoreHistory } from "./undo";
 
 const STORES = ["heads", "bases", "deltas", "steps"] as const;
@@ -28,6 +30,10 @@ export type Head = {
   readonly undone: number;
   /** Steps that there were are gone: Undo is empty, and whoever opens the case is told why. */
   readonly hasLostSteps?: boolean;
+  /** What was begun with the polygon tool; older releases did not keep it. */
+  readonly polygon?: OpenPolygon | null;
+  /** What the server has not of the note and the flag. */
+  readonly jotted?: Jotting | null;
   readonly clientId: string;
   /** How often the case had been submitted; older versions kept only those never submitted. */
   readonly timesSubmitted?: number;
@@ -173,7 +179,9 @@ async function headsOf(db: IDBDatabase, assignment: string): Promise<Head[]> {
   return (await answer(store.getAll(everythingOf(assignment)))) as Head[];
 }
 
-const isUnsaved = (head: Head) => head.stroke > head.savedStroke;
+/** Whether it holds anything that the server never had. */
+const isUnsaved = ({ stroke, savedStroke, polygon, jotted }: Head) =>
+  stroke > savedStroke || Boolean(polygon) || Boolean(jotted);
 
 /**
  * What is kept of a case: this tab's own work, else the newest of a tab that is gone. What the

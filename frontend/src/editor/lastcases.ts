@@ -8,7 +8,7 @@ import type { Codec } from "./codec";
 import { openDialog } from "./dialogs";
 import { h } from "./dom";
 import { drawThumbnail } from "./drawpictures";
-import { sayProblem } from "./flow";
+import { sayProblem } from "./problems";
 import type { RoomState } from "./state";
 import type { Store } from "./store";
 

@@ -24,13 +24,16 @@ export function maskVerbs(room: Room, hand: () => Hand) {
   const { store } = room;
   holdPeek(room);
 
-  /** The desk, for what changes its mask: what is being drawn there ends first, an entry of its own. */
+  /** The desk, for what changes its mask: what is held there ends first, an entry of its own. */
   function deskAtRest(): Desk | undefined {
     hand().end();
     return room.sitting()?.desk;
   }
 
-  /** What is being drawn is what Undo takes back; a ruler leaves nothing on the mask to take back. */
+  /**
+   * What is being drawn or slides is what Undo takes back; a ruler leaves nothing on the mask to take
+   * back.
+   */
   function undo(): void {
     const before = store.get();
     const desk = deskAtRest();
@@ -83,7 +86,8 @@ export function maskVerbs(room: Room, hand: () => Hand) {
     redo: () => void deskAtRest()?.redo(),
     pick: (index) => void pick(index).catch((error: Error) => store.set({ notice: error.message })),
     slideThreshold: (t8) => {
-      const desk = deskAtRest();
+      if (store.get().isDrawing) hand().end();
+      const desk = room.sitting()?.desk;
       const from = desk?.basis().threshold ?? null;
       if (!desk || !map || from === null || store.get().isBusy) return;
       desk.restart();
@@ -93,11 +97,8 @@ export function maskVerbs(room: Room, hand: () => Hand) {
     },
     settleThreshold: () => {
       const desk = room.sitting()?.desk;
-      if (!desk) return;
-      const { threshold } = store.get();
-      // Undo in the middle of a drag took the slide back: the slider follows the mask.
-      if (desk.isRunning()) desk.commit({ ...desk.basis(), threshold });
-      else store.set({ threshold: desk.basis().threshold });
+      // What ended it before, as Undo in the middle of a drag, may have moved it: the slider follows.
+      if (!hand().end() && desk) store.set({ threshold: desk.basis().threshold });
     },
   } satisfies Partial<Verbs>;
 }

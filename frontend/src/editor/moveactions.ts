@@ -7,7 +7,7 @@ import type { Unnamed } from "./action";
 import { LONG_STEP, WAYS, type Way } from "./cross";
 import { dragWindow } from "./film";
 import { wayInFrame } from "./orientation";
-import { isCrossShown, type RoomState } from "./state";
+import { isCrossShown, isFilmHeld, type RoomState } from "./state";
 import type { Verbs } from "./verbs";
 import { imagePoint, imageToScreen, panBy, screenPoint, zoomAt } from "./viewport";
 
@@ -23,7 +23,7 @@ function steer(verbs: Verbs, state: RoomState, { right, down }: Way, steps: numb
   if (isCrossShown(state)) verbs.moveCross(right * steps, down * steps);
   else if (windows(state))
     verbs.setWindow(dragWindow(window, right * steps, down * steps, current.image.bits), false);
-  else {
+  else if (!isFilmHeld(state)) {
     const { x, y } = wayInFrame(orientation, right * STEP_PX, down * STEP_PX);
     verbs.setView(panBy(view, -x, -y, current.image));
   }
@@ -54,7 +54,7 @@ const zoom = (id: Unnamed["id"], key: string, factor: number): Unnamed => ({
   repeats: true,
   perform: (verbs, state) => {
     const { current, view, cross } = state;
-    if (!current) return;
+    if (!current || isFilmHeld(state)) return;
     const { width, height } = view.screen;
     const at =
       cross && isCrossShown(state)

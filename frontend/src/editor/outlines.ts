@@ -6,7 +6,7 @@
 import type { Mask } from "../mask/bitmap";
 import type { Point } from "../mask/brush";
 import { copyInk, type Ink, solidInk } from "../mask/ink";
-import { sweepPolygon } from "../mask/polygon";
+import { type OpenPolygon, sweepPolygon } from "../mask/polygon";
 import type { Desk } from "./desk";
 
 export type Outline = {
@@ -82,58 +82,53 @@ export function startCopy(
 
 export type Polygon = ReturnType<typeof createPolygon>;
 
-type Open = {
-  readonly desk: Desk;
-  readonly corners: readonly Point[];
-  readonly takesAway: boolean;
-};
-
 /**
- * `isNear`: whether two points are so near on the screen that a click on one means the other.
- * `onCorners` hears how many corners are set, 0 where no polygon is open.
+ * The polygon that lies open on the desk: another case has its own. `isNear`: whether two points are
+ * so near on the screen that a click on one means the other.
  */
 export function createPolygon(
+  desk: () => Desk | undefined,
   isNear: (a: Point, b: Point) => boolean,
-  onCorners: (count: number) => void,
 ) {
-  let open: Open | null = null;
+  /** Where the pointer is, for the edge to come. */
   let next: Point | null = null;
 
-  const become = (now: Open | null) => {
-    open = now;
-    if (!now) next = null;
-    onCorners(now?.corners.length ?? 0);
-  };
-  const drop = () => open && become(null);
+  const open = () => desk()?.polygon() ?? null;
+
+  function drop(): void {
+    next = null;
+    if (open()) desk()?.setPolygon(null);
+  }
 
   /** Close it; false where there is none, or where it has too few corners to enclose anything. */
-  const close = (): boolean => {
-    const done = open;
-    if (!done || done.corners.length < 3) return false;
+  function close(): boolean {
+    const [here, done] = [desk(), open()];
+    if (!here || !done || done.corners.length < 3) return false;
+    // Killed between the two, the journal still has the corners beside what they enclose.
+    enclose(here, done.corners, solid(here, done.takesAway));
     drop();
-    enclose(done.desk, done.corners, solid(done.desk, done.takesAway));
     return true;
-  };
+  }
 
-  const add = (corner: Point) => {
-    if (!open) return;
-    const [first] = open.corners;
-    if (first && open.corners.length >= 3 && isNear(first, corner)) close();
-    else become({ ...open, corners: [...open.corners, corner] });
-  };
+  function add({ corners, takesAway }: OpenPolygon, corner: Point): void {
+    const [first] = corners;
+    if (first && corners.length >= 3 && isNear(first, corner)) close();
+    else desk()?.setPolygon({ corners: [...corners, corner], takesAway });
+  }
 
   /** Take the last corner back; false where none is set. */
-  const stepBack = (): boolean => {
-    if (!open || open.corners.length === 0) return false;
-    const corners = open.corners.slice(0, -1);
-    become(corners.length > 0 ? { ...open, corners } : null);
+  function stepBack(): boolean {
+    const before = open();
+    if (!before) return false;
+    const corners = before.corners.slice(0, -1);
+    if (corners.length > 0) desk()?.setPolygon({ ...before, corners });
+    else drop();
     return true;
-  };
+  }
 
   return {
     /** Press for a corner: it is set where the pointer is released. */
-    press: (desk: Desk, at: Point, takesAway: boolean): Drawing => {
-      if (open?.desk !== desk) open = { desk, corners: [], takesAway };
+    press: (at: Point, takesAway: boolean): Drawing => {
       next = at;
       return {
         isClick: true,
@@ -141,24 +136,27 @@ export function createPolygon(
           next = to;
         },
         end: () => {
-          if (next) add(next);
+          if (next) add(open() ?? { corners: [], takesAway }, next);
         },
-        cancel: () => {
-          if (open?.corners.length === 0) drop();
-        },
+        cancel: () => undefined,
         outline: () => null,
       };
     },
     hover: (at: Point) => {
-      if (open) next = at;
+      if (open()) next = at;
     },
-    isOpen: () => open !== null,
+    /** Another case is on the desk. */
+    forget: () => {
+      next = null;
+    },
+    isOpen: () => open() !== null,
     close,
     stepBack,
     drop,
     outline: (): Outline | null => {
-      if (!open) return null;
-      const { corners, takesAway } = open;
+      const now = open();
+      if (!now) return null;
+      const { corners, takesAway } = now;
       const does = takesAway ? "remove" : "add";
       return { points: next ? [...corners, next] : corners, corners, does };
     },

@@ -94,7 +94,7 @@ function caseVerbs(parts: VerbParts) {
     const note = await askNote(store.get().note);
     if (note === null || room.sitting() !== sitting) return;
     store.set({ note });
-    await flow.patch({ note });
+    sitting?.jotter.write({ note });
   }
 
   async function showLastCases(): Promise<void> {
@@ -120,7 +120,7 @@ function caseVerbs(parts: VerbParts) {
     toggleFlag: () => {
       const isFlagged = !store.get().isFlagged;
       store.set({ isFlagged });
-      void flow.patch({ flagged: isFlagged });
+      room.sitting()?.jotter.write({ flagged: isFlagged });
     },
     editNote: () => void editNote(),
     noInfection: () => void (hand().settle() || noInfection()),
@@ -143,8 +143,12 @@ function caseVerbs(parts: VerbParts) {
     retry: () => {
       flow.retry();
       room.sitting()?.saver.retry();
+      room.sitting()?.jotter.retry();
     },
-    signIn,
+    signIn: () => {
+      hand().end(); // the question waits for it
+      signIn();
+    },
   } satisfies Partial<Verbs>;
 }
 

@@ -10,7 +10,9 @@ const LOOK_EVERY_MS = 50;
 export const isAtWork = ({ store, sitting }: Place): boolean =>
   store.get().isDrawing || sitting()?.desk.isRunning() === true;
 
-/** Wait until that is over. */
+/** Wait until that is over. Nobody forgets a button that is held down, but a pressed cross may be. */
 export async function atRest(room: Place): Promise<void> {
+  room.store.set({ isQuestionDue: true });
   while (isAtWork(room)) await new Promise((done) => setTimeout(done, LOOK_EVERY_MS));
+  room.store.set({ isQuestionDue: false });
 }

@@ -8,9 +8,11 @@ import { words } from "../words";
 import type { Codec } from "./codec";
 import type { Film } from "./film";
 import { dropCase, type Kept, readJournal } from "./journal";
+import { isPassing } from "./outbox";
 import type { Prepared } from "./prepare";
+import { sayProblem } from "./problems";
 import { type Sitting, startSitting } from "./sitting";
-import { type Figure, FRESH_CASE, INITIAL_STATE, type RoomState } from "./state";
+import { type Figure, FRESH_CASE, INITIAL_STATE, isReopened, type RoomState } from "./state";
 import { createStore, type Store } from "./store";
 import { type Ending, isTabAlive, type Neighbours } from "./tabs";
 import { fitImage } from "./viewport";
@@ -91,6 +93,10 @@ export function createRoom(parts: RoomParts): Room {
     );
   }
 
+  function countCorners(): void {
+    store.set({ corners: sitting?.desk.polygon()?.corners.length ?? 0 });
+  }
+
   async function showPictures(prepared: Prepared, mine: number): Promise<void> {
     const early = await prepared.preview;
     if (mine !== turn) return;
@@ -122,8 +128,8 @@ export function createRoom(parts: RoomParts): Room {
       current: next,
       view: fitImage(store.get().view, image),
       window: { center: image.window_center, width: image.window_width },
-      isFlagged: next.flagged,
-      note: next.note,
+      isFlagged: kept?.head.jotted?.flagged ?? next.flagged,
+      note: kept?.head.jotted?.note ?? next.note,
       activeSeconds: kept?.head.activeSeconds ?? 0,
     });
     let own: Sitting | null = null;
@@ -141,11 +147,18 @@ export function createRoom(parts: RoomParts): Room {
       },
       onPaint: repaint,
       onGesture: gestureDone,
+      onPolygon: countCorners,
       onSave: (save) => {
         if (!isShown()) return;
         const before = store.get().save.phase;
         store.set({ save });
         if (before !== "conflict") judgeConflict();
+      },
+      onJotted: (jotProblem) => {
+        if (!isShown()) return;
+        store.set({ jotProblem });
+        // What comes again by itself is said in the header.
+        if (jotProblem && !isPassing(jotProblem)) store.set({ notice: sayProblem(jotProblem) });
       },
       onKept: (stroke) => {
         const { keptStroke, journalFailure } = store.get();
@@ -157,7 +170,14 @@ export function createRoom(parts: RoomParts): Room {
       },
     });
     seat(own);
-    if (kept?.head.hasLostSteps) store.set({ notice: words.notices.stepsLost });
+    if (own.desk.polygon()) store.set({ tool: "polygon" });
+    const { reopened, polygonOpen, stepsLost } = words.notices;
+    const notices = [
+      isReopened(next) ? reopened : "",
+      own.desk.polygon() ? polygonOpen : "",
+      kept?.head.hasLostSteps ? stepsLost : "",
+    ];
+    store.set({ notice: notices.filter(Boolean).join(" ") });
   }
 
   function judgeConflict(): void {
@@ -170,6 +190,7 @@ export function createRoom(parts: RoomParts): Room {
     sitting = now;
     store.set({ save: now.saver.state() });
     gestureDone();
+    countCorners();
     repaint("all");
     showPictures(now.prepared, mine).catch((error: Error) => {
       if (mine === turn) store.set({ notice: error.message });
@@ -185,7 +206,7 @@ export function createRoom(parts: RoomParts): Room {
 
   function close(): void {
     sitting?.noteTime();
-    park()?.sitting.saver.stop();
+    park()?.sitting.stop();
     film = null;
     preview = null;
     peek = null;
@@ -204,8 +225,9 @@ export function createRoom(parts: RoomParts): Room {
     judgeConflict();
   }
 
-  async function finish({ case: { assignment }, saver }: Sitting, ending: Ending): Promise<void> {
-    saver.stop();
+  async function finish(over: Sitting, ending: Ending): Promise<void> {
+    const { assignment } = over.case;
+    over.stop();
     parts.neighbours.tellOver({ assignment, ending });
     await dropCase(parts.db, assignment, parts.tab, isTabAlive).catch(() => undefined);
   }

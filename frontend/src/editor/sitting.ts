@@ -1,31 +1,29 @@
 /** One case being read: desk, journal and saver bound together. Knows nothing of the screen. */
 
 import type { Client } from "../api/client";
-import type { Case } from "../api/types";
+import type { Case, Problem } from "../api/types";
 import { createMask, fingerprint, type Mask, type Rect } from "../mask/bitmap";
 import { words } from "../words";
 import type { Codec } from "./codec";
-import { createDesk, type Desk } from "./desk";
+import { createDesk, type Desk, type DeskStart } from "./desk";
+import { createJotter, type Jotter } from "./jotter";
 import { type Head, isOutdated, type Kept } from "./journal";
 import { createKeeper, isFull } from "./keeper";
 import type { Prepared } from "./prepare";
 import { createSaver, type Saver, type SaveState } from "./saver";
 import { randomId } from "./tabs";
-import { type Basis, EMPTY_HISTORY, type History, NO_BASIS } from "./undo";
+import { EMPTY_HISTORY, NO_BASIS } from "./undo";
 
-export type Start = {
-  readonly mask: Mask;
-  readonly stroke: number;
+export type Start = DeskStart & {
   readonly savedStroke: number;
   readonly etag: string | null;
   readonly sent: readonly string[];
-  readonly basis: Basis;
-  readonly history: History;
 };
 
 /** Where reading goes on: from the server's draft, or from the journal where it knows more. */
 export function startFrom(next: Case, draft: Mask | null, kept: Kept | null): Start {
   const { width, height } = next.image;
+  const isFitting = kept?.mask.width === width && kept.mask.height === height;
   const onServer: Start = {
     mask: draft ?? createMask(width, height),
     stroke: next.draft?.stroke ?? 0,
@@ -36,10 +34,13 @@ export function startFrom(next: Case, draft: Mask | null, kept: Kept | null): St
       ? { candidate: next.draft.candidate, threshold: next.draft.threshold }
       : NO_BASIS,
     history: EMPTY_HISTORY,
+    // Its corners are places on the film, whatever mask lies there now.
+    polygon: (isFitting && kept.head.polygon) || null,
   };
-  if (!kept || kept.mask.width !== width || kept.mask.height !== height) return onServer;
+  if (!isFitting) return onServer;
   const { head, mask, history } = kept;
-  const here = { mask, stroke: head.stroke, basis: head.basis, sent: head.sent, history };
+  const { stroke, basis, sent } = head;
+  const here = { ...onServer, mask, stroke, basis, sent, history };
   if (!next.draft || !draft) return { ...here, savedStroke: 0, etag: null };
   if (next.draft.etag === head.etag) {
     // The same mask, saved elsewhere since: what it was made from may be another candidate now.
@@ -66,7 +67,10 @@ export type SittingParts = {
   readonly activeSeconds: () => number;
   readonly onPaint: (rect: Rect) => void;
   readonly onGesture: () => void;
+  readonly onPolygon: () => void;
   readonly onSave: (state: SaveState) => void;
+  /** Why the note and the flag are not on the server yet; null where they are, or on their way. */
+  readonly onJotted: (problem: Problem | null) => void;
   readonly onKept: (stroke: number) => void;
   readonly onJournalFailure: (sentence: string) => void;
 };
@@ -77,6 +81,9 @@ export type Sitting = {
   readonly prepared: Prepared;
   readonly desk: Desk;
   readonly saver: Saver;
+  readonly jotter: Jotter;
+  /** Leave it: nothing more is sent. */
+  readonly stop: () => void;
   readonly clientId: string;
   readonly noteTime: () => void;
 };
@@ -104,6 +111,8 @@ export function startSitting(parts: SittingParts): Sitting {
     sent: saver.state().sent,
     basis: desk.basis(),
     undone: desk.history().future.length,
+    polygon: desk.polygon(),
+    jotted: jotter.unsent(),
     clientId,
     timesSubmitted: next.times_submitted,
     activeSeconds: parts.activeSeconds(),
@@ -115,6 +124,7 @@ export function startSitting(parts: SittingParts): Sitting {
       () => parts.onKept(stroke),
       (error: unknown) => parts.onJournalFailure(failureSentence(parts.db, error)),
     );
+  const noteHead = () => void watch(keeper.keepHead(head()));
   const desk = createDesk(start, {
     onPaint: parts.onPaint,
     onKeep: (change) => void watch(keeper.keep(change, head())),
@@ -122,6 +132,10 @@ export function startSitting(parts: SittingParts): Sitting {
     onGesture: () => {
       saver.touch();
       parts.onGesture();
+    },
+    onPolygon: () => {
+      noteHead();
+      parts.onPolygon();
     },
   });
   let heard: SaveState | null = null;
@@ -140,25 +154,42 @@ export function startSitting(parts: SittingParts): Sitting {
       basis: desk.basis,
       now: Date.now,
       onChange: (state) => {
-        if (isNews(state)) void watch(keeper.keepHead(head()));
+        if (isNews(state)) noteHead();
         heard = state;
         parts.onSave(state);
       },
     },
     { savedAt: null, savedStroke: start.savedStroke, etag: start.etag, sent: start.sent },
   );
+  const jotter = createJotter(
+    {
+      assignment: next.assignment,
+      client: parts.client,
+      onChange: (problem) => {
+        noteHead();
+        parts.onJotted(problem);
+      },
+    },
+    parts.kept?.head.jotted ?? null,
+  );
   const takenFrom = parts.kept && parts.kept.head.tab !== parts.tab ? parts.kept.head.tab : null;
   const keeper = createKeeper(parts.db, desk, head(), takenFrom);
   if (start.mask === parts.kept?.mask) parts.onKept(start.stroke);
   void watch(keeper.started);
   if (saver.isDirty()) saver.touch();
+  jotter.retry();
   return {
     case: next,
     label,
     prepared: parts.prepared,
     desk,
     saver,
+    jotter,
+    stop: () => {
+      saver.stop();
+      jotter.stop();
+    },
     clientId,
-    noteTime: () => void watch(keeper.keepHead(head())),
+    noteTime: noteHead,
   };
 }

@@ -60,6 +60,8 @@ export type RoomState = {
   readonly corners: number;
   /** Whether a tool is at work, from the press of a pointer or the keys to its release. */
   readonly isDrawing: boolean;
+  /** Whether a question waits for what is held to end. */
+  readonly isQuestionDue: boolean;
   /** The keyboard's pointer while it is out, in image pixels, and whether it holds a gesture. */
   readonly cross: { readonly at: Point; readonly isDown: boolean } | null;
   readonly view: Viewport;
@@ -103,8 +105,18 @@ export type RoomState = {
   readonly stroke: number;
   /** The last stroke whose journal transaction completed. */
   readonly keptStroke: number;
+  /** Why the note or the flag is not on the server. */
+  readonly jotProblem: Problem | null;
   readonly journalFailure: string | null;
 };
+
+/** Whether the threshold is on its way: the slider stands elsewhere than the mask it was taken at. */
+export const isSliding = ({ threshold, basis }: RoomState): boolean =>
+  basis.threshold !== null && threshold !== basis.threshold;
+
+/** Whether a pointer draws on the film: that must not move away under it. The cross goes with it. */
+export const isFilmHeld = ({ isDrawing, cross }: RoomState): boolean =>
+  isDrawing && cross?.isDown !== true;
 
 /** Whether a case was submitted before: that stands until it is submitted anew. */
 export const isReopened = (current: Case | null) => (current?.times_submitted ?? 0) > 0;
@@ -159,6 +171,7 @@ export const FRESH_CASE = {
   comparison: null,
   peek: null,
   copyFrom: null,
+  corners: 0,
   basis: NO_BASIS,
   threshold: null,
   hasProbability: false,
@@ -171,6 +184,7 @@ export const FRESH_CASE = {
   save: CLEAN_SAVE,
   stroke: 0,
   keptStroke: 0,
+  jotProblem: null,
   journalFailure: null,
 } as const;
 
@@ -183,8 +197,8 @@ export const INITIAL_STATE: RoomState = {
   tool: "brush",
   radius: 20,
   isSubtracting: false,
-  corners: 0,
   isDrawing: false,
+  isQuestionDue: false,
   cross: null,
   view: EMPTY_VIEWPORT,
   window: { center: 128, width: 256 },

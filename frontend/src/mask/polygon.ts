@@ -7,6 +7,9 @@ import { clipRect, EMPTY_RECT, isEmptyRect, type Mask, type Rect, wholeRect } fr
 import type { Point } from "./brush";
 import type { Ink } from "./ink";
 
+/** One that is not closed yet: its corners in image points, and what closing it will do. */
+export type OpenPolygon = { readonly corners: readonly Point[]; readonly takesAway: boolean };
+
 type Crossing = { readonly x: number; readonly turn: 1 | -1 };
 
 function boundsOf(points: readonly Point[], mask: Mask): Rect {

@@ -1,10 +1,10 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { createDesk } from "../../src/editor/desk";
-import { EMPTY_HISTORY, NO_BASIS } from "../../src/editor/undo";
+import { NO_BASIS } from "../../src/editor/undo";
 import { copyMask, copyRect, createMask, type Mask, type Rect } from "../../src/mask/bitmap";
 import { applyChange } from "../../src/mask/change";
 import { fillCapsule } from "../mask/pictures";
+import { openBlankDesk } from "./blankdesk";
 
 const SIZE = 48;
 
@@ -12,18 +12,14 @@ function openDesk() {
   const kept = createMask(SIZE, SIZE);
   let running: Rect[] = [];
   const strokes: number[] = [];
-  const desk = createDesk(
-    { mask: createMask(SIZE, SIZE), stroke: 0, basis: NO_BASIS, history: EMPTY_HISTORY },
-    {
-      onPaint: () => undefined,
-      onKeep: (change) => {
-        applyChange(kept, change);
-        running = [];
-      },
-      onKeepRunning: (rect) => void running.push(rect),
-      onGesture: () => strokes.push(desk.stroke()),
+  const desk = openBlankDesk(SIZE, {
+    onKeep: (change) => {
+      applyChange(kept, change);
+      running = [];
     },
-  );
+    onKeepRunning: (rect) => void running.push(rect),
+    onGesture: () => strokes.push(desk.stroke()),
+  });
   const draw = (x: number, y: number, radius: number, value: 0 | 1) => {
     desk.touch(fillCapsule(desk.mask, { x, y }, { x: x + 6, y: y + 3 }, radius, value));
     return desk.commit();

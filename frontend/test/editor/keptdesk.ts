@@ -16,12 +16,13 @@ export function openKeptDesk(db: IDBDatabase, kept: Kept | null = null) {
   const history = kept?.history ?? EMPTY_HISTORY;
   const written: Promise<void>[] = [];
   const desk: Desk = createDesk(
-    { mask, stroke, basis, history },
+    { mask, stroke, basis, history, polygon: null },
     {
       onPaint: () => undefined,
       onKeep: (change) => void written.push(keeper.keep(change, head())),
       onKeepRunning: (rect) => void written.push(keeper.keepRunning(rect, head())),
       onGesture: () => undefined,
+      onPolygon: () => undefined,
     },
   );
   const head = (): Head => ({

@@ -1,9 +1,9 @@
 import { expect, it } from "vitest";
-import { createDesk } from "../../src/editor/desk";
 import { createPolygon, startCopy, startLasso } from "../../src/editor/outlines";
-import { EMPTY_HISTORY, NO_BASIS } from "../../src/editor/undo";
 import { countSet, createMask } from "../../src/mask/bitmap";
+import { openBlankDesk } from "./blankdesk";
 
+const SIDE = 12;
 const SQUARE = [
   { x: 2, y: 2 },
   { x: 8, y: 2 },
@@ -11,31 +11,23 @@ const SQUARE = [
   { x: 2, y: 8 },
 ];
 
-function openDesk() {
-  const start = { mask: createMask(12, 12), stroke: 0, basis: NO_BASIS, history: EMPTY_HISTORY };
-  const nothing = () => undefined;
-  return createDesk(start, {
-    onPaint: nothing,
-    onKeep: nothing,
-    onKeepRunning: nothing,
-    onGesture: nothing,
-  });
-}
-
 function openPolygon() {
   const counts: number[] = [];
+  const desk = openBlankDesk(SIDE, {
+    onPolygon: () => counts.push(desk.polygon()?.corners.length ?? 0),
+  });
+  const desks = [desk];
   const polygon = createPolygon(
+    () => desks.at(-1),
     (a, b) => Math.hypot(a.x - b.x, a.y - b.y) < 1,
-    (count) => counts.push(count),
   );
-  const desk = openDesk();
   const click = (at: { x: number; y: number }, takesAway = false) =>
-    polygon.press(desk, at, takesAway).end();
-  return { polygon, desk, click, counts };
+    polygon.press(at, takesAway).end();
+  return { polygon, desk, desks, click, counts };
 }
 
 it("a lasso changes nothing until it is let go, and is one gesture", () => {
-  const desk = openDesk();
+  const desk = openBlankDesk(SIDE);
   const [first, ...rest] = SQUARE as [(typeof SQUARE)[0], ...typeof SQUARE];
   const lasso = startLasso(desk, first, false);
   for (const point of rest) lasso.move(point);
@@ -77,15 +69,15 @@ it("a polygon gives its corners back one by one, the last to come first", () => 
 });
 
 it("a corner is set where the pointer lets go; a pinch that takes over sets none", () => {
-  const { polygon, desk, click } = openPolygon();
-  const press = polygon.press(desk, { x: 0, y: 0 }, false);
+  const { polygon, click } = openPolygon();
+  const press = polygon.press({ x: 0, y: 0 }, false);
   press.move({ x: 3, y: 4 });
   press.end();
   expect(polygon.outline()?.corners).toEqual([{ x: 3, y: 4 }]);
-  polygon.press(desk, { x: 9, y: 9 }, false).cancel();
+  polygon.press({ x: 9, y: 9 }, false).cancel();
   expect(polygon.outline()?.corners.length).toBe(1);
   polygon.drop();
-  polygon.press(desk, { x: 9, y: 9 }, false).cancel();
+  polygon.press({ x: 9, y: 9 }, false).cancel();
   expect(polygon.outline()).toBeNull();
   click({ x: 1, y: 1 });
   polygon.hover({ x: 5, y: 5 });
@@ -95,16 +87,25 @@ it("a corner is set where the pointer lets go; a pinch that takes over sets none
   ]);
 });
 
-it("a polygon of one case is not closed on the desk of the next", () => {
-  const { polygon, desk, click } = openPolygon();
-  for (const corner of SQUARE) click(corner);
-  const next = openDesk();
-  polygon.press(next, { x: 5, y: 5 }, false).end();
-  expect([polygon.close(), countSet(desk.mask), countSet(next.mask)]).toEqual([false, 0, 0]);
+it("a polygon stays on the desk of its case, and is closed there when that comes back", () => {
+  const { polygon, desk, desks, click } = openPolygon();
+  for (const corner of SQUARE) click(corner, true);
+  const next = openBlankDesk(SIDE);
+  desks.push(next);
+  polygon.forget();
+  expect([polygon.isOpen(), polygon.close(), polygon.stepBack()]).toEqual([false, false, false]);
+  click({ x: 5, y: 5 });
+  expect(next.polygon()?.corners).toEqual([{ x: 5, y: 5 }]);
+  desks.push(desk);
+  desk.mask.data.fill(1);
+  desk.touch({ x0: 0, y0: 0, x1: 12, y1: 12 });
+  desk.commit();
+  expect(polygon.close()).toBe(true);
+  expect([countSet(desk.mask), countSet(next.mask)]).toEqual([144 - 36, 0]);
 });
 
 it("copying takes what the other mask has inside, set or not, and leaves the rest", async () => {
-  const desk = openDesk();
+  const desk = openBlankDesk(SIDE);
   desk.mask.data.fill(1);
   desk.touch({ x0: 0, y0: 0, x1: 12, y1: 12 });
   desk.commit();
@@ -126,7 +127,7 @@ it("copying takes what the other mask has inside, set or not, and leaves the res
 });
 
 it("copying from a mask that is not there says so and changes nothing", () => {
-  const desk = openDesk();
+  const desk = openBlankDesk(SIDE);
   let missing = 0;
   const copy = startCopy(desk, { x: 1, y: 1 }, Promise.reject(new Error("gone")), () => missing++);
   copy.end();

@@ -13,6 +13,8 @@ const HISTORY = remember(
   NO_BASIS,
 );
 
+const polygon = { corners: [{ x: 1, y: 2 }], takesAway: true };
+
 const painted = (at: number) => {
   const mask = createMask(6, 4);
   mask.data[at] = 1;
@@ -71,6 +73,18 @@ describe("where reading goes on", () => {
     expect(start).toMatchObject({ stroke: 5, savedStroke: 4, etag: "e4" });
     expect(start.mask.data[1]).toBe(1);
     expect(start.history).toBe(HISTORY);
+  });
+
+  it("opens a polygon again, whichever mask it lies on now, but not on another film", () => {
+    const draft = caseWith({ etag: "e3", stroke: 3 });
+    expect(startFrom(draft, painted(2), kept({ polygon })).polygon).toEqual(polygon);
+    expect(startFrom(caseWith(null), null, kept({ polygon })).polygon).toEqual(polygon);
+    const elsewhere = caseWith({ etag: "e9", stroke: 9 });
+    const start = startFrom(elsewhere, painted(2), kept({ stroke: 3, polygon }));
+    expect([start.polygon, start.mask.data[2]]).toEqual([polygon, 1]);
+    expect(startFrom(draft, painted(2), kept({})).polygon).toBeNull();
+    const other = { ...kept({ polygon }), mask: createMask(9, 9) };
+    expect(startFrom(draft, painted(2), other).polygon).toBeNull();
   });
 
   it("takes the server's where only the other place went on", () => {

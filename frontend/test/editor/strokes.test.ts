@@ -1,29 +1,11 @@
 import fc from "fast-check";
 import { expect, it } from "vitest";
-import { createDesk } from "../../src/editor/desk";
 import { buildFilm } from "../../src/editor/film";
 import { pressedRadius, startStroke, startThreshold, valueAt } from "../../src/editor/strokes";
-import { EMPTY_HISTORY, NO_BASIS } from "../../src/editor/undo";
-import { createMask } from "../../src/mask/bitmap";
 import { rowsOf } from "../mask/pictures";
+import { openBlankDesk } from "./blankdesk";
 
 const SIDE = 12;
-
-function openDesk() {
-  const start = {
-    mask: createMask(SIDE, SIDE),
-    stroke: 0,
-    basis: NO_BASIS,
-    history: EMPTY_HISTORY,
-  };
-  const nothing = () => undefined;
-  return createDesk(start, {
-    onPaint: nothing,
-    onKeep: nothing,
-    onKeepRunning: nothing,
-    onGesture: nothing,
-  });
-}
 
 function filmOf(value: (x: number, y: number) => number) {
   const pixels = Uint16Array.from({ length: SIDE * SIDE }, (_, i) =>
@@ -37,7 +19,7 @@ const STEPS = filmOf((_, y) => (y < 4 ? 100 : y < 8 ? 500 : 900));
 const everywhere = () => 400;
 
 it("the threshold brush paints what is as bright as where it began, or brighter", () => {
-  const desk = openDesk();
+  const desk = openBlankDesk(SIDE);
   const stroke = startThreshold(desk, { x: 6, y: 6 }, everywhere, false, STEPS, 1000);
   stroke?.end();
   const [none, all] = [".", "#"].map((cell) => cell.repeat(SIDE)) as [string, string];
@@ -54,7 +36,7 @@ it("the threshold brush paints what is as bright as where it began, or brighter"
 it("forgives a twentieth of the window, so that a narrow window is strict", () => {
   const ramp = filmOf((x) => 500 + 10 * x);
   const painted = (width: number) => {
-    const desk = openDesk();
+    const desk = openBlankDesk(SIDE);
     startThreshold(desk, { x: 8.5, y: 6 }, everywhere, false, ramp, width)?.end();
     return rowsOf(desk.mask)[6];
   };
@@ -70,7 +52,7 @@ it("paints a part of what the brush paints, with one level from the first press 
   });
   fc.assert(
     fc.property(place, place, fc.integer({ min: 1, max: 6 }), (from, to, radius) => {
-      const [brushed, chosen] = [openDesk(), openDesk()];
+      const [brushed, chosen] = [openBlankDesk(SIDE), openBlankDesk(SIDE)];
       const strokes = [
         startStroke(brushed, from, () => radius, false),
         startThreshold(chosen, from, () => radius, false, noise, 0),
@@ -99,7 +81,7 @@ it("reads the level from nine pixels, and at the edge from the nearest ones", ()
 
 it("does not start on a film of another size than the mask", () => {
   const small = buildFilm({ width: 2, height: 2, bits: 8, pixels: new Uint8Array(4) });
-  const desk = openDesk();
+  const desk = openBlankDesk(SIDE);
   expect(startThreshold(desk, { x: 1, y: 1 }, everywhere, false, small, 10)).toBeNull();
 });
 
@@ -112,7 +94,7 @@ it("makes the radius that is set the one of full pressure, and never less than a
 });
 
 it("paints as wide at each sample as the pen presses there", () => {
-  const desk = openDesk();
+  const desk = openBlankDesk(SIDE);
   const stroke = startStroke(
     desk,
     { x: 1, y: 6, pressure: 0 },

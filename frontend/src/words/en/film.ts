@@ -74,6 +74,8 @@ export const film = {
 };
 
 export const drawing = {
+  crossHolds:
+    "A question waits for you: press Space to end what the cross draws, or Esc to drop it.",
   polygonCorners: "A polygon needs three corners.",
   polygonDropped: "The open polygon had fewer than three corners and was dropped.",
   region: "Drag a rectangle over the part of the film that matters.",

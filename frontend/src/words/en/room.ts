@@ -36,6 +36,7 @@ export const saving = {
   kept: (count: number) => `${strokes(count)} kept here`,
   keptOf: (count: number, all: number) => `${count || "none"} of ${strokes(all)} kept here`,
   lastUnsent: (now: string) => `${now}, last case not sent yet`,
+  jotUnsent: (now: string) => `${now}, note or flag kept here`,
   sendingLast: "sending the last case",
   offline: (kept: string) => `offline, ${kept}`,
   signedOut: (kept: string) => `signed out, ${kept}`,
@@ -71,6 +72,8 @@ export const notices = {
   outdated:
     "A newer version of this page is open in another tab: new strokes are not kept here any more. " +
     "Saving to the server goes on. Reload this page once everything is saved.",
+  polygonOpen:
+    "The polygon that you had begun is open again: go on with it, press Enter to close it, or Esc to drop it.",
   stepsLost:
     "Your mask is whole, but what you did before cannot be undone step by step any more: this browser " +
     "has not kept those steps.",
