@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from django.conf import settings
+from django.db.models import Count, Q
 
 from annotation.errors import NotFound
 from annotation.models import (
@@ -86,16 +87,19 @@ def case_key(image: Image) -> str:
 
 def _position(desk: worklist.Desk, assignment: Assignment) -> Position:
     # Cases, not annotations: one that was submitted anew has two, and none while it is open.
-    done = Assignment.objects.filter(
+    counts = Assignment.objects.filter(
         project=desk.project,
         reader=desk.reader,
-        state=Assignment.State.SUBMITTED,
         purpose=assignment.purpose,
         round=assignment.round,
-    ).count()
-    ahead = 1 if assignment.is_prefetched else 0
+    ).aggregate(
+        done=Count("id", filter=Q(state=Assignment.State.SUBMITTED)),
+        # What is fetched ahead or put aside waits for this reader too, and for nobody else.
+        others=Count("id", filter=Q(state=Assignment.State.OPEN) & ~Q(id=assignment.id)),
+    )
+    n = counts["done"] + 1 + (1 if assignment.is_prefetched else 0)
     waiting = worklist.waiting_count(desk, assignment.purpose)
-    return Position(n=done + 1 + ahead, of=done + 1 + ahead + waiting)
+    return Position(n=n, of=max(n, counts["done"] + 1 + counts["others"] + waiting))
 
 
 def shown_image(*, user: User, image_id: UUID) -> Image:

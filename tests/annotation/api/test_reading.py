@@ -80,6 +80,25 @@ def test_next_when_a_round_serves_then_the_open_case_is_complete(open_case: dict
     assert "secret" not in json.dumps(open_case)
 
 
+def test_next_when_one_is_fetched_ahead_then_each_case_keeps_its_place(
+    project: Project, reader: User
+) -> None:
+    client = signed_in(reader)
+    serving = factories.make_round(project, stage="stage_2")
+    for _ in range(4):
+        factories.make_proposals(serving, factories.make_image(project))
+    first = lease(client).json()
+    ahead = lease(client, prefetch=True, exclude=[first["assignment"]]).json()
+    places = [case["position"] for case in (first, ahead, lease(client).json())]
+    assert places == [{"n": 1, "of": 4}, {"n": 2, "of": 4}, {"n": 1, "of": 4}]
+    client.patch(
+        f"/api/v1/assignments/{first['assignment']}/", {"saved_for_later": True}, content_type=JSON
+    )
+    assert lease(client).json()["position"] == {"n": 1, "of": 4}
+    submit(client, ahead, decision="no_infection")
+    assert lease(client).json()["position"] == {"n": 2, "of": 4}
+
+
 def test_next_when_nothing_waits_then_204(project: Project, reader: User) -> None:
     assert lease(signed_in(reader)).status_code == 204
 
