@@ -96,7 +96,7 @@ async function start(): Promise<void> {
   );
   stage.connect(room, renderer);
   stage.element.append(createZoneNames(room.store), ...createOverlays(config, room.store, verbs));
-  const beside = createComparePane(pointing, createComparer(client, codec, room.store));
+  const beside = createComparePane(pointing, createComparer(client, codec, room.store), registry);
   host.replaceChildren(
     createHeader(config, room.store, verbs, registry),
     createToolbar(registry, room.store, verbs),
