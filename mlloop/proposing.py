@@ -157,7 +157,7 @@ def proposal_findings(
         cutoffs=plan.severity_cutoffs,
         smallest_share=plan.smallest_lesion,
         spacing_mm=spacing,
-        pixels_each=case.height * case.width / (shape[0] * shape[1]),
+        film_shape=(case.height, case.width),
     )
 
 

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mlloop.masks import BoolArray, MaskError
-from mlloop.thorax import SIDES, ZONES, Side, Zone, connected, split_lungs, zone_codes
+from mlloop.thorax import SIDES, ZONES, Border, Side, Zone, Zones, connected, cut_zones, split_lungs
 
 Grade = Literal["none", "mild", "moderate", "severe", "critical"]
 GRADES: tuple[Grade, ...] = ("none", "mild", "moderate", "severe", "critical")
@@ -40,10 +40,11 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Lung:
-    """One of the patient's lungs and its zones from top to bottom."""
+    """One of the patient's lungs, its zones from top to bottom, and where on the film they meet."""
 
     whole: Part
     zones: tuple[Part, ...]
+    borders: tuple[Border, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +92,11 @@ class Findings:
             "cutoffs": list(self.cutoffs),
             "both": _part(self.both),
             "lungs": [
-                {**_part(lung.whole), "zones": [_part(zone) for zone in lung.zones]}
+                {
+                    **_part(lung.whole),
+                    "zones": [_part(zone) for zone in lung.zones],
+                    "borders": [asdict(border) for border in lung.borders],
+                }
                 for lung in self.lungs
             ],
             "outside_pixels": self.outside_pixels,
@@ -110,19 +115,21 @@ def findings(
     cutoffs: Sequence[float],
     smallest_share: float,
     spacing_mm: float | None = None,
-    pixels_each: float = 1.0,
+    film_shape: tuple[int, int] | None = None,
 ) -> Findings:
     """Measure an infection mask `(H, W) bool` in its lung mask of the same size, or None.
 
     `smallest_share` is the least lesion as a share of the image; `spacing_mm` the width of one
-    pixel of these masks; `pixels_each` how many pixels of the full image each of them stands for.
-    Raises MaskError where the sizes differ.
+    pixel of these masks; `film_shape` the height and width of the film that they stand for, in
+    whose pixels all is said, or None for their own. Raises MaskError where the sizes differ.
     """
     field = np.zeros_like(infection) if lung is None else lung
     if field.shape != infection.shape:
         raise MaskError(f"The infection mask is {infection.shape}, the lung mask {field.shape}.")
-    codes = zone_codes(field, split_lungs(field))
-    lungs = _lungs(codes, infection, pixels_each)
+    film_shape = film_shape or infection.shape
+    pixels_each = film_shape[0] * film_shape[1] / infection.size
+    cut = cut_zones(field, split_lungs(field))
+    lungs = _lungs(cut, infection, film_shape)
     both = Part(
         "both",
         sum(one.whole.pixels for one in lungs),
@@ -137,7 +144,7 @@ def findings(
         grade=None if reason else grade_of(both.share, cutoffs),
         reason=reason,
         cutoffs=tuple(cutoffs),
-        lesions=_lesions(infection, codes, least, spacing_mm, pixels_each),
+        lesions=_lesions(infection, cut.codes, least, spacing_mm, pixels_each),
     )
 
 
@@ -146,12 +153,12 @@ def grade_of(share: float, cutoffs: Sequence[float]) -> Grade:
     return GRADES[sum(share >= cutoff for cutoff in cutoffs)]
 
 
-def _lungs(
-    codes: npt.NDArray[np.uint8], infection: BoolArray, pixels_each: float
-) -> tuple[Lung, ...]:
+def _lungs(cut: Zones, infection: BoolArray, film_shape: tuple[int, int]) -> tuple[Lung, ...]:
     most = len(SIDES) * len(ZONES) + 1
-    area = np.bincount(codes.ravel(), minlength=most)
-    sick = np.bincount(codes[infection], minlength=most)
+    area = np.bincount(cut.codes.ravel(), minlength=most)
+    sick = np.bincount(cut.codes[infection], minlength=most)
+    down, across = film_shape[0] / infection.shape[0], film_shape[1] / infection.shape[1]
+    pixels_each = film_shape[0] * film_shape[1] / infection.size
     lungs = []
     for i, side in enumerate(SIDES):
         first = 1 + i * len(ZONES)
@@ -164,8 +171,17 @@ def _lungs(
             for j, zone in enumerate(ZONES)
         )
         whole = Part(side, sum(z.pixels for z in zones), sum(z.infected for z in zones))
-        lungs.append(Lung(whole, zones))
+        borders = tuple(_on_film(border, down, across) for border in cut.borders[i])
+        lungs.append(Lung(whole, zones, borders))
     return tuple(lungs)
+
+
+def _on_film(border: Border, down: float, across: float) -> Border:
+    """Return a border in the film's pixels. Its columns leave room for the film's own lung mask,
+    whose edge may lie anywhere in a pixel of a smaller one."""
+    room = across - 1
+    left = max(0, math.floor(border.left * across - room))
+    return Border(round(border.row * down), left, math.ceil(border.right * across + room))
 
 
 def _lesions(

@@ -6,6 +6,7 @@ one side and one zone; no torch is imported.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -69,20 +70,42 @@ def split_lungs(lung: BoolArray) -> BoolArray:
     return is_left
 
 
-def zone_codes(lung: BoolArray, is_left: BoolArray) -> npt.NDArray[np.uint8]:
-    """Return `(H, W) uint8`: 0 outside, 1 to 3 right upper to lower, 4 to 6 left.
+@dataclass(frozen=True, slots=True)
+class Border:
+    """Where two zones of a lung meet: between `row`, the lower zone's first, and the row above it.
 
-    The thirds are of the height of each lung's largest part; specks beyond it join the end zones.
+    `left` is the lung's first column there, `right` the first beyond it.
+    """
+
+    row: int
+    left: int
+    right: int
+
+
+@dataclass(frozen=True, slots=True)
+class Zones:
+    """How a lung mask is cut. `codes` `(H, W) uint8`: 0 outside, 1 to 3 right upper to lower, 4 to
+    6 left. `borders` holds those of each side from top to bottom, none where there is no lung.
+    """
+
+    codes: npt.NDArray[np.uint8]
+    borders: tuple[tuple[Border, ...], ...]
+
+
+def cut_zones(lung: BoolArray, is_left: BoolArray) -> Zones:
+    """Cut each lung of a mask `(H, W) bool` into thirds of the height of its largest part.
+
+    Specks beyond that part join the end zones.
     """
     codes = np.zeros(lung.shape, np.uint8)
+    borders: list[tuple[Border, ...]] = []
     for i, side in enumerate((lung & ~is_left, lung & is_left)):
-        if not side.any():
-            continue
-        top, height = _extent(side)
-        third = np.clip((np.arange(lung.shape[0]) - top) * len(ZONES) // height, 0, len(ZONES) - 1)
+        starts = _zone_starts(side) if side.any() else np.empty(0, np.int64)
+        third = np.searchsorted(starts, np.arange(lung.shape[0]), side="right")
         rows = (1 + i * len(ZONES) + third).astype(np.uint8)
         np.copyto(codes, rows[:, None], where=side)
-    return codes
+        borders.append(tuple(_border(side, int(row)) for row in starts))
+    return Zones(codes, tuple(borders))
 
 
 def _of_parts(chosen: BoolArray, labels: npt.NDArray[np.int32]) -> BoolArray:
@@ -107,10 +130,17 @@ def _midline(lung: BoolArray) -> float:
     return float(emptiest.mean())
 
 
-def _extent(side: BoolArray) -> tuple[int, int]:
-    """Return the first row and the height of the largest part of one lung."""
+def _zone_starts(side: BoolArray) -> IntArray:
+    """Return the first row of each zone of one lung but its upper one."""
     labels, count = connected(side)
     if count > 1:
         side = labels == 1 + int(np.bincount(labels[side] - 1).argmax())
     rows = np.flatnonzero(side.any(axis=1))
-    return int(rows[0]), int(rows[-1] - rows[0] + 1)
+    top, height = rows[0], rows[-1] - rows[0] + 1
+    starts: IntArray = top - (-height * np.arange(1, len(ZONES)) // len(ZONES))
+    return starts
+
+
+def _border(side: BoolArray, row: int) -> Border:
+    columns = np.flatnonzero(side[row - 1 : row + 1].any(axis=0))
+    return Border(row, int(columns[0]), int(columns[-1]) + 1)

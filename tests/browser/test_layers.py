@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from playwright.sync_api import expect
 
 from annotation.models import Image, User
+from mlloop.masks import threshold_mask
+from mlloop.thorax import SIDES, ZONES, cut_zones, split_lungs
+from tests.annotation.factories import lungs_p8
+from tests.browser import desk as screen
 from tests.browser.conftest import ReadingRoom
-from tests.browser.desk import Desk, url_of
+from tests.browser.desk import SHAPE, Desk, url_of
+from tests.browser.outlining import ZOOMS
 
 pytestmark = pytest.mark.browser
 
@@ -45,6 +51,67 @@ def test_layers_when_switched_on_in_an_open_read_then_drawn_with_their_legend(de
     expect(legend).to_be_hidden()
     assert layer_alpha(desk, "heat") == 0
     assert not desk.mask().any()
+
+
+def counted_zones() -> dict[str, np.ndarray]:
+    """Return the zones that severity counts on these films, by name, as masks."""
+    lung = threshold_mask(lungs_p8(), shape=SHAPE, t8=128)
+    codes = cut_zones(lung, split_lungs(lung)).codes
+    names = [f"{side} {zone}" for side in SIDES for zone in ZONES]
+    return {name: codes == code for code, name in enumerate(names, 1)}
+
+
+def test_zone_borders_when_the_lungs_are_shown_then_thin_lines_where_severity_cuts(
+    desk_at_ratio: Desk, ratio: int
+) -> None:
+    desk, zones = desk_at_ratio, counted_zones()
+    desk.page.keyboard.press("l")
+    desk.until(lambda: layer_alpha(desk, "lung"))
+    for side in SIDES:
+        upper, middle, lower = (zones[f"{side} {zone}"] for zone in ZONES)
+        column = int(np.nonzero(upper)[1].mean())
+        tops = [int(np.flatnonzero(zone[:, column])[0]) for zone in (middle, lower)]
+        for zoom in ZOOMS:
+            desk.page.keyboard.press("Home")
+            desk.zoom_to(zoom, (column, tops[0]))
+            view = desk.state()["view"]
+            drawn = screen.drawn(desk, ".stage canvas.lung", channel=3)
+            scale = view["zoom"] * ratio
+            across = int((column + 0.5) * scale + view["x"] * ratio)
+            lines = [round(top * scale + view["y"] * ratio) for top in tops]
+            assert 0 <= lines[0] < len(drawn)
+            for line in (one for one in lines if one + ratio < len(drawn)):
+                # As many pixels of the screen as it has to one of the page's, and none beside.
+                near = drawn[line - 2 : line + ratio + 2, across]
+                assert near.tolist() == [0, 0, *[255] * ratio, 0, 0]
+            outside = int((np.nonzero(middle)[1].min() - 2) * scale + view["x"] * ratio)
+            assert not drawn[lines[0], max(0, outside - 4) : max(0, outside)].any()
+
+
+def test_zone_names_when_the_lungs_are_shown_then_each_stands_beside_its_zone(desk: Desk) -> None:
+    film, zones = desk.page.get_by_role("main"), counted_zones()
+    expect(film.get_by_text("right upper")).to_have_count(0)
+    desk.page.keyboard.press("l")
+    for is_mirrored in (False, True):
+        for name, zone in zones.items():
+            rows, columns = np.nonzero(zone)
+            box = film.get_by_text(name, exact=True).bounding_box()
+            corners = [
+                desk.on_screen(float(columns.min()), float(rows.min())),
+                desk.on_screen(float(columns.max() + 1), float(rows.max() + 1)),
+            ]
+            (left, top), (right, bottom) = np.min(corners, axis=0), np.max(corners, axis=0)
+            assert box
+            x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+            assert top < y < bottom
+            # The patient's right lies on the left of a film as it was taken.
+            if name.startswith("right") != is_mirrored:
+                assert x < left
+            else:
+                assert x > right
+        desk.page.keyboard.press("Shift+F")
+    desk.page.keyboard.press("l")
+    expect(film.get_by_text("right upper")).to_have_count(0)
 
 
 def test_activation_map_when_its_key_is_pressed_then_it_takes_the_infection_maps_place(
@@ -97,6 +164,8 @@ def test_layers_and_severity_when_blind_then_absent_and_404(
         desk.page.keyboard.press(key)
     desk.page.wait_for_timeout(200)  # a layer that should not be asked for could come
     assert layer_alpha(desk, "heat") == layer_alpha(desk, "lung") == 0
+    for name in counted_zones():
+        expect(desk.page.get_by_text(name)).to_have_count(0)
     for path in (
         *(
             f"assignments/{case['assignment']}/{layer}/"

@@ -13,6 +13,9 @@ pytestmark = pytest.mark.browser
 
 STROKE = ((140.5, 170.5), (160.5, 190.5))
 LINE = 255  # the outline's opacity; the fill lets the film through
+# Round the same place: a hole, and outside of it a dot. All but the middle lies in the lungs.
+HOLE, DOT = [(140, 170), (160, 170), (155, 195), (138, 190)], (200, 230)
+CLEAN_UPS = ("Fill holes", "Remove islands", "Smooth", "Grow", "Shrink", "Clip to lung")
 MASK, PEEK = ".stage canvas:nth-child(4)", ".stage canvas:nth-child(5)"
 
 
@@ -116,3 +119,38 @@ def test_tools_when_used_at_any_zoom_then_screen_editor_and_server_have_the_same
             while desk.state()["canUndo"]:
                 desk.page.keyboard.press("Control+z")
             assert not desk.mask().any()
+
+
+def draw_untidy(desk: Desk) -> None:
+    """Draw an outline with a hole in it, and a dot of the least size beside it."""
+    keyboard = desk.page.keyboard
+    keyboard.press("f")
+    desk.drag(*OUTLINE)
+    keyboard.down("Alt")
+    desk.drag(*HOLE)
+    keyboard.up("Alt")
+    keyboard.press("b")
+    while desk.state()["radius"] > 1:
+        keyboard.press("[")
+    desk.drag(DOT, DOT)
+
+
+def test_clean_ups_when_used_at_any_zoom_then_screen_editor_and_server_have_the_same_pixels(
+    desk_at_ratio: Desk, ratio: int
+) -> None:
+    desk = desk_at_ratio
+    for zoom in ZOOMS:
+        desk.zoom_to(zoom, (150, 180))
+        draw_untidy(desk)
+        for name in CLEAN_UPS:
+            before, stroke = desk.mask(), desk.state()["stroke"]
+            desk.button(name).click()
+            desk.wait(f"window.roundtruth.state().stroke > {stroke}")
+            mask = desk.mask()
+            assert mask.any()
+            assert (mask != before).any()
+            expect_painted(desk, mask, ratio)
+            np.testing.assert_array_equal(drafted(desk), mask)
+        while desk.state()["canUndo"]:
+            desk.page.keyboard.press("Control+z")
+        assert not desk.mask().any()

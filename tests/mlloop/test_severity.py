@@ -11,7 +11,7 @@ from scipy import ndimage
 
 from mlloop.masks import MaskError
 from mlloop.severity import EMPTY_LUNG, GRADES, NO_LUNG, Findings, Lesion, findings, grade_of
-from mlloop.thorax import split_lungs, zone_codes
+from mlloop.thorax import cut_zones, split_lungs
 
 CUTOFFS = (0.01, 0.25, 0.5, 0.75)
 SHAPE = (60, 80)
@@ -70,9 +70,9 @@ def test_findings_when_any_masks_then_parts_add_up_and_shares_are_shares(infecti
 
 
 @given(st.one_of(lungs(), noise()))
-def test_zone_codes_when_any_lung_mask_then_each_pixel_of_it_has_one(lung):
+def test_zones_when_any_lung_mask_then_each_pixel_of_it_has_one(lung):
     is_left = split_lungs(lung)
-    codes = zone_codes(lung, is_left)
+    codes = cut_zones(lung, is_left).codes
     assert not (is_left & ~lung).any()
     assert np.array_equal(codes > 0, lung)
     assert np.array_equal(codes > 3, is_left)
@@ -133,11 +133,49 @@ def test_sides_when_one_lung_is_in_two_pieces_then_both_are_on_its_side():
 
 def test_zones_when_a_speck_lies_above_then_the_thirds_are_still_the_lungs():
     lung = oval(22, 40, 10, 15) | oval(58, 40, 10, 15)
-    codes = zone_codes(lung, split_lungs(lung))
+    codes = cut_zones(lung, split_lungs(lung)).codes
     lung[2, 20] = True
-    with_speck = zone_codes(lung, split_lungs(lung))
+    with_speck = cut_zones(lung, split_lungs(lung)).codes
     assert with_speck[2, 20] == 1
     assert np.array_equal(with_speck[20:], codes[20:])
+
+
+@given(lungs())
+def test_borders_when_any_lungs_then_they_lie_where_the_counted_zones_meet(lung):
+    codes = cut_zones(lung, split_lungs(lung)).codes
+    found = measured(np.zeros(SHAPE, np.bool_), lung)
+    for first, one in zip((1, 4), found.lungs, strict=True):
+        assert len(one.borders) == 2
+        for zone, border in enumerate(one.borders, first):
+            rows = np.nonzero(codes == zone)[0], np.nonzero(codes == zone + 1)[0]
+            assert rows[0].max() + 1 == border.row == rows[1].min()
+            inside = np.isin(codes[border.row - 1 : border.row + 1], (zone, zone + 1)).any(axis=0)
+            assert (border.left, border.right) == (inside.argmax(), 80 - inside[::-1].argmax())
+
+
+@given(noise())
+def test_borders_when_a_bad_networks_lung_then_two_a_lung_with_room_between_their_columns(lung):
+    for one in measured(np.zeros(SHAPE, np.bool_), lung).lungs:
+        assert len(one.borders) == (2 if one.whole.pixels else 0)
+        assert all(0 <= border.left < border.right <= 80 for border in one.borders)
+
+
+def test_borders_when_the_masks_stand_for_a_larger_film_then_in_its_pixels():
+    lung = oval(22, 30, 10, 20) | oval(58, 30, 10, 20)
+    nothing = np.zeros(SHAPE, np.bool_)
+    own, large = (
+        [
+            border
+            for one in measured(nothing, lung, film_shape=shape).lungs
+            for border in one.borders
+        ]
+        for shape in (None, (240, 320))
+    )
+    for before, after in zip(own, large, strict=True):
+        assert after.row == 4 * before.row
+        # The film's own lung ends somewhere in the outer pixels of the small one, or just beyond.
+        assert 4 * before.left - 4 < after.left <= 4 * before.left
+        assert 4 * before.right <= after.right < 4 * before.right + 4
 
 
 @pytest.mark.parametrize(
@@ -164,7 +202,7 @@ def test_lesions_when_outside_the_lungs_then_said_and_sized_in_mm():
     lung = oval(22, 30, 10, 20) | oval(58, 30, 10, 20)
     infection = np.zeros(SHAPE, np.bool_)
     infection[0:4, 38:44] = True
-    found = measured(infection, lung, spacing_mm=0.5, pixels_each=4.0)
+    found = measured(infection, lung, spacing_mm=0.5, film_shape=(120, 160))
     assert found.lesions.found == (Lesion(96, 6.0, "outside", None),)
     assert found.outside_pixels == 96
 

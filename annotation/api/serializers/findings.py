@@ -24,8 +24,19 @@ class _PartSerializer(serializers.Serializer[Json]):
     share = serializers.FloatField(allow_null=True)
 
 
+class _BorderSerializer(serializers.Serializer[Json]):
+    """Where two zones of a lung meet, in pixels of the image; `right` is beyond the lung."""
+
+    row = serializers.IntegerField()
+    left = serializers.IntegerField()
+    right = serializers.IntegerField()
+
+
 class _LungSerializer(_PartSerializer):
     zones = _PartSerializer(many=True)
+    borders = _BorderSerializer(
+        many=True, required=False, help_text="Absent in a round older than they are."
+    )
 
 
 class _LesionSerializer(serializers.Serializer[Json]):

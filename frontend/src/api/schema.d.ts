@@ -1220,6 +1220,12 @@ export interface components {
          * @enum {string}
          */
         ZoneEnum: "upper" | "middle" | "lower";
+        /** @description Where two zones of a lung meet, in pixels of the image; `right` is beyond the lung. */
+        _Border: {
+            row: number;
+            left: number;
+            right: number;
+        };
         _Candidate: {
             /** Format: uuid */
             id: string;
@@ -1269,6 +1275,8 @@ export interface components {
             /** Format: double */
             share: number | null;
             zones: components["schemas"]["_Part"][];
+            /** @description Absent in a round older than they are. */
+            borders?: components["schemas"]["_Border"][];
         };
         _Part: {
             name: string;

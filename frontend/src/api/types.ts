@@ -8,6 +8,8 @@ export type Case = Readonly<Schemas["Case"]>;
 export type Candidate = Readonly<Schemas["_Candidate"]>;
 export type Findings = Readonly<Schemas["Findings"]>;
 export type Lesion = Readonly<Schemas["_Lesion"]>;
+export type Lung = Readonly<Schemas["_Lung"]>;
+export type Border = Readonly<Schemas["_Border"]>;
 export type LungPart = Readonly<Schemas["_Part"]>;
 export type CaseImage = Readonly<Schemas["_CaseImage"]>;
 /** Another film of the case's patient; nothing that was made from it. */

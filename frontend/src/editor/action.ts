@@ -16,6 +16,9 @@ export type Place =
   | "header"
   | "help";
 
+/** The actions that the catalogue of words names. */
+export type ActionId = keyof typeof words.actions;
+
 export type Action = {
   readonly id: string;
   /** The accessible name; it ends with the key where the surface promises that. */
@@ -35,7 +38,7 @@ export type Action = {
 
 /** An action before the catalogue of words has named it: an id that has no name there is an error. */
 export type Unnamed = Omit<Action, "id" | "name" | "label"> & {
-  readonly id: keyof typeof words.actions;
+  readonly id: ActionId;
 };
 
 export const named = (action: Unnamed): Action => ({ ...words.actions[action.id], ...action });

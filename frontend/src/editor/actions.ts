@@ -4,7 +4,7 @@
  */
 
 import { words } from "../words";
-import { type Action, isReading, named, type Place, type Unnamed } from "./action";
+import { type Action, type ActionId, isReading, named, type Place, type Unnamed } from "./action";
 import { isCompareShown } from "./comparison";
 import { CLEANUPS, EDITS, TOOLS } from "./drawactions";
 import { layerUrl } from "./layers";
@@ -152,6 +152,8 @@ export type Registry = {
   readonly all: readonly Action[];
   readonly at: (place: Place) => readonly Action[];
   readonly byKey: ReadonlyMap<string, Action>;
+  /** The key of an action, for whatever else in the room does the same. */
+  readonly keyOf: (id: ActionId) => string;
 };
 
 export function createRegistry(actions: readonly Action[]): Registry {
@@ -163,7 +165,15 @@ export function createRegistry(actions: readonly Action[]): Registry {
       byKey.set(key, action);
     }
   }
-  return { all: actions, byKey, at: (place) => actions.filter((one) => one.place === place) };
+  return {
+    all: actions,
+    byKey,
+    at: (place) => actions.filter((one) => one.place === place),
+    keyOf: (id) => {
+      const action = actions.find((one) => one.id === id);
+      return action ? firstKey(action) : "";
+    },
+  };
 }
 
 export const ACTIONS: readonly Action[] = [
@@ -181,9 +191,10 @@ export function keyLabel(key: string): string {
   return parts.join(parts[0] === "⇧" ? "" : "+");
 }
 
+/** What a button shows of an action's keys; nothing where it has none. */
+export const firstKey = ({ keys: [key = ""] }: Action): string => keyLabel(key);
+
 export function tooltip(action: Action): string {
-  const key = action.keys[0];
-  return key && !action.name.endsWith(")")
-    ? words.withKey(action.name, keyLabel(key))
-    : action.name;
+  const key = firstKey(action);
+  return key && !action.name.endsWith(")") ? words.withKey(action.name, key) : action.name;
 }

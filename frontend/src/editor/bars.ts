@@ -2,7 +2,7 @@
 
 import { words } from "../words";
 import type { Action } from "./action";
-import { keyLabel, type Registry, tooltip } from "./actions";
+import { firstKey, type Registry, tooltip } from "./actions";
 import { h, icon, keycap } from "./dom";
 import { roveFocus } from "./roving";
 import type { RoomState } from "./state";
@@ -40,8 +40,7 @@ export function createToolbar(
   verbs: Verbs,
 ): HTMLElement {
   const make = (action: Action) => {
-    const key = action.keys[0] ?? "";
-    const hint = keyLabel(key);
+    const hint = firstKey(action);
     const isShort = hint.length <= 2;
     const mark = h("span", { class: "hint", "aria-hidden": "true", "data-key": isShort && hint });
     return makeButton(action, store, verbs, icon(action.icon ?? ""), mark);
@@ -63,7 +62,7 @@ export function createVerdictBar(
 ): HTMLElement {
   const make = (action: Action) => {
     const label = h("span", {}, action.label ?? action.name);
-    const button = makeButton(action, store, verbs, label, keycap(keyLabel(action.keys[0] ?? "")));
+    const button = makeButton(action, store, verbs, label, keycap(firstKey(action)));
     if (action.id === "accept") button.classList.add("go");
     return button;
   };

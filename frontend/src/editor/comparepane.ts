@@ -1,6 +1,7 @@
 /** The pane beside the stage: another film of the patient, its caption, and the choice among them. */
 
 import { words } from "../words";
+import type { Registry } from "./actions";
 import { clear, context, layFrame } from "./canvas";
 import { dragHand } from "./comparehand";
 import { type Comparer, chosenFilm, filmWords, isCompareShown } from "./comparison";
@@ -69,11 +70,8 @@ const SEEN = [
   "isInverted",
 ] as const;
 
-function createChoice(store: Store<RoomState>, verbs: Verbs): HTMLSelectElement {
-  const choice = h("select", {
-    "aria-label": words.compare.choice,
-    title: words.compare.choiceHint,
-  });
+function createChoice(store: Store<RoomState>, verbs: Verbs, hint: string): HTMLSelectElement {
+  const choice = h("select", { "aria-label": words.compare.choice, title: hint });
   let listed: unknown = null;
   choice.addEventListener("change", () => verbs.compareWith(choice.selectedIndex));
   blurAfterPointer(choice);
@@ -106,8 +104,10 @@ function createProblem(store: Store<RoomState>, verbs: Verbs): HTMLElement {
   return box;
 }
 
-export function createComparePane(pointing: Pointing, comparer: Comparer) {
+export function createComparePane(pointing: Pointing, comparer: Comparer, registry: Registry) {
   const { store, verbs } = pointing;
+  const closeKey = registry.keyOf("compare");
+  const nextHint = words.withKey(words.compare.next, registry.keyOf("next-comparison"));
   const canvas = h("canvas", { role: "img", "aria-label": words.compare.picture });
   const caption = h("span", {});
   const small = h("span", { class: "dim" });
@@ -117,17 +117,17 @@ export function createComparePane(pointing: Pointing, comparer: Comparer) {
       type: "button",
       class: "close",
       "aria-label": words.compare.closeName,
-      title: words.compare.closeHint,
+      title: words.withKey(words.compare.close, closeKey),
     },
     words.compare.close,
-    keycap("Y"),
+    keycap(closeKey),
   );
   close.addEventListener("click", () => verbs.toggleCompare());
   const element = h(
     "section",
     { class: "compare", "aria-label": words.compare.region },
     canvas,
-    h("div", { class: "hud tl" }, caption, createChoice(store, verbs), small),
+    h("div", { class: "hud tl" }, caption, createChoice(store, verbs, nextHint), small),
     close,
     createProblem(store, verbs),
   );

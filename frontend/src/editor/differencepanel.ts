@@ -1,21 +1,23 @@
 /** The switch of the difference view, with what its colours mean. Not in the page of a blind read. */
 
 import { words } from "../words";
+import type { Registry } from "./actions";
 import { comparedCandidate } from "./compared";
 import { h, keycap, setText } from "./dom";
 import type { Room } from "./room";
 import { hasDifference, type RoomState } from "./state";
 import type { Verbs } from "./verbs";
 
-export function createDifferencePanel(room: Room, verbs: Verbs): HTMLElement {
+export function createDifferencePanel(room: Room, verbs: Verbs, registry: Registry): HTMLElement {
+  const key = registry.keyOf("difference");
   const { name } = words.actions.difference;
   const { label, against, noCandidate } = words.difference;
   const button = h(
     "button",
-    { type: "button", class: "switch", "aria-label": name, title: words.withKey(name, "⇧D") },
+    { type: "button", class: "switch", "aria-label": name, title: words.withKey(name, key) },
     h("i", { class: "swatch difference", "aria-hidden": "true" }),
     h("span", {}, label),
-    keycap("⇧D"),
+    keycap(key),
   );
   button.addEventListener("click", (event) => {
     verbs.toggleDifference();

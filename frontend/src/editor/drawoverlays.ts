@@ -5,8 +5,9 @@ import { INFECTION_COLOURS, paintMap, type Rgb, SPREAD_COLOURS } from "../mask/c
 import { deviceRect, type OverlayStyle, paintOverlay } from "../mask/outline";
 import type { ByteMap } from "../mask/probability";
 import { clear, context, place } from "./canvas";
-import type { LayerPictures } from "./layers";
+import type { ShownLayers } from "./layers";
 import type { Size, Viewport } from "./viewport";
+import { type ZoneLine, zoneLines } from "./zones";
 
 export const MINE: Rgb = [255, 176, 64];
 export const THEIRS: Rgb = [110, 190, 255];
@@ -57,13 +58,29 @@ export function createHeatBuffer(table: Uint32Array) {
   };
 }
 
+/** On whole pixels of the screen, as thin at any zoom. */
+function drawZoneLines(
+  ctx: CanvasRenderingContext2D,
+  lines: readonly ZoneLine[],
+  view: Viewport,
+): void {
+  const { scale, x, y } = place(view);
+  const thickness = Math.max(1, Math.round(view.pixelRatio));
+  ctx.fillStyle = `rgb(${LUNG.join(" ")})`;
+  for (const { row, x0, x1 } of lines) {
+    const left = Math.round(x0 * scale + x);
+    const right = Math.round(x1 * scale + x);
+    ctx.fillRect(left, Math.round(row * scale + y), right - left, thickness);
+  }
+}
+
 export function createLayerDrawer(heatCanvas: HTMLCanvasElement, lungCanvas: HTMLCanvasElement) {
   const heat = context(heatCanvas);
   const lung = context(lungCanvas);
   const infection = createHeatBuffer(INFECTION_COLOURS);
   const activation = createHeatBuffer(INFECTION_COLOURS);
   const disagreement = createHeatBuffer(SPREAD_COLOURS);
-  return (image: Size | null, layers: LayerPictures, view: Viewport): void => {
+  return (image: Size | null, layers: ShownLayers, view: Viewport): void => {
     clear(heat);
     clear(lung);
     if (!image) return;
@@ -74,6 +91,8 @@ export function createLayerDrawer(heatCanvas: HTMLCanvasElement, lungCanvas: HTM
     if (layers.infection) draw(infection(layers.infection));
     if (layers.activation) draw(activation(layers.activation));
     if (layers.disagreement) draw(disagreement(layers.disagreement));
-    if (layers.lung) drawMask(lung, layers.lung, view, "all", LUNG, 0);
+    if (!layers.lung) return;
+    drawMask(lung, layers.lung, view, "all", LUNG, 0);
+    drawZoneLines(lung, zoneLines(layers.lung, layers.borders), view);
   };
 }

@@ -2,7 +2,7 @@
 
 import { words } from "../words";
 import type { Action } from "./action";
-import { keyLabel, type Registry } from "./actions";
+import { firstKey, type Registry } from "./actions";
 import { makeButton } from "./bars";
 import { h, icon, keycap } from "./dom";
 import { BANDS, PRESETS, type Preset } from "./presets";
@@ -18,10 +18,10 @@ export function presetWords(preset: Preset): string {
   return bandWindow(windows[preset], from, to);
 }
 
-function createPreset({ store }: Room, verbs: Verbs, preset: Preset): HTMLElement {
+function createPreset({ store }: Room, verbs: Verbs, preset: Preset, nextKey: string): HTMLElement {
   const { windows, windowName, withNextKey } = words.film;
   const name = windowName(windows[preset]);
-  const title = withNextKey(presetWords(preset));
+  const title = withNextKey(presetWords(preset), nextKey);
   const button = h(
     "button",
     { type: "button", class: "chip", "aria-label": name, title },
@@ -42,7 +42,7 @@ function createPreset({ store }: Room, verbs: Verbs, preset: Preset): HTMLElemen
 
 function createVerb({ store }: Room, verbs: Verbs, action: Action): HTMLElement {
   const label = h("span", {}, action.label ?? action.name);
-  const hint = keyLabel(action.keys[0] ?? "");
+  const hint = firstKey(action);
   const key = h("span", { class: "hint", "aria-hidden": "true", "data-key": hint });
   const button = makeButton(action, store, verbs, icon(action.icon ?? ""), label, key);
   button.classList.add("chip");
@@ -50,8 +50,9 @@ function createVerb({ store }: Room, verbs: Verbs, action: Action): HTMLElement 
 }
 
 export function createFilmPanel(room: Room, verbs: Verbs, registry: Registry): HTMLElement {
-  const presets = PRESETS.map((preset) => createPreset(room, verbs, preset));
-  const next = h("small", { class: "dim" }, words.film.nextWindow, keycap("K"));
+  const nextKey = registry.keyOf("next-window");
+  const presets = PRESETS.map((preset) => createPreset(room, verbs, preset, nextKey));
+  const next = h("small", { class: "dim" }, words.film.nextWindow, keycap(nextKey));
   return h(
     "section",
     { class: "film" },

@@ -4,9 +4,9 @@ import type { Findings, Lesion, LungPart } from "../api/types";
 import { words } from "../words";
 import { h } from "./dom";
 import type { Room } from "./room";
+import { ZONES } from "./zones";
 
 const LISTED = 6;
-const ZONES = ["upper", "middle", "lower"] as const;
 
 export function percent(share: number | null): string {
   if (share === null) return words.findings.noShare;

@@ -2,7 +2,7 @@
 
 import type { ReadingConfig } from "../api/types";
 import { words } from "../words";
-import { keyLabel, type Registry } from "./actions";
+import { firstKey, type Registry } from "./actions";
 import { makeButton } from "./bars";
 import { h, keycap, setText } from "./dom";
 import { isReopened, type RoomState } from "./state";
@@ -94,7 +94,7 @@ export function createHeader(
   const saving = h("span", { class: "saving", ...spoken }, dot, text);
   const helps = registry.at("header").map((action) => {
     const label = `${action.label ?? action.name} `;
-    const key = keycap(keyLabel(action.keys[0] ?? ""));
+    const key = keycap(firstKey(action));
     const button = makeButton(action, store, verbs, label, key);
     button.classList.add("bare");
     return button;

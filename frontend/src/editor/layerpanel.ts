@@ -2,6 +2,8 @@
 
 import { INFECTION_COLOURS, SPREAD_COLOURS } from "../mask/colour";
 import { words } from "../words";
+import type { ActionId } from "./action";
+import type { Registry } from "./actions";
 import { h, keycap } from "./dom";
 import { drawColours } from "./drawpictures";
 import { isLayerShown, LAYER_NAMES, layerUrl, TWO_MAPS } from "./layers";
@@ -9,12 +11,13 @@ import type { Room } from "./room";
 import type { LayerName, RoomState } from "./state";
 import { createTwoMaps } from "./twomaps";
 import type { Verbs } from "./verbs";
+import { zoneBorders } from "./zones";
 
-const KEYS: Readonly<Record<LayerName, string>> = {
-  infection: "M",
-  activation: "A",
-  lung: "L",
-  disagreement: "D",
+const ACTIONS: Readonly<Record<LayerName, ActionId>> = {
+  infection: "infection-map",
+  activation: "activation-map",
+  lung: "lung-outline",
+  disagreement: "disagreement",
 };
 
 function createLegend(table: Uint32Array, title: string, ticks: readonly string[]): HTMLElement {
@@ -29,21 +32,21 @@ function createLegend(table: Uint32Array, title: string, ticks: readonly string[
   );
 }
 
-const LEGENDS: Readonly<Record<LayerName, () => HTMLElement | null>> = {
+const LEGENDS: Readonly<Record<LayerName, () => HTMLElement>> = {
   infection: () => createLegend(INFECTION_COLOURS, words.layers.infectionLegend, ["0", "0.5", "1"]),
   activation: () =>
     createLegend(INFECTION_COLOURS, words.layers.activationLegend, [
       words.layers.least,
       words.layers.most,
     ]),
-  lung: () => null,
+  lung: () => h("div", { class: "legend" }, h("span", {}, words.layers.lungLegend)),
   disagreement: () =>
     createLegend(SPREAD_COLOURS, words.layers.disagreementLegend, ["0", "0.25", "0.5"]),
 };
 
-function createSwitch(verbs: Verbs, layer: LayerName) {
+function createSwitch(verbs: Verbs, registry: Registry, layer: LayerName) {
   const name = words.layers[layer];
-  const key = KEYS[layer];
+  const key = registry.keyOf(ACTIONS[layer]);
   const button = h(
     "button",
     { type: "button", class: "switch", title: words.withKey(name, key), "aria-label": name },
@@ -60,16 +63,17 @@ function createSwitch(verbs: Verbs, layer: LayerName) {
     const isOn = isLayerShown(state, layer);
     button.hidden = layerUrl(state.current, layer) === null;
     button.setAttribute("aria-pressed", String(isOn));
-    if (legend) legend.hidden = !isOn;
+    const isExplained = layer !== "lung" || zoneBorders(state.current).length > 0;
+    legend.hidden = !isOn || !isExplained;
   };
   return { button, legend, refresh };
 }
 
-export function createLayerPanel(room: Room, verbs: Verbs): HTMLElement {
-  const switches = LAYER_NAMES.map((layer) => createSwitch(verbs, layer));
+export function createLayerPanel(room: Room, verbs: Verbs, registry: Registry): HTMLElement {
+  const switches = LAYER_NAMES.map((layer) => createSwitch(verbs, registry, layer));
   const section = h("section", { class: "layers" });
   const parts: HTMLElement[] = [h("h2", {}, words.layers.title)];
-  for (const { button, legend } of switches) parts.push(button, ...(legend ? [legend] : []));
+  for (const { button, legend } of switches) parts.push(button, legend);
   parts.splice(1 + 2 * TWO_MAPS.length, 0, createTwoMaps(room));
   const refresh = (state: RoomState) => {
     section.hidden = LAYER_NAMES.every((layer) => layerUrl(state.current, layer) === null);

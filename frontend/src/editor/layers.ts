@@ -1,14 +1,15 @@
 /**
- * The layers of an open read: infection map, activation map, lung outline, disagreement. Fetched
+ * The layers of an open read: infection map, activation map, lungs with zones, disagreement. Fetched
  * when they are first wanted; a blind read has none, whatever was switched on before.
  */
 
-import type { Case } from "../api/types";
+import type { Border, Case } from "../api/types";
 import type { Mask } from "../mask/bitmap";
 import type { ByteMap } from "../mask/probability";
 import type { Prepared } from "./prepare";
 import type { Room } from "./room";
 import type { LayerName, RoomState } from "./state";
+import { zoneBorders } from "./zones";
 
 export const LAYER_NAMES: readonly LayerName[] = [
   "infection",
@@ -25,6 +26,9 @@ export type LayerPictures = {
   readonly lung: Mask | null;
   readonly disagreement: ByteMap | null;
 };
+
+/** The borders of the lungs' zones come with the case, not with the mask. */
+export type ShownLayers = LayerPictures & { readonly borders: readonly Border[] };
 
 export const NO_PICTURES: LayerPictures = {
   infection: null,
@@ -54,12 +58,13 @@ export function isLayerShown(state: RoomState, name: LayerName): boolean {
 }
 
 /** What is to be drawn of what was fetched. */
-export function shownPictures(state: RoomState, fetched: LayerPictures): LayerPictures {
+export function shownPictures(state: RoomState, fetched: LayerPictures): ShownLayers {
   return {
     infection: isLayerShown(state, "infection") ? fetched.infection : null,
     activation: isLayerShown(state, "activation") ? fetched.activation : null,
     lung: isLayerShown(state, "lung") ? fetched.lung : null,
     disagreement: isLayerShown(state, "disagreement") ? fetched.disagreement : null,
+    borders: isLayerShown(state, "lung") ? zoneBorders(state.current) : [],
   };
 }
 

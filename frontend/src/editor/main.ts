@@ -32,6 +32,7 @@ import { createStage } from "./stage";
 import { meetNeighbours, nameTab } from "./tabs";
 import { exposeTestHandle } from "./testhandle";
 import { watchTime } from "./time";
+import { createZoneNames } from "./zonenames";
 
 function readConfig(): ReadingConfig {
   const tag = document.getElementById("reading-config");
@@ -94,8 +95,8 @@ async function start(): Promise<void> {
     renderer.invalidate({ cursor: true }),
   );
   stage.connect(room, renderer);
-  stage.element.append(...createOverlays(config, room.store, verbs));
-  const beside = createComparePane(pointing, createComparer(client, codec, room.store));
+  stage.element.append(createZoneNames(room.store), ...createOverlays(config, room.store, verbs));
+  const beside = createComparePane(pointing, createComparer(client, codec, room.store), registry);
   host.replaceChildren(
     createHeader(config, room.store, verbs, registry),
     createToolbar(registry, room.store, verbs),

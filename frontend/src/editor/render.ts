@@ -9,7 +9,7 @@ import { drawCross, drawOutline, drawRing, drawRuler, type Ring, startCursor } f
 import { createDifferenceDrawer } from "./drawdifference";
 import { createFilmDrawer, type FilmScene } from "./drawfilm";
 import { createLayerDrawer, drawMask, MINE, THEIRS } from "./drawoverlays";
-import type { LayerPictures } from "./layers";
+import type { ShownLayers } from "./layers";
 import type { Outline } from "./outlines";
 import type { Ruler } from "./ruler";
 import type { MaskLook } from "./state";
@@ -25,7 +25,7 @@ export type Canvases = {
 };
 
 export type Scene = FilmScene & {
-  readonly layers: LayerPictures;
+  readonly layers: ShownLayers;
   readonly mask: Mask | null;
   readonly look: MaskLook;
   readonly opacity: number;

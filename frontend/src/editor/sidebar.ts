@@ -2,7 +2,7 @@
 
 import type { Candidate } from "../api/types";
 import { words } from "../words";
-import type { Registry } from "./actions";
+import { firstKey, type Registry } from "./actions";
 import { createDifferencePanel } from "./differencepanel";
 import { blurAfterPointer, h, icon, keycap, setText } from "./dom";
 import { COPY_ICON } from "./drawactions";
@@ -38,7 +38,13 @@ export function candidateName(candidate: Candidate): string {
   return [words.candidates.networks[decoder] ?? decoder, ...encoder].join(" ");
 }
 
-function createCard(room: Room, verbs: Verbs, candidate: Candidate, index: number) {
+function createCard(
+  room: Room,
+  verbs: Verbs,
+  registry: Registry,
+  candidate: Candidate,
+  index: number,
+) {
   const ratio = Math.max(1, window.devicePixelRatio);
   const thumb = h("canvas", {
     width: String(Math.round(THUMB.width * ratio)),
@@ -48,13 +54,14 @@ function createCard(room: Room, verbs: Verbs, candidate: Candidate, index: numbe
   const text = h("small", { id: `candidate-${index + 1}-words` });
   const network = candidate.name ? candidateName(candidate) : null;
   const name = words.candidates.card(candidate.letter, network, index + 1);
+  const pick = registry.at("candidate")[index];
   const attributes = { type: "button", "aria-describedby": text.id };
   const card = h(
     "button",
     { ...attributes, class: "card", "aria-label": name, title: words.candidates.pick(name) },
     thumb,
     h("b", {}, candidateName(candidate)),
-    keycap(String(index + 1)),
+    pick ? keycap(firstKey(pick)) : null,
   );
   card.addEventListener("click", (event) => {
     verbs.pick(index);
@@ -67,7 +74,7 @@ function createCard(room: Room, verbs: Verbs, candidate: Candidate, index: numbe
       type: "button",
       class: "copy",
       "aria-label": copyName,
-      title: words.withKey(copyName, "C"),
+      title: words.withKey(copyName, registry.keyOf("copy")),
     },
     icon(COPY_ICON),
   );
@@ -129,7 +136,7 @@ function createThreshold(room: Room, verbs: Verbs) {
   return section;
 }
 
-function createLooks(room: Room, verbs: Verbs): HTMLElement {
+function createLooks(room: Room, verbs: Verbs, registry: Registry): HTMLElement {
   const opacity = h("input", {
     type: "range",
     min: "0",
@@ -141,7 +148,7 @@ function createLooks(room: Room, verbs: Verbs): HTMLElement {
   blurAfterPointer(opacity);
   const look = h("button", { type: "button", class: "bare" });
   const said = h("span", {});
-  look.append(said, " ", keycap("O"));
+  look.append(said, " ", keycap(registry.keyOf("outline")));
   look.addEventListener("click", (event) => {
     verbs.cycleLook();
     if (event.detail > 0) look.blur();
@@ -177,7 +184,7 @@ export function createSidebar(room: Room, verbs: Verbs, registry: Registry): HTM
     if (now !== shown) {
       shown = now;
       const made = (state.current?.candidates ?? []).map((candidate, index) =>
-        createCard(room, verbs, candidate, index),
+        createCard(room, verbs, registry, candidate, index),
       );
       cards.replaceChildren(...made.map(({ slot }) => slot));
       refreshers = made.map(({ refresh }) => refresh);
@@ -190,11 +197,11 @@ export function createSidebar(room: Room, verbs: Verbs, registry: Registry): HTM
     "aside",
     { class: "side", "aria-label": words.candidates.region },
     list,
-    createDifferencePanel(room, verbs),
+    createDifferencePanel(room, verbs, registry),
     createThreshold(room, verbs),
-    createLayerPanel(room, verbs),
+    createLayerPanel(room, verbs, registry),
     createFindings(room),
-    createLooks(room, verbs),
+    createLooks(room, verbs, registry),
     createInputPanel(room.store, verbs),
     createFilmPanel(room, verbs, registry),
   );

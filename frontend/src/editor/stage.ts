@@ -5,13 +5,13 @@ import { words } from "../words";
 import { layFrame } from "./canvas";
 import { h } from "./dom";
 import type { Hand } from "./hand";
-import type { LayerPictures } from "./layers";
+import type { ShownLayers } from "./layers";
 import type { Canvases, Renderer, Scene } from "./render";
 import type { Room } from "./room";
 import type { RoomState } from "./state";
 import { resize } from "./viewport";
 
-function sceneOf(room: Room, hand: Hand, layers: LayerPictures, compared: Mask | null): Scene {
+function sceneOf(room: Room, hand: Hand, layers: ShownLayers, compared: Mask | null): Scene {
   const state = room.store.get();
   return {
     image: state.current?.image ?? null,

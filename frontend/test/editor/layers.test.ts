@@ -32,7 +32,7 @@ test("an open read has the ensemble's map and the layers that the server names",
 test("a blind read shows no layer, whatever was switched on before", () => {
   const state = stateOf({ current: { ...open, blind: true }, layers: allOn });
   const pictures = { infection: map, activation: map, lung: map, disagreement: map };
-  expect(shownPictures(state, pictures)).toEqual(NO_PICTURES);
+  expect(shownPictures(state, pictures)).toEqual({ ...NO_PICTURES, borders: [] });
 });
 
 test("a layer is shown once it is on, and not while everything is lifted off the film", () => {
@@ -42,7 +42,7 @@ test("a layer is shown once it is on, and not while everything is lifted off the
   expect(isLayerShown(state, "disagreement")).toBe(false);
   expect(isLayerShown({ ...state, isNaked: true }, "infection")).toBe(false);
   const pictures = { infection: map, activation: null, lung: null, disagreement: map };
-  expect(shownPictures(state, pictures)).toEqual({ ...NO_PICTURES, infection: map });
+  expect(shownPictures(state, pictures)).toEqual({ ...NO_PICTURES, infection: map, borders: [] });
 });
 
 test("infection map and activation map take turns on the film; the others stay as they are", () => {

@@ -11,6 +11,7 @@ const TECHNICAL = new Set([
   "editor/codec.worker.ts: A probability map has 8 bits a pixel.",
   "editor/ruler.ts: clamp(0px, …px, calc(…px - 100%))",
   "editor/stage.ts: (resolution: …dppx)",
+  "editor/zonenames.ts: clamp(0px, calc(…px + …%), calc(…px - 100%))",
 ]);
 
 function sourceFiles(): readonly string[] {

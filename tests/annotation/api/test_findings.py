@@ -42,6 +42,11 @@ def test_case_when_open_then_the_findings_are_the_ensembles(image: Image, member
     assert case["findings"] == ensemble.findings
     assert case["findings"]["grade"] == "moderate"
     assert [lung["name"] for lung in case["findings"]["lungs"]] == ["right", "left"]
+    lung = threshold_mask(factories.lungs_p8(), shape=(200, 160), t8=128)
+    for one, side in zip(case["findings"]["lungs"], np.hsplit(lung, 2), strict=True):
+        first, second = (border["row"] for border in one["borders"])
+        rows = (slice(0, first), slice(first, second), slice(second, 200))
+        assert [int(side[part].sum()) for part in rows] == [z["pixels"] for z in one["zones"]]
     assert case["findings"]["n_lesions"] == len(case["findings"]["lesions"]) == 1
 
 

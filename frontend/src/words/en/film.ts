@@ -70,7 +70,7 @@ export const film = {
   /** Between which shares of the range it lies. */
   bandWindow: (name: string, from: number, to: number) =>
     `${name} window: ${Math.round(100 * from)} to ${Math.round(100 * to)} % of the range from the film's 1st to its 99th percentile`,
-  withNextKey: (explained: string) => `${explained} (K: the next window)`,
+  withNextKey: (explained: string, key: string) => `${explained} (${key}: the next window)`,
 };
 
 export const drawing = {
@@ -103,10 +103,9 @@ export const compare = {
   region: "Other days",
   picture: "Film of another day",
   choice: "Film to compare with",
-  choiceHint: "Next film (⇧Y)",
+  next: "Next film",
   close: "Close",
   closeName: "Close the other film",
-  closeHint: "Close (Y)",
   again: "Try again",
   loading: "loading",
   filmLoading: "preview, film is loading",

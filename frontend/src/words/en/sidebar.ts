@@ -61,6 +61,7 @@ export const layers = {
   disagreement: "Disagreement",
   infectionLegend: "Probability of infection, ensemble",
   activationLegend: "Where the classifier looked; not a mask",
+  lungLegend: "Cut into zones of equal height, as severity counts them",
   disagreementLegend: "Spread of the networks' probabilities",
   least: "least",
   most: "most",
