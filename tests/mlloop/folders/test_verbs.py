@@ -243,6 +243,7 @@ def test_evaluate_when_the_masks_are_the_truth_then_all_is_one(
     (row,) = json.loads((tmp_path / "o" / "evaluation.json").read_text())["rows"]
     assert {one["value"] for one in row["pooled"]} == {1.0}
     assert row["per_image"][0]["n_both_empty"] > 0
+    assert (row["detection"]["area"], "all in one" in row["detection"]["no_area"]) == ([], True)
     (tmp_path / "wrong").mkdir()
     for path in masks.iterdir():
         (tmp_path / "wrong" / path.name).write_bytes(encode_mask(np.ones((3, 3), np.bool_)))
