@@ -14,7 +14,7 @@ with the activation maps of a classifier. Needs no server and no database.
   evaluate    measure a trained run, or masks from elsewhere, against expert masks
   benchmark   all of it, with a Grad-CAM baseline, as one table
 
-  convert-weights   turn a .pth checkpoint into initial weights for an encoder
+  convert-weights   turn a checkpoint into initial weights for an encoder
   estimate          what a plan would cost on this machine, in time and memory
 """
 _EPILOG = """\
@@ -96,11 +96,12 @@ what it writes
 {_AGAIN}
 {_DATA}"""
 _CONVERT = """\
-Turn a checkpoint of torch.save into initial weights for an encoder. Nothing in it is run: a file
-with anything but tensors and plain values is refused.
+Turn a checkpoint (.pth of torch.save, or .safetensors) into initial weights for an encoder. Nothing
+in it is run: a file with anything but tensors and plain values is refused.
 
-example
+examples
   python -m mlloop convert-weights chexnet.pth chexnet.safetensors --encoder densenet121
+  python -m mlloop convert-weights model.safetensors resnet10t.safetensors --encoder tu-resnet10t
 
 then
   give "encoder_weights": "file:/where/it/is/chexnet.safetensors" for that network in the plan;
@@ -150,7 +151,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     _add_convert(
         verbs.add_parser(
             "convert-weights",
-            help="initial weights from a .pth checkpoint",
+            help="initial weights from a checkpoint",
             description=_CONVERT,
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
@@ -175,7 +176,7 @@ def is_on_folders(options: argparse.Namespace) -> bool:
 
 def _add_convert(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add("source", type=Path, help="a checkpoint of torch.save")
+    add("source", type=Path, help="a checkpoint: .pth or .safetensors")
     add("target", type=Path, help="the .safetensors file to write")
     add("--encoder", required=True, help="its name in the plan, e.g. densenet121")
 

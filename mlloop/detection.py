@@ -173,14 +173,14 @@ def auc_by_source(
     return tuple(found)
 
 
-def best_rule(images: Sequence[ScoredImage], name: str) -> Rule:
+def best_rule(images: Sequence[ScoredImage], name: str) -> Rule | None:
     """Return the rule with the highest sensitivity + specificity, ties to the higher cut-off.
 
-    Fit it on out-of-fold images and judge it on others. With a class missing it is `ANY_PIXEL`.
+    Fit it on out-of-fold images and judge it on others. With a class missing there is none.
     """
     curve = roc_curve(images)
     if not curve.fpr:
-        return ANY_PIXEL
+        return None
     gain = np.asarray(curve.tpr) - np.asarray(curve.fpr)
     # The first corner calls nothing positive; no rule can be made of an infinite cut-off.
     return Rule(name, curve.thresholds[1 + int(np.argmax(gain[1:]))])

@@ -160,6 +160,8 @@ class Plan:
     flip_test: bool = False
     initial: Initial = "none"  # or the weights of the same network and fold that serve
     margin: float = 0.05  # what sealed Dice may lose against the serving round
+    # What the share of sealed films without infection on which nothing is called may lose.
+    control_margin: float = 0.2
     augment: Augment = field(default_factory=Augment)
     loss: Literal["bce_dice", "focal_dice"] = "bce_dice"
     focal_gamma: float = 2.0
@@ -206,6 +208,8 @@ class Plan:
         require(0 <= self.ema_decay < 1, "ema_decay", "0 or more, below 1.")
         require(self.weight_decay >= 0, "weight_decay", "it may not be negative.")
         require(0 <= self.margin <= 0.1, "margin", "0 to 0.1: more would pass a worse round.")
+        few = 0 <= self.control_margin <= 0.3
+        require(few, "control_margin", "0 to 0.3: more would pass false alarms on healthy films.")
         require(0 <= self.dice_weight <= 1000, "dice_weight", "0 to 1000 is possible.")
         require(0 <= self.focal_gamma <= 10, "focal_gamma", "0 to 10 is possible.")
         require(0 < self.focal_alpha < 1, "focal_alpha", "above 0 and below 1.")

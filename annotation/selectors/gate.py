@@ -1,16 +1,17 @@
 """The statistical gate: may a round's proposals replace those that readers see now?
 
 A round passes if, on the sealed set as a whole and in each subgroup of 20 images or more, it is
-not worse than the serving one by more than the plan's margin: the lower end of the 95 % interval of
-the paired difference, by patient, decides. Pooled Dice is compared, or where a subgroup has no
-infection at all, pooled specificity. Subgroups are by group, view, source and infection size.
+not worse than the serving one by more than the plan's margins: the lower end of the 95 % interval
+of the paired difference, by patient, decides. Pooled Dice is compared. Where a subgroup has no
+infection at all, two things are: the pixels, by pooled specificity, and the films, by the share on
+which no pixel is called infected. Subgroups are by group, view, source and infection size.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Literal
 
 from annotation import storage
@@ -20,16 +21,22 @@ from mlloop.metrics import Counts, MetricName, paired_bootstrap
 from mlloop.plan import Plan
 
 Outcome = Literal["passed", "refused", "not_measured"]
+Convention = Literal["pooled", "image_level"]
 SealedCase = Mapping[str, object]
 SMALL_INFECTION = 0.03  # of the image
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One subgroup's paired difference, new less serving."""
+    """One subgroup's paired difference, new less serving, and what it may lose.
+
+    The convention says what the metric counts: pixels pooled, or whole films by any pixel.
+    """
 
     name: str
     metric: MetricName
+    convention: Convention
+    margin: float
     n: int
     difference: float
     ci_low: float
@@ -64,7 +71,8 @@ class _Pair:
 
 def gate_of(round: Round, cases: Sequence[SealedCase]) -> Gate:
     """Judge a round by its sealed counts against those of the round that serves now."""
-    margin = Plan.from_json(round.plan).margin
+    plan = Plan.from_json(round.plan)
+    margin = plan.margin
     if len(cases) < MIN_SHOWN:
         return Gate(
             "not_measured",
@@ -84,18 +92,12 @@ def gate_of(round: Round, cases: Sequence[SealedCase]) -> Gate:
             margin,
             serving.number,
         )
-    checks = tuple(_check(name, chosen, margin) for name, chosen in _subgroups(pairs))
+    checks = tuple(
+        check for name, chosen in _subgroups(pairs) for check in _checks(name, chosen, plan)
+    )
     worse = [check for check in checks if not check.holds]
-    if not worse:
-        return Gate(
-            "passed",
-            f"Not worse than round {serving.number} by more than {margin:g}, overall and in each of"
-            f" {len(checks) - 1} subgroups of {MIN_SHOWN} images or more.",
-            margin,
-            serving.number,
-            checks,
-        )
-    return Gate("refused", _reason(worse, serving, margin), margin, serving.number, checks)
+    sentence = _reason(worse, serving) if worse else _praise(checks, serving, plan)
+    return Gate("refused" if worse else "passed", sentence, margin, serving.number, checks)
 
 
 def may_override(round: Round) -> bool:
@@ -108,29 +110,83 @@ def may_override(round: Round) -> bool:
     return not later.exists()
 
 
-def _reason(worse: Sequence[Check], serving: Round, margin: float) -> str:
-    said = "; ".join(
+def _praise(checks: Sequence[Check], serving: Round, plan: Plan) -> str:
+    subgroups = len({check.name for check in checks}) - 1
+    sentence = (
+        f"Not worse than round {serving.number} by more than {plan.margin:g}, overall and in each"
+        f" of {subgroups} subgroups of {MIN_SHOWN} images or more."
+    )
+    if any(check.convention == "image_level" for check in checks):
+        sentence += (
+            " Controls and other films without infection on which nothing is called: not fewer by"
+            f" more than {plan.control_margin:g} of them."
+        )
+    return sentence
+
+
+def _reason(worse: Sequence[Check], serving: Round) -> str:
+    said = []
+    if pixels := [check for check in worse if check.convention == "pooled"]:
+        said.append(
+            f"It may be worse than round {serving.number} by more than the margin of"
+            f" {pixels[0].margin:g}: {_listed(pixels)}."
+        )
+    if films := [check for check in worse if check.convention == "image_level"]:
+        said.append(
+            "It may call something infected on more controls and other films without infection"
+            f" than round {serving.number}: the share with nothing called may fall by more than"
+            f" {films[0].margin:g}: {_listed(films)}."
+        )
+    return " ".join(said)
+
+
+def _listed(checks: Sequence[Check]) -> str:
+    return "; ".join(
         f"{check.name} ({check.metric}, n = {check.n}): {check.difference:+.3f},"
         f" at worst {check.ci_low:+.3f}"
-        for check in worse
+        for check in checks
     )
-    limit = f"more than the margin of {margin:g}"
-    return f"It may be worse than round {serving.number} by {limit}: {said}."
 
 
-def _check(name: str, pairs: Sequence[_Pair], margin: float) -> Check:
-    is_empty = all(_size(pair.new) == 0 for pair in pairs)
-    metric: MetricName = "specificity" if is_empty else "dice"
+def _checks(name: str, pairs: Sequence[_Pair], plan: Plan) -> Iterator[Check]:
+    if any(_size(pair.new) for pair in pairs):
+        yield _check(name, pairs, metric="dice", convention="pooled", margin=plan.margin)
+        return
+    # A speckle on each film is nothing among its pixels, and a false alarm on every one of them.
+    # Where every film has one already, only the pixels can still tell a flood.
+    yield _check(name, pairs, metric="specificity", convention="pooled", margin=plan.margin)
+    films = [replace(pair, new=_as_film(pair.new), old=_as_film(pair.old)) for pair in pairs]
+    yield _check(
+        name, films, metric="specificity", convention="image_level", margin=plan.control_margin
+    )
+
+
+def _as_film(found: Counts) -> Counts:
+    """Count a film without infection as one: called by any pixel, at the round's threshold."""
+    is_called = found.tp + found.fp > 0
+    return Counts(0, int(is_called), 0, int(not is_called))
+
+
+def _check(
+    name: str,
+    pairs: Sequence[_Pair],
+    *,
+    metric: MetricName,
+    convention: Convention,
+    margin: float,
+) -> Check:
     found = paired_bootstrap(
         [pair.new for pair in pairs],
         [pair.old for pair in pairs],
         [pair.patient for pair in pairs],
         name=metric,
-        convention="pooled",
+        convention="pooled",  # of films too: the share of them all
     )
     return Check(
         name=name,
         metric=metric,
+        convention=convention,
+        margin=margin,
         n=len(pairs),
         difference=round(found.difference, 4),
         ci_low=round(found.ci_low, 4),

@@ -5,7 +5,7 @@ How a map becomes counts is in `levels.py`; the figures come from `metrics.py` a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from mlloop.detection import (
@@ -17,12 +17,11 @@ from mlloop.detection import (
     best_rule,
     rates,
 )
-from mlloop.metrics import Counts, MetricName, estimate
+from mlloop.metrics import METRICS, Counts, MetricName, estimate
 
 POOLED: tuple[MetricName, ...] = (
     "sensitivity", "specificity", "precision", "accuracy", "f1", "f2", "iou",
 )  # fmt: skip
-PER_IMAGE: tuple[MetricName, ...] = ("dice", "iou")
 _AREA = "area, chosen on the other folds"
 
 
@@ -60,7 +59,7 @@ class Row:
         ]
         per_image = [
             estimate(many, patients, name=name, convention="per_image", n_boot=n_boot)
-            for name in PER_IMAGE
+            for name in METRICS
         ]
         return {
             "name": self.name,
@@ -71,15 +70,21 @@ class Row:
         }
 
     def _detection(self, n_boot: int) -> dict[str, object]:
-        """Return whole-image figures: the paper's any-pixel rule, an area rule, ROC AUC."""
+        """Return whole-image figures: the paper's any-pixel rule, an area rule, ROC AUC.
+
+        Where no area rule can be chosen, `area` is empty and `no_area` says why.
+        """
         scored = [_scored(one, one.score) for one in self.images]
         shares = [_scored(one, _share(one.counts)) for one in self.images]
-        by_area = rates(_called_by_area(self.images), Rule(_AREA, 0.5), n_boot=n_boot)
+        by_fold = _area_rules(self.images)
+        called = _called_by_area(self.images, by_fold)
+        by_area = rates(called, Rule(_AREA, 0.5), n_boot=n_boot) if called else ()
         by_source = auc_by_source(scored, n_boot=n_boot)
         return {
             "score": self.score,
             "any_pixel": [one.as_json() for one in rates(shares, ANY_PIXEL, n_boot=n_boot)],
             "area": [one.as_json() for one in by_area],
+            "no_area": "" if called else _why_no_area(by_fold),
             "auc": auc(scored, n_boot=n_boot).as_json(),
             "auc_by_source": [one.as_json() for one in by_source],
         }
@@ -93,12 +98,37 @@ def _scored(one: Judged, score: float) -> ScoredImage:
     return ScoredImage(one.patient, one.source, one.is_covid, score)
 
 
-def _called_by_area(images: Sequence[Judged]) -> list[ScoredImage]:
-    """Call each image by the area rule fitted on the other folds: 1 for covid, 0 for not."""
+def _area_rules(images: Sequence[Judged]) -> dict[int, Rule | None]:
+    """Fit the area rule of each fold on the others; None where these lack a class."""
+    return {
+        fold: best_rule(
+            [_scored(one, _share(one.counts)) for one in images if one.fold != fold], _AREA
+        )
+        for fold in sorted({one.fold for one in images})
+    }
+
+
+def _called_by_area(
+    images: Sequence[Judged], by_fold: Mapping[int, Rule | None]
+) -> list[ScoredImage]:
+    """Call each image by the rule of its fold: 1 for covid, 0 for not. Empty if a rule lacks."""
     called = []
-    for fold in sorted({one.fold for one in images}):
-        others = [_scored(one, _share(one.counts)) for one in images if one.fold != fold]
-        rule = best_rule(others, _AREA)
-        own = [one for one in images if one.fold == fold]
-        called += [_scored(one, float(_share(one.counts) >= rule.least)) for one in own]
+    for one in images:
+        rule = by_fold[one.fold]
+        if rule is None:
+            return []
+        called.append(_scored(one, float(_share(one.counts) >= rule.least)))
     return called
+
+
+def _why_no_area(by_fold: Mapping[int, Rule | None]) -> str:
+    if len(by_fold) < 2:
+        return (
+            "No figure by area: the share of the film is chosen on films of other folds, and these"
+            " are all in one. New films and masks from elsewhere have no folds."
+        )
+    lacking = [str(fold) for fold, rule in by_fold.items() if rule is None]
+    return (
+        "No figure by area: the share of the film is chosen on films of other folds, and those"
+        f" outside fold {' and '.join(lacking)} are not of both kinds, covid and not."
+    )

@@ -7,13 +7,20 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from mlloop.detection import RATES
 from mlloop.folders.measured import Measured
 from mlloop.folders.reading import FolderCase
-from mlloop.folders.scoring import Row
+from mlloop.folders.scoring import POOLED, Row
 from mlloop.plan import Plan
 from mlloop.records import write_bytes, write_json
 
 Json = dict[str, Any]
+
+_WORDS = {"f1": "F1", "f2": "F2", "iou": "IoU"}
+_PER_IMAGE = (
+    "Pixels per image, the mean over images. Both masks empty: left out and counted; one empty: 0."
+    " Specificity and accuracy count healthy pixels and have a value in either case:"
+)
 
 
 def write_table(
@@ -92,10 +99,11 @@ def _markdown(whole: Json, plan: Plan | None, measured: Measured) -> list[str]:
         "",
     ]
     lines += _pooled(whole["rows"])
-    lines += ["", "Per image; both masks empty: left out and counted:", ""]
+    lines += ["", _PER_IMAGE, ""]
     lines += _per_image(whole["rows"])
     lines += ["", "COVID-positive or not, whole images:", ""]
-    lines += _detection(whole["rows"])
+    lines += _rates(whole["rows"])
+    lines += [*_without_area(whole["rows"]), "", *_auc(whole["rows"])]
     lines += _warnings(whole["rows"])
     lines += ["", *_thresholds(whole["rows"])]
     if whole["lung_rows"]:
@@ -110,38 +118,44 @@ def _markdown(whole: Json, plan: Plan | None, measured: Measured) -> list[str]:
 
 
 def _pooled(rows: Sequence[Json]) -> list[str]:
-    names = {"f1": "F1 = Dice", "f2": "F2", "iou": "IoU"}
-    head = [names.get(one["name"], one["name"]) for one in rows[0]["pooled"]]
-    return _grid(["", *head], [[row["name"], *map(_told, row["pooled"])] for row in rows])
+    body = [[row["name"], *_figures(row["pooled"], POOLED)] for row in rows]
+    return _grid(["", *map(_headed, POOLED)], body)
 
 
 def _per_image(rows: Sequence[Json]) -> list[str]:
     body = []
     for row in rows:
-        dice, iou = row["per_image"]
-        counts = [str(dice["n"]), str(dice["n_both_empty"])]
-        body.append([row["name"], _told(dice), _told(iou), *counts])
-    return _grid(["", "Dice", "IoU", "n", "both empty"], body)
+        f1 = _pick(row["per_image"], "f1")
+        counts = [str(f1["n"]), str(f1["n_both_empty"])]
+        body.append([row["name"], *_figures(row["per_image"], POOLED), *counts])
+    return _grid(["", *map(_headed, POOLED), "n", "both empty"], body)
 
 
-def _detection(rows: Sequence[Json]) -> list[str]:
+def _rates(rows: Sequence[Json]) -> list[str]:
+    body = [
+        [row["name"], found[0]["rule"], *_figures(found, RATES)]
+        for row in rows
+        for found in (row["detection"]["any_pixel"], row["detection"]["area"])
+        if found
+    ]
+    return _grid(["", "positive by", *(_WORDS.get(name, name) for name in RATES)], body)
+
+
+def _without_area(rows: Sequence[Json]) -> list[str]:
+    said = dict.fromkeys(row["detection"]["no_area"] for row in rows)
+    return [line for reason in said if reason for line in ("", reason)]
+
+
+def _auc(rows: Sequence[Json]) -> list[str]:
     body = []
     for row in rows:
         found = row["detection"]
-        body.append(
-            [row["name"]]
-            + [_told(_pick(found["any_pixel"], name)) for name in ("sensitivity", "specificity")]
-            + [_told(_pick(found["area"], name)) for name in ("sensitivity", "specificity")]
-            + [_told(found["auc"]), found["score"]]
-            + [
-                "; ".join(
-                    f"{one['source'] or 'no source'} {_number(one['auc']['value'])}"
-                    for one in found["auc_by_source"]
-                )
-            ]
+        within = (
+            f"{one['source'] or 'no source'} {_number(one['auc']['value'])}"
+            for one in found["auc_by_source"]
         )
-    head = ["", "any pixel: sensitivity", "specificity", "area: sensitivity", "specificity"]
-    return _grid([*head, "ROC AUC", "over", "AUC within each source"], body)
+        body.append([row["name"], _told(found["auc"]), found["score"], "; ".join(within)])
+    return _grid(["", "ROC AUC", "over", "AUC within each source"], body)
 
 
 def _warnings(rows: Sequence[Json]) -> list[str]:
@@ -163,6 +177,14 @@ def _speed(per_second: Mapping[str, float], measured: Measured, plan: Plan | Non
         *(f"- {stage}: {value:.1f}" for stage, value in per_second.items()),
         f"- peak {memory} memory: {measured.peak_bytes / 2**20:.0f} MB",
     ]
+
+
+def _headed(name: str) -> str:
+    return "F1 = Dice" if name == "f1" else _WORDS.get(name, name)
+
+
+def _figures(many: Sequence[Json], names: Sequence[str]) -> list[str]:
+    return [_told(_pick(many, name)) for name in names]
 
 
 def _pick(many: Sequence[Json], name: str) -> Json:

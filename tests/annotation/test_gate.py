@@ -49,6 +49,14 @@ def counted(images: list[Image], *, overlap: float = 0.8, false: int = 0) -> Cas
     ]
 
 
+def speckled(cases: Cases, n: int = 1000) -> Cases:
+    """Call 1 % of the pixels of the first `n` controls infected."""
+    controls = [case for case in cases if case["group"] == "normal"]
+    for case in controls[:n]:
+        case |= {"fp": 30, "tn": 2970}
+    return cases
+
+
 def serving(project: Project, cases: Cases) -> Round:
     row = make_round(project, number=1, state="serving")
     document = canonical_json({"schema": 1, "round": 1, "cases": cases})
@@ -117,6 +125,72 @@ def test_a_subgroup_that_got_worse_refuses_a_round_that_is_better_overall(
         ("infection no", "specificity"),
     }
     assert gate.checks[0].holds
+
+
+@pytest.fixture
+def more_controls(project: Project, sealed: list[Image]) -> list[Image]:
+    """Thirty infected images and thirty controls."""
+    return sealed + [
+        make_image(
+            project, patient=make_patient(project, f"c{i}", split="sealed"), group="normal", seed=i
+        )
+        for i in range(50, 60)
+    ]
+
+
+def test_a_round_that_speckles_every_control_is_refused_for_the_controls(
+    project: Project, more_controls: list[Image], member: Callable[..., User], client: Client
+) -> None:
+    serving(project, counted(more_controls, overlap=0.8))
+    row = evaluated(project, speckled(counted(more_controls, overlap=0.9)))
+    assert row.state == "refused"
+    assert "infected on more controls and other films without infection" in row.decision_reason
+    assert "fall by more than 0.2: group normal (specificity, n = 30): -1.000" in (
+        row.decision_reason
+    )
+    # Dice and the pixels of the controls see nothing wrong with it: it was passed before.
+    worse = [one for one in row.metrics["gate"]["checks"] if not one["holds"]]
+    assert {one["convention"] for one in worse} == {"image_level"}
+    client.force_login(member("engineer", name="ann"))
+    page = client.get("/p/pilot/rounds/2/").content.decode()
+    assert "specificity, whole films by any pixel" in page
+
+
+@pytest.mark.parametrize(("n", "outcome"), [(1, "passed"), (6, "refused")])
+def test_a_few_speckled_controls_are_judged_by_the_margin_of_the_plan(
+    project: Project, more_controls: list[Image], n: int, outcome: str
+) -> None:
+    serving(project, counted(more_controls))
+    assert judged(project, speckled(counted(more_controls), n)).outcome == outcome
+
+
+def test_a_flood_of_controls_that_were_called_before_is_refused_by_its_pixels(
+    project: Project, more_controls: list[Image]
+) -> None:
+    serving(project, speckled(counted(more_controls, overlap=0.6)))
+    gate = judged(project, counted(more_controls, overlap=0.9, false=400))
+    assert gate.outcome == "refused"
+    assert {one.convention for one in gate.checks if not one.holds} == {"pooled"}
+
+
+def test_fewer_than_twenty_controls_are_not_judged_on_their_own(
+    project: Project, sealed: list[Image]
+) -> None:
+    serving(project, counted(sealed[:49]))
+    gate = judged(project, speckled(counted(sealed[:49])))
+    assert gate.outcome == "passed"
+    assert "controls" not in gate.sentence.lower()
+
+
+def test_a_plan_of_before_the_margin_of_controls_is_judged_by_its_default(
+    project: Project, more_controls: list[Image]
+) -> None:
+    serving(project, counted(more_controls))
+    row = make_round(project, number=2, stage="stage_2", state="evaluating")
+    del row.plan["control_margin"]
+    row.save()
+    gate = gate_of(row, speckled(counted(more_controls)))
+    assert {one.margin for one in gate.checks if not one.holds} == {0.2}
 
 
 def test_too_few_sealed_images_say_so_and_nothing_is_promoted_by_itself(

@@ -126,6 +126,7 @@ def test_preset_when_unknown_lists_the_names() -> None:
         ({"threads": 10**9}, "threads", "at most 256"),
         ({"preset": "\ud800"}, "preset", "letters"),
         ({"margin": 0.99}, "margin", "worse round"),
+        ({"control_margin": 0.99}, "control_margin", "false alarms"),
         ({"dice_weight": 1e300}, "dice_weight", "0 to 1000"),
     ],
 )

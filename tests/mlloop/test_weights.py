@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import safetensors.torch
+import timm
 import torch
 from torch import Tensor
 
@@ -153,6 +154,34 @@ def test_convert_weights_when_given_chexnet_makes_a_file_the_plan_can_name(tmp_p
             assert torch.equal(found[name], value), name
     grey = found["features.conv0.weight"][:, :1]
     torch.testing.assert_close(grey, ours["features.conv0.weight"].sum(1, keepdim=True))
+
+
+@pytest.mark.parametrize("suffix", [".pth", ".safetensors"])
+@pytest.mark.parametrize(
+    ("encoder", "renamed"),
+    [("tu-resnet10t", "conv1.0.weight"), ("tu-densenet121", "features_conv0.weight")],
+)
+def test_convert_weights_when_given_a_whole_timm_model_fits_the_encoder_of_a_plan(
+    tmp_path: Path, encoder: str, renamed: str, suffix: str
+) -> None:
+    torch.manual_seed(5)
+    whole = timm.create_model(encoder.removeprefix("tu-"), pretrained=False).state_dict()
+    source, target = tmp_path / f"timm{suffix}", tmp_path / "encoder.safetensors"
+    if suffix == ".pth":
+        torch.save(whole, source)
+    else:
+        save(source, whole)
+    said = Events()
+    convert_weights(source, target, encoder=encoder, emit=said)
+    assert said.said[0]["n_left_out"] == 2  # the head: its weight and its bias
+    plan = NetworkPlan("n", "unet", encoder, (16, 8, 8), f"file:{target}")
+    found = encoder_of(build_network(plan))
+    theirs = {name.replace(".", "_"): value for name, value in whole.items()}
+    first = found.pop(f"model.{renamed}")  # for colours there, for grey here
+    colours = theirs.pop(renamed.replace(".", "_"))
+    torch.testing.assert_close(first[:, :1], colours.sum(1, keepdim=True))
+    for name, value in found.items():
+        assert torch.equal(value, theirs[name.removeprefix("model.").replace(".", "_")]), name
 
 
 class Trap:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mlloop.detection import RATES
 from mlloop.folders.scoring import Judged, Row
 from mlloop.levels import best_t8, counts_at, crossed_t8, level_counts
 from mlloop.masks import threshold_mask
@@ -61,7 +64,22 @@ def test_row_when_one_source_has_one_class_then_warns_and_keeps_every_convention
     images = tuple(judged(n, covid=bool(n % 2), share=10 * (n % 2), score=n % 2) for n in range(8))
     plain = Row("x", "128 of 255", "score", images).as_json(n_boot=20)
     assert [one["convention"] for one in plain["pooled"]] == ["pooled"] * 7  # type: ignore[union-attr,call-overload,attr-defined]
-    assert {one["convention"] for one in plain["per_image"]} == {"per_image"}  # type: ignore[union-attr,call-overload,attr-defined]
+    per_image = plain["per_image"]
+    assert isinstance(per_image, list)
+    assert {one["convention"] for one in per_image} == {"per_image"}
+    assert {one["name"]: one["value"] for one in per_image} == {
+        # Four films with 10 of 12 pixels found, four without any: these count for two figures only.
+        "dice": pytest.approx(20 / 22),
+        "f1": pytest.approx(20 / 22),
+        "f2": pytest.approx(50 / 58),
+        "iou": pytest.approx(10 / 12),
+        "sensitivity": pytest.approx(10 / 12),
+        "precision": 1.0,
+        "specificity": 1.0,
+        "accuracy": pytest.approx((0.98 + 1) / 2),
+    }
+    counted = {one["name"]: (one["n"], one["n_both_empty"]) for one in per_image}
+    assert (counted["sensitivity"], counted["accuracy"]) == ((4, 4), (8, 4))
     found = plain["detection"]
     assert isinstance(found, dict)
     assert found["auc"]["value"] == 1.0
@@ -80,3 +98,26 @@ def test_row_when_the_area_rule_is_fitted_then_only_on_the_other_fold() -> None:
     rates = Row("x", "", "", tuple(images)).as_json(n_boot=5)["detection"]
     assert isinstance(rates, dict)
     assert rates["area"][0]["value"] == pytest.approx(0.5)
+    assert rates["no_area"] == ""
+
+
+@pytest.mark.parametrize(
+    ("fold", "is_covid", "said"),
+    [
+        (lambda n: 0, lambda n: n < 4, "these are all in one"),
+        (lambda n: n % 2, lambda n: n % 2 == 1, "outside fold 0 and 1 are not of both kinds"),
+        (lambda n: n % 2, lambda n: n == 2, "outside fold 0 are not of both kinds"),
+        (lambda n: n % 3, lambda n: True, "outside fold 0 and 1 and 2 are not of both kinds"),
+    ],
+)
+def test_row_when_no_area_rule_can_be_chosen_then_gives_no_figure_and_says_why(
+    fold: Callable[[int], int], is_covid: Callable[[int], bool], said: str
+) -> None:
+    images = tuple(
+        replace(judged(n, covid=is_covid(n), share=9, score=9), fold=fold(n)) for n in range(8)
+    )
+    found = Row("x", "", "", images).as_json(n_boot=5)["detection"]
+    assert isinstance(found, dict)
+    assert found["area"] == []
+    assert said in found["no_area"]
+    assert [one["name"] for one in found["any_pixel"]] == list(RATES)

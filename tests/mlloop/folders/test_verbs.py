@@ -201,6 +201,21 @@ def test_evaluate_when_the_run_is_measured_then_agrees_with_the_benchmark(
         assert note in table.read_text().splitlines()
 
 
+def test_evaluate_when_the_run_knows_none_of_the_patients_then_no_area_rule_is_claimed(
+    benchmarked: Path, tmp_path: Path, mlloop: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    new = tmp_path / "new"
+    new.mkdir()
+    write_cohort(new, patients=4, seed=6, size=96, normal_fraction=0.5, other_fraction=0.0)
+    assert mlloop("evaluate", new, tmp_path / "o", "--run", str(benchmarked)) == 0
+    rows = json.loads((tmp_path / "o" / "evaluation.json").read_text())["rows"]
+    assert [row["detection"]["area"] for row in rows] == [[], [], []]
+    assert all(row["detection"]["any_pixel"] for row in rows)
+    said = capsys.readouterr().out
+    assert "chosen on the other folds" not in said
+    assert said.count("New films and masks from elsewhere have no folds.") == 1
+
+
 def test_benchmark_when_lungs_are_drawn_then_measures_them_out_of_fold(benchmarked: Path) -> None:
     (row,) = json.loads((benchmarked / "benchmark.json").read_text())["lung_rows"]
     cases = json.loads((benchmarked / "run.json").read_text())["cases"]
@@ -243,6 +258,7 @@ def test_evaluate_when_the_masks_are_the_truth_then_all_is_one(
     (row,) = json.loads((tmp_path / "o" / "evaluation.json").read_text())["rows"]
     assert {one["value"] for one in row["pooled"]} == {1.0}
     assert row["per_image"][0]["n_both_empty"] > 0
+    assert (row["detection"]["area"], "all in one" in row["detection"]["no_area"]) == ([], True)
     (tmp_path / "wrong").mkdir()
     for path in masks.iterdir():
         (tmp_path / "wrong" / path.name).write_bytes(encode_mask(np.ones((3, 3), np.bool_)))
