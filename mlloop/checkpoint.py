@@ -81,6 +81,7 @@ class Card:
     schema: int = 1
     parent: str | None = None
     parent_patients: tuple[str, ...] = ()
+    inner_patients: tuple[str, ...] = ()  # loaded, but never learned from
     weights_sha256: str = ""
     versions: Versions = field(default_factory=Versions)
     parts: int = 1

@@ -26,7 +26,7 @@ from mlloop.checkpoint import (
     save_state,
     write_member,
 )
-from mlloop.dataset import CaseReader, Split, batch_cases, split_by, training_batch
+from mlloop.dataset import NO_INNER, CaseReader, Split, batch_cases, split_by, training_batch
 from mlloop.detection import ScoredImage, auc
 from mlloop.devices import Device
 from mlloop.errors import LearningError, Stop, Stopped
@@ -118,6 +118,8 @@ def train_classifier(
     run = _prepare(manifest, device, emit)
     state = restore(_fresh_state(run), out / "state", run.reader.loaded_patients)
     emit("start", network=name, fold=manifest.fold, step=state.step)
+    if not run.split.inner:
+        emit("no_inner_split", message=NO_INNER)
     clock, ends = Clock(started, state.step, run.plan.steps), epoch_ends(run.plan)
     while state.step < run.plan.steps:
         batch = _batch(run, state.step)
@@ -246,6 +248,7 @@ def _card(run: _Run, state: TrainingState, seconds: float) -> Card:
         n_images=len(manifest.cases),
         n_positive=len(split.positives),
         n_inner=len(split.inner),
+        inner_patients=split.inner_patients,
         steps=state.step,
         best_step=state.best_step,
         inner_dice=None,

@@ -94,11 +94,16 @@ class MemberRef:
 
 @dataclass(frozen=True, slots=True)
 class Parent:
-    """The member a warm start goes on from; `patients` are all that it and its parents saw."""
+    """The member a warm start goes on from; `patients` are all that it and its parents saw.
+
+    `taught` are those of them that any of these learned from; the others were only ever set aside
+    to choose an epoch on.
+    """
 
     weights_path: str
     weights_sha256: str
     patients: tuple[str, ...]
+    taught: tuple[str, ...]
 
     def __post_init__(self) -> None:
         right = bool(_SHA256.fullmatch(self.weights_sha256))

@@ -23,7 +23,14 @@ from mlloop.checkpoint import (
     save_state,
     write_member,
 )
-from mlloop.dataset import CaseReader, Split, batch_cases, split_cases, training_batch
+from mlloop.dataset import (
+    NO_INNER,
+    CaseReader,
+    Split,
+    batch_cases,
+    split_cases,
+    training_batch,
+)
 from mlloop.devices import Device
 from mlloop.errors import Stop, Stopped
 from mlloop.events import Clock, Emit
@@ -67,6 +74,8 @@ def train_member(
     run = _prepare(manifest, out, device, emit)
     state = restore(_fresh_state(run), out / "state", run.reader.loaded_patients)
     emit("start", network=manifest.network.key, fold=manifest.fold, step=state.step)
+    if not run.split.inner:
+        emit("no_inner_split", message=NO_INNER)
     clock = Clock(started, state.step, run.plan.steps)
 
     with batch_loader(run, state.step) as loader:
@@ -100,7 +109,8 @@ def batch_loader(run: Run, first: int) -> Loader:
 def _prepare(manifest: TrainManifest, out: Path, device: Device, emit: Emit) -> Run:
     plan = manifest.plan.course_of(manifest.network)
     reader = CaseReader(grid=plan.grid)
-    split = split_cases(manifest.cases, plan, reader)
+    taught = manifest.parent.taught if manifest.parent else ()
+    split = split_cases(manifest.cases, plan, reader, taught=frozenset(taught))
     initial = initial_identity(manifest.network)
     return Run(manifest, plan, member_seed(manifest), device, reader, split, out, emit, initial)
 
@@ -184,6 +194,7 @@ def _card(run: Run, state: TrainingState, started: float) -> Card:
         n_images=len(manifest.cases),
         n_positive=len(run.split.positives),
         n_inner=len(run.split.inner),
+        inner_patients=run.split.inner_patients,
         steps=state.step,
         best_step=state.best_step,
         inner_dice=state.best_dice if run.split.inner else None,

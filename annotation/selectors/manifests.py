@@ -11,7 +11,7 @@ from pathlib import Path
 from annotation import storage
 from annotation.models import EnsembleMember, Round
 from annotation.selectors.labels import label_of
-from annotation.selectors.lineage import saw_only, seen_in_lineage
+from annotation.selectors.lineage import saw_only, seen_in_lineage, taught_in_lineage
 from annotation.selectors.training_cases import (
     Snapshot,
     SnapshotCase,
@@ -125,6 +125,7 @@ def _parent(member: EnsembleMember) -> Parent:
         weights_path=str(storage.local_path(member.weights_key)),
         weights_sha256=member.weights_sha256,
         patients=tuple(sorted(seen_in_lineage(member))),
+        taught=tuple(sorted(taught_in_lineage(member))),
     )
 
 

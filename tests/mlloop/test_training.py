@@ -130,8 +130,16 @@ def test_training_when_folds_differ_gives_different_members(
 
 def parent_of(out: Path) -> Parent:
     weights = (out / "weights.safetensors").read_bytes()
-    patients = tuple(card(out)["loaded_patients"])  # type: ignore[arg-type]
-    return Parent(str(out / "weights.safetensors"), hashlib.sha256(weights).hexdigest(), patients)
+    patients, inner = (
+        set(card(out)[name])  # type: ignore[call-overload]
+        for name in ("loaded_patients", "inner_patients")
+    )
+    return Parent(
+        str(out / "weights.safetensors"),
+        hashlib.sha256(weights).hexdigest(),
+        patients=tuple(sorted(patients)),
+        taught=tuple(sorted(patients - inner)),
+    )
 
 
 def test_training_when_warm_goes_on_from_the_parent_and_inherits_its_patients(
@@ -151,6 +159,44 @@ def test_training_when_warm_goes_on_from_the_parent_and_inherits_its_patients(
     )
     name = next(name for name in before if name.endswith("conv1.weight"))
     torch.testing.assert_close(after[name], before[name], atol=1e-5, rtol=0)
+
+
+def test_training_when_warm_and_grown_chooses_its_epoch_on_nobody_the_parent_learned(
+    make_case: Callable[..., Case], tmp_path: Path
+) -> None:
+    pool = [make_case(n, sick=n % 3 > 0, fold=1) for n in range(24)]
+    inner: list[set[str]] = []
+    taught = set[str]()
+    parent = None
+    for number, count in enumerate((6, 12, 24)):
+        plan = small_plan(steps=2, epochs=1, inner_fraction=0.05 + 0.1 * number, seed=number)
+        manifest = dataclasses.replace(training(plan, tuple(pool[:count])), parent=parent)
+        train(manifest, tmp_path / str(number))
+        written = card(tmp_path / str(number))
+        loaded, own = (
+            set(written[name])  # type: ignore[call-overload]
+            for name in ("loaded_patients", "inner_patients")
+        )
+        assert own
+        assert own.isdisjoint(taught)
+        assert written["n_inner"] == len(own)
+        taught |= loaded - own
+        inner.append(own)
+        parent = dataclasses.replace(
+            parent_of(tmp_path / str(number)), taught=tuple(sorted(taught))
+        )
+
+
+def test_training_when_nobody_can_be_set_aside_says_so_and_keeps_the_last_epoch(
+    make_case: Callable[..., Case], tmp_path: Path
+) -> None:
+    cases = (make_case(0, fold=1), *(make_case(n, sick=False, fold=1) for n in (1, 2, 3)))
+    events = train(training(small_plan(), cases), tmp_path)
+    assert "the last one is kept" in str(events.of("no_inner_split")[0]["message"])
+    assert {said["inner_dice"] for said in events.of("epoch")} == {None}
+    written = card(tmp_path)
+    assert (written["n_inner"], written["inner_patients"]) == (0, [])
+    assert (written["inner_dice"], written["best_step"]) == (None, 8)
 
 
 def test_training_when_the_parent_is_another_file_is_refused(
