@@ -20,10 +20,9 @@ from torch import Tensor, nn
 from mlloop.checkpoint import (
     Card,
     EpochRecord,
+    StateFolder,
     TrainingState,
-    drop_state,
-    restore,
-    save_state,
+    is_finished,
     write_member,
 )
 from mlloop.dataset import NO_INNER, CaseReader, Split, batch_cases, split_by, training_batch
@@ -34,6 +33,7 @@ from mlloop.events import Clock, Emit
 from mlloop.loading import Batch
 from mlloop.manifest import Case, MemberRef, NetworkPlan, Plan, TrainManifest
 from mlloop.networks import untrained_encoder, with_coordinates
+from mlloop.records import digest
 from mlloop.schedule import epoch_ends, member_seed
 from mlloop.steps import train_step
 from mlloop.weights import initial_identity, load_initial, load_trained
@@ -110,13 +110,13 @@ def train_classifier(
     Resumable like `train_member`. Raises LearningError, or Stopped after saving.
     """
     name = manifest.network.key
-    if (out / "card.json").exists():
-        drop_state(out)
+    if is_finished(manifest, out, emit):
         emit("done", network=name, fold=manifest.fold, finished_before=True)
         return
     started = time.monotonic()
     run = _prepare(manifest, device, emit)
-    state = restore(_fresh_state(run), out / "state", run.reader.loaded_patients)
+    kept = StateFolder(out / "state", digest(manifest), run.reader.loaded_patients)
+    state = kept.restore(_fresh_state(run), emit)
     emit("start", network=name, fold=manifest.fold, step=state.step)
     if not run.split.inner:
         emit("no_inner_split", message=NO_INNER)
@@ -129,9 +129,9 @@ def train_classifier(
         state.step += 1
         if state.step in ends:
             _finish_epoch(run, state, ends[state.step], clock)
-            save_state(state, out / "state", run.reader.loaded_patients)
+            kept.save(state)
         if stop():
-            save_state(state, out / "state", run.reader.loaded_patients)
+            kept.save(state)
             raise Stopped
     write_member(state, _card(run, state, time.monotonic() - started), out)
     emit("done", network=name, fold=manifest.fold, finished_before=False)

@@ -17,10 +17,9 @@ import torch
 from mlloop.checkpoint import (
     Card,
     EpochRecord,
+    StateFolder,
     TrainingState,
-    drop_state,
-    restore,
-    save_state,
+    is_finished,
     write_member,
 )
 from mlloop.dataset import (
@@ -39,6 +38,7 @@ from mlloop.manifest import Case, Plan, TrainManifest
 from mlloop.masks import quantise
 from mlloop.metrics import Counts, counts, dice, pooled
 from mlloop.networks import build_network, predict, untrained_network
+from mlloop.records import digest
 from mlloop.schedule import epoch_ends, member_seed
 from mlloop.steps import train_step
 from mlloop.weights import initial_identity, load_trained
@@ -66,13 +66,13 @@ def train_member(
 
     Raises LearningError for unusable cases and Stopped, after saving, when `stop()` is true.
     """
-    if (out / "card.json").exists():
-        drop_state(out)
+    if is_finished(manifest, out, emit):
         emit("done", network=manifest.network.key, fold=manifest.fold, finished_before=True)
         return
     started = time.monotonic()
     run = _prepare(manifest, out, device, emit)
-    state = restore(_fresh_state(run), out / "state", run.reader.loaded_patients)
+    kept = StateFolder(out / "state", digest(manifest), run.reader.loaded_patients)
+    state = kept.restore(_fresh_state(run), emit)
     emit("start", network=manifest.network.key, fold=manifest.fold, step=state.step)
     if not run.split.inner:
         emit("no_inner_split", message=NO_INNER)
@@ -86,9 +86,9 @@ def train_member(
             state.step += 1
             if state.step in epoch_ends(run.plan):
                 _finish_epoch(run, state, clock)
-                save_state(state, out / "state", run.reader.loaded_patients)
+                kept.save(state)
             if stop():
-                save_state(state, out / "state", run.reader.loaded_patients)
+                kept.save(state)
                 raise Stopped
 
     write_member(state, _card(run, state, started), out)

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from mlloop.checkpoint import TrainingState, restore, save_state
+from mlloop.checkpoint import StateFolder, TrainingState
 from mlloop.devices import prepare
 from mlloop.errors import LearningError
 from mlloop.loading import Batch
@@ -92,8 +92,9 @@ def test_parts_when_saved_are_taken_up_by_a_resume(tmp_path: Path) -> None:
     state = state_of(Small(room=2))
     do_step(state, small_plan(), batch(), Events())
     state.left_out, state.in_a_row = 3, 2
-    save_state(state, tmp_path, set())
-    again = restore(state_of(Small()), tmp_path, set())
+    kept = StateFolder(tmp_path, "one", set())
+    kept.save(state)
+    again = kept.restore(state_of(Small()), Events())
     assert (again.parts, again.left_out, again.in_a_row) == (2, 3, 2)
 
 

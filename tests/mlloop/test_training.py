@@ -15,7 +15,7 @@ import torch
 from mlloop.dataset import CaseReader
 from mlloop.devices import prepare
 from mlloop.errors import LearningError, Stopped
-from mlloop.manifest import Case, Parent, TrainManifest
+from mlloop.manifest import Case, NetworkPlan, Parent, TrainManifest
 from mlloop.networks import load_member, predict
 from mlloop.schedule import epoch_ends, learning_rate
 from tests.mlloop.conftest import STILL, card, member, small_plan, train, training
@@ -118,6 +118,50 @@ def test_training_when_the_state_is_torn_starts_anew(
         saved.write_bytes(saved.read_bytes()[:100])
     train(manifest, tmp_path / "torn")
     assert without_clock(tmp_path / "torn") == without_clock(tmp_path / "through")
+
+
+@pytest.mark.parametrize("change", ["withdrawn", "reference", "parent"])
+def test_training_when_resumed_with_other_cases_or_parent_begins_anew_and_says_why(
+    cases: tuple[Case, ...], tmp_path: Path, change: str
+) -> None:
+    train(training(small_plan(), cases), tmp_path / "parent")
+    first = dataclasses.replace(
+        training(small_plan(), cases), parent=parent_of(tmp_path / "parent")
+    )
+    with pytest.raises(Stopped):
+        train(first, tmp_path / "resumed", stop_after(3))
+    gone = first.cases[0].patient
+    changed = {
+        "withdrawn": {"cases": first.cases[1:]},
+        "reference": {
+            "cases": (dataclasses.replace(first.cases[0], mask_path=None), *first.cases[1:])
+        },
+        "parent": {"parent": None},
+    }[change]
+    then = dataclasses.replace(first, **changed)  # type: ignore[arg-type]
+    events = train(then, tmp_path / "resumed")
+    train(then, tmp_path / "fresh")
+    assert without_clock(tmp_path / "resumed") == without_clock(tmp_path / "fresh")
+    assert "begins anew" in str(events.of("state_dropped")[0]["message"])
+    assert events.of("start")[0]["step"] == 0
+    if change == "withdrawn":
+        assert gone not in card(tmp_path / "resumed")["loaded_patients"]
+
+
+@pytest.mark.parametrize("network", ["unet", "gradcam"])
+def test_training_when_a_patient_is_withdrawn_after_the_end_trains_again_without(
+    cases: tuple[Case, ...], tmp_path: Path, network: str
+) -> None:
+    classifier = NetworkPlan("gradcam", "classifier", "tu-resnet10t", label="activation")
+    plan = small_plan(networks=(*small_plan().networks, classifier))
+    manifest = training(plan, cases, network=network)
+    train(manifest, tmp_path / "again")
+    without = dataclasses.replace(manifest, cases=manifest.cases[1:])
+    events = train(without, tmp_path / "again")
+    train(without, tmp_path / "fresh")
+    assert "begins anew" in str(events.of("member_dropped")[0]["message"])
+    assert without_clock(tmp_path / "again") == without_clock(tmp_path / "fresh")
+    assert train(without, tmp_path / "again").of("done")[0]["finished_before"] is True
 
 
 def test_training_when_folds_differ_gives_different_members(
