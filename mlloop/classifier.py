@@ -25,13 +25,22 @@ from mlloop.checkpoint import (
     is_finished,
     write_member,
 )
-from mlloop.dataset import NO_INNER, CaseReader, Split, batch_cases, split_by, training_batch
+from mlloop.dataset import (
+    NO_INNER,
+    CaseReader,
+    FloatArray,
+    Split,
+    batch_cases,
+    split_by,
+    training_batch,
+)
 from mlloop.detection import ScoredImage, auc
 from mlloop.devices import Device
 from mlloop.errors import LearningError, Stop, Stopped
 from mlloop.events import Clock, Emit
 from mlloop.loading import Batch
 from mlloop.manifest import Case, MemberRef, NetworkPlan, Plan, TrainManifest
+from mlloop.memory import Passes
 from mlloop.networks import untrained_encoder, with_coordinates
 from mlloop.records import digest
 from mlloop.schedule import epoch_ends, member_seed
@@ -212,23 +221,30 @@ def _finish_epoch(run: _Run, state: TrainingState, epoch: int, clock: Clock) -> 
 
 def _inner_auc(run: _Run, state: TrainingState) -> float:
     cases = run.split.inner
+    state.optimiser.zero_grad()  # a look then needs no more memory than a step
     state.network.eval()
-    found = classify(state.network, cases, run.reader, run.device)
+    found = classify(state.network, cases, run.reader, run.device, run.emit)
     scored = [ScoredImage(case.patient, "", is_covid(case), score) for case, score in found]
     state.network.train()
     return auc(scored, n_boot=0).value
 
 
 def classify(
-    network: nn.Module, cases: Sequence[Case], reader: CaseReader, device: Device
+    network: nn.Module, cases: Sequence[Case], reader: CaseReader, device: Device, emit: Emit
 ) -> Iterator[tuple[Case, float]]:
     """Yield each case with its probability of covid."""
+
+    def forward(images: FloatArray) -> list[float]:
+        with torch.inference_mode(), device.autocast():
+            logits = network(torch.from_numpy(images[:, None]).to(device.torch_device))
+        found: list[float] = logits.float().sigmoid()[:, 0].tolist()
+        return found
+
+    passes = Passes(device, emit)
     for start in range(0, len(cases), _BATCH):
         chunk = cases[start : start + _BATCH]
         images = np.stack([reader.image(case) for case in chunk])
-        with torch.inference_mode(), device.autocast():
-            logits = network(torch.from_numpy(images[:, None]).to(device.torch_device))
-        yield from zip(chunk, logits.float().sigmoid()[:, 0].tolist(), strict=True)
+        yield from zip(chunk, passes.through(forward, images), strict=True)
 
 
 def _card(run: _Run, state: TrainingState, seconds: float) -> Card:

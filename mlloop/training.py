@@ -25,6 +25,7 @@ from mlloop.checkpoint import (
 from mlloop.dataset import (
     NO_INNER,
     CaseReader,
+    FloatArray,
     Split,
     batch_cases,
     split_cases,
@@ -36,6 +37,7 @@ from mlloop.events import Clock, Emit
 from mlloop.loading import Batch, Loader
 from mlloop.manifest import Case, Plan, TrainManifest
 from mlloop.masks import quantise
+from mlloop.memory import Passes
 from mlloop.metrics import Counts, counts, dice, pooled
 from mlloop.networks import build_network, predict, untrained_network
 from mlloop.records import digest
@@ -161,18 +163,22 @@ def inner_dice(run: Run, state: TrainingState) -> float:
     """Return the pooled Dice of the averaged weights on the inner split; NaN if it is empty."""
     if not run.split.inner:
         return math.nan
+    state.optimiser.zero_grad()  # a look then needs no more memory than a step
     trained = {name: value.clone() for name, value in state.network.state_dict().items()}
     state.network.load_state_dict(state.averaged)
     state.network.eval()
-    found = [_case_counts(run, state, case) for case in run.split.inner]
+    passes = Passes(run.device, run.emit)
+    found = [_case_counts(run, state, case, passes) for case in run.split.inner]
     state.network.load_state_dict(trained)
     state.network.train()
     return dice(pooled(found))
 
 
-def _case_counts(run: Run, state: TrainingState, case: Case) -> Counts:
-    image = torch.from_numpy(run.reader.image(case)[None, None])
-    probability = predict(state.network, image, run.plan, run.device)[0].numpy()
+def _case_counts(run: Run, state: TrainingState, case: Case, passes: Passes) -> Counts:
+    def forward(images: FloatArray) -> FloatArray:
+        return predict(state.network, images, run.plan, run.device)
+
+    probability = passes.through(forward, run.reader.image(case)[None])[0]
     truth = run.reader.target(case) >= np.float32(0.5)
     return counts(quantise(probability) >= run.plan.threshold, truth)
 

@@ -43,8 +43,7 @@ def test_training_when_given_four_images_overfits_them(
     reader = CaseReader(grid=32)
     dices = []
     for case in cases:
-        image = torch.from_numpy(reader.image(case)[None, None])
-        found = predict(network, image, plan, device)[0].numpy() >= 0.5
+        found = predict(network, reader.image(case)[None], plan, device)[0] >= 0.5
         truth = reader.target(case) >= 0.5
         dices.append(2 * (found & truth).sum() / (found.sum() + truth.sum()))
     assert sorted(dices)[1] > 0.9, dices
