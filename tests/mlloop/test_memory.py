@@ -97,7 +97,7 @@ def test_maps_when_memory_runs_out_are_made_in_parts_and_the_same(
 
     def work(out: Path, said: Events) -> None:
         if verb == "propose":
-            asked = ProposeManifest(1, plan, plan.folds, members(plan), cases, ())
+            asked = ProposeManifest(1, plan, plan.folds, members(plan), cases, frozenset())
             propose(asked, out, device=CPU, emit=said, stop=bool)
         else:
             sealed = EvaluateManifest(1, plan, plan.folds, members(plan), cases)
