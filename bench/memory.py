@@ -39,7 +39,7 @@ def _peak_mebibytes(n: int, options: Options) -> float:
         k=plan.folds,
         members=taught_members(plan, options.folder, prepare(plan, choice="cpu")),
         cases=unread_cases(cohort(options.folder), k=plan.folds, n=n),
-        trained_patients=(),
+        trained_patients=frozenset(),
     )
     place = options.folder / f"memory-{n}"
     path = place / "manifest.json"

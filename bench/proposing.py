@@ -43,7 +43,7 @@ def measure(options: Options) -> list[Row]:
         k=plan.folds,
         members=taught_members(plan, options.folder, device),
         cases=unread_cases(cohort(options.folder), k=plan.folds, n=_IMAGES),
-        trained_patients=(),
+        trained_patients=frozenset(),
     )
     bodies = [bare_network(network, device.torch_device).eval() for network in plan.networks]
     batch = torch.rand(CHUNK, 1, plan.grid, plan.grid)

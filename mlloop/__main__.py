@@ -25,12 +25,14 @@ from mlloop.estimating import estimate
 from mlloop.evaluation import evaluate
 from mlloop.events import emit_line
 from mlloop.manifest import read_estimate, read_evaluate, read_propose, read_train
+from mlloop.memory import is_out_of_memory
 from mlloop.proposing import propose
 from mlloop.records import FieldError
 from mlloop.training import train_member
 
 _SIGTERM_EXIT = 128 + signal.SIGTERM
 _SIGINT_EXIT = 128 + signal.SIGINT
+_MEMORY_FULL = "The memory is full. Use a smaller grid, batch or network in the plan."
 _log = logging.getLogger("mlloop")
 _Run = Callable[[argparse.Namespace, Stop], None]
 
@@ -52,9 +54,9 @@ def main(argv: list[str] | None = None) -> int:
         return _refuse(error.code, error.sentence)
     except FieldError as error:
         return _refuse("bad_manifest", f"The manifest is not usable. {error}")
-    except MemoryError:
-        return _refuse("out_of_memory", "The memory is full. Use a smaller grid or batch.")
     except Exception as error:  # the parent needs a sentence whatever happens
+        if is_out_of_memory(error):
+            return _refuse("out_of_memory", _MEMORY_FULL)
         _log.exception("unexpected error")
         return _refuse("internal", f"An unexpected error: {type(error).__name__}: {error}")
     return 0
@@ -126,11 +128,13 @@ def _run_on_folders(options: argparse.Namespace, asked: threading.Event) -> int:
     except FieldError as error:
         sys.stderr.write(f"A record is not usable. {error}\n")
         return 1
-    except MemoryError:
-        sys.stderr.write("The memory is full. Use a smaller grid or batch in the plan.\n")
-        return 1
     except OSError as error:
         sys.stderr.write(f"{error.filename or 'A file'}: {error.strerror}.\n")
+        return 1
+    except (MemoryError, RuntimeError) as error:
+        if not is_out_of_memory(error):
+            raise
+        sys.stderr.write(f"{_MEMORY_FULL}\n")
         return 1
     return 0
 

@@ -15,8 +15,19 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor, nn
 
+from mlloop.events import Emit
+from mlloop.manifest import TrainManifest
 from mlloop.records import FieldError, from_plain, read_json, write_json
 from mlloop.weights import load_tensors, save_tensors
+
+_OTHER_STATE = (
+    "What this member is given to learn from has changed since step {}: its cases, their files, its"
+    " parent or its plan. The saved state is dropped, and training begins anew."
+)
+_OTHER_MEMBER = (
+    "The member that was finished here has learned from a case or a parent that it is given no"
+    " more. It is dropped, and training begins anew."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +92,7 @@ class Card:
     schema: int = 1
     parent: str | None = None
     parent_patients: tuple[str, ...] = ()
+    inner_patients: tuple[str, ...] = ()  # loaded, but never learned from
     weights_sha256: str = ""
     versions: Versions = field(default_factory=Versions)
     parts: int = 1
@@ -97,55 +109,98 @@ class _SavedState:
     best_dice: float
     loaded_patients: tuple[str, ...]
     tensors: str
+    manifest_sha256: str = ""  # of states before this field: dropped
     parts: int = 1
     left_out: int = 0
     in_a_row: int = 0
 
 
-def save_state(state: TrainingState, folder: Path, loaded_patients: set[str]) -> None:
-    """Save a resumable state and drop the former one."""
-    name = f"step-{state.step}.safetensors"
-    save_tensors(folder / name, _tensors(state))
-    saved = _SavedState(
-        step=state.step,
-        losses=tuple(state.losses),
-        history=tuple(state.history),
-        best_step=state.best_step,
-        best_dice=state.best_dice,
-        loaded_patients=tuple(sorted(loaded_patients)),
-        tensors=name,
-        parts=state.parts,
-        left_out=state.left_out,
-        in_a_row=state.in_a_row,
-    )
-    write_json(folder / "state.json", saved)
-    for old in folder.glob("step-*.safetensors"):
-        if old.name != name:
-            old.unlink(missing_ok=True)
+@dataclass(frozen=True, slots=True)
+class StateFolder:
+    """Where the resumable state of one member lies, and what it has learned from.
+
+    `manifest_sha256` is of everything handed over: cases, their files, parent and plan.
+    """
+
+    path: Path
+    manifest_sha256: str
+    loaded_patients: set[str]
+
+    def save(self, state: TrainingState) -> None:
+        """Save a resumable state and drop the former one."""
+        name = f"step-{state.step}.safetensors"
+        save_tensors(self.path / name, _tensors(state))
+        saved = _SavedState(
+            step=state.step,
+            losses=tuple(state.losses),
+            history=tuple(state.history),
+            best_step=state.best_step,
+            best_dice=state.best_dice,
+            loaded_patients=tuple(sorted(self.loaded_patients)),
+            tensors=name,
+            manifest_sha256=self.manifest_sha256,
+            parts=state.parts,
+            left_out=state.left_out,
+            in_a_row=state.in_a_row,
+        )
+        write_json(self.path / "state.json", saved)
+        for old in self.path.glob("step-*.safetensors"):
+            if old.name != name:
+                old.unlink(missing_ok=True)
+
+    def restore(self, fresh: TrainingState, emit: Emit) -> TrainingState:
+        """Bring a fresh state to where the last save left it.
+
+        A missing or torn one starts anew. So does one of another manifest, said in an event: its
+        weights have learned from somebody who was withdrawn since, or from another parent.
+        """
+        try:
+            saved = from_plain(_SavedState, read_json(self.path / "state.json"))
+            tensors = load_tensors(self.path / saved.tensors)
+        except (FieldError, OSError, SafetensorError):
+            return fresh
+        if saved.manifest_sha256 != self.manifest_sha256:
+            shutil.rmtree(self.path)
+            emit("state_dropped", step=saved.step, message=_OTHER_STATE.format(saved.step))
+            return fresh
+        _copy_into(fresh, tensors)
+        self.loaded_patients.update(saved.loaded_patients)
+        return replace(
+            fresh,
+            step=saved.step,
+            losses=list(saved.losses),
+            history=list(saved.history),
+            best=_part(tensors, "best."),
+            best_step=saved.best_step,
+            best_dice=saved.best_dice,
+            parts=saved.parts,
+            left_out=saved.left_out,
+            in_a_row=saved.in_a_row,
+        )
 
 
-def restore(fresh: TrainingState, folder: Path, loaded_patients: set[str]) -> TrainingState:
-    """Bring a fresh state to where the last save left it; a missing or torn one starts
-    anew."""
+def is_finished(manifest: TrainManifest, out: Path, emit: Emit) -> bool:
+    """Tell whether the member that a manifest asks for lies in `out`, and drop what else does.
+
+    A member of other cases or another parent is dropped, said in an event: somebody was withdrawn
+    between its end and now.
+    """
     try:
-        saved = from_plain(_SavedState, read_json(folder / "state.json"))
-        tensors = load_tensors(folder / saved.tensors)
-    except (FieldError, OSError, SafetensorError):
-        return fresh
-    _copy_into(fresh, tensors)
-    loaded_patients.update(saved.loaded_patients)
-    return replace(
-        fresh,
-        step=saved.step,
-        losses=list(saved.losses),
-        history=list(saved.history),
-        best=_part(tensors, "best."),
-        best_step=saved.best_step,
-        best_dice=saved.best_dice,
-        parts=saved.parts,
-        left_out=saved.left_out,
-        in_a_row=saved.in_a_row,
-    )
+        card = from_plain(Card, read_json(out / "card.json"))
+    except FieldError:
+        return False
+    parent = manifest.parent.weights_sha256 if manifest.parent else None
+    patients = {case.patient for case in manifest.cases}
+    if (
+        card.parent == parent
+        and card.n_images == len(manifest.cases)
+        and patients.issuperset(card.loaded_patients)
+    ):
+        drop_state(out)
+        return True
+    (out / "card.json").unlink()
+    emit("member_dropped", message=_OTHER_MEMBER)
+    return False
 
 
 def write_member(state: TrainingState, card: Card, out: Path) -> Card:

@@ -20,20 +20,29 @@ from torch import Tensor, nn
 from mlloop.checkpoint import (
     Card,
     EpochRecord,
+    StateFolder,
     TrainingState,
-    drop_state,
-    restore,
-    save_state,
+    is_finished,
     write_member,
 )
-from mlloop.dataset import CaseReader, Split, batch_cases, split_by, training_batch
+from mlloop.dataset import (
+    NO_INNER,
+    CaseReader,
+    FloatArray,
+    Split,
+    batch_cases,
+    split_by,
+    training_batch,
+)
 from mlloop.detection import ScoredImage, auc
 from mlloop.devices import Device
 from mlloop.errors import LearningError, Stop, Stopped
 from mlloop.events import Clock, Emit
 from mlloop.loading import Batch
 from mlloop.manifest import Case, MemberRef, NetworkPlan, Plan, TrainManifest
+from mlloop.memory import Passes
 from mlloop.networks import untrained_encoder, with_coordinates
+from mlloop.records import digest
 from mlloop.schedule import epoch_ends, member_seed
 from mlloop.steps import train_step
 from mlloop.weights import initial_identity, load_initial, load_trained
@@ -110,14 +119,16 @@ def train_classifier(
     Resumable like `train_member`. Raises LearningError, or Stopped after saving.
     """
     name = manifest.network.key
-    if (out / "card.json").exists():
-        drop_state(out)
+    if is_finished(manifest, out, emit):
         emit("done", network=name, fold=manifest.fold, finished_before=True)
         return
     started = time.monotonic()
     run = _prepare(manifest, device, emit)
-    state = restore(_fresh_state(run), out / "state", run.reader.loaded_patients)
+    kept = StateFolder(out / "state", digest(manifest), run.reader.loaded_patients)
+    state = kept.restore(_fresh_state(run), emit)
     emit("start", network=name, fold=manifest.fold, step=state.step)
+    if not run.split.inner:
+        emit("no_inner_split", message=NO_INNER)
     clock, ends = Clock(started, state.step, run.plan.steps), epoch_ends(run.plan)
     while state.step < run.plan.steps:
         batch = _batch(run, state.step)
@@ -127,9 +138,9 @@ def train_classifier(
         state.step += 1
         if state.step in ends:
             _finish_epoch(run, state, ends[state.step], clock)
-            save_state(state, out / "state", run.reader.loaded_patients)
+            kept.save(state)
         if stop():
-            save_state(state, out / "state", run.reader.loaded_patients)
+            kept.save(state)
             raise Stopped
     write_member(state, _card(run, state, time.monotonic() - started), out)
     emit("done", network=name, fold=manifest.fold, finished_before=False)
@@ -210,23 +221,30 @@ def _finish_epoch(run: _Run, state: TrainingState, epoch: int, clock: Clock) -> 
 
 def _inner_auc(run: _Run, state: TrainingState) -> float:
     cases = run.split.inner
+    state.optimiser.zero_grad()  # a look then needs no more memory than a step
     state.network.eval()
-    found = classify(state.network, cases, run.reader, run.device)
+    found = classify(state.network, cases, run.reader, run.device, run.emit)
     scored = [ScoredImage(case.patient, "", is_covid(case), score) for case, score in found]
     state.network.train()
     return auc(scored, n_boot=0).value
 
 
 def classify(
-    network: nn.Module, cases: Sequence[Case], reader: CaseReader, device: Device
+    network: nn.Module, cases: Sequence[Case], reader: CaseReader, device: Device, emit: Emit
 ) -> Iterator[tuple[Case, float]]:
     """Yield each case with its probability of covid."""
+
+    def forward(images: FloatArray) -> list[float]:
+        with torch.inference_mode(), device.autocast():
+            logits = network(torch.from_numpy(images[:, None]).to(device.torch_device))
+        found: list[float] = logits.float().sigmoid()[:, 0].tolist()
+        return found
+
+    passes = Passes(device, emit)
     for start in range(0, len(cases), _BATCH):
         chunk = cases[start : start + _BATCH]
         images = np.stack([reader.image(case) for case in chunk])
-        with torch.inference_mode(), device.autocast():
-            logits = network(torch.from_numpy(images[:, None]).to(device.torch_device))
-        yield from zip(chunk, logits.float().sigmoid()[:, 0].tolist(), strict=True)
+        yield from zip(chunk, passes.through(forward, images), strict=True)
 
 
 def _card(run: _Run, state: TrainingState, seconds: float) -> Card:
@@ -246,6 +264,7 @@ def _card(run: _Run, state: TrainingState, seconds: float) -> Card:
         n_images=len(manifest.cases),
         n_positive=len(split.positives),
         n_inner=len(split.inner),
+        inner_patients=split.inner_patients,
         steps=state.step,
         best_step=state.best_step,
         inner_dice=None,

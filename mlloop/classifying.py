@@ -46,7 +46,7 @@ def write_scores(
         if not missing:
             continue
         classifier = load_classifier(member, plan, device)
-        for case, score in classify(classifier, missing, reader, device):
+        for case, score in classify(classifier, missing, reader, device, progress.emit):
             if stop():
                 raise Stopped
             own[case.image] = score

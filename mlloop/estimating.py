@@ -142,7 +142,7 @@ def _trial(network: NetworkPlan, plan: Plan) -> _Trial:
         built,
         (plan.grid, plan.grid),
         planned_loss,
-        lambda images, device: predict(built, images, plan, device),
+        lambda images, device: predict(built, images[:, 0].numpy(), plan, device),
     )
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import logging
 import sys
 import time
 from dataclasses import dataclass
 from typing import Protocol
 
 EventValue = str | int | float | bool | None
+_log = logging.getLogger(__name__)
 
 
 class Emit(Protocol):
@@ -18,10 +20,15 @@ class Emit(Protocol):
 
 
 def emit_line(event: str, /, **values: EventValue) -> None:
-    """Write the event as one JSON line and flush it, so that the parent sees it at once."""
+    """Write the event as one JSON line and flush it, so that the parent sees it at once.
+
+    A sentence for people also goes to the log.
+    """
     line = json.dumps({"event": event, **values}, allow_nan=False, ensure_ascii=True)
     sys.stdout.write(line + "\n")
     sys.stdout.flush()
+    if "message" in values:
+        _log.info("%s", values["message"])
 
 
 @dataclass(frozen=True, slots=True)

@@ -94,11 +94,16 @@ class MemberRef:
 
 @dataclass(frozen=True, slots=True)
 class Parent:
-    """The member a warm start goes on from; `patients` are all that it and its parents saw."""
+    """The member a warm start goes on from; `patients` are all that it and its parents saw.
+
+    `taught` are those of them that any of these learned from; the others were only ever set aside
+    to choose an epoch on.
+    """
 
     weights_path: str
     weights_sha256: str
     patients: tuple[str, ...]
+    taught: tuple[str, ...]
 
     def __post_init__(self) -> None:
         right = bool(_SHA256.fullmatch(self.weights_sha256))
@@ -159,8 +164,8 @@ class ProposeManifest:
     k: int
     members: tuple[MemberRef, ...]
     cases: tuple[Case, ...]
-    trained_patients: tuple[str, ...]  # on infection
-    lung_patients: tuple[str, ...] = ()
+    trained_patients: frozenset[str]  # on infection
+    lung_patients: frozenset[str] = frozenset()
     references: tuple[str, ...] = ()
     scored: tuple[Case, ...] = ()
 
@@ -168,13 +173,13 @@ class ProposeManifest:
         _check_cases(self.cases, self.k)
         _check_cases(self.scored, self.k)
         _check_members(self.members, self.plan, self.k)
-        trained = set(self.trained_patients)
+        trained = self.trained_patients
         unseen = {case.image for case in self.cases if case.patient in trained}
         # A mean over folds has seen nothing of the image either, but its figure is another one.
         right = set(self.references) <= unseen
         require(right, "references", "only images of trained patients.", ManifestError)
 
-    def patients_of(self, label: LabelKey) -> tuple[str, ...]:
+    def patients_of(self, label: LabelKey) -> frozenset[str]:
         """Return the patients that the networks of this label were trained on."""
         return self.lung_patients if label == "lung" else self.trained_patients
 

@@ -2,11 +2,12 @@
 
 A patient who was trained on gets the one fold that left it out, everyone else the mean of all
 folds. Works network by network in fixed chunks, so that a resumed run feeds the same batches and
-repeats the same bits.
+repeats the same bits, unless memory runs out: a chunk then passes in parts.
 """
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -14,7 +15,6 @@ from pathlib import Path
 from typing import Literal, TypeVar
 
 import numpy as np
-import torch
 from torch import nn
 
 from mlloop.calibration import mean_p8
@@ -26,6 +26,7 @@ from mlloop.events import Progress
 from mlloop.gradcam import activation_maps
 from mlloop.manifest import Case, EvaluateManifest, NetworkPlan, ProposeManifest, is_proposed
 from mlloop.masks import ByteArray, decode_probability, encode_probability, quantise
+from mlloop.memory import Passes
 from mlloop.networks import load_member, predict
 from mlloop.plan import LabelKey
 from mlloop.records import write_bytes
@@ -83,7 +84,8 @@ class MapWriter:
         if not networks:
             yield from chunks
         jobs = [(network, chunk) for network in networks for chunk in chunks]
-        for work, saving in _one_ahead(self._predicted(jobs, stop)):
+        passes = Passes(self.device, progress.emit)
+        for work, saving in _one_ahead(self._predicted(jobs, passes, stop)):
             wait_for(saving)
             progress.add(len(work.chunk))
             if work.network == networks[-1]:
@@ -122,7 +124,7 @@ class MapWriter:
         )
 
     def _predicted(
-        self, jobs: Sequence[tuple[NetworkPlan, Sequence[Case]]], stop: Stop
+        self, jobs: Sequence[tuple[NetworkPlan, Sequence[Case]]], passes: Passes, stop: Stop
     ) -> Iterator[tuple[_Work, list[Future[None]]]]:
         """Yield each job with the writing of its maps, which has begun; one network in memory."""
         loaded, folds = "", dict[int, nn.Module]()
@@ -134,7 +136,7 @@ class MapWriter:
                 if work.missing and loaded != work.network.key:
                     folds.clear()
                     loaded, folds = work.network.key, self._load_folds(work.network)
-                maps = self._predict(folds, work) if work.missing else {}
+                maps = self._predict(folds, work, passes) if work.missing else {}
                 yield (
                     work,
                     [
@@ -143,7 +145,9 @@ class MapWriter:
                     ],
                 )
 
-    def _predict(self, folds: dict[int, nn.Module], work: _Work) -> dict[str, list[FloatArray]]:
+    def _predict(
+        self, folds: dict[int, nn.Module], work: _Work, passes: Passes
+    ) -> dict[str, list[FloatArray]]:
         """Return one map per case and fold that may propose on it, folds in order."""
         maps: dict[str, list[FloatArray]] = {case.image: [] for case in work.chunk}
         images = [image.result() for image in work.images]
@@ -154,7 +158,8 @@ class MapWriter:
                 if fold in folds_for(case, self.manifest, work.network.label)
             ]
             if chosen:
-                found = self._maps(folds[fold], np.stack([image for _, image in chosen]))
+                forward = functools.partial(self._maps, folds[fold])
+                found = passes.through(forward, np.stack([image for _, image in chosen]))
                 for (case, _), probability in zip(chosen, found, strict=True):
                     maps[case.image].append(probability)
         return maps
@@ -163,9 +168,7 @@ class MapWriter:
         """Return maps `(N, grid, grid)` of images alike: probabilities, or a classifier's looks."""
         if isinstance(network, Classifier):
             return activation_maps(network, images, self.device)[0]
-        planes = torch.from_numpy(images[:, None])
-        found: FloatArray = predict(network, planes, self.manifest.plan, self.device).numpy()
-        return found
+        return predict(network, images, self.manifest.plan, self.device)
 
     def _save(self, case: Case, network: NetworkPlan, maps: Sequence[FloatArray]) -> None:
         p8 = mean_p8([quantise(probability) for probability in maps])

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from mlloop.aggregation import AggregationNetwork
+from mlloop.dataset import FloatArray
 from mlloop.devices import Device
 from mlloop.encoders import library_name, require_exact
 from mlloop.errors import LearningError
@@ -147,20 +148,20 @@ def fold_norms(network: nn.Module) -> None:
 
 
 @torch.inference_mode()
-def predict(network: nn.Module, images: Tensor, plan: Plan, device: Device) -> Tensor:
-    """Return infection probabilities `(N, grid, grid) float32` on the CPU.
+def predict(network: nn.Module, images: FloatArray, plan: Plan, device: Device) -> FloatArray:
+    """Return infection probabilities of network inputs, each `(N, grid, grid) float32`.
 
     The mean over the plan's scales and, if it asks for it, mirror images.
     """
-    images = images.to(device.torch_device)
+    planes = torch.from_numpy(images[:, None]).to(device.torch_device)
     with device.autocast():
-        views = [_at_scale(network, images, plan, scale) for scale in plan.scales]
+        views = [_at_scale(network, planes, plan, scale) for scale in plan.scales]
         if plan.flip_test:
-            mirrored = images.flip(3)
+            mirrored = planes.flip(3)
             views += [_at_scale(network, mirrored, plan, scale).flip(3) for scale in plan.scales]
         probability = torch.stack(views).mean(0)
-    cpu: Tensor = probability[:, 0].float().cpu()
-    return cpu
+    found: FloatArray = probability[:, 0].float().cpu().numpy()
+    return found
 
 
 def _at_scale(network: nn.Module, images: Tensor, plan: Plan, scale: float) -> Tensor:

@@ -103,6 +103,8 @@ def _plain(record: object) -> object:
         return {f.name: _plain(getattr(record, f.name)) for f in dataclasses.fields(record)}
     if isinstance(record, dict):
         return {str(key): _plain(value) for key, value in record.items()}
+    if isinstance(record, frozenset):
+        return sorted(_plain(item) for item in record)  # type: ignore[type-var]
     if isinstance(record, list | tuple):
         return [_plain(item) for item in record]
     return record
@@ -124,6 +126,8 @@ def _value(hint: Any, data: object, at: str) -> object:
         return data
     if origin is tuple:
         return _items(args, data, at)
+    if origin is frozenset:
+        return frozenset(_items((*args, Ellipsis), data, at))
     if dataclasses.is_dataclass(hint):
         return from_plain(cast("type[object]", hint), data, at=at)
     return _scalar(hint, data, at)

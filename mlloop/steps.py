@@ -1,12 +1,12 @@
 """One optimiser step: forward, loss, backward, and what to do when it goes wrong.
 
-A step without a finite loss and gradient is left out. Where memory runs out the batch is cut in
-parts whose gradients are added up: the same loss, but batch statistics of the parts.
+A step without a finite loss and gradient is left out. Where memory runs out the step is done again
+in parts whose gradients are added up: the same loss, but batch statistics of the parts. An
+optimiser step that was broken off begins again, though it may have moved some weights already.
 """
 
 from __future__ import annotations
 
-import contextlib
 import math
 from collections.abc import Callable
 
@@ -19,11 +19,12 @@ from mlloop.errors import LearningError
 from mlloop.events import Emit
 from mlloop.loading import Batch
 from mlloop.losses import planned_loss
+from mlloop.memory import in_parts
 from mlloop.plan import Plan
 from mlloop.schedule import learning_rate
 
 LossOf = Callable[[Tensor, Tensor, Plan], Tensor]  # logits and targets of a batch
-_MEMORY_WORDS = ("can't allocate memory", "not enough memory", "out of memory")
+_MOMENTS = 3  # AdamW's: the count of steps, the mean gradient, the mean square
 
 
 def train_step(
@@ -43,38 +44,45 @@ def train_step(
     """
     for group in state.optimiser.param_groups:
         group["lr"] = learning_rate(plan, state.step)
-    loss = _gradients_in_parts(state, batch, plan, device, emit, loss_of=loss_of)
-    norm = torch.nn.utils.clip_grad_norm_(state.network.parameters(), plan.clip_norm)
-    if not math.isfinite(loss) or not math.isfinite(float(norm)):
+    statistics = [value.clone() for value in state.network.buffers()]
+
+    def undo() -> None:
+        # The forward pass has moved the batch statistics already, perhaps to NaN.
+        for value, before in zip(state.network.buffers(), statistics, strict=True):
+            value.copy_(before)
+        state.optimiser.zero_grad()
+
+    def attempt(parts: int) -> float | None:
+        loss = _gradients(state, batch, plan, device, loss_of=loss_of, parts=parts)
+        norm = torch.nn.utils.clip_grad_norm_(state.network.parameters(), plan.clip_norm)
+        if not math.isfinite(loss) or not math.isfinite(float(norm)):
+            return None
+        state.optimiser.step()
+        return loss
+
+    def use_more(parts: int) -> None:
+        undo()
+        _use_more_parts(state, parts, len(batch[0]), emit)
+
+    count = len(batch[0])
+    loss = in_parts(attempt, parts=state.parts, count=count, device=device, use_more=use_more)
+    if loss is None:
+        undo()
         _leave_out(state, plan, emit)
         return None
     state.in_a_row = 0
-    state.optimiser.step()
     _move_average(state, plan)
     return loss
 
 
-def _gradients_in_parts(
-    state: TrainingState, batch: Batch, plan: Plan, device: Device, emit: Emit, *, loss_of: LossOf
-) -> float:
-    """Leave the gradient of the whole batch on the network, in as many parts as memory asks."""
-    while True:
-        try:
-            return _gradients(state, batch, plan, device, loss_of)
-        except (MemoryError, RuntimeError) as error:
-            if not _is_memory(error):
-                raise
-        # Outside of the handler, since its traceback holds on to the tensors that were too many.
-        _use_more_parts(state, len(batch[0]), device, emit)
-
-
 def _gradients(
-    state: TrainingState, batch: Batch, plan: Plan, device: Device, loss_of: LossOf
+    state: TrainingState, batch: Batch, plan: Plan, device: Device, *, loss_of: LossOf, parts: int
 ) -> float:
+    """Leave the gradient of the whole batch on the network, part by part."""
     state.optimiser.zero_grad()
     place, count, total = device.torch_device, len(batch[0]), 0.0
-    parts = (tensor.chunk(state.parts) for tensor in batch)
-    for images, targets in zip(*parts, strict=True):
+    pieces = (tensor.chunk(parts) for tensor in batch)
+    for images, targets in zip(*pieces, strict=True):
         with device.autocast():
             logits = state.network(images.to(place))
         loss = loss_of(logits, targets.to(place), plan) * (len(images) / count)
@@ -83,42 +91,26 @@ def _gradients(
     return total
 
 
-def _is_memory(error: BaseException) -> bool:
-    if isinstance(error, MemoryError | torch.OutOfMemoryError):
-        return True
-    return any(words in str(error).lower() for words in _MEMORY_WORDS)
-
-
-def _use_more_parts(state: TrainingState, count: int, device: Device, emit: Emit) -> None:
-    state.optimiser.zero_grad()
-    if device.torch_device.type == "cuda":
-        with contextlib.suppress(RuntimeError):
-            torch.cuda.empty_cache()
-    if state.parts >= count:
-        raise LearningError(
-            "out_of_memory",
-            "Memory runs out with a single image. Use a smaller grid or network, or train fewer"
-            " members at once on this machine.",
-        )
-    state.parts = min(2 * state.parts, count)
-    size = math.ceil(count / state.parts)
+def _use_more_parts(state: TrainingState, parts: int, count: int, emit: Emit) -> None:
+    state.parts = parts
+    for group in state.optimiser.param_groups:
+        group["foreach"] = False  # weight by weight it needs no second copy of them all
+    slots = state.optimiser.state
+    for weight in [weight for weight, own in slots.items() if len(own) < _MOMENTS]:
+        del slots[weight]  # memory ran out between its moments
     emit(
         "smaller_batch",
         step=state.step,
-        parts=state.parts,
-        message=f"Memory ran out: batches are computed {size} images at a time from step"
-        f" {state.step} on. The weights can differ from those of a machine with more memory.",
+        parts=parts,
+        message=f"Memory ran out: batches are computed {math.ceil(count / parts)} images at a time"
+        f" from step {state.step} on. The weights can differ from those of a machine with more"
+        " memory.",
     )
 
 
 def _leave_out(state: TrainingState, plan: Plan, emit: Emit) -> None:
-    state.optimiser.zero_grad()
     state.left_out += 1
     state.in_a_row += 1
-    # The forward pass has moved the batch statistics already, perhaps to NaN.
-    for name, value in state.network.named_buffers():
-        if name in state.averaged:
-            value.copy_(state.averaged[name])
     emit("step_left_out", step=state.step, in_a_row=state.in_a_row)
     if state.in_a_row >= plan.patience:
         raise LearningError(

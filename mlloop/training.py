@@ -17,21 +17,30 @@ import torch
 from mlloop.checkpoint import (
     Card,
     EpochRecord,
+    StateFolder,
     TrainingState,
-    drop_state,
-    restore,
-    save_state,
+    is_finished,
     write_member,
 )
-from mlloop.dataset import CaseReader, Split, batch_cases, split_cases, training_batch
+from mlloop.dataset import (
+    NO_INNER,
+    CaseReader,
+    FloatArray,
+    Split,
+    batch_cases,
+    split_cases,
+    training_batch,
+)
 from mlloop.devices import Device
 from mlloop.errors import Stop, Stopped
 from mlloop.events import Clock, Emit
 from mlloop.loading import Batch, Loader
 from mlloop.manifest import Case, Plan, TrainManifest
 from mlloop.masks import quantise
+from mlloop.memory import Passes
 from mlloop.metrics import Counts, counts, dice, pooled
 from mlloop.networks import build_network, predict, untrained_network
+from mlloop.records import digest
 from mlloop.schedule import epoch_ends, member_seed
 from mlloop.steps import train_step
 from mlloop.weights import initial_identity, load_trained
@@ -59,14 +68,16 @@ def train_member(
 
     Raises LearningError for unusable cases and Stopped, after saving, when `stop()` is true.
     """
-    if (out / "card.json").exists():
-        drop_state(out)
+    if is_finished(manifest, out, emit):
         emit("done", network=manifest.network.key, fold=manifest.fold, finished_before=True)
         return
     started = time.monotonic()
     run = _prepare(manifest, out, device, emit)
-    state = restore(_fresh_state(run), out / "state", run.reader.loaded_patients)
+    kept = StateFolder(out / "state", digest(manifest), run.reader.loaded_patients)
+    state = kept.restore(_fresh_state(run), emit)
     emit("start", network=manifest.network.key, fold=manifest.fold, step=state.step)
+    if not run.split.inner:
+        emit("no_inner_split", message=NO_INNER)
     clock = Clock(started, state.step, run.plan.steps)
 
     with batch_loader(run, state.step) as loader:
@@ -77,9 +88,9 @@ def train_member(
             state.step += 1
             if state.step in epoch_ends(run.plan):
                 _finish_epoch(run, state, clock)
-                save_state(state, out / "state", run.reader.loaded_patients)
+                kept.save(state)
             if stop():
-                save_state(state, out / "state", run.reader.loaded_patients)
+                kept.save(state)
                 raise Stopped
 
     write_member(state, _card(run, state, started), out)
@@ -100,7 +111,8 @@ def batch_loader(run: Run, first: int) -> Loader:
 def _prepare(manifest: TrainManifest, out: Path, device: Device, emit: Emit) -> Run:
     plan = manifest.plan.course_of(manifest.network)
     reader = CaseReader(grid=plan.grid)
-    split = split_cases(manifest.cases, plan, reader)
+    taught = manifest.parent.taught if manifest.parent else ()
+    split = split_cases(manifest.cases, plan, reader, taught=frozenset(taught))
     initial = initial_identity(manifest.network)
     return Run(manifest, plan, member_seed(manifest), device, reader, split, out, emit, initial)
 
@@ -151,18 +163,22 @@ def inner_dice(run: Run, state: TrainingState) -> float:
     """Return the pooled Dice of the averaged weights on the inner split; NaN if it is empty."""
     if not run.split.inner:
         return math.nan
+    state.optimiser.zero_grad()  # a look then needs no more memory than a step
     trained = {name: value.clone() for name, value in state.network.state_dict().items()}
     state.network.load_state_dict(state.averaged)
     state.network.eval()
-    found = [_case_counts(run, state, case) for case in run.split.inner]
+    passes = Passes(run.device, run.emit)
+    found = [_case_counts(run, state, case, passes) for case in run.split.inner]
     state.network.load_state_dict(trained)
     state.network.train()
     return dice(pooled(found))
 
 
-def _case_counts(run: Run, state: TrainingState, case: Case) -> Counts:
-    image = torch.from_numpy(run.reader.image(case)[None, None])
-    probability = predict(state.network, image, run.plan, run.device)[0].numpy()
+def _case_counts(run: Run, state: TrainingState, case: Case, passes: Passes) -> Counts:
+    def forward(images: FloatArray) -> FloatArray:
+        return predict(state.network, images, run.plan, run.device)
+
+    probability = passes.through(forward, run.reader.image(case)[None])[0]
     truth = run.reader.target(case) >= np.float32(0.5)
     return counts(quantise(probability) >= run.plan.threshold, truth)
 
@@ -184,6 +200,7 @@ def _card(run: Run, state: TrainingState, started: float) -> Card:
         n_images=len(manifest.cases),
         n_positive=len(run.split.positives),
         n_inner=len(run.split.inner),
+        inner_patients=run.split.inner_patients,
         steps=state.step,
         best_step=state.best_step,
         inner_dice=state.best_dice if run.split.inner else None,

@@ -5,7 +5,7 @@ Lineage is transitive: what a parent saw, the child has seen.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Set
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import replace
 
 from annotation.models import EnsembleMember, Project, Round
@@ -58,9 +58,24 @@ def saw_only(member: EnsembleMember, patients: Set[str]) -> bool:
 
 def seen_in_lineage(member: EnsembleMember) -> frozenset[str]:
     """Return whom a member and all its parents loaded, joined card by card, none believed alone."""
-    seen: frozenset[str] = frozenset()
+    return frozenset().union(*(patients_seen(one.card) for one in _lineage(member)))
+
+
+def taught_in_lineage(member: EnsembleMember) -> frozenset[str]:
+    """Return whom the weights of a member have learned, its own steps or a parent's.
+
+    A card written before cards named their inner split sets nobody apart: all count as learned.
+    """
+    return frozenset().union(
+        *(
+            patients_seen(one.card).difference(one.card.get("inner_patients", []))
+            for one in _lineage(member)
+        )
+    )
+
+
+def _lineage(member: EnsembleMember) -> Iterator[EnsembleMember]:
     ancestor: EnsembleMember | None = member
     while ancestor is not None:
-        seen |= patients_seen(ancestor.card)
+        yield ancestor
         ancestor = ancestor.parent
-    return seen

@@ -11,7 +11,7 @@ from pathlib import Path
 from annotation import storage
 from annotation.models import EnsembleMember, Round
 from annotation.selectors.labels import label_of
-from annotation.selectors.lineage import saw_only, seen_in_lineage
+from annotation.selectors.lineage import saw_only, seen_in_lineage, taught_in_lineage
 from annotation.selectors.training_cases import (
     Snapshot,
     SnapshotCase,
@@ -78,18 +78,18 @@ def propose_manifest(round: Round, folder: Path) -> ProposeManifest:
     snapshot, plan = snapshot_in(round), plan_of(round)
     gone = withdrawn_since(round.project, snapshot.propose)
     cases = [case for case in snapshot.propose if case.image not in gone]
-    trained = {case.patient for case in snapshot.train}
+    trained = frozenset(case.patient for case in snapshot.train)
     return ProposeManifest(
         round=round.number,
         plan=plan,
         k=round.folds,
         members=_members(round, folder),
         cases=tuple(_case(case, round.folds) for case in cases),
-        trained_patients=tuple(sorted(trained)),
+        trained_patients=trained,
         references=tuple(
             case.image for case in cases if case.reference and case.patient in trained
         ),
-        lung_patients=tuple(sorted({case.patient for case in snapshot.lung})),
+        lung_patients=frozenset(case.patient for case in snapshot.lung),
         scored=_scored(round, plan, snapshot),
     )
 
@@ -125,6 +125,7 @@ def _parent(member: EnsembleMember) -> Parent:
         weights_path=str(storage.local_path(member.weights_key)),
         weights_sha256=member.weights_sha256,
         patients=tuple(sorted(seen_in_lineage(member))),
+        taught=tuple(sorted(taught_in_lineage(member))),
     )
 
 

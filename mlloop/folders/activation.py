@@ -6,14 +6,14 @@ Owns their files: `activation/<encoder>/<image>.png` (p8 at the grid, 0..1 withi
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from mlloop.classifier import Classifier, load_classifier
-from mlloop.dataset import CaseReader
+from mlloop.dataset import CaseReader, FloatArray
 from mlloop.devices import Device
 from mlloop.errors import Stop, Stopped
 from mlloop.events import Emit, Progress
@@ -21,6 +21,7 @@ from mlloop.folders.run import FolderRun, member_folder, member_ref
 from mlloop.gradcam import activation_maps
 from mlloop.manifest import Case, NetworkPlan
 from mlloop.masks import ByteArray, decode_probability, encode_probability, quantise
+from mlloop.memory import Passes
 from mlloop.records import from_plain, read_json, write_bytes, write_json
 
 _CHUNK = 16
@@ -40,6 +41,7 @@ def write_activation_maps(
     if (folder / "scores.json").exists():
         return
     reader, scores = CaseReader(grid=run.plan.grid), dict[str, float]()
+    passes = Passes(device, emit)
     progress = Progress(emit, total=len(run.cases))
     for fold in range(run.k):
         member = member_ref(member_folder(run.out, network.key, fold), network.key, fold)
@@ -49,7 +51,7 @@ def write_activation_maps(
             if stop():
                 raise Stopped
             chunk = cases[start : start + _CHUNK]
-            scores |= _write_chunk(classifier, chunk, reader, folder, device)
+            scores |= _write_chunk(classifier, chunk, reader, folder, passes)
             progress.add(len(chunk))
     write_json(folder / "scores.json", _Scores(tuple(scores), tuple(scores.values())))
 
@@ -70,10 +72,14 @@ def _folder(out: Path, encoder: str) -> Path:
 
 
 def _write_chunk(
-    network: Classifier, cases: Sequence[Case], reader: CaseReader, folder: Path, device: Device
+    network: Classifier, cases: Sequence[Case], reader: CaseReader, folder: Path, passes: Passes
 ) -> dict[str, float]:
+    def forward(images: FloatArray) -> Iterable[tuple[FloatArray, np.float32]]:
+        return zip(*activation_maps(network, images, passes.device), strict=True)
+
     images = np.stack([reader.image(case) for case in cases])
-    maps, probabilities = activation_maps(network, images, device)
-    for case, one in zip(cases, maps, strict=True):
+    scores = dict[str, float]()
+    for case, (one, p) in zip(cases, passes.through(forward, images), strict=True):
         write_bytes(folder / f"{case.image}.png", encode_probability(quantise(one)))
-    return {case.image: float(p) for case, p in zip(cases, probabilities, strict=True)}
+        scores[case.image] = float(p)
+    return scores

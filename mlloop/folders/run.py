@@ -64,10 +64,10 @@ class RunRecord:
             found.append(replace(one.case, patient=patient, fold=folds.get(patient, 0)))
         return tuple(found)
 
-    def patients(self, label: LabelKey) -> tuple[str, ...]:
-        """Return the patients that the networks of a label were trained on, sorted."""
+    def patients(self, label: LabelKey) -> frozenset[str]:
+        """Return the patients that the networks of a label were trained on."""
         known = (one for one in self.cases if label == "infection" or one.lung_sha256)
-        return tuple(sorted({one.patient for one in known}))
+        return frozenset(one.patient for one in known)
 
 
 @dataclass(frozen=True, slots=True)

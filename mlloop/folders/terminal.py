@@ -26,6 +26,8 @@ class Terminal:
             self.say(_epoch(values))
         elif event == "done" and values.get("finished_before"):
             self.say(f"{values['network']}, fold {values['fold']}: finished before, skipped")
+        elif "message" in values:
+            self.say(str(values["message"]))
 
     def say(self, sentence: str) -> None:
         """Write one line, above a bar if there is one."""

@@ -49,6 +49,7 @@ def train(options: argparse.Namespace) -> None:
             eta_seconds=1.0,
         )
     patients = sorted({case.patient for case in manifest.cases})
+    inner = [case.patient for case in manifest.cases[:1]]
     weights = json.dumps([manifest.network.key, manifest.fold, patients]).encode()
     write_bytes(options.out / "weights.safetensors", weights)
     write_json(options.out / "history.json", {"schema": 1, "epochs": [{"epoch": 1, "loss": 1.0}]})
@@ -58,6 +59,7 @@ def train(options: argparse.Namespace) -> None:
         "k": manifest.k,
         "plan_sha256": manifest.plan.sha256,
         "loaded_patients": patients,
+        "inner_patients": inner,
         "parent": manifest.parent.weights_sha256 if manifest.parent else None,
         "parent_patients": list(manifest.parent.patients) if manifest.parent else [],
         "weights_sha256": hashlib.sha256(weights).hexdigest(),

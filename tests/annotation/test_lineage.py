@@ -50,6 +50,9 @@ def test_a_warm_round_goes_on_from_the_same_network_and_fold_that_serve(project:
         assert handed is not None
         assert handed.weights_sha256 == parent.weights_sha256
         assert list(handed.patients) == parent.card["loaded_patients"]
+        aside = set(parent.card["inner_patients"])
+        assert aside
+        assert set(handed.taught) == set(handed.patients) - aside
 
 
 def test_lineage_is_transitive_and_without_a_leak(project: Project) -> None:
@@ -73,6 +76,34 @@ def test_lineage_is_transitive_and_without_a_leak(project: Project) -> None:
     assert member.parent.parent
     assert set(member.card["parent_patients"]) >= set(member.parent.card["parent_patients"])
     assert member.card["parent"] == member.parent.weights_sha256
+
+
+def test_whom_any_ancestor_learned_counts_as_taught_and_so_does_all_an_old_card_names(
+    project: Project,
+) -> None:
+    fill_project(project)
+    plan = warm(small_plan(networks=1))
+    served(project, plan)
+    parent = served(project, plan).members.order_by("fold").first()
+    assert parent
+    grandparent = parent.parent
+    assert grandparent
+    # The grandchild says it set aside somebody whom its parent had learned.
+    learned = set(grandparent.card["loaded_patients"]) - set(grandparent.card["inner_patients"])
+    parent.card["inner_patients"].append(min(learned))
+    parent.save()
+    third = plan_round(project=project, actor=None, plan=plan)
+    member = third.members.get(fold=parent.fold)
+    handed = train_manifest(member).parent
+    assert handed
+    assert min(learned) in handed.taught
+    assert set(handed.patients) - set(handed.taught) == set(grandparent.card["inner_patients"])
+    del grandparent.card["inner_patients"]  # as members before this field
+    grandparent.save()
+    member = third.members.get(fold=parent.fold)
+    handed = train_manifest(member).parent
+    assert handed
+    assert handed.taught == handed.patients
 
 
 def test_a_cold_plan_another_network_or_other_folds_start_afresh(project: Project) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from mlloop import classifier as classifier_module
 from mlloop.classifier import (
     build_classifier,
     classifier_depth,
@@ -121,6 +122,23 @@ def test_train_classifier_when_stopped_and_run_again_then_gives_the_same_weights
     again = train(manifest, tmp_path / "a")
     assert again.of("done")[0]["finished_before"] is True
     assert not (tmp_path / "a" / "state").exists()
+
+
+def test_train_classifier_when_a_step_is_not_finite_then_its_inner_auc_is_still_a_number(
+    cases: tuple[Case, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def spoil(run: object, step: int) -> tuple[torch.Tensor, torch.Tensor]:
+        images, targets = whole(run, step)  # type: ignore[arg-type]
+        return (images * float("nan") if step == 1 else images), targets
+
+    whole = classifier_module._batch
+    monkeypatch.setattr(classifier_module, "_batch", spoil)
+    pool = tuple(dataclasses.replace(case, fold=1) for case in cases)
+    events = train(training(small_plan(), pool, fold=0), tmp_path)
+    assert [said["step"] for said in events.of("step_left_out")] == [1]
+    assert len(events.of("epoch")) == 4
+    assert all(isinstance(said["inner_auc"], float) for said in events.of("epoch"))
+    assert card(tmp_path)["left_out"] == 1
 
 
 def test_train_classifier_when_done_then_the_card_names_whom_it_saw(

@@ -44,7 +44,7 @@ def manifest(make_case: Callable[..., Case]) -> ProposeManifest:
         for network in plan.networks
         for fold in range(3)
     )
-    patients = tuple(case.patient for case in cases)
+    patients = frozenset(case.patient for case in cases)
     return ProposeManifest(1, plan, 3, members, cases, patients, scored=cases)
 
 

@@ -181,7 +181,7 @@ def test_case_when_the_image_id_could_leave_the_folder_is_refused(image: str) ->
 def test_manifest_when_written_and_read_is_the_same(tmp_path: Path) -> None:
     plan = example_plan()
     train = TrainManifest(1, plan, plan.networks[0], 1, 3, (example_case(),))
-    propose = ProposeManifest(1, plan, 3, member_refs(plan), (example_case(),), ("p",))
+    propose = ProposeManifest(1, plan, 3, member_refs(plan), (example_case(),), frozenset("p"))
     write_manifest(tmp_path / "t.json", train)
     write_manifest(tmp_path / "p.json", propose)
     assert read_train(tmp_path / "t.json") == train
@@ -196,7 +196,9 @@ def test_manifest_when_written_and_read_is_the_same(tmp_path: Path) -> None:
         lambda plan: TrainManifest(1, plan, plan.networks[0], 0, 3, ()),
         lambda plan: TrainManifest(1, plan, plan.networks[0], 0, 3, (example_case(fold=3),)),
         lambda plan: TrainManifest(1, plan, plan.networks[0], 0, 3, (example_case(),) * 2),
-        lambda plan: ProposeManifest(1, plan, 3, member_refs(plan)[1:], (example_case(),), ()),
+        lambda plan: ProposeManifest(
+            1, plan, 3, member_refs(plan)[1:], (example_case(),), frozenset()
+        ),
         lambda plan: EvaluateManifest(1, plan, 2, member_refs(plan), (example_case(),)),
     ],
 )

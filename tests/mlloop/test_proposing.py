@@ -25,6 +25,8 @@ from mlloop.manifest import (
     Plan,
     ProposeManifest,
     is_proposed,
+    read_propose,
+    write_manifest,
 )
 from mlloop.maps import folds_for
 from mlloop.masks import decode_mask, decode_probability, threshold_mask
@@ -39,7 +41,7 @@ Members = Callable[[Plan], tuple[MemberRef, ...]]
 
 def proposing(cases: tuple[Case, ...], members: Members, trained: set[str]) -> ProposeManifest:
     plan = small_plan(flip_test=True)
-    return ProposeManifest(1, plan, plan.folds, members(plan), cases, tuple(sorted(trained)))
+    return ProposeManifest(1, plan, plan.folds, members(plan), cases, frozenset(trained))
 
 
 def run(
@@ -63,6 +65,30 @@ def test_folds_when_the_patient_was_trained_on_is_the_one_that_left_it_out(
     manifest = proposing(cases, members, {"patient-1"})
     assert folds_for(cases[1], manifest) == (1,)
     assert folds_for(cases[0], manifest) == (0, 1)
+
+
+class Counted(str):
+    """A patient that counts how often it is compared with another."""
+
+    __slots__ = ("compared",)
+    __hash__ = str.__hash__
+
+    def __eq__(self, other: object) -> bool:
+        self.compared = getattr(self, "compared", 0) + 1
+        return str.__eq__(self, other)
+
+
+def test_folds_when_thousands_were_trained_on_are_found_without_searching_them(
+    cases: tuple[Case, ...], members: Members, tmp_path: Path
+) -> None:
+    manifest = proposing(cases, members, {f"p{n}" for n in range(5000)} | {"patient-1"})
+    write_manifest(tmp_path / "p.json", manifest)
+    read = read_propose(tmp_path / "p.json")
+    seen = dataclasses.replace(cases[1], patient=Counted("patient-1"))
+    unseen = dataclasses.replace(cases[0], patient=Counted("patient-0"))
+    assert folds_for(seen, read) == (1,)
+    assert folds_for(unseen, read) == (0, 1)
+    assert getattr(seen.patient, "compared", 0) + getattr(unseen.patient, "compared", 0) < 5
 
 
 def test_proposals_when_written_never_come_from_a_member_that_loaded_the_patient(
@@ -112,7 +138,7 @@ def test_activation_maps_when_written_then_out_of_fold_and_apart_from_the_infect
     plan = dataclasses.replace(plain, networks=(*plain.networks[:1], classifier))
     unseen, trained = make_case(30), {case.patient for case in cases}
     manifest = ProposeManifest(
-        1, plan, 2, members(plan), (*cases, unseen), tuple(trained), scored=cases
+        1, plan, 2, members(plan), (*cases, unseen), frozenset(trained), scored=cases
     )
     without = dataclasses.replace(
         manifest,
@@ -267,7 +293,13 @@ def test_proposals_when_there_is_a_lung_network_then_two_ensembles_and_findings(
     plan = dataclasses.replace(plain, networks=(plain.networks[0], lung))
     one = dataclasses.replace(cases[0], spacing_mm=0.5)
     manifest = ProposeManifest(
-        1, plan, plan.folds, members(plan), (one,), ("patient-0",), lung_patients=("patient-1",)
+        1,
+        plan,
+        plan.folds,
+        members(plan),
+        (one,),
+        frozenset({"patient-0"}),
+        lung_patients=frozenset({"patient-1"}),
     )
     record = run(manifest, tmp_path)[one.image]
     said = [(p["label"], p["network"], p["kind"], p["file"]) for p in record["proposals"]]  # type: ignore[index]

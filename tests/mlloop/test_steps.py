@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import dataclasses
+import itertools
 import math
 from pathlib import Path
 
@@ -7,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from mlloop.checkpoint import TrainingState, restore, save_state
+from mlloop.checkpoint import StateFolder, TrainingState
 from mlloop.devices import prepare
 from mlloop.errors import LearningError
 from mlloop.loading import Batch
@@ -76,6 +78,42 @@ def test_step_when_memory_runs_out_halves_the_batch_and_learns_the_same(error: E
         torch.testing.assert_close(a, b, rtol=1e-3, atol=1e-5)
 
 
+@pytest.mark.parametrize("place", ["step", "first moment", "second moment"])
+def test_step_when_memory_runs_out_in_the_optimiser_is_done_again_in_parts_and_learns_the_same(
+    monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    roomy, tight = state_of(Small()), state_of(Small())
+    full, said = torch.OutOfMemoryError("CUDA out of memory."), Events()
+    do_step(roomy, small_plan(), batch(), Events())
+    with monkeypatch.context() as patched:
+        if place == "step":
+            once = iter([full])
+            own = tight.optimiser.step
+
+            def step() -> None:
+                if error := next(once, None):
+                    raise error
+                own()
+
+            patched.setattr(tight.optimiser, "step", step)
+        else:
+            calls, zeros = itertools.count(1), torch.zeros_like
+            fails = 1 if place == "first moment" else 2
+
+            def short(*given: object, **named: object) -> Tensor:
+                if next(calls) == fails:
+                    raise full
+                return zeros(*given, **named)  # type: ignore[call-overload, no-any-return]
+
+            patched.setattr(torch, "zeros_like", short)
+        do_step(tight, small_plan(), batch(), said)
+    assert [one["parts"] for one in said.of("smaller_batch")] == [2]
+    for state in (roomy, tight):
+        do_step(state, small_plan(), batch(), Events())
+    for a, b in zip(roomy.network.parameters(), tight.network.parameters(), strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-3, atol=1e-5)
+
+
 def test_step_when_not_even_one_image_fits_says_what_to_change() -> None:
     with pytest.raises(LearningError, match="smaller grid") as refused:
         do_step(state_of(Small(room=0)), small_plan(), batch(), Events())
@@ -92,9 +130,23 @@ def test_parts_when_saved_are_taken_up_by_a_resume(tmp_path: Path) -> None:
     state = state_of(Small(room=2))
     do_step(state, small_plan(), batch(), Events())
     state.left_out, state.in_a_row = 3, 2
-    save_state(state, tmp_path, set())
-    again = restore(state_of(Small()), tmp_path, set())
+    kept = StateFolder(tmp_path, "one", set())
+    kept.save(state)
+    again = kept.restore(state_of(Small()), Events())
     assert (again.parts, again.left_out, again.in_a_row) == (2, 3, 2)
+
+
+def test_step_when_a_classifier_has_no_finite_loss_leaves_its_batch_statistics_whole() -> None:
+    # A classifier has no averaged weights from which they could be brought back.
+    plan = small_plan()
+    body = nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), nn.BatchNorm2d(4), nn.Conv2d(4, 1, 1))
+    state = dataclasses.replace(state_of(body), averaged={})
+    assert do_step(state, plan, batch(), Events()) is not None
+    before = {name: value.clone() for name, value in state.network.state_dict().items()}
+    images, targets = batch()
+    assert do_step(state, plan, (images * math.nan, targets), Events()) is None
+    for name, value in state.network.state_dict().items():
+        assert torch.equal(value, before[name]), name
 
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf])

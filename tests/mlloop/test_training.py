@@ -15,7 +15,7 @@ import torch
 from mlloop.dataset import CaseReader
 from mlloop.devices import prepare
 from mlloop.errors import LearningError, Stopped
-from mlloop.manifest import Case, Parent, TrainManifest
+from mlloop.manifest import Case, NetworkPlan, Parent, TrainManifest
 from mlloop.networks import load_member, predict
 from mlloop.schedule import epoch_ends, learning_rate
 from tests.mlloop.conftest import STILL, card, member, small_plan, train, training
@@ -43,8 +43,7 @@ def test_training_when_given_four_images_overfits_them(
     reader = CaseReader(grid=32)
     dices = []
     for case in cases:
-        image = torch.from_numpy(reader.image(case)[None, None])
-        found = predict(network, image, plan, device)[0].numpy() >= 0.5
+        found = predict(network, reader.image(case)[None], plan, device)[0] >= 0.5
         truth = reader.target(case) >= 0.5
         dices.append(2 * (found & truth).sum() / (found.sum() + truth.sum()))
     assert sorted(dices)[1] > 0.9, dices
@@ -120,6 +119,50 @@ def test_training_when_the_state_is_torn_starts_anew(
     assert without_clock(tmp_path / "torn") == without_clock(tmp_path / "through")
 
 
+@pytest.mark.parametrize("change", ["withdrawn", "reference", "parent"])
+def test_training_when_resumed_with_other_cases_or_parent_begins_anew_and_says_why(
+    cases: tuple[Case, ...], tmp_path: Path, change: str
+) -> None:
+    train(training(small_plan(), cases), tmp_path / "parent")
+    first = dataclasses.replace(
+        training(small_plan(), cases), parent=parent_of(tmp_path / "parent")
+    )
+    with pytest.raises(Stopped):
+        train(first, tmp_path / "resumed", stop_after(3))
+    gone = first.cases[0].patient
+    changed = {
+        "withdrawn": {"cases": first.cases[1:]},
+        "reference": {
+            "cases": (dataclasses.replace(first.cases[0], mask_path=None), *first.cases[1:])
+        },
+        "parent": {"parent": None},
+    }[change]
+    then = dataclasses.replace(first, **changed)  # type: ignore[arg-type]
+    events = train(then, tmp_path / "resumed")
+    train(then, tmp_path / "fresh")
+    assert without_clock(tmp_path / "resumed") == without_clock(tmp_path / "fresh")
+    assert "begins anew" in str(events.of("state_dropped")[0]["message"])
+    assert events.of("start")[0]["step"] == 0
+    if change == "withdrawn":
+        assert gone not in card(tmp_path / "resumed")["loaded_patients"]
+
+
+@pytest.mark.parametrize("network", ["unet", "gradcam"])
+def test_training_when_a_patient_is_withdrawn_after_the_end_trains_again_without(
+    cases: tuple[Case, ...], tmp_path: Path, network: str
+) -> None:
+    classifier = NetworkPlan("gradcam", "classifier", "tu-resnet10t", label="activation")
+    plan = small_plan(networks=(*small_plan().networks, classifier))
+    manifest = training(plan, cases, network=network)
+    train(manifest, tmp_path / "again")
+    without = dataclasses.replace(manifest, cases=manifest.cases[1:])
+    events = train(without, tmp_path / "again")
+    train(without, tmp_path / "fresh")
+    assert "begins anew" in str(events.of("member_dropped")[0]["message"])
+    assert without_clock(tmp_path / "again") == without_clock(tmp_path / "fresh")
+    assert train(without, tmp_path / "again").of("done")[0]["finished_before"] is True
+
+
 def test_training_when_folds_differ_gives_different_members(
     cases: tuple[Case, ...], tmp_path: Path
 ) -> None:
@@ -130,8 +173,16 @@ def test_training_when_folds_differ_gives_different_members(
 
 def parent_of(out: Path) -> Parent:
     weights = (out / "weights.safetensors").read_bytes()
-    patients = tuple(card(out)["loaded_patients"])  # type: ignore[arg-type]
-    return Parent(str(out / "weights.safetensors"), hashlib.sha256(weights).hexdigest(), patients)
+    patients, inner = (
+        set(card(out)[name])  # type: ignore[call-overload]
+        for name in ("loaded_patients", "inner_patients")
+    )
+    return Parent(
+        str(out / "weights.safetensors"),
+        hashlib.sha256(weights).hexdigest(),
+        patients=tuple(sorted(patients)),
+        taught=tuple(sorted(patients - inner)),
+    )
 
 
 def test_training_when_warm_goes_on_from_the_parent_and_inherits_its_patients(
@@ -151,6 +202,44 @@ def test_training_when_warm_goes_on_from_the_parent_and_inherits_its_patients(
     )
     name = next(name for name in before if name.endswith("conv1.weight"))
     torch.testing.assert_close(after[name], before[name], atol=1e-5, rtol=0)
+
+
+def test_training_when_warm_and_grown_chooses_its_epoch_on_nobody_the_parent_learned(
+    make_case: Callable[..., Case], tmp_path: Path
+) -> None:
+    pool = [make_case(n, sick=n % 3 > 0, fold=1) for n in range(24)]
+    inner: list[set[str]] = []
+    taught = set[str]()
+    parent = None
+    for number, count in enumerate((6, 12, 24)):
+        plan = small_plan(steps=2, epochs=1, inner_fraction=0.05 + 0.1 * number, seed=number)
+        manifest = dataclasses.replace(training(plan, tuple(pool[:count])), parent=parent)
+        train(manifest, tmp_path / str(number))
+        written = card(tmp_path / str(number))
+        loaded, own = (
+            set(written[name])  # type: ignore[call-overload]
+            for name in ("loaded_patients", "inner_patients")
+        )
+        assert own
+        assert own.isdisjoint(taught)
+        assert written["n_inner"] == len(own)
+        taught |= loaded - own
+        inner.append(own)
+        parent = dataclasses.replace(
+            parent_of(tmp_path / str(number)), taught=tuple(sorted(taught))
+        )
+
+
+def test_training_when_nobody_can_be_set_aside_says_so_and_keeps_the_last_epoch(
+    make_case: Callable[..., Case], tmp_path: Path
+) -> None:
+    cases = (make_case(0, fold=1), *(make_case(n, sick=False, fold=1) for n in (1, 2, 3)))
+    events = train(training(small_plan(), cases), tmp_path)
+    assert "the last one is kept" in str(events.of("no_inner_split")[0]["message"])
+    assert {said["inner_dice"] for said in events.of("epoch")} == {None}
+    written = card(tmp_path)
+    assert (written["n_inner"], written["inner_patients"]) == (0, [])
+    assert (written["inner_dice"], written["best_step"]) == (None, 8)
 
 
 def test_training_when_the_parent_is_another_file_is_refused(
