@@ -97,6 +97,13 @@ def finish_member(
     )
 
 
+def give_back(claim: Claim) -> None:
+    """Give the row back unspent after a stop, which is nobody's failure."""
+    is_member = claim.model is EnsembleMember
+    due = {"state": MemberState.DUE} if is_member else {}
+    claims.release(claim, is_refunded=True, **due)
+
+
 def record_failure(claim: Claim, reason: str) -> None:
     """Give the row back after a failed attempt; the last allowed one fails it for good."""
     is_member = claim.model is EnsembleMember
@@ -194,7 +201,10 @@ def finish_evaluating(
     report: Mapping[str, object],
     seconds: float,
 ) -> None:
-    """Store counts and report, count the look, and refuse the round or hand it to an engineer."""
+    """Store counts and report, count the look, and refuse the round or hand it to an engineer.
+
+    Raises Stopped where a cancel was asked for at last: its word and this one's are one UPDATE.
+    """
     document = canonical_json({"schema": 1, "round": round.number, "cases": list(cases)})
     key = storage.put(round.project_id, document)
     now = timezone.now()
@@ -206,6 +216,7 @@ def finish_evaluating(
     with transaction.atomic():
         claims.release(
             claim,
+            wanted=Q(cancel_requested=False),
             state=State.REFUSED if is_refused else State.AWAITING_DECISION,
             decided_at=now if is_refused else None,
             decision_reason=reason,
