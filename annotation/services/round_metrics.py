@@ -13,7 +13,7 @@ from operator import attrgetter
 from annotation import storage
 from annotation.models import Proposal, Round
 from annotation.selectors.labels import READING_LABEL
-from annotation.selectors.training_cases import Snapshot, SnapshotCase
+from annotation.selectors.training_cases import Snapshot, SnapshotCase, withdrawn_since
 from mlloop.masks import BoolArray, ByteArray, decode_mask, decode_probability, threshold_mask
 from mlloop.metrics import Counts, counts, estimate
 
@@ -102,8 +102,16 @@ def proposal_figures(measured: Mapping[str, Sequence[Measured]]) -> dict[str, Fi
 def _referenced(
     round: Round, train: tuple[SnapshotCase, ...], label: str
 ) -> Iterable[tuple[SnapshotCase, Iterable[Proposal]]]:
-    """Pair the snapshot's references that have a mask with the proposals on their images."""
-    cases = {case.image: case for case in train if case.reference and case.mask_key}
+    """Pair the snapshot's references that have a mask with the proposals on their images.
+
+    What was withdrawn since is left out: it may not count, and its bytes may be gone.
+    """
+    gone = withdrawn_since(round.project, train)
+    cases = {
+        case.image: case
+        for case in train
+        if case.reference and case.mask_key and case.image not in gone
+    }
     # Patients trained on have only proposals that leave them out: `mean` is for the others.
     rows = Proposal.objects.filter(round=round, label__key=label).exclude(kind=Proposal.Kind.MEAN)
     ordered = rows.order_by("image_id", "network").iterator(chunk_size=500)

@@ -19,6 +19,7 @@ from annotation import storage
 from annotation.models import EnsembleMember, Project, Proposal, Round
 from annotation.selectors.gate import Gate
 from annotation.selectors.labels import READING_LABEL
+from annotation.selectors.training_cases import usable_images
 from annotation.services import audit, claims
 from annotation.services.claims import Claim
 from annotation.services.rounds import State, settle_cancel
@@ -146,15 +147,20 @@ def record_proposals(
 ) -> None:
     """Store a batch of proposals and upsert their rows; recording one twice changes nothing.
 
-    `labels` are the ids of the project's labels by key.
+    `labels` are the ids of the project's labels by key. What was withdrawn since gets no row: its
+    maps show the film that was taken out.
     """
     files = storage.Batch(round.project_id)
-    rows = [row for image in images for row in _rows(round, labels, image, files)]
+    usable = _usable(round, images)
+    rows = [row for image in usable for row in _rows(round, labels, image, files)]
     files.settle()
     with transaction.atomic():
         claims.update(claim)
+        # Asked again under the lock of that write, behind which a withdrawal queues: an erasure
+        # finds these rows, or they are not made.
+        kept = {image.image_id for image in _usable(round, usable)}
         Proposal.objects.bulk_create(
-            rows,
+            [row for row in rows if row.image_id in kept],
             update_conflicts=True,
             unique_fields=["round", "image", "label", "network", "kind"],
             update_fields=[
@@ -237,6 +243,12 @@ def finish_evaluating(
             )
         if cases:
             Project.objects.filter(pk=round.project_id).update(sealed_looks=F("sealed_looks") + 1)
+
+
+def _usable(round: Round, images: Sequence[ProposedImage]) -> list[ProposedImage]:
+    rows = usable_images(round.project).filter(pk__in=[image.image_id for image in images])
+    kept = set(rows.values_list("pk", flat=True))
+    return [image for image in images if image.image_id in kept]
 
 
 def _rows(
