@@ -55,8 +55,8 @@ def with_pixels(round: Round, snapshot: Snapshot, on_image: Callable[[], None]) 
         return {}
     looks: dict[str, _Looks] = {network: _Looks() for network in known}
     for one in unseen_maps(round, snapshot.train, "activation", on_image):
-        if own := looks.get(one.proposal.network):
-            own.levels.append(level_counts(one.p8, one.truth))
+        for network, own in looks.items():
+            own.levels.append(level_counts(one.shown[network][0], one.truth))
             own.folds.append(one.case.fold % round.folds)
             own.patients.append(one.case.patient)
     return {network: {**known[network], **own.measured()} for network, own in looks.items()}

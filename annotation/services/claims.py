@@ -62,7 +62,7 @@ def take(
     return claim if taken else None
 
 
-def update(claim: Claim, *, wanted: Q = EVER, **fields: object) -> None:
+def update(claim: Claim, wanted: Q = EVER, /, **fields: object) -> None:
     """Write fields and beat, if the claim still holds; raise ClaimLost if not.
 
     `wanted` is asked of the row in the same UPDATE; where it no longer holds, raise Stopped.
@@ -74,11 +74,13 @@ def update(claim: Claim, *, wanted: Q = EVER, **fields: object) -> None:
     raise ClaimLost(f"{claim.model.__name__} {claim.pk}")
 
 
-def release(claim: Claim, *, is_refunded: bool = False, wanted: Q = EVER, **fields: object) -> None:
+def release(
+    claim: Claim, wanted: Q = EVER, /, *, is_refunded: bool = False, **fields: object
+) -> None:
     """Give the row back, in one UPDATE with its last fields; a refund forgets the attempt."""
     if is_refunded:
         fields["attempts"] = F("attempts") - 1
-    update(claim, wanted=wanted, claim_token=None, claimed_by="", **fields)
+    update(claim, wanted, claim_token=None, claimed_by="", **fields)
 
 
 def due_ids(model: type[Model], due: Q, *, limit: int = 20) -> list[UUID]:

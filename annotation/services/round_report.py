@@ -171,17 +171,20 @@ def _source_of(row: _Row) -> str:
 
 
 def _worst(unseen: Sequence[Measured]) -> list[Plain]:
-    """Return the unseen proposals of the lowest Dice, the larger reference first among equals."""
-    judged = [one for one in unseen if not is_both_empty(one.found)]
+    """Return the unseen proposals of the lowest Dice, the larger reference first among equals.
+
+    They are judged as proposed, which is how they are drawn.
+    """
+    judged = [one for one in unseen if not is_both_empty(one.proposed)]
     order = sorted(
-        judged, key=lambda one: (dice(one.found), -one.found.tp - one.found.fn, one.image)
+        judged, key=lambda one: (dice(one.proposed), -one.proposed.tp - one.proposed.fn, one.image)
     )
     return [
         {
             "image": one.image,
-            "dice": round(dice(one.found), 4),
-            "reference_pixels": one.found.tp + one.found.fn,
-            "proposal_pixels": one.found.tp + one.found.fp,
+            "dice": round(dice(one.proposed), 4),
+            "reference_pixels": one.proposed.tp + one.proposed.fn,
+            "proposal_pixels": one.proposed.tp + one.proposed.fp,
         }
         for one in order[:WORST]
     ]

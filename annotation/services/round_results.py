@@ -100,8 +100,9 @@ def finish_member(
 
 def give_back(claim: Claim) -> None:
     """Give the row back unspent after a stop, which is nobody's failure."""
-    is_member = claim.model is EnsembleMember
-    due = {"state": MemberState.DUE} if is_member else {}
+    due: dict[str, object] = {}
+    if claim.model is EnsembleMember:
+        due["state"] = MemberState.DUE
     claims.release(claim, is_refunded=True, **due)
 
 
@@ -222,7 +223,7 @@ def finish_evaluating(
     with transaction.atomic():
         claims.release(
             claim,
-            wanted=Q(cancel_requested=False),
+            Q(cancel_requested=False),
             state=State.REFUSED if is_refused else State.AWAITING_DECISION,
             decided_at=now if is_refused else None,
             decision_reason=reason,

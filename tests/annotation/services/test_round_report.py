@@ -120,10 +120,10 @@ def test_report_when_many_proposals_are_unseen_then_the_twelve_worst_are_named(
     project: Project, images: list[Image]
 ) -> None:
     unseen = [
-        Measured(str(image.id), image.patient.key, Counts(5 * i, 20, 20, 5000))
+        Measured(str(image.id), image.patient.key, *[Counts(5 * i, 20, 20, 5000)] * 2)
         for i, image in enumerate(images[:16])
     ]
-    empty = Measured(str(images[20].id), "x", Counts(0, 0, 0, 5000))
+    empty = Measured(str(images[20].id), "x", *[Counts(0, 0, 0, 5000)] * 2)
     made, _ = report(project, [], [empty, *reversed(unseen)])
     assert [one["image"] for one in made["worst"]] == [one.image for one in unseen[:WORST]]
     assert made["worst"][0] == {
