@@ -4,11 +4,13 @@ A round passes if, on the sealed set as a whole and in each subgroup of 20 image
 not worse than the serving one by more than the plan's margin: the lower end of the 95 % interval of
 the paired difference, by patient, decides. Pooled Dice is compared, or where a subgroup has no
 infection at all, pooled specificity. Subgroups are by group, view, source and infection size.
+Of fewer than two patients there is no interval: such a subgroup is named and not judged.
 """
 
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Literal
@@ -26,15 +28,18 @@ SMALL_INFECTION = 0.03  # of the image
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One subgroup's paired difference, new less serving."""
+    """One subgroup's paired difference, new less serving.
+
+    `holds` is None where it is not judged, and the interval with it.
+    """
 
     name: str
     metric: MetricName
     n: int
-    difference: float
-    ci_low: float
-    ci_high: float
-    holds: bool
+    difference: float | None
+    ci_low: float | None
+    ci_high: float | None
+    holds: bool | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,12 +90,23 @@ def gate_of(round: Round, cases: Sequence[SealedCase]) -> Gate:
             serving.number,
         )
     checks = tuple(_check(name, chosen, margin) for name, chosen in _subgroups(pairs))
-    worse = [check for check in checks if not check.holds]
+    if checks[0].holds is None:
+        return Gate(
+            "not_measured",
+            f"The {len(pairs)} sealed images are of fewer than two patients: no interval by patient"
+            " can be drawn. An engineer decides.",
+            margin,
+            serving.number,
+            checks,
+        )
+    worse = [check for check in checks if check.holds is False]
     if not worse:
+        unjudged = [check for check in checks if check.holds is None]
         return Gate(
             "passed",
             f"Not worse than round {serving.number} by more than {margin:g}, overall and in each of"
-            f" {len(checks) - 1} subgroups of {MIN_SHOWN} images or more.",
+            f" {len(checks) - 1 - len(unjudged)} subgroups of {MIN_SHOWN} images or more."
+            + _unjudged(unjudged),
             margin,
             serving.number,
             checks,
@@ -118,6 +134,13 @@ def _reason(worse: Sequence[Check], serving: Round, margin: float) -> str:
     return f"It may be worse than round {serving.number} by {limit}: {said}."
 
 
+def _unjudged(checks: Sequence[Check]) -> str:
+    if not checks:
+        return ""
+    named = ", ".join(f"{check.name} (n = {check.n})" for check in checks)
+    return f" Not judged, with fewer than two patients: {named}."
+
+
 def _check(name: str, pairs: Sequence[_Pair], margin: float) -> Check:
     is_empty = all(_size(pair.new) == 0 for pair in pairs)
     metric: MetricName = "specificity" if is_empty else "dice"
@@ -132,11 +155,15 @@ def _check(name: str, pairs: Sequence[_Pair], margin: float) -> Check:
         name=name,
         metric=metric,
         n=len(pairs),
-        difference=round(found.difference, 4),
-        ci_low=round(found.ci_low, 4),
-        ci_high=round(found.ci_high, 4),
-        holds=found.ci_low >= -margin,
+        difference=_rounded(found.difference),
+        ci_low=_rounded(found.ci_low),
+        ci_high=_rounded(found.ci_high),
+        holds=None if math.isnan(found.ci_low) else found.ci_low >= -margin,
     )
+
+
+def _rounded(value: float) -> float | None:
+    return None if math.isnan(value) else round(value, 4)
 
 
 def _subgroups(pairs: Sequence[_Pair]) -> Iterator[tuple[str, list[_Pair]]]:

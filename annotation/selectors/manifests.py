@@ -43,6 +43,12 @@ def calibration_in(round: Round) -> Calibration | None:
     return from_plain(Calibration, found) if found else None
 
 
+def ensemble_t8(round: Round) -> int:
+    """Return the threshold of the ensemble's masks, as served and on the sealed set."""
+    calibration = calibration_in(round)
+    return calibration.t8("ensemble") if calibration else plan_of(round).threshold
+
+
 def choice_in(round: Round) -> str:
     """Say on which films the values behind the round's out-of-fold figures were chosen."""
     return choice_told(plan_of(round), calibration_in(round))

@@ -17,17 +17,21 @@ from annotation.selectors.manifests import calibration_in, plan_of
 from annotation.selectors.training_cases import Snapshot, SnapshotCase, withdrawn_since
 from mlloop.calibration import CrossedFit
 from mlloop.masks import BoolArray, ByteArray, decode_mask, decode_probability, threshold_mask
-from mlloop.metrics import Counts, counts, estimate
+from mlloop.metrics import CONVENTIONS, Counts, counts, estimate
 
 Figure = dict[str, str | int | float | None]
 Figures = dict[str, Figure]
 
 
 def figures(many: Sequence[Counts], patients: Sequence[str]) -> Figures:
-    """Return Dice per image and pooled, each with n, n_both_empty and its interval."""
+    """Return Dice per image and pooled, each with n, n_both_empty and its interval.
+
+    `n_empty` are the images whose reference is empty, controls among them.
+    """
+    n_empty = sum(one.tp + one.fn == 0 for one in many)
     return {
-        "per_image": estimate(many, patients, convention="per_image").as_json(),
-        "pooled": estimate(many, patients, convention="pooled").as_json(),
+        convention: estimate(many, patients, convention=convention).as_json() | {"n_empty": n_empty}
+        for convention in CONVENTIONS
     }
 
 

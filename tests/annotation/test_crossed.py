@@ -68,6 +68,7 @@ def test_figures_when_values_were_fitted_then_each_film_is_scored_by_the_other_f
     assert min(one["dice"] for one in report["worst"]) > 0  # as proposed, which is how it is drawn
     words = "for each fold on the films of the other folds: thresholds"
     assert words in report["choice"]
+    assert report["t8"] == FITTED_T8  # what is served, and what the any-pixel rule is at
     for page in ("round_report", "round"):
         assert words in engineer.get(reverse(page, args=["pilot", 1])).content.decode()
 
