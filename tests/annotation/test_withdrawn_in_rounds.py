@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
 import pytest
+from django.db import connections, transaction
 
 from annotation import loop, storage
 from annotation.loop import Manifest
 from annotation.models import Image, Project, Proposal, Round
 from annotation.selectors.labels import label_of
 from annotation.services import round_results
+from annotation.services.projects import create_project
 from annotation.services.round_results import ProposedImage, ProposedMask
 from annotation.services.rounds import plan_round
 from annotation.services.withdrawal import erase_patient, withdraw_image
@@ -108,3 +111,34 @@ def test_proposals_when_the_film_was_withdrawn_then_neither_row_nor_file_is_made
     keys = {pk: storage.key_of(project.id, sha256(own).hexdigest()) for pk, own in maps.items()}
     assert storage.local_path(keys[kept.pk]).exists()
     assert not storage.local_path(keys[gone.pk]).exists()
+
+
+@pytest.mark.postgres  # SQLite lets one transaction write at a time
+def test_proposals_when_a_withdrawal_is_not_yet_committed_then_they_wait_for_it(
+    committed_db: None,
+) -> None:
+    project = create_project(slug="race", name="Race", actor=None)
+    gone, kept = fill_project(project)["unread"]
+    row = make_round(project, number=1, state="proposing")
+    claim = round_results.claim_round(row.pk, Round.State.PROPOSING)
+    assert claim
+    own = encode_probability(np.full((8, 8), 9, np.uint8))
+    images = [
+        ProposedImage(one.pk, (ProposedMask("ensemble", "ensemble", (), own, 128),), 0.1, own)
+        for one in (gone, kept)
+    ]
+    label = label_of(project, "infection")
+
+    def record() -> None:
+        try:
+            round_results.record_proposals(claim, row, {"infection": label.id}, images)
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(1) as pool:
+        with transaction.atomic():
+            withdraw_image(image=gone, actor=None, reason="consent")
+            recording = pool.submit(record)
+            assert not wait([recording], timeout=1.0).done
+        recording.result(timeout=30)
+    assert list(row.proposals.values_list("image_id", flat=True)) == [kept.pk]
