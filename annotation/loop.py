@@ -39,6 +39,7 @@ from annotation.services.claims import Claim, ClaimLost
 from annotation.services.round_report import report_of
 from annotation.services.rounds import RUNNING, State
 from annotation.watch import Audience, MemberWatch, OnProgress, ProposeWatch, Say, Watch
+from mlloop.errors import Stopped
 from mlloop.manifest import Manifest, write_manifest
 from mlloop.records import FieldError, write_json
 
@@ -69,17 +70,15 @@ def train_member(
     def work() -> None:
         manifest = manifests.train_manifest(member)
         watch = MemberWatch(claim, member.round, State.TRAINING, STOPPING, audience, member=member)
-        if _run("train", manifest, folder, learner, watch):
-            found = outputs.read_member(folder, manifest)
-            round_results.finish_member(
-                claim,
-                member.round.project_id,
-                weights=found.weights,
-                card=found.card,
-                history=found.history,
-            )
-        else:
-            claims.release(claim, is_refunded=True, state=EnsembleMember.State.DUE)
+        _run("train", manifest, folder, learner, watch)
+        found = outputs.read_member(folder, manifest)
+        round_results.finish_member(
+            claim,
+            member.round.project_id,
+            weights=found.weights,
+            card=found.card,
+            history=found.history,
+        )
 
     _attempt(claim, member.round, work)
     return True
@@ -108,9 +107,7 @@ def propose_round(
             labels={label.key: label.id for label in labels_of(round.project)},
             cases=manifest.cases,
         )
-        if not _run("propose", manifest, folder, learner, watch):
-            claims.release(claim, is_refunded=True)
-            return
+        _run("propose", manifest, folder, learner, watch)
         watch.collect()
         watch.require_all()
         scores = outputs.read_scores(folder, manifest)
@@ -141,25 +138,22 @@ def evaluate_round(
         _lay_out_cards(round, folder)
         manifest = manifests.evaluate_manifest(round, folder)
         watch = Watch(claim, round, State.EVALUATING, STOPPING, audience)
-        if manifest.cases and not _run("evaluate", manifest, folder, learner, watch):
-            claims.release(claim, is_refunded=True)
-            return
         found = outputs.Sealed([], {})
         if manifest.cases:
+            _run("evaluate", manifest, folder, learner, watch)
             found = outputs.read_sealed(folder, manifest.cases)
-        pulse = claims.Pulse(claim)
         snapshot = manifests.snapshot_in(round)
-        unseen = round_metrics.measured_proposals(round, snapshot, pulse.beat)
+        unseen = round_metrics.measured_proposals(round, snapshot, watch.go_on)
         metrics = {
             "sealed": round_metrics.sealed_figures(found.cases),
             "proposals": round_metrics.proposal_figures(unseen),
-            "lung": round_metrics.lung_figures(round, snapshot, pulse.beat),
-            "activation": activation_figures.with_pixels(round, snapshot, pulse.beat),
+            "lung": round_metrics.lung_figures(round, snapshot, watch.go_on),
+            "activation": activation_figures.with_pixels(round, snapshot, watch.go_on),
             "leaks": len(find_leaks(round)),
         }
-        pulse.beat()
+        watch.go_on()
         gate = gate_of(round, found.cases)
-        pulse.beat()
+        watch.go_on()
         report = report_of(
             round, sealed=found.cases, reliability=found.reliability, proposals=unseen
         )
@@ -255,8 +249,8 @@ def _work_once(round: Round, learner: Learner, audience: Audience) -> bool:
         return any(list(pool.map(train, due)))
 
 
-def _run(verb: str, manifest: Manifest, folder: Path, learner: Learner, watch: Watch) -> bool:
-    """Run the child for a manifest; return False when it was stopped, raise when it failed."""
+def _run(verb: str, manifest: Manifest, folder: Path, learner: Learner, watch: Watch) -> None:
+    """Run the child for a manifest; raise Stopped when it was stopped, BadOutput when it failed."""
     path = folder / "manifest.json"
     learner.write(path, manifest)
     ended: Ended = run_child(
@@ -268,14 +262,20 @@ def _run(verb: str, manifest: Manifest, folder: Path, learner: Learner, watch: W
     )
     if ended.error:
         raise outputs.BadOutput(ended.error)
-    return not ended.is_stopped
+    if ended.is_stopped:
+        raise Stopped
 
 
 def _attempt(claim: Claim, round: Round, work: Callable[[], None]) -> None:
-    """Do the work; a failure is written on the row, a lost claim writes nothing at all."""
+    """Do the work; a failure is written on the row, a lost claim writes nothing at all.
+
+    A stop gives the row back, and settles the cancel if that was why.
+    """
     try:
         try:
             work()
+        except Stopped:
+            round_results.give_back(claim)
         except (outputs.BadOutput, FieldError, OSError) as error:
             round_results.record_failure(claim, str(error))
         except ClaimLost:
@@ -284,7 +284,7 @@ def _attempt(claim: Claim, round: Round, work: Callable[[], None]) -> None:
             round_results.record_failure(claim, f"{type(error).__name__}: {error}")
             raise
         except BaseException:
-            claims.release(claim, is_refunded=True)  # Ctrl-C is nobody's failure
+            round_results.give_back(claim)  # Ctrl-C
             raise
     except ClaimLost:
         return

@@ -1,4 +1,4 @@
-"""What a worker does while a child runs: beat, hear, record, collect, and notice a stop.
+"""What a worker does beside its work: beat, hear a child, record, collect, and notice a stop.
 
 Everything is written under the claim; a lost claim raises, which ends the child.
 """
@@ -21,6 +21,7 @@ from annotation.selectors.rounds import phase_progress
 from annotation.services import claims, round_results
 from annotation.services.claims import Claim, Pulse
 from annotation.services.round_results import ProposedImage
+from mlloop.errors import Stopped
 from mlloop.manifest import Case, is_proposed
 
 OnProgress = Callable[[str, int, int], None]  # phase, done, total
@@ -59,6 +60,11 @@ class Watch:
             self.audience.on_progress(*phase_progress(self.round))
         wanted = Round.objects.filter(pk=self.round.pk, state=self.state, cancel_requested=False)
         return self.stopping.is_set() or not wanted.exists()
+
+    def go_on(self) -> None:
+        """Do between two steps what `must_stop` does beside a child; raise Stopped to stop."""
+        if self.must_stop():
+            raise Stopped
 
     def hear(self, event: Event) -> None:
         """Record a child's progress, at most once a second."""

@@ -2,6 +2,7 @@
 
 Fitted on histograms and sums, never on all maps at once, in whole numbers where a bit may matter.
 It sees out-of-fold maps and their references only; below a floor of cases the plan's values stay.
+What is served is fitted on all folds; what a film is scored by, on the other folds.
 """
 
 from __future__ import annotations
@@ -55,11 +56,30 @@ class FittedThreshold:
 
 
 @dataclass(frozen=True, slots=True)
+class CrossedFit:
+    """The values fitted on all folds but `fold`, to score the films of `fold` by.
+
+    `t8s` are the thresholds of the networks in the plan's order, the ensemble's last.
+    """
+
+    fold: int
+    parts: tuple[int, ...]
+    temperature: float
+    t8s: tuple[int, ...]
+
+    def ensemble(self, maps: Sequence[ByteArray]) -> ByteArray:
+        """Return the ensemble's map `(h, w) uint8` of the networks' maps, in the plan's order."""
+        return blended(maps, self.parts, temperature_table(self.temperature))
+
+
+@dataclass(frozen=True, slots=True)
 class Calibration:
     """What proposing fitted and evaluation repeats.
 
     `parts` are the networks' weights in the plan's order, `table` what a p8 of the weighted mean
-    becomes. `notes` say in sentences what was not fitted, and why.
+    becomes. `notes` say in sentences what was not fitted, and why. `crossed` has a fit for each
+    fold, or is empty where nothing was fitted; `before` and `after` the temperature are measured
+    by those.
     """
 
     plan_sha256: str
@@ -72,12 +92,11 @@ class Calibration:
     after: Reliability
     thresholds: tuple[FittedThreshold, ...]
     notes: tuple[str, ...] = ()
+    crossed: tuple[CrossedFit, ...] = ()
 
     def ensemble(self, maps: Sequence[ByteArray]) -> ByteArray:
         """Return the ensemble's map `(h, w) uint8` of the networks' maps, in the plan's order."""
-        table = np.array(self.table, np.uint8)
-        shown: ByteArray = table[mean_p8(maps, self.parts)]
-        return shown
+        return blended(maps, self.parts, self.table)
 
     def t8(self, network: str) -> int:
         """Return the threshold of a network, or of the 'ensemble'."""
@@ -96,6 +115,12 @@ def mean_p8(maps: Sequence[ByteArray], parts: Sequence[int] | None = None) -> By
     return mean
 
 
+def blended(maps: Sequence[ByteArray], parts: Sequence[int], table: Sequence[int]) -> ByteArray:
+    """Return the weighted mean of p8 maps `(h, w)`, each value as `table` says."""
+    shown: ByteArray = np.array(table, np.uint8)[mean_p8(maps, parts)]
+    return shown
+
+
 def histogram(p8: ByteArray, truth: BoolArray) -> IntArray:
     """Count the pixels of each p8 value `(2, 256)`: row 0 without infection, row 1 with."""
     index = p8.ravel().astype(np.int64) + 256 * truth.ravel()
@@ -109,6 +134,16 @@ class ThresholdSums:
     pixels: IntArray = field(default_factory=lambda: np.zeros((2, 256), np.int64))
     dice: FloatArray = field(default_factory=lambda: np.zeros(257))  # at p8 >= 0..256
     n_infected: int = 0
+
+    @classmethod
+    def total(cls, many: Sequence[ThresholdSums]) -> ThresholdSums:
+        """Add up the sums of several sets of images."""
+        found = cls()
+        for one in many:
+            found.pixels += one.pixels
+            found.dice += one.dice
+            found.n_infected += one.n_infected
+        return found
 
     def add(self, found: IntArray) -> None:
         """Add the histogram of one image."""
@@ -150,6 +185,15 @@ class WeightSums:
     def of(cls, networks: int) -> WeightSums:
         """Begin with nothing."""
         return cls(np.zeros((networks, networks), np.int64), np.zeros(networks, np.int64))
+
+    @classmethod
+    def total(cls, many: Sequence[WeightSums], networks: int) -> WeightSums:
+        """Add up the sums of several sets of images."""
+        found = cls.of(networks)
+        for one in many:
+            found.products += one.products
+            found.with_truth += one.with_truth
+        return found
 
     def add(self, maps: Sequence[ByteArray], truth: BoolArray) -> None:
         """Add the maps `(h, w)` of one image, in the plan's order of networks."""

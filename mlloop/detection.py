@@ -249,6 +249,8 @@ def _estimate(
     drawn = [figure(weights) for weights in _weights(images, n_boot, seed)]
     figures = np.concatenate(drawn) if drawn else np.empty(0)
     figures = figures[~np.isnan(figures)]
+    if len({image.patient for image in images}) < 2:
+        figures = np.empty(0)  # the resamples of one patient are all alike: no interval
     low, high = np.percentile(figures, (2.5, 97.5)) if figures.size else (math.nan, math.nan)
     n_positive = sum(image.positive for image in images)
     return ImageEstimate(

@@ -128,9 +128,12 @@ def estimate(
     n_boot: int = 1000,
     seed: int = 0,
 ) -> Estimate:
-    """Measure many images, with a 95 % interval by bootstrap of patients."""
+    """Measure many images, with a 95 % interval by bootstrap of patients.
+
+    Of fewer than two patients with a value there is no interval: it is NaN.
+    """
     sums, reduce = _sums_by_patient(many, patients, name, convention)
-    low, high = _interval(_resampled(sums, reduce, n_boot, seed))
+    low, high = _interval(_resampled(sums, reduce, n_boot, seed), _n_telling(sums, reduce))
     n_both_empty = sum(is_both_empty(one) for one in many)
     n = len(many) if convention == "pooled" else int(sums[:, 1].sum())
     value = float(reduce(sums.sum(axis=0, keepdims=True))[0])
@@ -153,7 +156,7 @@ def bootstrap_ci(
 ) -> tuple[float, float]:
     """Return the 95 % interval of the mean of per-image values, NaN left out, by patient."""
     sums = _group(_values_and_presence(np.asarray(values, np.float64)), patients)
-    return _interval(_resampled(sums, _mean_rows, n_boot, seed))
+    return _interval(_resampled(sums, _mean_rows, n_boot, seed), _n_telling(sums, _mean_rows))
 
 
 def paired_bootstrap(
@@ -183,7 +186,8 @@ def paired_bootstrap(
     both = np.hstack([sums_a, sums_b])
     value = float(difference(both.sum(axis=0, keepdims=True))[0])
     resamples = _resampled(both, difference, n_boot, seed)
-    low, high = _interval(resamples)
+    # Only who tells nothing of either arm counts for nobody.
+    low, high = _interval(resamples, max(_n_telling(sums_a, reduce), _n_telling(sums_b, reduce)))
     return PairedDifference(name, convention, value, low, high, _two_sided(resamples))
 
 
@@ -274,8 +278,14 @@ def _resampled(
     return figures[~np.isnan(figures)]
 
 
-def _interval(figures: FloatArray) -> tuple[float, float]:
-    if figures.size == 0:
+def _n_telling(sums: FloatArray, reduce: Callable[[FloatArray], FloatArray]) -> int:
+    """Count the patients who have the figure of their own; the others move no resample."""
+    return int(np.count_nonzero(~np.isnan(reduce(sums))))
+
+
+def _interval(figures: FloatArray, n_patients: int) -> tuple[float, float]:
+    """Return the interval; NaN below two patients, whose resamples would all be alike."""
+    if figures.size == 0 or n_patients < 2:
         return math.nan, math.nan
     low, high = np.percentile(figures, (2.5, 97.5))
     return float(low), float(high)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from annotation.management.simulation import Play, PlayedRound
 from annotation.models import Project, Round
 from annotation.selectors import simulated
+from annotation.selectors.labels import READING_LABEL
 from annotation.selectors.leaks import find_leaks
 from mlloop.metrics import Estimate
+from mlloop.severity import GRADES
 
 Facts = dict[str, object]
 
@@ -24,6 +28,13 @@ def play_facts(played: Play) -> Facts:
             "sealed_dice": "all sealed images with a reference, controls included as empty; "
             "sealed_ci95 is of the per-image mean, sealed_ci95_pooled of the pooled Dice",
             "intervals": "95 %, bootstrap by patient; per image: both masks empty is left out",
+            "proposal_films": "training images with a truth and a proposal: no control has one; "
+            "the sealed set has controls, so the two pooled figures are not comparable; masks as "
+            "readers get them, their threshold and weights chosen on the references among them",
+            "lung_dice": "lung ensemble out of fold against the known lung masks, at the plan's "
+            "threshold; null where there are none",
+            "severity": "proposals of the ensemble by grade of the infected share of both lungs; "
+            "not_graded where the lungs are not known or not found",
             "changed_pixels": "added and removed by hand, after the best candidate was chosen and "
             "in open reads its threshold moved; of a redrawn mask every pixel",
             "changed_pixels_without_slider": "the same, had no threshold been moved",
@@ -67,7 +78,7 @@ def _final(project: Project, shared: set[str]) -> Facts:
 
 def _round_facts(one: PlayedRound) -> Facts:
     row, tally = one.round, one.tally
-    sealed = row.metrics["sealed"]
+    sealed, lung = row.metrics["sealed"], row.metrics["lung"].get("ensemble")
     return {
         "number": row.number,
         "stage": row.stage,
@@ -87,6 +98,11 @@ def _round_facts(one: PlayedRound) -> Facts:
         "changed_pixels": tally.changed_pixels,
         "changed_pixels_without_slider": tally.changed_without_slider,
         "redrawn_contour": tally.redrawn_contour,
+        "severity": _severity(row),
+        "lung_n": lung["per_image"]["n"] if lung else 0,
+        "lung_dice_per_image": lung["per_image"]["value"] if lung else None,
+        "lung_dice_pooled": lung["pooled"]["value"] if lung else None,
+        "lung_ci95": [lung["per_image"][end] for end in ("ci_low", "ci_high")] if lung else None,
         "gate": row.metrics["gate"]["outcome"],
         "sealed_n": sealed["pooled"]["n"],
         "sealed_dice_per_image": sealed["per_image"]["value"],
@@ -95,6 +111,13 @@ def _round_facts(one: PlayedRound) -> Facts:
         "sealed_ci95_pooled": [sealed["pooled"]["ci_low"], sealed["pooled"]["ci_high"]],
         "seconds": round(one.seconds, 1),
     }
+
+
+def _severity(row: Round) -> dict[str, int]:
+    """Count the round's proposals by severity grade."""
+    whole = row.proposals.filter(label__key=READING_LABEL, kind="ensemble")
+    grades = Counter(found.get("grade") for found in whole.values_list("findings", flat=True))
+    return {**{grade: grades[grade] for grade in GRADES}, "not_graded": grades[None]}
 
 
 def _number(found: Estimate) -> object:
@@ -116,6 +139,8 @@ _COLUMNS = (
     ("sealed: per image", "sealed_dice_per_image"),
     ("pooled", "sealed_dice_pooled"),
     ("95 % of pooled", "sealed_ci95_pooled"),
+    ("lung: per image", "lung_dice_per_image"),
+    (f"severity: {', '.join(GRADES)}, not graded", "severity"),
     ("gate", "gate"),
     ("changed pixels", "changed_pixels"),
     ("seconds", "seconds"),
@@ -134,12 +159,17 @@ def table(facts: Facts) -> list[str]:
         "  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True))
         for row in rows
     ]
-    return ["Dice by round", *lines]
+    return [
+        "Dice by round; proposals are on no control, sealed figures count them as empty",
+        *lines,
+    ]
 
 
 def _cell(value: object) -> str:
     if isinstance(value, float):
         return f"{value:.3f}" if abs(value) < 10 else f"{value:.0f}"
+    if isinstance(value, dict):
+        return " ".join(str(n) for n in value.values())
     if isinstance(value, list):
         return "-".join("?" if end is None else f"{end:.2f}" for end in value)
     return "-" if value is None else str(value)

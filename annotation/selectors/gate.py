@@ -4,12 +4,14 @@ A round passes if, on the sealed set as a whole and in each subgroup of 20 image
 not worse than the serving one by more than the plan's margins: the lower end of the 95 % interval
 of the paired difference, by patient, decides. Pooled Dice is compared. Where a subgroup has no
 infection at all, two things are: the pixels, by pooled specificity, and the films, by the share on
-which no pixel is called infected. Subgroups are by group, view, source and infection size.
+which no pixel is called infected. Subgroups are by group, view, source and infection size. Of fewer
+than two patients there is no interval: such a subgroup is named and not judged.
 """
 
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Literal
@@ -30,7 +32,8 @@ SMALL_INFECTION = 0.03  # of the image
 class Check:
     """One subgroup's paired difference, new less serving, and what it may lose.
 
-    The convention says what the metric counts: pixels pooled, or whole films by any pixel.
+    The convention says what the metric counts: pixels pooled, or whole films by any pixel. `holds`
+    is None where it is not judged, and the interval with it.
     """
 
     name: str
@@ -38,10 +41,10 @@ class Check:
     convention: Convention
     margin: float
     n: int
-    difference: float
-    ci_low: float
-    ci_high: float
-    holds: bool
+    difference: float | None
+    ci_low: float | None
+    ci_high: float | None
+    holds: bool | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +98,16 @@ def gate_of(round: Round, cases: Sequence[SealedCase]) -> Gate:
     checks = tuple(
         check for name, chosen in _subgroups(pairs) for check in _checks(name, chosen, plan)
     )
-    worse = [check for check in checks if not check.holds]
+    if checks[0].holds is None:
+        return Gate(
+            "not_measured",
+            f"The {len(pairs)} sealed images are of fewer than two patients: no interval by patient"
+            " can be drawn. An engineer decides.",
+            margin,
+            serving.number,
+            checks,
+        )
+    worse = [check for check in checks if check.holds is False]
     sentence = _reason(worse, serving) if worse else _praise(checks, serving, plan)
     return Gate("refused" if worse else "passed", sentence, margin, serving.number, checks)
 
@@ -111,17 +123,17 @@ def may_override(round: Round) -> bool:
 
 
 def _praise(checks: Sequence[Check], serving: Round, plan: Plan) -> str:
-    subgroups = len({check.name for check in checks}) - 1
+    subgroups = len({check.name for check in checks if check.holds is not None}) - 1
     sentence = (
         f"Not worse than round {serving.number} by more than {plan.margin:g}, overall and in each"
         f" of {subgroups} subgroups of {MIN_SHOWN} images or more."
     )
-    if any(check.convention == "image_level" for check in checks):
+    if any(check.convention == "image_level" and check.holds for check in checks):
         sentence += (
             " Controls and other films without infection on which nothing is called: not fewer by"
             f" more than {plan.control_margin:g} of them."
         )
-    return sentence
+    return sentence + _unjudged(checks)
 
 
 def _reason(worse: Sequence[Check], serving: Round) -> str:
@@ -146,6 +158,15 @@ def _listed(checks: Sequence[Check]) -> str:
         f" at worst {check.ci_low:+.3f}"
         for check in checks
     )
+
+
+def _unjudged(checks: Sequence[Check]) -> str:
+    # A subgroup without infection has two checks of one name.
+    named = {check.name: check.n for check in checks if check.holds is None}
+    if not named:
+        return ""
+    listed = ", ".join(f"{name} (n = {n})" for name, n in named.items())
+    return f" Not judged, with fewer than two patients: {listed}."
 
 
 def _checks(name: str, pairs: Sequence[_Pair], plan: Plan) -> Iterator[Check]:
@@ -188,11 +209,15 @@ def _check(
         convention=convention,
         margin=margin,
         n=len(pairs),
-        difference=round(found.difference, 4),
-        ci_low=round(found.ci_low, 4),
-        ci_high=round(found.ci_high, 4),
-        holds=found.ci_low >= -margin,
+        difference=_rounded(found.difference),
+        ci_low=_rounded(found.ci_low),
+        ci_high=_rounded(found.ci_high),
+        holds=None if math.isnan(found.ci_low) else found.ci_low >= -margin,
     )
+
+
+def _rounded(value: float) -> float | None:
+    return None if math.isnan(value) else round(value, 4)
 
 
 def _subgroups(pairs: Sequence[_Pair]) -> Iterator[tuple[str, list[_Pair]]]:

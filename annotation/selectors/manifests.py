@@ -19,6 +19,7 @@ from annotation.selectors.training_cases import (
     withdrawn_since,
 )
 from mlloop.calibration import Calibration
+from mlloop.fitting import choice_told
 from mlloop.manifest import (
     Case,
     EvaluateManifest,
@@ -34,6 +35,23 @@ from mlloop.records import from_plain
 def plan_of(round: Round) -> Plan:
     """Return the round's plan."""
     return Plan.from_json(round.plan)
+
+
+def calibration_in(round: Round) -> Calibration | None:
+    """Return what the round fitted out of fold; None before it proposed."""
+    found = round.metrics.get("calibration")
+    return from_plain(Calibration, found) if found else None
+
+
+def ensemble_t8(round: Round) -> int:
+    """Return the threshold of the ensemble's masks, as served and on the sealed set."""
+    calibration = calibration_in(round)
+    return calibration.t8("ensemble") if calibration else plan_of(round).threshold
+
+
+def choice_in(round: Round) -> str:
+    """Say on which films the values behind the round's out-of-fold figures were chosen."""
+    return choice_told(plan_of(round), calibration_in(round))
 
 
 def snapshot_in(round: Round) -> Snapshot:
@@ -96,7 +114,6 @@ def propose_manifest(round: Round, folder: Path) -> ProposeManifest:
 
 def evaluate_manifest(round: Round, folder: Path) -> EvaluateManifest:
     """Hand over the sealed cases that have a reading, the sealed controls, and the calibration."""
-    calibration = round.metrics.get("calibration")
     sealed = sealed_cases(round.project, label_of(round.project, "infection"))
     return EvaluateManifest(
         round=round.number,
@@ -104,7 +121,7 @@ def evaluate_manifest(round: Round, folder: Path) -> EvaluateManifest:
         k=round.folds,
         members=_members(round, folder),
         cases=tuple(_case(case, round.folds) for case in sealed),
-        calibration=from_plain(Calibration, calibration) if calibration else None,
+        calibration=calibration_in(round),
     )
 
 

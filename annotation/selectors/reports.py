@@ -11,7 +11,7 @@ from annotation.errors import NotFound
 from annotation.models import Proposal, Round
 from annotation.selectors.images import image_of, is_unreadable
 from annotation.selectors.labels import READING_LABEL
-from annotation.selectors.manifests import snapshot_in
+from annotation.selectors.manifests import choice_in, ensemble_t8, snapshot_in
 from annotation.selectors.sealed import sealed_history, shown_metrics
 from mlloop.images import FULL_WINDOW, decode_image, preview8
 from mlloop.masks import decode_mask, decode_probability, threshold_mask
@@ -58,6 +58,8 @@ def report_in(round: Round, *, may_see_worst: bool) -> Plain:
             if point.number <= round.number
         ],
         "activation": metrics.get("activation") or {},
+        "choice": choice_in(round),
+        "t8": ensemble_t8(round),
         "calibration": metrics.get("calibration"),
         "gate": metrics.get("gate"),
         "leaks": metrics.get("leaks"),

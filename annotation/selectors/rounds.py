@@ -17,6 +17,7 @@ from annotation.errors import NotFound
 from annotation.models import Annotation, EnsembleMember, Project, Round, Verdict
 from annotation.selectors.decisions import former_round
 from annotation.selectors.gate import may_override
+from annotation.selectors.manifests import choice_in
 from annotation.selectors.sealed import shown_metrics
 from mlloop.plan import Plan
 
@@ -80,6 +81,7 @@ class RoundView:
     steps: tuple[Step, ...]
     rows: tuple[MemberRow, ...]
     metrics: Mapping[str, object]
+    choice: str
     may: frozenset[str]
 
 
@@ -120,6 +122,7 @@ def view_of(round: Round, *, may_run: bool) -> RoundView:
         steps=_steps(round, members),
         rows=_rows(round, members),
         metrics=shown_metrics(round),
+        choice=choice_in(round),
         may=_deeds(round, is_cancelling) if may_run else frozenset(),
     )
 

@@ -116,9 +116,14 @@ def sealed_cases(project: Project, label: Label) -> tuple[SnapshotCase, ...]:
     return cases if any(case.reference for case in cases) else ()
 
 
+def usable_images(project: Project) -> QuerySet[Image]:
+    """Return the images that may be learned from and proposed on now."""
+    return _images(project, Split.TRAIN)
+
+
 def withdrawn_since(project: Project, cases: tuple[SnapshotCase, ...]) -> frozenset[str]:
     """Return the images of `cases` that are no longer in the project's usable train split."""
-    usable = {str(pk) for pk in _images(project, Split.TRAIN).values_list("id", flat=True)}
+    usable = {str(pk) for pk in usable_images(project).values_list("id", flat=True)}
     return frozenset(case.image for case in cases if case.image not in usable)
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from annotation.models import Image, Round
-from annotation.selectors.training_cases import Snapshot
+from annotation.selectors.training_cases import Snapshot, withdrawn_since
 from annotation.services.round_metrics import figures, unseen_maps
 from mlloop.detection import ScoredImage, auc, auc_by_source
 from mlloop.levels import counts_at, crossed_t8, level_counts, told
@@ -20,10 +20,14 @@ Scores = Mapping[str, Mapping[str, float]]  # by network and image
 
 
 def detection(round: Round, snapshot: Snapshot, scores: Scores) -> dict[str, Plain]:
-    """Return each classifier's AUC over the training images, over all and within each source."""
+    """Return each classifier's AUC over the training images, over all and within each source.
+
+    What was withdrawn since it was scored is left out.
+    """
     if not scores:
         return {}
-    cases = {case.image: case for case in snapshot.train}
+    gone = withdrawn_since(round.project, snapshot.train)
+    cases = {case.image: case for case in snapshot.train if case.image not in gone}
     rows = Image.objects.filter(project=round.project).values_list("id", "source")
     sources = {str(pk): source or "no source named" for pk, source in rows if str(pk) in cases}
     found: dict[str, Plain] = {}
@@ -31,6 +35,7 @@ def detection(round: Round, snapshot: Snapshot, scores: Scores) -> dict[str, Pla
         scored = [
             ScoredImage(cases[image].patient, sources[image], cases[image].group == "covid", score)
             for image, score in sorted(own.items())
+            if image in cases
         ]
         found[network] = {
             "auc": auc(scored).as_json(),
@@ -50,8 +55,8 @@ def with_pixels(round: Round, snapshot: Snapshot, on_image: Callable[[], None]) 
         return {}
     looks: dict[str, _Looks] = {network: _Looks() for network in known}
     for one in unseen_maps(round, snapshot.train, "activation", on_image):
-        if own := looks.get(one.proposal.network):
-            own.levels.append(level_counts(one.p8, one.truth))
+        for network, own in looks.items():
+            own.levels.append(level_counts(one.shown[network][0], one.truth))
             own.folds.append(one.case.fold % round.folds)
             own.patients.append(one.case.patient)
     return {network: {**known[network], **own.measured()} for network, own in looks.items()}

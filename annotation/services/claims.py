@@ -17,6 +17,9 @@ from django.db.models import Case, F, Model, Q, QuerySet, TextField, Value, When
 from django.utils import timezone
 
 from annotation.services import workers
+from mlloop.errors import Stopped
+
+EVER = Q()
 
 
 class ClaimLost(Exception):
@@ -59,17 +62,25 @@ def take(
     return claim if taken else None
 
 
-def update(claim: Claim, **fields: object) -> None:
-    """Write fields and beat, if the claim still holds; raise ClaimLost if not."""
-    if not claim.rows().update(heartbeat_at=timezone.now(), **fields):
-        raise ClaimLost(f"{claim.model.__name__} {claim.pk}")
+def update(claim: Claim, wanted: Q = EVER, /, **fields: object) -> None:
+    """Write fields and beat, if the claim still holds; raise ClaimLost if not.
+
+    `wanted` is asked of the row in the same UPDATE; where it no longer holds, raise Stopped.
+    """
+    if claim.rows().filter(wanted).update(heartbeat_at=timezone.now(), **fields):
+        return
+    if claim.rows().exists():
+        raise Stopped
+    raise ClaimLost(f"{claim.model.__name__} {claim.pk}")
 
 
-def release(claim: Claim, *, is_refunded: bool = False, **fields: object) -> None:
+def release(
+    claim: Claim, wanted: Q = EVER, /, *, is_refunded: bool = False, **fields: object
+) -> None:
     """Give the row back, in one UPDATE with its last fields; a refund forgets the attempt."""
     if is_refunded:
         fields["attempts"] = F("attempts") - 1
-    update(claim, claim_token=None, claimed_by="", **fields)
+    update(claim, wanted, claim_token=None, claimed_by="", **fields)
 
 
 def due_ids(model: type[Model], due: Q, *, limit: int = 20) -> list[UUID]:

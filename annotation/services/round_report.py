@@ -120,7 +120,8 @@ def _scored(row: _Row, score: float) -> ScoredImage:
 
 def _source(one: SourceAuc) -> Plain:
     if one.auc.n < MIN_SHOWN:
-        return {"source": one.source, "n": one.auc.n, "hidden": _withheld(one.auc.n)}
+        hidden = _withheld(one.auc.n)  # what the source holds is no figure: it is always said
+        return {"source": one.source, "n": one.auc.n, "hidden": hidden, "warning": one.warning}
     return {"n": one.auc.n, **one.as_json()}
 
 
@@ -139,7 +140,10 @@ def _subgroups(rows: Sequence[_Row], *, at_least: int) -> list[Plain]:
 
 
 def _groups(rows: Sequence[_Row]) -> Iterator[tuple[str, str, list[_Row]]]:
-    infected = sorted(row.share for row in rows if row.share > 0)
+    with_infection = [row for row in rows if row.share > 0]
+    if 0 < len(with_infection) < len(rows):
+        yield "without controls", "infected films", with_infection
+    infected = sorted(row.share for row in with_infection)
     cuts = [infected[len(infected) * i // 3] for i in (1, 2)] if len(infected) > 2 else []
     for by in _BY:
         named = [(_name(row, by, cuts), row) for row in rows]
@@ -171,17 +175,20 @@ def _source_of(row: _Row) -> str:
 
 
 def _worst(unseen: Sequence[Measured]) -> list[Plain]:
-    """Return the unseen proposals of the lowest Dice, the larger reference first among equals."""
-    judged = [one for one in unseen if not is_both_empty(one.found)]
+    """Return the unseen proposals of the lowest Dice, the larger reference first among equals.
+
+    They are judged as proposed, which is how they are drawn.
+    """
+    judged = [one for one in unseen if not is_both_empty(one.proposed)]
     order = sorted(
-        judged, key=lambda one: (dice(one.found), -one.found.tp - one.found.fn, one.image)
+        judged, key=lambda one: (dice(one.proposed), -one.proposed.tp - one.proposed.fn, one.image)
     )
     return [
         {
             "image": one.image,
-            "dice": round(dice(one.found), 4),
-            "reference_pixels": one.found.tp + one.found.fn,
-            "proposal_pixels": one.found.tp + one.found.fp,
+            "dice": round(dice(one.proposed), 4),
+            "reference_pixels": one.proposed.tp + one.proposed.fn,
+            "proposal_pixels": one.proposed.tp + one.proposed.fp,
         }
         for one in order[:WORST]
     ]

@@ -19,6 +19,7 @@ from annotation import storage
 from annotation.models import EnsembleMember, Project, Proposal, Round
 from annotation.selectors.gate import Gate
 from annotation.selectors.labels import READING_LABEL
+from annotation.selectors.training_cases import usable_images
 from annotation.services import audit, claims
 from annotation.services.claims import Claim
 from annotation.services.rounds import State, settle_cancel
@@ -97,6 +98,14 @@ def finish_member(
     )
 
 
+def give_back(claim: Claim) -> None:
+    """Give the row back unspent after a stop, which is nobody's failure."""
+    due: dict[str, object] = {}
+    if claim.model is EnsembleMember:
+        due["state"] = MemberState.DUE
+    claims.release(claim, is_refunded=True, **due)
+
+
 def record_failure(claim: Claim, reason: str) -> None:
     """Give the row back after a failed attempt; the last allowed one fails it for good."""
     is_member = claim.model is EnsembleMember
@@ -139,15 +148,20 @@ def record_proposals(
 ) -> None:
     """Store a batch of proposals and upsert their rows; recording one twice changes nothing.
 
-    `labels` are the ids of the project's labels by key.
+    `labels` are the ids of the project's labels by key. What was withdrawn since gets no row: its
+    maps show the film that was taken out.
     """
     files = storage.Batch(round.project_id)
-    rows = [row for image in images for row in _rows(round, labels, image, files)]
+    usable = _usable(round, images)
+    rows = [row for image in usable for row in _rows(round, labels, image, files)]
     files.settle()
     with transaction.atomic():
         claims.update(claim)
+        # Asked again under the lock of that write, behind which a withdrawal queues: an erasure
+        # finds these rows, or they are not made.
+        kept = {image.image_id for image in _usable(round, usable)}
         Proposal.objects.bulk_create(
-            rows,
+            [row for row in rows if row.image_id in kept],
             update_conflicts=True,
             unique_fields=["round", "image", "label", "network", "kind"],
             update_fields=[
@@ -194,7 +208,10 @@ def finish_evaluating(
     report: Mapping[str, object],
     seconds: float,
 ) -> None:
-    """Store counts and report, count the look, and refuse the round or hand it to an engineer."""
+    """Store counts and report, count the look, and refuse the round or hand it to an engineer.
+
+    Raises Stopped where a cancel was asked for at last: its word and this one's are one UPDATE.
+    """
     document = canonical_json({"schema": 1, "round": round.number, "cases": list(cases)})
     key = storage.put(round.project_id, document)
     now = timezone.now()
@@ -206,6 +223,7 @@ def finish_evaluating(
     with transaction.atomic():
         claims.release(
             claim,
+            Q(cancel_requested=False),
             state=State.REFUSED if is_refused else State.AWAITING_DECISION,
             decided_at=now if is_refused else None,
             decision_reason=reason,
@@ -226,6 +244,12 @@ def finish_evaluating(
             )
         if cases:
             Project.objects.filter(pk=round.project_id).update(sealed_looks=F("sealed_looks") + 1)
+
+
+def _usable(round: Round, images: Sequence[ProposedImage]) -> list[ProposedImage]:
+    rows = usable_images(round.project).filter(pk__in=[image.image_id for image in images])
+    kept = set(rows.values_list("pk", flat=True))
+    return [image for image in images if image.image_id in kept]
 
 
 def _rows(

@@ -31,6 +31,7 @@ from annotation.models import (
     Proposal,
     Reference,
     Release,
+    Round,
     Truth,
     User,
 )
@@ -57,7 +58,7 @@ def withdraw_image(*, image: Image, actor: User | None, reason: str) -> bool:
     _require(reason)
     if not _withdraw(Image.objects.filter(pk=image.pk)):
         return False
-    _wait_for_publication(image.project)
+    _wait_for_writers(image.project)
     audit.record(
         project=image.project,
         actor=actor,
@@ -76,7 +77,7 @@ def withdraw_patient(*, patient: Patient, actor: User | None, reason: str) -> bo
     if not rows.update(state=Patient.State.WITHDRAWN):
         return False
     n_images = _withdraw(Image.objects.filter(patient=patient))
-    _wait_for_publication(patient.project)
+    _wait_for_writers(patient.project)
     audit.record(
         project=patient.project,
         actor=actor,
@@ -147,14 +148,16 @@ def _withdraw(images: QuerySet[Image]) -> int:
     return len(ids)
 
 
-def _wait_for_publication(project: Project) -> None:
-    """Queue behind a release that is being published right now; a later one sees this withdrawal.
+def _wait_for_writers(project: Project) -> None:
+    """Queue behind a release being published and proposals being recorded at this moment.
 
-    The write changes nothing: its lock is what counts, since the publication takes it before it
-    looks for withdrawn images.
+    The writes change nothing: their locks are what counts, since those take them before they look
+    for withdrawn images. They see this withdrawal, or else an erasure after it sees their rows.
     """
     unpublished = Release.objects.filter(project=project).exclude(state=Release.State.FROZEN)
     unpublished.update(done=F("done"))
+    proposing = Round.objects.filter(project=project, state=Round.State.PROPOSING)
+    proposing.update(attempts=F("attempts"))
 
 
 def _keys_of_alone(images: Sequence[UUID]) -> Sequence[str]:

@@ -132,8 +132,14 @@ def _dot(point: SealedPoint, x: float, place: Callable[[float], float]) -> Dot:
         y_low=place(low),
         y_high=place(high),
         text=f"round {point.number}" + (", serving" if point.state == "serving" else ""),
-        title=f"{value:.3f} ({low:.3f} to {high:.3f}), n = {point.n}",
+        title=f"{value:.3f} ({_range(point)}), n = {point.n}",
     )
+
+
+def _range(point: SealedPoint) -> str:
+    if point.low is None or point.high is None:
+        return "no interval"
+    return f"{point.low:.3f} to {point.high:.3f}"
 
 
 def _bar(number: int, x: float, counts: Mapping[str, int], top: int) -> Bar:

@@ -88,7 +88,8 @@ def _reliability_plots(
     """Return each measured reliability with its name: out of fold before and after, and sealed."""
     named = [("out of fold", calibration.get("before"))]
     if calibration.get("temperature") not in (None, 1.0):
-        named.append(("out of fold, at the fitted temperature", calibration.get("after")))
+        where = "of the other folds" if calibration.get("crossed") else "chosen on these same films"
+        named.append((f"out of fold, at the temperature {where}", calibration.get("after")))
     named.append(("sealed set", sealed.get("reliability")))
     found = []
     for name, one in named:

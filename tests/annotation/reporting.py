@@ -39,7 +39,7 @@ def give_report(
         for image in worst
     )
     unseen = [
-        Measured(str(image.id), image.patient.key, Counts(10 * i, 30, 30, 5000))
+        Measured(str(image.id), image.patient.key, *[Counts(10 * i, 30, 30, 5000)] * 2)
         for i, image in enumerate(worst)
     ]
     report = report_of(

@@ -250,3 +250,49 @@ def test_a_round_that_a_person_refused_stays_refused(project: Project, sealed: l
     refuse_round(round=row, actor=None, reason="wrong plan")
     with pytest.raises(Conflict, match="cannot be promoted"):
         promote_round(round=row, actor=None, reason="after all")
+
+
+def of_one_patient(cases: Cases, chosen: list[Image]) -> Cases:
+    """Say that the chosen images are of one patient."""
+    own = {str(image.id) for image in chosen}
+    return [case | ({"patient": "one"} if case["image"] in own else {}) for case in cases]
+
+
+def test_a_subgroup_of_one_patient_is_named_and_not_judged(
+    project: Project, sealed: list[Image], member: Callable[..., User], client: Client
+) -> None:
+    controls = sealed[30:]
+    serving(project, of_one_patient(counted(sealed), controls))
+    row = evaluated(project, of_one_patient(counted(sealed, false=2000), controls))
+    gate = row.metrics["gate"]
+    unjudged = [check for check in gate["checks"] if check["holds"] is None]
+    assert [(check["name"], check["ci_low"]) for check in unjudged] == [
+        ("group normal", None),
+        ("infection no", None),
+    ]
+    assert "group normal" not in gate["sentence"].split("Not judged")[0]
+    client.force_login(member("engineer"))
+    page = client.get("/p/pilot/rounds/2/").content.decode()
+    assert page.count("not judged: fewer than two patients") == 2
+
+
+def test_a_gate_that_passes_says_which_subgroups_it_did_not_judge(
+    project: Project, sealed: list[Image]
+) -> None:
+    controls = sealed[30:]
+    serving(project, of_one_patient(counted(sealed), controls))
+    gate = judged(project, of_one_patient(counted(sealed), controls))
+    assert gate.outcome == "passed"
+    assert "in each of 2 subgroups" in gate.sentence
+    assert gate.sentence.endswith(
+        "Not judged, with fewer than two patients: group normal (n = 20), infection no (n = 20)."
+    )
+
+
+def test_sealed_images_of_one_patient_are_not_measured(
+    project: Project, sealed: list[Image]
+) -> None:
+    serving(project, of_one_patient(counted(sealed), sealed))
+    gate = judged(project, of_one_patient(counted(sealed, overlap=0.2), sealed))
+    assert gate.outcome == "not_measured"
+    assert "of fewer than two patients" in gate.sentence

@@ -14,7 +14,7 @@ from annotation.models import Project, Round, User
 from annotation.selectors.sealed import sealed_history
 from annotation.services.rounds import plan_round
 from annotation.web.charts import sealed_plot
-from tests.annotation.factories import make_round
+from tests.annotation.factories import make_image, make_reference, make_round
 from tests.annotation.learning import fake_learner, fill_project, small_plan
 
 SENTENCE = "n = 12: figures over fewer than 20 sealed images are not shown"
@@ -131,3 +131,21 @@ def test_run_round_on_a_terminal_then_the_sentence_and_the_number_of_looks(
     assert metrics["sealed"]["pooled"]["value"] is None
     assert "figures over fewer than 20 sealed images" in metrics["sealed"]["pooled"]["hidden"]
     assert metrics["sealed_looks"] == 1
+
+
+def test_run_round_when_sealed_images_are_of_one_patient_then_it_says_no_interval(
+    project: Project, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    patient = fill_project(project, sealed=1)["sealed"][0].patient
+    for i in range(19):
+        make_reference(make_image(project, patient=patient, seed=400 + i))
+    plan_round(project=project, actor=None, plan=small_plan(networks=1))
+    learn = loop.run_until_decision
+    monkeypatch.setattr(
+        loop, "run_until_decision", lambda row, **say: learn(row, learner=fake_learner(), **say)
+    )
+    call_command("run_round", "--project", "pilot", "--wait")
+    assert "Dice sealed pooled: 0.750 (no interval), n = 20" in capsys.readouterr().out
+    plot = sealed_plot(sealed_history(project))
+    assert plot is not None
+    assert plot.dots[0].title == "0.750 (no interval), n = 20"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -28,7 +29,7 @@ from mlloop.calibration import (
     through_table,
 )
 from mlloop.errors import Stopped
-from mlloop.fitting import fit_calibration, plain_calibration
+from mlloop.fitting import choice_told, fit_calibration, plain_calibration
 from mlloop.manifest import Case
 from mlloop.metrics import counts, dice
 from mlloop.records import canonical_json, from_plain
@@ -58,7 +59,8 @@ def world(n: int = 14, seed: int = 3) -> tuple[list[np.ndarray], list[list[np.nd
 def fitted(n: int = 14, stop=lambda: False, **changes: object) -> Calibration:
     truths_, maps_ = world(n)
     cases = tuple(
-        Case(f"i{i}", f"p{i}", "covid", 0, "x.png", "m.png", 32, 32) for i in range(len(truths_))
+        Case(f"i{i}", f"p{i}", "covid", i % 7, "x.png", "m.png", 32, 32)
+        for i in range(len(truths_))
     )
     return fit_calibration(
         small_plan(**(FITTED | changes)),
@@ -229,7 +231,7 @@ def test_calibration_when_the_likeliest_temperature_spoils_the_ece_then_it_stays
     truth, p8 = truth.reshape(100, 100), p8.reshape(100, 100)
     found = fit_calibration(
         small_plan(temperature="out_of_fold"),
-        tuple(Case(f"i{i}", f"p{i}", "covid", 0, "x", "m", 100, 100) for i in range(12)),
+        tuple(Case(f"i{i}", f"p{i}", "covid", i % 6, "x", "m", 100, 100) for i in range(12)),
         maps=lambda _: [p8, p8],
         target=lambda _: truth.astype(np.float32),
         stop=lambda: False,
@@ -237,6 +239,81 @@ def test_calibration_when_the_likeliest_temperature_spoils_the_ece_then_it_stays
     assert fit_temperature(histogram(p8, truth)) > 1.1
     assert (found.temperature, found.after) == (1.0, found.before)
     assert found.notes[0].startswith("The temperature stays 1")
+
+
+FITS = FITTED | {"temperature": "out_of_fold"}
+
+
+def fit_of(truths_: list[np.ndarray], maps_: list[list[np.ndarray]]) -> Calibration:
+    """Fit films that lie in four folds in turn."""
+    return fit_calibration(
+        small_plan(**FITS),
+        tuple(
+            Case(f"i{i}", f"p{i}", "covid", i % 4, "x", "m", 32, 32) for i in range(len(truths_))
+        ),
+        maps=lambda case: maps_[int(case.image[1:])],
+        target=lambda case: truths_[int(case.image[1:])].astype(np.float32),
+        stop=lambda: False,
+    )
+
+
+def test_crossed_fit_when_a_folds_own_films_change_then_only_the_others_fits_do():
+    truths_, maps_ = world(24)
+    before = fit_of(truths_, maps_)
+    for i in range(2, 24, 4):  # the films of fold 2: now the second network sees, and brightly
+        maps_[i] = [maps_[i][1], np.where(truths_[i], 230, 190).astype(np.uint8)]
+    after = fit_of(truths_, maps_)
+    assert [one.fold for one in before.crossed] == [0, 1, 2, 3]
+    assert after.crossed[2] == before.crossed[2]
+    assert after.thresholds != before.thresholds
+    assert all(after.crossed[fold] != before.crossed[fold] for fold in (0, 1, 3))
+
+
+def test_crossed_fit_when_a_fold_is_left_out_then_it_is_what_the_other_folds_serve():
+    truths_, maps_ = world(24)
+    found = fit_of(truths_, maps_)
+    kept = [i for i in range(24) if i % 4 != 3]
+    alone = fit_of([truths_[i] for i in kept], [maps_[i] for i in kept])
+    crossed = found.crossed[3]
+    assert (crossed.parts, crossed.temperature) == (alone.parts, alone.temperature)
+    assert crossed.t8s == tuple(one.t8 for one in alone.thresholds)
+    assert (crossed.ensemble(maps_[3]) == alone.ensemble(maps_[3])).all()
+
+
+def test_reliability_when_fitted_then_each_film_is_measured_by_the_fit_of_the_other_folds():
+    truths_, maps_ = world(24)
+    found = fit_of(truths_, maps_)
+    total = sum(
+        histogram(found.crossed[i % 4].ensemble(own), truth)
+        for i, (own, truth) in enumerate(zip(maps_, truths_, strict=True))
+    )
+    assert found.after == reliability(total)
+    assert found.after.ece < found.before.ece
+
+
+def test_crossed_fit_when_others_are_too_few_then_the_plan_scores_the_fold_and_it_says_so():
+    truths_, maps_ = world(11)
+    found = fit_of(truths_, maps_)
+    assert [one.t8s for one in found.crossed] == [(128, 128, 128)] * 4
+    assert found.t8("ensemble") != 128
+    assert "Films of fold 0, 1, 2, 3 are scored by the plan's own values" in found.notes[0]
+
+
+@pytest.mark.parametrize(
+    ("n", "plan", "words"),
+    [
+        (24, FITS, "chosen for each fold on the films of the other folds: thresholds,"),
+        (MIN_INFECTED - 1, FITS, "nothing was fitted"),
+        (24, {"thresholds": "plan", "ensemble_weights": "equal"}, "nothing was fitted"),
+    ],
+)
+def test_choice_when_told_then_it_names_the_films(n, plan, words):
+    assert words in choice_told(small_plan(**plan), fitted(n, **plan))
+
+
+def test_choice_when_a_round_of_before_has_no_crossed_fit_then_it_says_the_same_films():
+    old = replace(fitted(24, **FITS), crossed=())
+    assert "on these same films" in choice_told(small_plan(**FITS), old)
 
 
 @pytest.mark.parametrize("after", [0, 20, 40])

@@ -172,9 +172,17 @@ def test_estimate_when_there_is_nothing_then_it_is_nan_and_json_holds_it():
     assert all(math.isnan(end) for end in bootstrap_ci([], []))
 
 
-def test_estimate_when_there_is_one_patient_then_the_interval_is_the_value():
+def test_estimate_when_one_patient_has_a_value_then_there_is_no_interval():
     one = estimate([Counts(3, 1, 1, 0), Counts(1, 1, 1, 0)], ["a", "a"])
-    assert one.ci_low == one.ci_high == one.value == pytest.approx((0.75 + 0.5) / 2)
+    assert one.value == pytest.approx((0.75 + 0.5) / 2)
+    empty = [Counts(3, 1, 1, 0), Counts(0, 0, 0, 9)]
+    beside = [
+        estimate(empty, ["a", "b"], convention=convention) for convention in ("per_image", "pooled")
+    ]
+    difference = paired_bootstrap([Counts(3, 1, 1, 0)] * 2, [Counts(2, 2, 2, 0)] * 2, ["a", "a"])
+    for found in (one, *beside, difference):
+        assert math.isnan(found.ci_low)
+        assert math.isnan(found.ci_high)
 
 
 def random_study(n: int = 60) -> tuple[list[Counts], list[str]]:

@@ -89,9 +89,10 @@ def _lines(round: Round) -> list[str]:
         if "hidden" in one:
             lines.append(f"Dice sealed {convention}: {one['hidden']}.")
         elif one["value"] is not None:
+            low, high = one["ci_low"], one["ci_high"]
+            interval = "no interval" if low is None else f"{low:.3f} to {high:.3f}"
             lines.append(
-                f"Dice sealed {convention}: {one['value']:.3f} "
-                f"({one['ci_low']:.3f} to {one['ci_high']:.3f}), n = {one['n']}"
+                f"Dice sealed {convention}: {one['value']:.3f} ({interval}), n = {one['n']}"
             )
     if sealed:
         lines.append(f"Looks at the sealed set so far: {round.project.sealed_looks}.")

@@ -81,15 +81,15 @@ def test_report_when_a_source_or_subgroup_is_small_then_its_figures_are_not_writ
     east, west = sealed["detection"]["sources"]
     assert (east["source"], east["n"]) == ("east", 24)
     assert east["auc"]["value"] is not None
-    assert west == {
-        "source": "west",
-        "n": 12,
-        "hidden": "n = 12: figures over fewer than 20 images are not shown",
-    }
+    assert (west["source"], west["n"]) == ("west", 12)
+    assert west["hidden"] == "n = 12: figures over fewer than 20 images are not shown"
+    assert "All 12 images of west are without infection" in west["warning"]
+    assert "auc" not in west
     for line in sealed["subgroups"]:
         assert ("hidden" in line) == (line["n"] < 20)
         assert ("pooled" in line) == (line["n"] >= 20)
     assert {line["by"] for line in sealed["subgroups"]} == {
+        "without controls",
         "view",
         "group",
         "source",
@@ -97,6 +97,21 @@ def test_report_when_a_source_or_subgroup_is_small_then_its_figures_are_not_writ
     }
     sizes = [line for line in sealed["subgroups"] if line["by"] == "infection size"]
     assert [line["n"] for line in sizes] == [15, 7, 7, 7]
+    (infected,) = [line for line in sealed["subgroups"] if line["by"] == "without controls"]
+    assert (infected["n"], infected["pooled"]["n"]) == (21, 21)
+
+
+def test_report_when_a_subgroup_is_of_one_patient_then_it_has_no_interval(
+    project: Project, images: list[Image]
+) -> None:
+    one = [sealed_line(image, i) | {"patient": "one"} for i, image in enumerate(images[:24])]
+    others = [sealed_line(image, i) for i, image in enumerate(images)][24:]
+    made = report_of(make_round(project), sealed=one + others, reliability=None, proposals={})
+    (east,) = [line for line in made["sealed"]["subgroups"] if line["name"] == "east"]
+    for convention in ("per_image", "pooled"):
+        assert east[convention]["value"] is not None
+        assert (east[convention]["ci_low"], east[convention]["ci_high"]) == (None, None)
+    assert made["sealed"]["detection"]["sources"][0]["auc"]["ci_low"] is None
 
 
 def test_report_when_sealed_images_are_few_then_none_of_their_figures_is_in_it(
@@ -120,10 +135,10 @@ def test_report_when_many_proposals_are_unseen_then_the_twelve_worst_are_named(
     project: Project, images: list[Image]
 ) -> None:
     unseen = [
-        Measured(str(image.id), image.patient.key, Counts(5 * i, 20, 20, 5000))
+        Measured(str(image.id), image.patient.key, *[Counts(5 * i, 20, 20, 5000)] * 2)
         for i, image in enumerate(images[:16])
     ]
-    empty = Measured(str(images[20].id), "x", Counts(0, 0, 0, 5000))
+    empty = Measured(str(images[20].id), "x", *[Counts(0, 0, 0, 5000)] * 2)
     made, _ = report(project, [], [empty, *reversed(unseen)])
     assert [one["image"] for one in made["worst"]] == [one.image for one in unseen[:WORST]]
     assert made["worst"][0] == {

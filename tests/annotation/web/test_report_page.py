@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,9 +13,13 @@ from django.urls import reverse
 from PIL import Image as Picture
 
 from annotation.models import Image, Project, Round, User
+from annotation.selectors.manifests import plan_of
 from annotation.services.withdrawal import withdraw_image
 from annotation.web.report_charts import curve_plot, reliability_plot, roc_plot
-from tests.annotation.factories import make_image, make_proposals, make_round
+from mlloop.calibration import FittedThreshold
+from mlloop.fitting import plain_calibration
+from mlloop.records import to_plain
+from tests.annotation.factories import make_image, make_patient, make_proposals, make_round
 from tests.annotation.reporting import give_report
 
 
@@ -119,3 +124,30 @@ def test_curve_plot_when_members_differ_in_network_then_each_network_has_its_col
     assert plot is not None
     assert [line.css for line in plot.lines] == ["line-1", "line-1", "line-0", "line-0"]
     assert plot.lines[0].path == "M44.0 12.0L550.0 131.0"
+
+
+def test_report_page_when_sealed_figures_are_shown_then_threshold_and_films_are_said(
+    project: Project, member: Callable[..., User]
+) -> None:
+    row = make_round(project)
+    lines = []
+    for i in range(24):
+        image = make_image(project, patient=make_patient(project, f"s{i}", split="sealed"), seed=i)
+        Image.objects.filter(pk=image.pk).update(source="west" if i < 12 else "east")
+        tp = 0 if i < 12 else 40 + i
+        found = {"tp": tp, "fp": 7, "fn": 3 if tp else 0, "tn": 5000, "peak": 200}
+        lines.append({"image": str(image.id), "patient": str(i), "group": "covid"} | found)
+    give_report(row, sealed=lines)
+    threshold = FittedThreshold("ensemble", 91, 128, 0.5, 0.4)
+    row.metrics["calibration"] = to_plain(
+        replace(plain_calibration(plan_of(row)), thresholds=(threshold,))
+    )
+    row.save()
+    page = client_of(member("engineer")).get(reverse("round_report", args=["pilot", 1]))
+    text = page.content.decode()
+    assert "any pixel, p ≥ 91/255" in text
+    assert "the paper's any-pixel rule is at p &gt; 0.5, which is 128/255" in text
+    assert "films read, and controls as empty" in text
+    assert "films read, no controls" in text
+    assert "without controls" in text
+    assert "All 12 images of west are without infection" in text
