@@ -266,9 +266,10 @@ def test_a_subgroup_of_one_patient_is_named_and_not_judged(
     row = evaluated(project, of_one_patient(counted(sealed, false=2000), controls))
     gate = row.metrics["gate"]
     unjudged = [check for check in gate["checks"] if check["holds"] is None]
-    assert [(check["name"], check["ci_low"]) for check in unjudged] == [
-        ("group normal", None),
-        ("infection no", None),
+    assert [(check["name"], check["convention"], check["ci_low"]) for check in unjudged] == [
+        (name, convention, None)
+        for name in ("group normal", "infection no")
+        for convention in ("pooled", "image_level")
     ]
     assert "group normal" not in gate["sentence"].split("Not judged")[0]
     client.force_login(member("engineer"))
