@@ -274,7 +274,7 @@ def test_a_subgroup_of_one_patient_is_named_and_not_judged(
     assert "group normal" not in gate["sentence"].split("Not judged")[0]
     client.force_login(member("engineer"))
     page = client.get("/p/pilot/rounds/2/").content.decode()
-    assert page.count("not judged: fewer than two patients") == 2
+    assert page.count("not judged: fewer than two patients") == 4
 
 
 def test_a_gate_that_passes_says_which_subgroups_it_did_not_judge(
