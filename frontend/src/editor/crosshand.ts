@@ -62,8 +62,6 @@ export function createCrossHand(
     const isOtherCase = now.current?.assignment !== before.current?.assignment;
     if (isOtherCase) cross.forget();
     if (isOtherCase && now.current && cross.isOut()) cross.takeOut(middle());
-    // Another tool has been taken: what was drawn with the former one ends here.
-    else if (now.tool !== before.tool && hold.isBy("keys")) hold.end();
   });
 
   return {

@@ -145,7 +145,6 @@ export function createHand(
 
   /** Another tool draws now: what the polygon encloses is kept, and Undo takes it back. */
   function leavePolygon(): void {
-    end(); // a corner on its way is one
     if (polygon.isOpen() && !polygon.close()) store.set({ notice: words.drawing.polygonDropped });
     polygon.drop();
   }
@@ -158,7 +157,10 @@ export function createHand(
     if (isOtherCase) {
       hold.drop();
       polygon.forget();
-    } else if (now.tool !== before.tool && !POLYGON_KEEPERS.includes(now.tool)) leavePolygon();
+    } else if (now.tool !== before.tool) {
+      end(); // it was drawn with the former tool
+      if (!POLYGON_KEEPERS.includes(now.tool)) leavePolygon();
+    }
   });
 
   return {

@@ -179,14 +179,14 @@ async function headsOf(db: IDBDatabase, assignment: string): Promise<Head[]> {
   return (await answer(store.getAll(everythingOf(assignment)))) as Head[];
 }
 
-/** Whether it holds anything that the server never had. */
-const isUnsaved = ({ stroke, savedStroke, polygon, jotted }: Head) =>
-  stroke > savedStroke || Boolean(polygon) || Boolean(jotted);
+const isUnsaved = (head: Head) => head.stroke > head.savedStroke;
+/** Whether it holds what else the server never had. */
+const isBegun = ({ polygon, jotted }: Head) => Boolean(polygon) || Boolean(jotted);
 
 /**
- * What is kept of a case: this tab's own work, else the newest of a tab that is gone. What the
- * server never had comes before what it has, or nobody would see it again. What was left from
- * before a submission is no part of the case that was opened again.
+ * What is kept of a case: this tab's own work, else the newest of a tab that is gone. Strokes that
+ * the server never had come first, then what else it never had, or nobody would see them again. What
+ * was left from before a submission is no part of the case that was opened again.
  */
 export async function readJournal(
   db: IDBDatabase,
@@ -202,8 +202,12 @@ export async function readJournal(
   const gone: Head[] = [];
   for (const head of heads) if (head !== own && !(await isAlive(head.tab))) gone.push(head);
   gone.sort((a, b) => b.touchedAt - a.touchedAt);
-  const head = gone.find(isUnsaved) ?? own ?? gone[0];
-  return head ? replay(db, head) : null;
+  const found = own ? [own, ...gone] : gone;
+  const head = gone.find(isUnsaved) ?? found.find(isBegun) ?? found[0];
+  if (!head) return null;
+  // Where another tab's work is taken over, this tab's own records go.
+  const polygon = head.polygon ?? own?.polygon ?? null;
+  return replay(db, { ...head, polygon, jotted: head.jotted ?? own?.jotted ?? null });
 }
 
 export function dropTab(transaction: IDBTransaction, assignment: string, tab: string): void {
@@ -225,7 +229,8 @@ export async function dropCase(
 ): Promise<void> {
   const done = [tab];
   for (const head of await headsOf(db, assignment)) {
-    if (head.tab !== tab && !isUnsaved(head) && !(await isAlive(head.tab))) done.push(head.tab);
+    const isSaved = !isUnsaved(head) && !isBegun(head);
+    if (head.tab !== tab && isSaved && !(await isAlive(head.tab))) done.push(head.tab);
   }
   const transaction = write(db);
   for (const each of done) dropTab(transaction, assignment, each);

@@ -250,6 +250,24 @@ describe("the journal", () => {
     expect((await readJournal(db, "case", "one", nobody))?.mask.data).toEqual(own.mask.data);
   });
 
+  it.each([
+    { polygon: { corners: [{ x: 1, y: 1 }], takesAway: false } },
+    { jotted: { note: "lead" } },
+  ])("gives back strokes before %j, and that before what is all saved", async (begun) => {
+    const drawn = { ...HEAD, tab: "gone", stroke: 2, savedStroke: 1, touchedAt: 1 };
+    const other = { ...HEAD, tab: "later", stroke: 1, savedStroke: 1, touchedAt: 2, ...begun };
+    const own = { ...HEAD, stroke: 1, savedStroke: 1, touchedAt: 3 };
+    for (const head of [own, other]) await writeCase(head).draw(5, 1);
+    expect((await readJournal(db, "case", "one", nobody))?.head).toMatchObject(begun);
+    await writeCase(drawn).draw(20, 2);
+    expect((await readJournal(db, "case", "one", nobody))?.head.tab).toBe("gone");
+    await writeCase({ ...own, ...begun }).draw(5, 1);
+    expect((await readJournal(db, "case", "one", nobody))?.head).toMatchObject({
+      tab: "gone",
+      ...begun,
+    });
+  });
+
   it("forgets a submitted case and nothing else", async () => {
     await writeCase(HEAD).draw(5, 1);
     await writeCase({ ...HEAD, assignment: "case2" }).draw(5, 1);
