@@ -29,7 +29,7 @@ from mlloop.weights import save_tensors
 
 BAR = Bar(">=", 0.9)
 _LESSONS = 60  # steps
-_IMAGES = 10 * CHUNK  # a round has hundreds: the first read and the last write weigh little
+_IMAGES = 20 * CHUNK  # a round has hundreds: the first read and the last write weigh little
 _numbers = itertools.count()
 
 

@@ -33,7 +33,7 @@ from mlloop.records import write_bytes
 
 Kind = Literal["out_of_fold", "mean", "ensemble"]
 CHUNK = 16
-WRITERS = 4  # each waits for the disk: four flushes at once cost little more than one
+WRITERS = 2  # each waits for the disk in turn; more of them take the interpreter from the networks
 T = TypeVar("T")
 
 
