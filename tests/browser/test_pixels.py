@@ -53,6 +53,20 @@ def expect_painted(desk: Desk, mask: npt.NDArray[np.bool_], ratio: int) -> None:
     assert (alpha[is_cut | is_rim] == LINE).all()
 
 
+def expect_agreement(desk: Desk, ratio: int) -> None:
+    """Assert that screen, editor and server have the same pixels, and not none."""
+    mask = desk.mask()
+    assert mask.any()
+    expect_painted(desk, mask, ratio)
+    np.testing.assert_array_equal(drafted(desk), mask)
+
+
+def undo_all(desk: Desk) -> None:
+    while desk.state()["canUndo"]:
+        desk.page.keyboard.press("Control+z")
+    assert not desk.mask().any()
+
+
 def brush(desk: Desk, zoom: float) -> None:
     desk.page.keyboard.press("b")
     desk.drag(*STROKE)
@@ -112,13 +126,8 @@ def test_tools_when_used_at_any_zoom_then_screen_editor_and_server_have_the_same
         desk.zoom_to(zoom, (150, 180))
         for tool in (brush, eraser, threshold_brush, lasso, polygon, copy, threshold_slider):
             tool(desk, zoom)
-            mask = desk.mask()
-            assert mask.any()
-            expect_painted(desk, mask, ratio)
-            np.testing.assert_array_equal(drafted(desk), mask)
-            while desk.state()["canUndo"]:
-                desk.page.keyboard.press("Control+z")
-            assert not desk.mask().any()
+            expect_agreement(desk, ratio)
+            undo_all(desk)
 
 
 def draw_untidy(desk: Desk) -> None:
@@ -146,11 +155,6 @@ def test_clean_ups_when_used_at_any_zoom_then_screen_editor_and_server_have_the_
             before, stroke = desk.mask(), desk.state()["stroke"]
             desk.button(name).click()
             desk.wait(f"window.roundtruth.state().stroke > {stroke}")
-            mask = desk.mask()
-            assert mask.any()
-            assert (mask != before).any()
-            expect_painted(desk, mask, ratio)
-            np.testing.assert_array_equal(drafted(desk), mask)
-        while desk.state()["canUndo"]:
-            desk.page.keyboard.press("Control+z")
-        assert not desk.mask().any()
+            assert (desk.mask() != before).any()
+            expect_agreement(desk, ratio)
+        undo_all(desk)

@@ -8,7 +8,6 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from django.test import Client
 
 from annotation.models import Assignment, Candidate, Project, Release, User
 from annotation.services import leases
@@ -17,6 +16,7 @@ from annotation.services.releases import request_release
 from annotation.storage import digest_of
 from mlloop.masks import canonical_raster, decode_mask
 from tests.annotation import factories
+from tests.annotation.api.calls import lease, signed_in
 
 Member = Callable[..., User]
 HAND = factories.disc(shape=(200, 160), at=(90, 70), radius=31)
@@ -26,18 +26,6 @@ ALLOWED = {
     "candidates", "draft",
     "note", "flagged",
 }  # fmt: skip
-
-
-def signed_in(user: User) -> Client:
-    client = Client()
-    client.force_login(user)
-    return client
-
-
-def lease(client: Client) -> dict:
-    response = client.post("/api/v1/projects/pilot/next/", "{}", content_type="application/json")
-    assert response.status_code == 200
-    return response.json()
 
 
 @pytest.fixture

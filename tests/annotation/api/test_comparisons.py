@@ -11,6 +11,7 @@ from django.test import Client
 from annotation.models import Assignment, Image, Patient, Project, User
 from annotation.services.withdrawal import erase_image, withdraw_image, withdraw_patient
 from tests.annotation import factories
+from tests.annotation.api.calls import lease, signed_in
 
 Member = Callable[..., User]
 FILM = {
@@ -38,12 +39,6 @@ def case(project: Project, patient: Patient, others: list[Image], member: Member
     return factories.make_assignment(image, member("reader"), purpose="pick")
 
 
-def signed_in(user: User) -> Client:
-    client = Client()
-    client.force_login(user)
-    return client
-
-
 def address(case: Assignment) -> str:
     return f"/api/v1/assignments/{case.id}/comparisons/"
 
@@ -57,12 +52,6 @@ def listed(client: Client, case: Assignment) -> list[str]:
     answer = client.get(address(case))
     assert answer.status_code == 200
     return [row["image"]["id"] for row in answer.json()["results"]]
-
-
-def lease(client: Client) -> dict:
-    answer = client.post("/api/v1/projects/pilot/next/", "{}", content_type="application/json")
-    assert answer.status_code == 200
-    return answer.json()
 
 
 def test_list_when_the_case_is_open_then_the_other_films_by_day_with_their_pixels(

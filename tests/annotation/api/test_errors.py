@@ -13,6 +13,7 @@ from annotation.models import ApiToken, Assignment, Membership, Project, User
 from annotation.services.projects import create_project
 from annotation.services.tokens import create_token
 from tests.annotation import factories
+from tests.annotation.api.calls import signed_in
 
 Member = Callable[..., User]
 NEXT = "/api/v1/projects/pilot/next/"
@@ -27,12 +28,6 @@ def check_problem(response, status: int, code: str) -> dict:
     assert body["title"]
     assert body["detail"].endswith(".")
     return body
-
-
-def signed_in(user: User, **options: bool) -> Client:
-    client = Client(**options)
-    client.force_login(user)
-    return client
 
 
 def test_next_when_not_signed_in_then_401(project: Project) -> None:

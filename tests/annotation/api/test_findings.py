@@ -2,30 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 
 import numpy as np
 import pytest
-from django.test import Client
 
 from annotation.models import Assignment, Image, Project, Proposal, User
 from mlloop.masks import decode_mask, decode_probability, threshold_mask
 from tests.annotation import factories
+from tests.annotation.api.calls import lease, signed_in
 
 Member = Callable[..., User]
-
-
-def signed_in(user: User) -> Client:
-    client = Client()
-    client.force_login(user)
-    return client
-
-
-def lease(client: Client) -> dict:
-    response = client.post("/api/v1/projects/pilot/next/", "{}", content_type="application/json")
-    assert response.status_code == 200
-    return json.loads(response.content)
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import uuid
 from collections.abc import Callable
 
 import numpy as np
@@ -16,30 +15,14 @@ from annotation.storage import digest_of
 from mlloop.images import decode_image
 from mlloop.masks import decode_mask, encode_wire_mask
 from tests.annotation import factories
+from tests.annotation.api.calls import lease, signed_in, submit
 
 Member = Callable[..., User]
-JSON = "application/json"
 HAND = factories.disc(radius=9)
-
-
-def signed_in(user: User) -> Client:
-    client = Client()
-    client.force_login(user)
-    return client
-
-
-def lease(client: Client) -> dict:
-    return client.post("/api/v1/projects/pilot/next/", "{}", content_type=JSON).json()
 
 
 def url(case: dict, verb: str) -> str:
     return f"/api/v1/assignments/{case['assignment']}/{verb}/"
-
-
-def submit(client: Client, case: dict, **body: object) -> None:
-    given = {"client_id": str(uuid.uuid4()), "label": "infection", "decision": "accept"} | body
-    answer = client.post(url(case, "submit"), json.dumps(given), content_type=JSON)
-    assert answer.status_code == 201, answer.content
 
 
 def listed(client: Client) -> list[dict]:
@@ -47,11 +30,6 @@ def listed(client: Client) -> list[dict]:
     assert answer.status_code == 200
     assert answer["Cache-Control"] == "no-store"
     return answer.json()
-
-
-@pytest.fixture
-def reader(member: Member) -> User:
-    return member("reader")
 
 
 @pytest.fixture
@@ -64,7 +42,8 @@ def pick(project: Project, reader: User, member: Member) -> dict:
     case = lease(client)
     candidates = Assignment.objects.get(id=case["assignment"]).candidates
     manual = candidates.get(annotation__isnull=False)
-    submit(client, case, candidate=str(manual.id), note="rotated", flagged=True)
+    answer = submit(client, case, candidate=str(manual.id), note="rotated", flagged=True)
+    assert answer.status_code == 201
     return case
 
 
@@ -135,7 +114,7 @@ def test_reopen_when_submitted_anew_then_201_and_the_list_has_the_new_mask(
         content_type="image/png",
         headers={"If-Match": again["draft"]["etag"]},
     )
-    submit(client, pick, draft_etag=saved.json()["etag"])
+    assert submit(client, pick, draft_etag=saved.json()["etag"]).status_code == 201
     (row,) = listed(client)
     assert (row["verdict"], row["reopened"], row["has_note"]) == ("redrawn", False, False)
     np.testing.assert_array_equal(decode_mask(client.get(row["mask_url"]).content), HAND)
@@ -173,7 +152,8 @@ def test_list_when_an_image_was_excluded_then_the_reason_and_no_mask(
     factories.make_image(project)
     client = signed_in(reader)
     case = lease(client)
-    submit(client, case, decision="exclude", exclusion_reason="not_frontal")
+    answer = submit(client, case, decision="exclude", exclusion_reason="not_frontal")
+    assert answer.status_code == 201
     (row,) = listed(client)
     assert (row["verdict"], row["exclusion_reason"]) == ("excluded", "not_frontal")
     assert row["mask_url"] is None

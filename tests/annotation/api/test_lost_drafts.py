@@ -7,7 +7,6 @@ from datetime import timedelta
 
 import numpy as np
 import pytest
-from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
@@ -17,6 +16,7 @@ from annotation.selectors.labels import label_of
 from annotation.services.withdrawal import erase_image
 from mlloop.masks import decode_mask, encode_mask
 from tests.annotation import factories
+from tests.annotation.api.calls import signed_in
 
 Member = Callable[..., User]
 
@@ -38,12 +38,6 @@ def lose(case: Assignment, stroke: int, *, days_ago: float = 0.0) -> LostDraft:
         stroke=stroke,
         created_at=timezone.now() - timedelta(days=days_ago),
     )
-
-
-def signed_in(user: User) -> Client:
-    client = Client()
-    client.force_login(user)
-    return client
 
 
 def close(case: Assignment, state: str = "submitted") -> None:

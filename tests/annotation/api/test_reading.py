@@ -1,4 +1,4 @@
-"""The editor's way through a case over HTTP: next, pixels, candidates, draft, submit."""
+"""The editor's way through a case over HTTP: next, pixels, candidates, submit."""
 
 from __future__ import annotations
 
@@ -6,62 +6,16 @@ import gzip
 import json
 import uuid
 from collections.abc import Callable
-from urllib.parse import urlencode
 
 import numpy as np
-import pytest
-from django.test import Client
 
-from annotation.models import Annotation, Assignment, LostDraft, Project, Reference, User
+from annotation.models import Annotation, Assignment, Project, Reference, User
 from mlloop.images import decode_image
 from mlloop.masks import decode_mask, decode_probability, encode_wire_mask, threshold_mask
 from tests.annotation import factories
+from tests.annotation.api.calls import JSON, ask, lease, put, signed_in, submit
 
 Member = Callable[..., User]
-JSON = "application/json"
-
-
-def signed_in(user: User) -> Client:
-    client = Client()
-    client.force_login(user)
-    return client
-
-
-def lease(client: Client, **body: object):
-    return client.post("/api/v1/projects/pilot/next/", json.dumps(body), content_type=JSON)
-
-
-def put(client: Client, case: dict, png: bytes, basis: dict | None = None, **headers: str):
-    query = urlencode({"label": "infection"} | (basis or {}))
-    url = f"/api/v1/assignments/{case['assignment']}/draft/?{query}"
-    return client.put(url, png, content_type="image/png", headers=headers)
-
-
-def basis_shown(client: Client) -> tuple[str | None, int | None]:
-    """Return what the case says that its saved mask was made from, as another machine reads it."""
-    draft = lease(client).json()["draft"]
-    return draft["candidate"], draft["threshold"]
-
-
-def submit(client: Client, case: dict, **body: object):
-    body = {"client_id": str(uuid.uuid4()), "label": "infection", "decision": "accept"} | body
-    url = f"/api/v1/assignments/{case['assignment']}/submit/"
-    return client.post(url, json.dumps(body), content_type=JSON)
-
-
-@pytest.fixture
-def reader(member: Member) -> User:
-    return member("reader")
-
-
-@pytest.fixture
-def open_case(project: Project, reader: User) -> dict:
-    """A stage II read with two networks and the ensemble."""
-    image = factories.make_image(project)
-    factories.make_proposals(factories.make_round(project, stage="stage_2"), image)
-    response = lease(signed_in(reader))
-    assert response.status_code == 200
-    return response.json()
 
 
 def test_next_when_a_round_serves_then_the_open_case_is_complete(open_case: dict) -> None:
@@ -87,20 +41,20 @@ def test_next_when_one_is_fetched_ahead_then_each_case_keeps_its_place(
     serving = factories.make_round(project, stage="stage_2")
     for _ in range(4):
         factories.make_proposals(serving, factories.make_image(project))
-    first = lease(client).json()
-    ahead = lease(client, prefetch=True, exclude=[first["assignment"]]).json()
-    places = [case["position"] for case in (first, ahead, lease(client).json())]
+    first = lease(client)
+    ahead = lease(client, prefetch=True, exclude=[first["assignment"]])
+    places = [case["position"] for case in (first, ahead, lease(client))]
     assert places == [{"n": 1, "of": 4}, {"n": 2, "of": 4}, {"n": 1, "of": 4}]
     client.patch(
         f"/api/v1/assignments/{first['assignment']}/", {"saved_for_later": True}, content_type=JSON
     )
-    assert lease(client).json()["position"] == {"n": 1, "of": 4}
+    assert lease(client)["position"] == {"n": 1, "of": 4}
     submit(client, ahead, decision="no_infection")
-    assert lease(client).json()["position"] == {"n": 2, "of": 4}
+    assert lease(client)["position"] == {"n": 2, "of": 4}
 
 
 def test_next_when_nothing_waits_then_204(project: Project, reader: User) -> None:
-    assert lease(signed_in(reader)).status_code == 204
+    assert ask(signed_in(reader)).status_code == 204
 
 
 def test_pixels_when_leased_then_png_and_raw_hold_the_same_values(
@@ -130,137 +84,6 @@ def test_candidate_mask_when_open_then_it_is_the_probability_at_the_threshold(
         p8 = decode_probability(client.get(candidate["probability_url"]).content)
         expected = threshold_mask(p8, shape=shape, t8=candidate["threshold"])
         np.testing.assert_array_equal(mask, expected)
-
-
-def test_draft_when_saved_then_the_same_pixels_come_back(open_case: dict, reader: User) -> None:
-    client, mask = signed_in(reader), factories.disc()
-    first = put(
-        client, open_case, encode_wire_mask(mask), **{"If-None-Match": "*", "X-Stroke": "3"}
-    )
-    assert first.status_code == 201
-    assert first["ETag"] == f'"{first.json()["etag"]}"'
-    again = lease(client).json()
-    assert again["assignment"] == open_case["assignment"]
-    assert again["draft"]["etag"] == first.json()["etag"]
-    assert again["draft"]["stroke"] == 3
-    np.testing.assert_array_equal(decode_mask(client.get(again["draft"]["mask_url"]).content), mask)
-    repeat = put(client, open_case, encode_wire_mask(mask), **{"If-None-Match": "*"})
-    assert (repeat.status_code, repeat["ETag"]) == (200, first["ETag"])
-
-
-def test_draft_when_stale_then_both_masks_can_be_fetched(open_case: dict, reader: User) -> None:
-    client = signed_in(reader)
-    masks = [factories.disc(radius=radius) for radius in (5, 8, 11)]
-    pngs = [encode_wire_mask(mask) for mask in masks]
-    base = put(client, open_case, pngs[0], **{"If-None-Match": "*"})
-    won = put(client, open_case, pngs[1], **{"If-Match": base["ETag"]})
-    lost = put(client, open_case, pngs[2], **{"If-Match": base["ETag"]})
-    assert (won.status_code, lost.status_code) == (200, 409)
-    problem = lost.json()
-    assert lost["Content-Type"] == "application/problem+json"
-    assert problem["code"] == "stale_draft"
-    assert problem["current_etag"] == won.json()["etag"] != problem["yours_etag"]
-    for url, mask in ((problem["current_url"], masks[1]), (problem["yours_url"], masks[2])):
-        np.testing.assert_array_equal(decode_mask(client.get(url).content), mask)
-
-
-def test_draft_when_made_from_a_candidate_then_another_machine_knows_it(
-    open_case: dict, reader: User
-) -> None:
-    client, png = signed_in(reader), encode_wire_mask(factories.disc())
-    first, second = (row["id"] for row in open_case["candidates"][:2])
-    basis = {"candidate": first, "threshold": 140}
-    saved = put(client, open_case, png, basis, **{"If-None-Match": "*"})
-    assert basis_shown(signed_in(reader)) == (first, 140)
-    mask = client.get(lease(client).json()["draft"]["mask_url"])
-    assert (mask["X-Candidate"], mask["X-Threshold"]) == (first, "140")
-    # The same pixels, picked from another candidate: the mask stays and its base moves.
-    again = put(client, open_case, png, {"candidate": second}, **{"If-Match": saved["ETag"]})
-    assert (again.status_code, again["ETag"]) == (200, saved["ETag"])
-    assert basis_shown(client) == (second, None)
-    kept = client.get(mask.request["PATH_INFO"], headers={"If-None-Match": saved["ETag"]})
-    assert (kept.status_code, kept["X-Candidate"], kept["X-Threshold"]) == (304, second, "")
-    put(client, open_case, png, **{"If-Match": saved["ETag"]})
-    assert basis_shown(client) == (None, None)
-
-
-def test_draft_when_saved_for_later_then_it_comes_back_with_its_base(
-    open_case: dict, reader: User
-) -> None:
-    client, candidate = signed_in(reader), open_case["candidates"][1]["id"]
-    png, basis = encode_wire_mask(factories.disc()), {"candidate": candidate, "threshold": 90}
-    saved = put(client, open_case, png, basis, **{"If-None-Match": "*"})
-    url = f"/api/v1/assignments/{open_case['assignment']}/"
-    client.patch(url, json.dumps({"saved_for_later": True}), content_type=JSON)
-    elsewhere = signed_in(reader)
-    assert basis_shown(elsewhere) == (candidate, 90)
-    body = {"draft_etag": saved.json()["etag"], **basis}
-    assert submit(elsewhere, open_case, **body).json()["verdict"] == "corrected"
-
-
-def test_draft_when_stale_then_each_mask_keeps_its_own_base(open_case: dict, reader: User) -> None:
-    client = signed_in(reader)
-    pngs = [encode_wire_mask(factories.disc(radius=radius)) for radius in (5, 8, 11)]
-    theirs, mine = (row["id"] for row in open_case["candidates"][:2])
-    base = put(client, open_case, pngs[0], **{"If-None-Match": "*"})
-    put(client, open_case, pngs[1], {"candidate": theirs}, **{"If-Match": base["ETag"]})
-    basis = {"candidate": mine, "threshold": 77}
-    problem = put(client, open_case, pngs[2], basis, **{"If-Match": base["ETag"]}).json()
-    current, yours = (client.get(problem[key]) for key in ("current_url", "yours_url"))
-    assert (current["X-Candidate"], current["X-Threshold"]) == (theirs, "")
-    assert (yours["X-Candidate"], yours["X-Threshold"]) == (mine, "77")
-    replaced = LostDraft.objects.get(etag=problem["current_etag"])
-    assert str(replaced.candidate_id) == theirs
-
-
-@pytest.mark.parametrize(
-    ("basis", "field"),
-    [
-        ({"candidate": str(uuid.uuid4())}, "candidate"),
-        ({"candidate": "A"}, "candidate"),
-        ({"threshold": "140"}, "threshold"),
-        ({"threshold": "256"}, "threshold"),
-    ],
-)
-def test_draft_when_its_base_is_no_candidate_of_the_case_then_422(
-    open_case: dict, reader: User, basis: dict[str, str], field: str
-) -> None:
-    client = signed_in(reader)
-    png = encode_wire_mask(factories.disc())
-    refused = put(client, open_case, png, basis, **{"If-None-Match": "*"})
-    assert (refused.status_code, refused.json()["field"]) == (422, field)
-    assert lease(client).json()["draft"] is None
-
-
-def test_draft_when_its_base_is_another_cases_candidate_then_422(
-    project: Project, open_case: dict, reader: User
-) -> None:
-    client = signed_in(reader)
-    factories.make_proposals(project.rounds.get(), factories.make_image(project))
-    other = lease(client, prefetch=True, exclude=[open_case["assignment"]]).json()
-    basis = {"candidate": other["candidates"][0]["id"]}
-    png = encode_wire_mask(factories.disc())
-    refused = put(client, open_case, png, basis, **{"If-None-Match": "*"})
-    assert (refused.status_code, refused.json()["field"]) == (422, "candidate")
-
-
-def test_draft_without_a_precondition_then_428(open_case: dict, reader: User) -> None:
-    response = put(signed_in(reader), open_case, encode_wire_mask(factories.disc()))
-    assert (response.status_code, response.json()["code"]) == (428, "precondition_required")
-
-
-def test_draft_of_another_size_then_422_names_both_sizes(open_case: dict, reader: User) -> None:
-    png = encode_wire_mask(factories.disc(shape=(20, 30)))
-    response = put(signed_in(reader), open_case, png, **{"If-None-Match": "*"})
-    assert response.status_code == 422
-    assert response.json()["field"] == "mask"
-    assert "30×20" in response.json()["detail"]
-    assert "64×80" in response.json()["detail"]
-
-
-def test_draft_when_not_a_png_then_422(open_case: dict, reader: User) -> None:
-    response = put(signed_in(reader), open_case, b"<svg onload=x>", **{"If-None-Match": "*"})
-    assert (response.status_code, response.json()["code"]) == (422, "invalid_mask")
 
 
 def test_submit_when_the_draft_differs_then_corrected_once(open_case: dict, reader: User) -> None:
@@ -328,10 +151,10 @@ def test_patch_when_saved_for_later_then_the_next_case_is_another(
     patched = client.patch(url, body, content_type=JSON)
     assert patched.status_code == 200
     assert patched.json()["saved_for_later"] is True
-    second = lease(client).json()
+    second = lease(client)
     assert second["assignment"] != open_case["assignment"]
     submit(client, second, decision="no_infection")
-    back = lease(client).json()
+    back = lease(client)
     assert (back["assignment"], back["note"]) == (open_case["assignment"], "come back")
 
 
@@ -365,7 +188,7 @@ def test_reassign_when_a_curator_does_then_the_next_reader_starts_afresh(
     url = f"/api/v1/assignments/{open_case['assignment']}/reassign/"
     given = curator.post(url, json.dumps({"reader": "second"}), content_type=JSON)
     assert given.status_code == 200
-    case = lease(signed_in(second)).json()
+    case = lease(signed_in(second))
     assert case["assignment"] == given.json()["assignment"]
     assert case["draft"] is None
     assert len(case["candidates"]) == 3

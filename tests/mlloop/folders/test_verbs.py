@@ -3,60 +3,24 @@
 from __future__ import annotations
 
 import csv
-import dataclasses
 import json
 import os
 import re
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from fixtures.cohort import write_cohort
-from mlloop.__main__ import main
-from mlloop.manifest import ManifestError, NetworkPlan
 from mlloop.masks import decode_mask, encode_mask
 from mlloop.records import write_json
-from tests.mlloop.conftest import SMALL, small_plan
+from tests.mlloop.conftest import small_plan
+from tests.mlloop.folders.conftest import Run
 
 ROOT = Path(__file__).parents[3]
-Run = Callable[..., int]
-
-
-@pytest.fixture(scope="module")
-def films(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("films")
-    write_cohort(folder, patients=9, seed=5, size=96, normal_fraction=0.34, other_fraction=0.12)
-    lung = NetworkPlan("lung-unet", "unet", "tu-resnet10t", SMALL, label="lung")
-    classifier = NetworkPlan("gradcam", "classifier", "tu-resnet10t", label="activation")
-    plan = small_plan(steps=3, epochs=1)
-    plan = dataclasses.replace(
-        plan,
-        networks=(*plan.networks, lung, classifier),
-        thresholds="out_of_fold",
-        ensemble_weights="out_of_fold",
-    )
-    write_json(folder / "plan.json", plan.to_json())
-    return folder
-
-
-@pytest.fixture
-def mlloop() -> Iterator[Run]:
-    """Run a verb in this process and give its exit code; signals are put back."""
-    before = {one: signal.getsignal(one) for one in (signal.SIGTERM, signal.SIGINT)}
-
-    def run(verb: str, films: Path, out: Path, *more: str, masks: bool = True) -> int:
-        data = ["--images", str(films), "--metadata", str(films / "metadata.csv")]
-        data += ["--masks", str(films), "--lung-masks", str(films)] if masks else []
-        return main([verb, *data, "--out", str(out), "--device", "cpu", *more])
-
-    yield run
-    for one, handler in before.items():
-        signal.signal(one, handler)
 
 
 @pytest.fixture(scope="module")
@@ -290,114 +254,3 @@ def test_train_when_stopped_at_once_then_says_so_and_goes_on_later(
     assert child.returncode == 130
     assert "Stopped on request" in said
     assert (tmp_path / "o" / "members" / "unet-0" / "state" / "state.json").exists()
-
-
-@pytest.mark.parametrize(
-    ("more", "said"),
-    [
-        (("--plan", "none"), "'none' is not one of"),
-        (("--plan", "gone.json"), "gone.json cannot be read"),
-        (("--networks", "unet-99"), "the plan has no network unet-99"),
-        (("--folds", "1"), "2 to 20 folds are possible"),
-    ],
-)
-def test_train_when_the_plan_is_wrong_then_says_why(
-    films: Path,
-    tmp_path: Path,
-    mlloop: Run,
-    capsys: pytest.CaptureFixture[str],
-    *,
-    more: tuple[str, ...],
-    said: str,
-) -> None:
-    assert mlloop("train", films, tmp_path / "o", *more) == 1
-    assert said in capsys.readouterr().err
-    assert not (tmp_path / "o").exists()
-
-
-def test_train_when_an_image_is_listed_twice_then_refuses_before_anything_is_written(
-    films: Path, tmp_path: Path, mlloop: Run, capsys: pytest.CaptureFixture[str]
-) -> None:
-    table = (films / "metadata.csv").read_text()
-    twice = films / "twice.csv"
-    twice.write_text(table + table.splitlines()[1] + "\n")
-    more = ("--plan", str(films / "plan.json"), "--metadata", str(twice))
-    assert mlloop("train", films, tmp_path / "o", *more) == 1
-    said = capsys.readouterr().err
-    assert re.search(rf"is listed twice, on line 2 and on line {table.count(chr(10)) + 1}\.", said)
-    assert not (tmp_path / "o").exists()
-
-
-def test_main_when_a_record_is_not_usable_then_says_its_sentence(
-    films: Path,
-    tmp_path: Path,
-    mlloop: Run,
-    capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    def wrong(*_: object) -> None:
-        raise ManifestError("cases", "an image is listed twice.")
-
-    monkeypatch.setattr("mlloop.folders.verbs.run_verb", wrong)
-    assert mlloop("train", films, tmp_path) == 1
-    assert "not usable. cases: an image is listed twice." in capsys.readouterr().err
-
-
-def test_train_when_no_masks_are_given_then_asks_for_them(
-    films: Path, tmp_path: Path, mlloop: Run, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert mlloop("train", films, tmp_path, masks=False) == 1
-    assert "--masks" in capsys.readouterr().err
-
-
-def test_benchmark_when_there_is_one_class_then_says_which_before_it_trains(
-    films: Path, tmp_path: Path, mlloop: Run, capsys: pytest.CaptureFixture[str]
-) -> None:
-    with (films / "metadata.csv").open(newline="") as opened:
-        rows = [row for row in csv.DictReader(opened) if row["group"] == "covid"]
-    text = "image,patient_id,group,infection_mask\n" + "".join(
-        f"{r['image']},{r['patient_id']},covid,{r['infection_mask']}\n" for r in rows
-    )
-    (films / "covid.csv").write_text(text)
-    code = mlloop("benchmark", films, tmp_path, "--metadata", str(films / "covid.csv"))
-    assert code == 1
-    assert f"All {len(rows)} images are covid" in capsys.readouterr().err
-
-
-def test_propose_when_nothing_was_trained_then_says_how(
-    films: Path, tmp_path: Path, mlloop: Run, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert mlloop("propose", films, tmp_path, masks=False) == 1
-    assert "holds no run. Train one first" in capsys.readouterr().err
-
-
-@pytest.mark.parametrize(
-    ("arguments", "said"),
-    [
-        (["train", "--out", "o"], "--images and --metadata must be given"),
-        (["train", "--out", "o", "--manifest", "m", "--images", "i"], "--manifest goes with"),
-        (["benchmark", "--out", "o", "--manifest", "m"], "unrecognized arguments"),
-        (["train", "--out", "o", "--images", "i", "--metadata", "m", "--limit", "0"], "1 or more"),
-        ([], "VERB"),
-    ],
-)
-def test_main_when_called_wrongly_then_exits_2_with_a_sentence(
-    arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    with pytest.raises(SystemExit) as ended:
-        main(arguments)
-    assert ended.value.code == 2
-    assert said in capsys.readouterr().err
-
-
-@pytest.mark.parametrize("verb", ["train", "propose", "evaluate", "benchmark"])
-def test_help_when_asked_then_teaches_by_an_example(
-    verb: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    with pytest.raises(SystemExit) as ended:
-        main([verb, "--help"])
-    assert ended.value.code == 0
-    said = capsys.readouterr().out
-    assert f"python -m mlloop {verb} " in said
-    assert "what it writes" in said
-    assert "metadata.csv has a line for each image" in said
