@@ -197,11 +197,8 @@ def _decode_grey(
     _check_header(header, name=name, depths=depths, shape=shape)
     if not is_png_whole(data):
         raise MaskError(f"The {name} is damaged or cut short.")
-    rows = inflate_rows(data, header)
-    if rows is not None and not rows[:, 0].any():  # no filter, as we and the browser write them
-        if header.depth == 1:
-            return np.unpackbits(rows[:, 1:], axis=1, count=header.width)
-        return np.ascontiguousarray(rows[:, 1:])
+    if (unfiltered := _unfiltered_rows(data, header)) is not None:
+        return unfiltered
     try:
         with Image.open(io.BytesIO(data), formats=("PNG",)) as opened:
             if opened.size != (header.width, header.height) or opened.mode not in ("1", "L"):
@@ -211,6 +208,16 @@ def _decode_grey(
         raise
     except _DECODE_FAILURES as failure:
         raise MaskError(f"The {name} is damaged or cut short.") from failure
+
+
+def _unfiltered_rows(data: bytes, header: PngHeader) -> ByteArray | None:
+    """Return the values of a grey PNG without line filters, as we and the browser write it."""
+    rows = inflate_rows(data, header)
+    if rows is None or rows[:, 0].any():
+        return None
+    if header.depth == 1:
+        return np.unpackbits(rows[:, 1:], axis=1, count=header.width)
+    return np.ascontiguousarray(rows[:, 1:])
 
 
 def _check_header(

@@ -181,7 +181,8 @@ async function headsOf(db: IDBDatabase, assignment: string): Promise<Head[]> {
 
 const isUnsaved = (head: Head) => head.stroke > head.savedStroke;
 /** Whether it holds what else the server never had. */
-const isBegun = ({ polygon, jotted }: Head) => Boolean(polygon) || Boolean(jotted);
+const isBegun = (head: Head) => Boolean(head.polygon) || isJotted(head);
+const isJotted = ({ jotted }: Head) => Boolean(jotted);
 
 /**
  * What is kept of a case: this tab's own work, else the newest of a tab that is gone. Strokes that
@@ -203,11 +204,18 @@ export async function readJournal(
   for (const head of heads) if (head !== own && !(await isAlive(head.tab))) gone.push(head);
   gone.sort((a, b) => b.touchedAt - a.touchedAt);
   const found = own ? [own, ...gone] : gone;
-  const head = gone.find(isUnsaved) ?? found.find(isBegun) ?? found[0];
-  if (!head) return null;
-  // Where another tab's work is taken over, this tab's own records go.
-  const polygon = head.polygon ?? own?.polygon ?? null;
-  return replay(db, { ...head, polygon, jotted: head.jotted ?? own?.jotted ?? null });
+  const drawn = gone.find(isUnsaved);
+  // One polygon can be open: where both have one, this tab's comes first and the other stays kept.
+  const taken = drawn?.polygon && own?.polygon ? own : drawn;
+  const head = taken ?? found.find(isBegun) ?? found[0];
+  return head ? replay(db, own && head !== own ? withBegun(head, own) : head) : null;
+}
+
+/** What is begun in both, since where another tab's work is taken over this tab's records go. */
+function withBegun(head: Head, own: Head): Head {
+  const [older, newer] = own.touchedAt > head.touchedAt ? [head, own] : [own, head];
+  const jotted = isJotted(head) || isJotted(own) ? { ...older.jotted, ...newer.jotted } : null;
+  return { ...head, polygon: head.polygon ?? own.polygon ?? null, jotted };
 }
 
 export function dropTab(transaction: IDBTransaction, assignment: string, tab: string): void {

@@ -268,6 +268,28 @@ describe("the journal", () => {
     });
   });
 
+  it.each([
+    ["older", 9, { note: "new", flagged: true }],
+    ["newer", 1, { note: "old", flagged: true }],
+  ])("joins this tab's note with the flag and note of an %s dead tab", async (_age, at, jotted) => {
+    const gone = { ...HEAD, tab: "gone", savedStroke: 1, touchedAt: 5 };
+    await writeCase({ ...gone, jotted: { note: "old", flagged: true } }).draw(20, 2, 5);
+    const own = { ...HEAD, savedStroke: 1, touchedAt: at, jotted: { note: "new" } };
+    await writeCase(own).draw(5, 1, at);
+    const head = (await readJournal(db, "case", "one", nobody))?.head;
+    expect(head).toMatchObject({ tab: "gone", jotted });
+  });
+
+  it("keeps both of two open polygons, this tab's first", async () => {
+    const polygonAt = (x: number) => ({ corners: [{ x, y: 1 }], takesAway: false });
+    const gone = { ...HEAD, tab: "gone", savedStroke: 1, polygon: polygonAt(7) };
+    await writeCase(gone).draw(20, 2);
+    await writeCase({ ...HEAD, savedStroke: 1, polygon: polygonAt(3) }).draw(5, 1);
+    const seen = async (tab: string) => (await readJournal(db, "case", tab, nobody))?.head;
+    expect(await seen("one")).toMatchObject({ tab: "one", polygon: polygonAt(3) });
+    expect(await seen("gone")).toMatchObject({ tab: "gone", polygon: polygonAt(7) });
+  });
+
   it("forgets a submitted case and nothing else", async () => {
     await writeCase(HEAD).draw(5, 1);
     await writeCase({ ...HEAD, assignment: "case2" }).draw(5, 1);
