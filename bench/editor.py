@@ -140,8 +140,7 @@ def _window(room: Room) -> list[float]:
 def _next(room: Room) -> float:
     """Pick a candidate and accept it once the next case is there; return what the change took."""
     room.page.wait_for_timeout(2500)  # reading: the next case is fetched and decoded meanwhile
-    room.page.keyboard.press("1")
-    room.wait("window.roundtruth.state().save.phase === 'saved'")
+    _pick(room)
     now = room.state()["current"]["assignment"]
     room.ask(
         f"void (window.took = (started => window.stopwatch.filmOfOther('{now}')"
@@ -158,8 +157,7 @@ def _heap(room: Room, cases: int) -> float:
     """
     for _ in range(cases):
         now = room.state()["current"]["assignment"]
-        room.page.keyboard.press("1")
-        room.wait("window.roundtruth.state().save.phase === 'saved'")
+        _pick(room)
         room.page.keyboard.press("Enter")
         room.ask(f"window.stopwatch.filmOfOther('{now}')")
     room.ask("window.stopwatch.start()")  # the stopwatch's own frames are none of the editor's
@@ -167,6 +165,13 @@ def _heap(room: Room, cases: int) -> float:
     in_use = [_collected(session) for _ in range(_COLLECTIONS)]
     session.detach()
     return statistics.median(in_use)
+
+
+def _pick(room: Room) -> None:
+    """Pick the first candidate; its mask may have to be fetched, and nothing new is saved too."""
+    room.page.keyboard.press("1")
+    room.wait("window.roundtruth.state().stroke > 0")
+    room.wait("window.roundtruth.state().save.phase === 'saved'")
 
 
 def _collected(session: CDPSession) -> float:
