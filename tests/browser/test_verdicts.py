@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from annotation.models import Annotation, Assignment
 from mlloop.masks import decode_mask, decode_probability, threshold_mask
@@ -39,6 +39,33 @@ def test_threshold_when_moved_then_the_preview_is_the_servers_mask(desk: Desk) -
     desk.wait("window.roundtruth.state().basis.threshold === 90")
     assert desk.mask()[20, 40]
     np.testing.assert_array_equal(drafted(desk), desk.mask())
+
+
+def test_accept_when_the_picked_candidate_is_still_loading_then_its_mask_is_waited_for(
+    desk: Desk,
+) -> None:
+    case = desk.state()["current"]
+    late, held = case["candidates"][1], list[Route]()
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    desk.page.route(f"**{late['mask_url']}", hold)
+    desk.page.reload()
+    desk.wait_open()
+    desk.page.keyboard.press("1")
+    desk.wait("window.roundtruth.mask.count() > 0")
+    desk.page.keyboard.press("2")
+    desk.page.keyboard.press("Enter")
+    expect(desk.page.get_by_text("The picked candidate is still loading.")).to_be_visible()
+    assert desk.state()["current"]["assignment"] == case["assignment"]
+    desk.until(lambda: len(held) == 1)
+    held[0].continue_()
+    desk.wait(f"window.roundtruth.state().basis.candidate === '{late['id']}'")
+    wanted = desk.mask()
+    desk.page.keyboard.press("Enter")
+    desk.wait_taken(case["assignment"])
+    np.testing.assert_array_equal(annotated(case["assignment"])[1], wanted)
 
 
 def test_accept_when_picked_then_the_next_case_opens_in_the_same_movement(desk: Desk) -> None:

@@ -1,6 +1,6 @@
 /** The verbs that change the mask: clean up, undo, pick and threshold. */
 
-import { wholeRect } from "../mask/bitmap";
+import { type Mask, wholeRect } from "../mask/bitmap";
 import { type ByteMap, moveThreshold } from "../mask/probability";
 import { cleanUp, clipToLung } from "./cleanup";
 import type { Desk } from "./desk";
@@ -50,8 +50,15 @@ export function maskVerbs(room: Room, hand: () => Hand) {
     const sitting = room.sitting();
     const candidate = sitting?.case.candidates[index];
     if (!sitting || !candidate || store.get().isBusy) return;
-    const mask = await sitting.prepared.candidates.get(candidate.id);
-    if (!mask || room.sitting() !== sitting) return;
+    store.set({ picked: candidate.id });
+    let [mask, isLast]: [Mask | undefined, boolean] = [undefined, false];
+    try {
+      mask = await sitting.prepared.candidates.get(candidate.id);
+    } finally {
+      isLast = store.get().picked === candidate.id;
+      if (isLast) store.set({ picked: null });
+    }
+    if (!mask || !isLast || room.sitting() !== sitting) return;
     deskAtRest()?.replace(mask, { candidate: candidate.id, threshold: candidate.threshold });
     store.set({ threshold: candidate.threshold });
   }

@@ -129,7 +129,10 @@ function caseVerbs(parts: VerbParts) {
       if (hand().settle()) return;
       const sitting = room.sitting();
       if (!sitting) return;
-      if (isBlank(sitting.desk.mask)) store.set({ notice: words.notices.nothingMarked });
+      const isPickComing = sitting.case.candidates.some(({ id }) => id === store.get().picked);
+      // Not the mask before it, which the reader has just turned away from.
+      if (isPickComing) store.set({ notice: words.notices.pickComing });
+      else if (isBlank(sitting.desk.mask)) store.set({ notice: words.notices.nothingMarked });
       else void flow.submit("accept");
     },
     leaveAsItWas: () => void (hand().settle() || flow.leaveAsItWas()),

@@ -46,6 +46,8 @@ export type Comparison = {
 export type RoomState = {
   readonly phase: Phase;
   readonly message: string;
+  /** The candidate that was picked last while its mask is on its way. */
+  readonly picked: string | null;
   readonly notice: string;
   readonly current: Case | null;
   /** The decision on the case before that the server has not taken yet, and what holds it up. */
@@ -158,6 +160,7 @@ export const CLEAN_SAVE: SaveState = {
 
 /** What belongs to a case and starts afresh with each; tools and looks stay as the reader set them. */
 export const FRESH_CASE = {
+  picked: null,
   notice: "",
   isBusy: false,
   hasFilm: false,

@@ -64,6 +64,7 @@ export const notices = {
   reopened:
     "This case is open again. What you submitted stands until you decide anew, or leave it as it was.",
   lastNotSent: "The last case is not sent yet; this one can be decided after it. It is kept here.",
+  pickComing: "The picked candidate is still loading. Press Enter again when you see it.",
   nothingMarked: "Nothing is marked. Press 0 if there is no infection.",
   changedElsewhere: "This case was changed elsewhere.",
   reloadToSee: "This case was changed elsewhere. Reload to see both masks.",
