@@ -21,17 +21,14 @@ from django.conf import settings
 from django.db import OperationalError, close_old_connections
 from django.utils import timezone
 
-from annotation import loop, timing
+from annotation.bridge import loop, timing
 from annotation.models import Intake, PlanEstimate, Project, Release
-from annotation.services import (
-    claims,
-    estimates,
-    intake,
-    loose_files,
-    lost_drafts,
-    putting_back,
-    release_freezing,
-)
+from annotation.services import claims
+from annotation.services.intake import importing
+from annotation.services.reading import lost_drafts, putting_back
+from annotation.services.releases import freezing
+from annotation.services.rounds import estimates
+from annotation.services.upkeep import loose_files
 
 logger = logging.getLogger(__name__)
 _TRAINING = threading.BoundedSemaphore(settings.TRAIN_SLOTS)
@@ -83,13 +80,13 @@ def estimate_plan(estimate_id: str) -> None:
 @durable_task
 def run_intake(intake_id: str) -> None:
     """Import one upload."""
-    intake.run_intake(intake_id=UUID(intake_id))
+    importing.run_intake(intake_id=UUID(intake_id))
 
 
 @durable_task
 def run_release(release_id: str) -> None:
     """Freeze one release."""
-    release_freezing.run_release(release_id=UUID(release_id))
+    freezing.run_release(release_id=UUID(release_id))
 
 
 @durable_task
@@ -104,8 +101,8 @@ def dispatch_due(queues: Iterable[str], busy: Counter[str]) -> int:
         return 0
     putting_back.put_back_lapsed()
     due = loop.sweep()
-    claims.give_up(model=Intake, due=intake.DUE, state=Intake.State.FAILED)
-    claims.give_up(model=Release, due=release_freezing.DUE, state=Release.State.FAILED)
+    claims.give_up(model=Intake, due=importing.DUE, state=Intake.State.FAILED)
+    claims.give_up(model=Release, due=freezing.DUE, state=Release.State.FAILED)
     claims.give_up(model=PlanEstimate, due=estimates.DUE, state=PlanEstimate.State.FAILED)
     # Without the limit a row that waits for a free slot would be sent again at every sweep.
     work = (
@@ -113,8 +110,8 @@ def dispatch_due(queues: Iterable[str], busy: Counter[str]) -> int:
         ("propose", propose_round, due.proposing, 1),
         ("propose", evaluate_round, due.evaluating, 1),
         ("train", estimate_plan, claims.due_ids(PlanEstimate, estimates.DUE), 1),
-        ("io", run_intake, claims.due_ids(Intake, intake.DUE), 1),
-        ("io", run_release, claims.due_ids(Release, release_freezing.DUE), 1),
+        ("io", run_intake, claims.due_ids(Intake, importing.DUE), 1),
+        ("io", run_release, claims.due_ids(Release, freezing.DUE), 1),
     )
     known, sent = set(queues), 0
     for queue, task, ids, slots in work:

@@ -34,10 +34,10 @@ from annotation.models import (
     Verdict,
 )
 from annotation.selectors.labels import READING_LABEL, label_of
-from annotation.selectors.worklist import reading_order
+from annotation.selectors.reading.worklist import reading_order
 from annotation.services.projects import create_project
-from mlloop.masks import encode_probability
-from mlloop.presets import preset
+from mlloop.contract.presets import preset
+from mlloop.pixels.masks import encode_probability
 
 SIDE = 2048
 _NETWORKS = ("network-a", "network-b", "network-c", "network-d")

@@ -21,14 +21,14 @@ from playwright.sync_api import Browser, CDPSession
 
 from annotation.models import Membership, Project, User
 from annotation.selectors.labels import READING_LABEL, label_of
-from annotation.services.intake import import_folder
+from annotation.services.intake.importing import import_folder
 from annotation.services.projects import create_project
 from bench.browser import Room, chromium, open_room, serving
 from bench.crowd import add_proposals, serving_round
 from bench.house import Options, machine
 from bench.measure import Bar, Row, percentile95, row
 from fixtures.phantoms import make_cohort
-from mlloop.images import encode_pixels
+from mlloop.pixels.images import encode_pixels
 
 LARGE, MIDDLE, SMALL = 3072, 2048, 512
 RADII = (20, 150, 400)

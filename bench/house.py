@@ -17,7 +17,7 @@ import django
 from django.conf import settings
 from django.db import connection
 
-from mlloop.devices import DeviceChoice
+from mlloop.networks.devices import DeviceChoice
 
 ROOT = Path(__file__).resolve().parents[1]
 OUT = ROOT / "var" / "bench"

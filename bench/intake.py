@@ -7,7 +7,7 @@ import os
 import statistics
 from concurrent.futures import ThreadPoolExecutor
 
-from annotation.services.intake import import_folder
+from annotation.services.intake.importing import import_folder
 from annotation.services.projects import create_project
 from bench import bare
 from bench.house import Options, machine_and_database

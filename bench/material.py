@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import cast
 
 from fixtures.cohort import write_cohort
-from mlloop.manifest import Case, Group
+from mlloop.contract.manifest import Case, Group
 
 SIDE = 1024
 _PATIENTS = 24

@@ -12,9 +12,9 @@ from bench.house import Options, machine
 from bench.material import cohort
 from bench.measure import Bar, Row, row
 from bench.proposing import taught_members, unread_cases
-from mlloop.devices import prepare
-from mlloop.manifest import ProposeManifest, write_manifest
-from mlloop.presets import preset
+from mlloop.contract.manifest import ProposeManifest, write_manifest
+from mlloop.contract.presets import preset
+from mlloop.networks.devices import prepare
 
 BAR = Bar("<=", 1.2)
 _FEW, _MANY = 64, 512

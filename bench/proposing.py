@@ -17,15 +17,15 @@ from bench.house import Options
 from bench.material import cases, cohort
 from bench.measure import Bar, Row, alternate, ratio, row, seconds
 from bench.training import bare_network, device_name, member, steps
-from mlloop import maps
-from mlloop.devices import Device, prepare
-from mlloop.events import EventValue
-from mlloop.manifest import Case, MemberRef, Plan, ProposeManifest
-from mlloop.maps import CHUNK
-from mlloop.networks import SegmentationNetwork, load_member
-from mlloop.presets import preset
-from mlloop.proposing import propose
-from mlloop.weights import save_tensors
+from mlloop.contract.events import EventValue
+from mlloop.contract.manifest import Case, MemberRef, Plan, ProposeManifest
+from mlloop.contract.presets import preset
+from mlloop.networks.devices import Device, prepare
+from mlloop.networks.segmentation import SegmentationNetwork, load_member
+from mlloop.networks.weights import save_tensors
+from mlloop.proposing import maps
+from mlloop.proposing.ensemble import propose
+from mlloop.proposing.maps import CHUNK
 
 BAR = Bar(">=", 0.9)
 _LESSONS = 60  # steps

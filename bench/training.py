@@ -14,17 +14,17 @@ from bench import bare
 from bench.house import Options, machine
 from bench.material import cases, cohort
 from bench.measure import Bar, Row, alternate, ratio, row, seconds
-from mlloop.checkpoint import TrainingState
-from mlloop.dataset import CaseReader, batch_cases, split_cases, training_batch
-from mlloop.devices import Device, prepare
-from mlloop.events import EventValue
-from mlloop.loading import Batch
-from mlloop.manifest import NetworkPlan, Plan, TrainManifest
-from mlloop.networks import build_network
-from mlloop.presets import preset
-from mlloop.schedule import member_seed
-from mlloop.steps import train_step
-from mlloop.training import Run, batch_loader
+from mlloop.contract.events import EventValue
+from mlloop.contract.manifest import NetworkPlan, Plan, TrainManifest
+from mlloop.contract.presets import preset
+from mlloop.networks.devices import Device, prepare
+from mlloop.networks.segmentation import build_network
+from mlloop.training.checkpoint import TrainingState
+from mlloop.training.dataset import CaseReader, batch_cases, split_cases, training_batch
+from mlloop.training.loading import Batch
+from mlloop.training.member import Run, batch_loader
+from mlloop.training.schedule import member_seed
+from mlloop.training.steps import train_step
 
 STEP_BAR = Bar("<=", 1.1)
 EPOCH_BAR = Bar(">=", 0.85)

@@ -17,18 +17,18 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from mlloop.arguments import is_on_folders, parse
-from mlloop.classifier import train_classifier
-from mlloop.converting import convert_weights
-from mlloop.devices import prepare
-from mlloop.errors import LearningError, Stop, Stopped
-from mlloop.estimating import estimate
-from mlloop.evaluation import evaluate
-from mlloop.events import emit_line
-from mlloop.manifest import read_estimate, read_evaluate, read_propose, read_train
-from mlloop.memory import is_out_of_memory
-from mlloop.proposing import propose
-from mlloop.records import FieldError
-from mlloop.training import train_member
+from mlloop.contract.errors import LearningError, Stop, Stopped
+from mlloop.contract.events import emit_line
+from mlloop.contract.manifest import read_estimate, read_evaluate, read_propose, read_train
+from mlloop.contract.records import FieldError
+from mlloop.networks.converting import convert_weights
+from mlloop.networks.devices import prepare
+from mlloop.proposing.ensemble import propose
+from mlloop.proposing.estimating import estimate
+from mlloop.proposing.evaluation import evaluate
+from mlloop.training.classifier import train_classifier
+from mlloop.training.member import train_member
+from mlloop.training.memory import is_out_of_memory
 
 _SIGTERM_EXIT = 128 + signal.SIGTERM
 _SIGINT_EXIT = 128 + signal.SIGINT

@@ -17,8 +17,8 @@ from annotation.api.persons import person
 from annotation.api.schema import PROBLEMS
 from annotation.models import Project, Release
 from annotation.permissions import Deed, project_for
-from annotation.selectors.released import release_of
-from annotation.services.releases import FORMATS, request_release, stream_release
+from annotation.selectors.releases.released import release_of
+from annotation.services.releases.requesting import FORMATS, request_release, stream_release
 
 
 class ReleaseSerializer(serializers.ModelSerializer[Release]):

@@ -5,20 +5,12 @@ from __future__ import annotations
 from django.urls import URLPattern, path, re_path
 from drf_spectacular.views import SpectacularAPIView
 
-from annotation.api import releases, rounds
+from annotation.api import projects, releases, unknown
+from annotation.api.images import pixels
+from annotation.api.people import tokens
+from annotation.api.reading import assignments, candidates, comparisons, last_cases, lost_drafts
+from annotation.api.rounds import plans, rounds
 from annotation.api.schema import DocsView
-from annotation.api.views import (
-    assignments,
-    candidates,
-    comparisons,
-    images,
-    lost_drafts,
-    plans,
-    projects,
-    reopening,
-    tokens,
-    unknown,
-)
 
 app_name = "api"
 _CASE = "assignments/<uuid:assignment_id>/"
@@ -35,9 +27,9 @@ urlpatterns: list[URLPattern] = [
         name="open-assignments",
     ),
     path("projects/<slug:slug>/next/", projects.NextView.as_view(), name="next"),
-    path("projects/<slug:slug>/last-cases/", reopening.LastCasesView.as_view(), name="last-cases"),
-    path("images/<uuid:image_id>/pixels/", images.PixelsView.as_view(), name="image-pixels"),
-    path("images/<uuid:image_id>/preview/", images.PreviewView.as_view(), name="image-preview"),
+    path("projects/<slug:slug>/last-cases/", last_cases.LastCasesView.as_view(), name="last-cases"),
+    path("images/<uuid:image_id>/pixels/", pixels.PixelsView.as_view(), name="image-pixels"),
+    path("images/<uuid:image_id>/preview/", pixels.PreviewView.as_view(), name="image-preview"),
     path(f"{_CANDIDATE}mask/", candidates.CandidateMaskView.as_view(), name="candidate-mask"),
     path(
         f"{_CANDIDATE}probability/",
@@ -62,13 +54,13 @@ urlpatterns: list[URLPattern] = [
     ),
     path(f"{_CASE}activation/", candidates.ActivationLayerView.as_view(), name="activation-layer"),
     path(f"{_CASE}submit/", assignments.SubmitView.as_view(), name="submit"),
-    path(f"{_SUBMITTED}reopen/", reopening.ReopenView.as_view(), name="reopen"),
+    path(f"{_SUBMITTED}reopen/", last_cases.ReopenView.as_view(), name="reopen"),
     path(
         f"{_SUBMITTED}thumbnail/",
-        reopening.SubmittedThumbnailView.as_view(),
+        last_cases.SubmittedThumbnailView.as_view(),
         name="submitted-thumbnail",
     ),
-    path(f"{_SUBMITTED}mask/", reopening.SubmittedMaskView.as_view(), name="submitted-mask"),
+    path(f"{_SUBMITTED}mask/", last_cases.SubmittedMaskView.as_view(), name="submitted-mask"),
     path(f"{_CASE}reassign/", assignments.ReassignView.as_view(), name="reassign"),
     *releases.urlpatterns,
     *rounds.urlpatterns,

@@ -115,7 +115,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # People -------------------------------------------------------------------------------------
 AUTH_USER_MODEL = "annotation.User"
-AUTHENTICATION_BACKENDS = ["annotation.web.accounts.AccountBackend"]
+AUTHENTICATION_BACKENDS = ["annotation.web.people.accounts.AccountBackend"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in (
@@ -125,7 +125,7 @@ AUTH_PASSWORD_VALIDATORS = [
         "NumericPasswordValidator",
     )
 ]
-ACCOUNT_ADAPTER = "annotation.web.accounts.ClosedAccountAdapter"
+ACCOUNT_ADAPTER = "annotation.web.people.accounts.ClosedAccountAdapter"
 ACCOUNT_LOGIN_METHODS = {"username"}
 ACCOUNT_SIGNUP_FIELDS = ["username*", "password1*", "password2*"]
 ACCOUNT_EMAIL_VERIFICATION = "none"
@@ -242,7 +242,7 @@ SPECTACULAR_SETTINGS = {
     ],
     "ENUM_NAME_OVERRIDES": {
         "PurposeEnum": "annotation.models.reading.Assignment.Purpose",
-        "WaitingPurposeEnum": "annotation.selectors.worklist.ORDER",
+        "WaitingPurposeEnum": "annotation.selectors.reading.worklist.ORDER",
         "RoundStateEnum": "annotation.models.rounds.Round.State",
         "MemberStateEnum": "annotation.models.rounds.EnsembleMember.State",
         "ReleaseStateEnum": "annotation.models.release.Release.State",

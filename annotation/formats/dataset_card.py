@@ -12,7 +12,7 @@ import matplotlib as mpl
 from matplotlib.figure import Figure
 
 from annotation.formats.qata import ReleasedMask
-from mlloop.severity import GRADES
+from mlloop.pixels.severity import GRADES
 
 CARD = "README.md"
 SEVERITY = "card/severity.svg"

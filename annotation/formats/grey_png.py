@@ -6,7 +6,7 @@ no pixel; the caller has done that, so that lengths and checksums are known to b
 
 from __future__ import annotations
 
-from mlloop.png_chunks import read_png_header
+from mlloop.pixels.png_chunks import read_png_header
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _KEPT = (b"IHDR", b"IDAT", b"IEND")

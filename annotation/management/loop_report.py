@@ -6,11 +6,11 @@ from collections import Counter
 
 from annotation.management.simulation import Play, PlayedRound
 from annotation.models import Project, Round
-from annotation.selectors import simulated
 from annotation.selectors.labels import READING_LABEL
-from annotation.selectors.leaks import find_leaks
-from mlloop.metrics import Estimate
-from mlloop.severity import GRADES
+from annotation.selectors.rounds import simulated
+from annotation.selectors.rounds.leaks import find_leaks
+from mlloop.figures.metrics import Estimate
+from mlloop.pixels.severity import GRADES
 
 Facts = dict[str, object]
 

@@ -12,15 +12,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from math import ceil
 
-from annotation import loop
+from annotation.bridge import loop
 from annotation.models import Assignment, Membership, Project, Round, User
-from annotation.selectors.simulated import AgainstTruth, proposals_against_truth
-from annotation.selectors.worklist import desk_of, waiting_images
+from annotation.selectors.reading.worklist import desk_of, waiting_images
+from annotation.selectors.rounds.simulated import AgainstTruth, proposals_against_truth
 from annotation.services import projects
-from annotation.services.decisions import promote_round
-from annotation.services.robot import Tally, read_cases
-from annotation.services.rounds import plan_round
-from mlloop.manifest import Plan
+from annotation.services.reading.robot import Tally, read_cases
+from annotation.services.rounds.decisions import promote_round
+from annotation.services.rounds.lifecycle import plan_round
+from mlloop.contract.manifest import Plan
 
 Purpose = Assignment.Purpose
 Say = Callable[[str], None]

@@ -220,6 +220,13 @@ class Annotation(Row):
     def __str__(self) -> str:
         return f"{self.verdict} {self.id}"
 
+    @property
+    def is_from_manual(self) -> bool:
+        """Whether the reader began with the manual mask: there is no other base than a proposal."""
+        from_a_base = self.verdict in (Verdict.PICKED, Verdict.CORRECTED)
+        # A mask emptied by hand has an agreement with its base; a mask without a base has none.
+        return self.proposal_id is None and (from_a_base or self.agreement is not None)
+
 
 class Candidate(Row):
     """A mask offered to one reader for one assignment, frozen; its id and letter tell nothing.

@@ -34,7 +34,7 @@ class Round(Row, Claimable):
     number = models.PositiveIntegerField()
     stage = models.CharField(max_length=7, choices=Stage.choices)
     state = models.CharField(max_length=17, choices=State.choices, default=State.PLANNED)
-    plan = models.JSONField(help_text="mlloop.manifest.Plan as JSON; versioned.")
+    plan = models.JSONField(help_text="mlloop.contract.manifest.Plan as JSON; versioned.")
     folds = models.PositiveSmallIntegerField(help_text="k; at most the project's folds.")
     folds_note = models.TextField(blank=True, help_text="What of the plan was left out, and why.")
     snapshot_key = models.CharField(max_length=140, help_text="JSON of the references trained on.")
@@ -141,7 +141,7 @@ class PlanEstimate(Row, Claimable):
         FAILED = "failed"
 
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="plan_estimates")
-    manifest = models.JSONField(help_text="mlloop.manifest.EstimateManifest as JSON.")
+    manifest = models.JSONField(help_text="mlloop.contract.manifest.EstimateManifest as JSON.")
     state = models.CharField(max_length=7, choices=State.choices, default=State.DUE)
     result = models.JSONField(default=dict, help_text="mlloop's estimate.json.")
     created_by = models.ForeignKey(
@@ -176,7 +176,8 @@ class Proposal(Row):
     disagreement = models.FloatField(null=True, help_text="Mean spread between networks, 0..1.")
     threshold = models.PositiveSmallIntegerField(help_text="t8 in 1..255.")
     findings = models.JSONField(
-        default=dict, help_text="mlloop.severity.Findings as JSON; on the infection ensemble."
+        default=dict,
+        help_text="mlloop.pixels.severity.Findings as JSON; on the infection ensemble.",
     )
     is_waiting = models.BooleanField(
         default=True, help_text="A hint for the worklist: no reference was made since."

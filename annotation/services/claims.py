@@ -17,7 +17,7 @@ from django.db.models import Case, F, Model, Q, QuerySet, TextField, Value, When
 from django.utils import timezone
 
 from annotation.services import workers
-from mlloop.errors import Stopped
+from mlloop.contract.errors import Stopped
 
 EVER = Q()
 

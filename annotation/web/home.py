@@ -13,7 +13,8 @@ from django.urls import path
 from annotation.errors import RoundtruthError
 from annotation.models import Membership, Project, User
 from annotation.permissions import ROLES, Deed, may
-from annotation.selectors import overview, worklist
+from annotation.selectors import overview
+from annotation.selectors.reading import worklist
 from annotation.services.projects import add_member, remove_member
 from annotation.web.pages import project_page, render_page
 

@@ -16,7 +16,7 @@ from annotation.errors import NotFound, RoundtruthError
 from annotation.models import Image, Intake, Project, User
 from annotation.permissions import Deed
 from annotation.selectors.images import intake_of, recent_intakes
-from annotation.services.intake_staging import Upload, UploadForm, stage_upload
+from annotation.services.intake.staging import Upload, UploadForm, stage_upload
 from annotation.web.pages import project_page, render_page
 
 _RUNNING = (Intake.State.DUE, Intake.State.RUNNING)

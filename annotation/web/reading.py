@@ -12,7 +12,7 @@ from django.urls import path
 
 from annotation.models import Project, User
 from annotation.permissions import Deed
-from annotation.selectors.last_cases import reopened_case
+from annotation.selectors.reading.last_cases import reopened_case
 from annotation.web.pages import project_page
 
 

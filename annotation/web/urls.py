@@ -2,18 +2,9 @@
 
 from __future__ import annotations
 
-from annotation.web import (
-    account,
-    health,
-    home,
-    images,
-    intake,
-    plans,
-    reading,
-    releases,
-    reports,
-    rounds,
-)
+from annotation.web import health, home, images, intake, reading, releases
+from annotation.web.people import account
+from annotation.web.rounds import plans, reports, rounds
 
 urlpatterns = [
     *health.urlpatterns,

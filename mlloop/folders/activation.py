@@ -12,17 +12,18 @@ from pathlib import Path
 
 import numpy as np
 
-from mlloop.classifier import Classifier, load_classifier
-from mlloop.dataset import CaseReader, FloatArray
-from mlloop.devices import Device
-from mlloop.errors import Stop, Stopped
-from mlloop.events import Emit, Progress
+from mlloop.contract.errors import Stop, Stopped
+from mlloop.contract.events import Emit, Progress
+from mlloop.contract.manifest import Case, NetworkPlan
+from mlloop.contract.records import from_plain, read_json, write_bytes, write_json
 from mlloop.folders.run import FolderRun, member_folder, member_ref
-from mlloop.gradcam import activation_maps
-from mlloop.manifest import Case, NetworkPlan
-from mlloop.masks import ByteArray, decode_probability, encode_probability, quantise
-from mlloop.memory import Passes
-from mlloop.records import from_plain, read_json, write_bytes, write_json
+from mlloop.networks.devices import Device
+from mlloop.pixels.arrays import FloatArray
+from mlloop.pixels.masks import ByteArray, decode_probability, encode_probability, quantise
+from mlloop.proposing.gradcam import activation_maps
+from mlloop.training.classifier import Classifier, load_classifier
+from mlloop.training.dataset import CaseReader
+from mlloop.training.memory import Passes
 
 _CHUNK = 16
 

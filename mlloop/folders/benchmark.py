@@ -13,11 +13,11 @@ from typing import Literal
 
 import numpy as np
 
-from mlloop.classifier import is_covid, train_classifier
-from mlloop.dataset import read_truth
-from mlloop.devices import Device
-from mlloop.errors import Stop
-from mlloop.events import Emit
+from mlloop.contract.errors import Stop
+from mlloop.contract.events import Emit
+from mlloop.contract.manifest import NetworkPlan, ProposeManifest
+from mlloop.figures.levels import counts_at, crossed_t8, level_counts, told
+from mlloop.figures.metrics import IntArray
 from mlloop.folders.activation import read_map, read_scores, write_activation_maps
 from mlloop.folders.measured import Meter
 from mlloop.folders.proposals import propose_on, read_proposal
@@ -30,11 +30,11 @@ from mlloop.folders.run import (
     with_lung_masks,
 )
 from mlloop.folders.scoring import Judged, Row
-from mlloop.levels import counts_at, crossed_t8, level_counts, told
-from mlloop.manifest import NetworkPlan, ProposeManifest
-from mlloop.maps import is_finished, kind_for
-from mlloop.masks import ByteArray
-from mlloop.metrics import IntArray
+from mlloop.networks.devices import Device
+from mlloop.pixels.masks import ByteArray
+from mlloop.proposing.maps import is_finished, kind_for
+from mlloop.training.classifier import is_covid, train_classifier
+from mlloop.training.dataset import read_truth
 
 Classifiers = Literal["all", "first", "none"]
 

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from mlloop.errors import LearningError
-from mlloop.metadata_csv import MetadataError, MetadataLine, RefusedLine, read_metadata
+from mlloop.contract.errors import LearningError
+from mlloop.contract.metadata_csv import MetadataError, MetadataLine, RefusedLine, read_metadata
 
 
 @dataclass(frozen=True, slots=True)

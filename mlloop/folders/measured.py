@@ -14,9 +14,9 @@ from pathlib import Path
 
 import torch
 
-from mlloop.events import Emit, EventValue
-from mlloop.manifest import Plan
-from mlloop.records import FieldError, from_plain, read_json, write_json
+from mlloop.contract.events import Emit, EventValue
+from mlloop.contract.manifest import Plan
+from mlloop.contract.records import FieldError, from_plain, read_json, write_json
 
 
 @dataclass(frozen=True, slots=True)

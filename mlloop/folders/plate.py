@@ -11,13 +11,13 @@ from pathlib import Path
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from mlloop.classifier import is_covid
-from mlloop.dataset import read_truth
+from mlloop.figures.metrics import dice
 from mlloop.folders.reading import FolderCase
 from mlloop.folders.scoring import Row
-from mlloop.masks import ByteArray, threshold_mask
-from mlloop.metrics import dice
-from mlloop.overlays import EXPERT, NETWORK, Rgb, film, with_map, with_mask
+from mlloop.pixels.masks import ByteArray, threshold_mask
+from mlloop.pixels.overlays import EXPERT, NETWORK, Rgb, film, with_map, with_mask
+from mlloop.training.classifier import is_covid
+from mlloop.training.dataset import read_truth
 
 _QUANTILES = (0.9, 0.7, 0.5, 0.3, 0.1)
 

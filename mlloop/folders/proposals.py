@@ -12,17 +12,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from mlloop.devices import Device
-from mlloop.errors import LearningError, Stop, Stopped
-from mlloop.events import Emit, Progress
+from mlloop.contract.errors import LearningError, Stop, Stopped
+from mlloop.contract.events import Emit, Progress
+from mlloop.contract.manifest import Case, Plan, ProposeManifest
+from mlloop.contract.records import FieldError, from_plain, read_json, write_bytes, write_json
 from mlloop.folders.reading import FolderCase
 from mlloop.folders.run import ROUND, RunRecord, finished_members
-from mlloop.manifest import Case, Plan, ProposeManifest
-from mlloop.maps import Kind, kind_for
-from mlloop.masks import ByteArray, decode_probability, encode_mask, threshold_mask
-from mlloop.overlays import NETWORK, encode_rgb, film, with_map, with_mask
-from mlloop.proposing import propose
-from mlloop.records import FieldError, from_plain, read_json, write_bytes, write_json
+from mlloop.networks.devices import Device
+from mlloop.pixels.masks import ByteArray, decode_probability, encode_mask, threshold_mask
+from mlloop.pixels.overlays import NETWORK, encode_rgb, film, with_map, with_mask
+from mlloop.proposing.ensemble import propose
+from mlloop.proposing.maps import Kind, kind_for
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,12 +13,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from mlloop.errors import LearningError
-from mlloop.folders.listing import Folders, Listed, list_files, unusable
-from mlloop.images import ImageError, decode_image
-from mlloop.manifest import Case
-from mlloop.masks import MaskError, decode_mask
-from mlloop.splits import (
+from mlloop.contract.errors import LearningError
+from mlloop.contract.manifest import Case
+from mlloop.contract.splits import (
     DrawRow,
     PatientRow,
     SplitError,
@@ -28,6 +25,9 @@ from mlloop.splits import (
     round_folds,
     usable_folds,
 )
+from mlloop.folders.listing import Folders, Listed, list_files, unusable
+from mlloop.pixels.images import ImageError, decode_image
+from mlloop.pixels.masks import MaskError, decode_mask
 
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9_-]+")
 _LONGEST_NAME = 64

@@ -11,15 +11,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from mlloop.checkpoint import Card
-from mlloop.devices import Device
-from mlloop.errors import LearningError, Stop
-from mlloop.events import Emit
+from mlloop.contract.errors import LearningError, Stop
+from mlloop.contract.events import Emit
+from mlloop.contract.manifest import Case, MemberRef, NetworkPlan, Plan, TrainManifest
+from mlloop.contract.plan import LabelKey
+from mlloop.contract.records import FieldError, from_plain, read_json, write_json
 from mlloop.folders.reading import FolderCase, Placement
-from mlloop.manifest import Case, MemberRef, NetworkPlan, Plan, TrainManifest
-from mlloop.plan import LabelKey
-from mlloop.records import FieldError, from_plain, read_json, write_json
-from mlloop.training import train_member
+from mlloop.networks.devices import Device
+from mlloop.training.checkpoint import Card
+from mlloop.training.member import train_member
 
 ROUND = 0  # the manifests of a server count from 1
 

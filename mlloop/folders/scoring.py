@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from mlloop.detection import (
+from mlloop.figures.detection import (
     ANY_PIXEL,
     Rule,
     ScoredImage,
@@ -17,7 +17,7 @@ from mlloop.detection import (
     best_rule,
     rates,
 )
-from mlloop.metrics import METRICS, Counts, MetricName, estimate
+from mlloop.figures.metrics import METRICS, Counts, MetricName, estimate
 
 POOLED: tuple[MetricName, ...] = (
     "sensitivity", "specificity", "precision", "accuracy", "f1", "f2", "iou",

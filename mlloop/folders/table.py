@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mlloop.detection import RATES
+from mlloop.contract.plan import Plan
+from mlloop.contract.records import write_bytes, write_json
+from mlloop.figures.detection import RATES
 from mlloop.folders.measured import Measured
 from mlloop.folders.reading import FolderCase
 from mlloop.folders.scoring import POOLED, Row
-from mlloop.plan import Plan
-from mlloop.records import write_bytes, write_json
 
 Json = dict[str, Any]
 

@@ -8,7 +8,7 @@ from typing import TextIO
 
 from tqdm import tqdm
 
-from mlloop.events import EventValue
+from mlloop.contract.events import EventValue
 
 
 @dataclass(slots=True)

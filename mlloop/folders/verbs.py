@@ -12,9 +12,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from mlloop.dataset import read_truth
-from mlloop.devices import Device, prepare
-from mlloop.errors import LearningError, Stop
+from mlloop.contract.errors import LearningError, Stop
+from mlloop.contract.manifest import NetworkPlan, ProposeManifest
+from mlloop.contract.plan import Plan, PlanError
+from mlloop.contract.presets import preset
+from mlloop.contract.records import FieldError, read_json, write_bytes
+from mlloop.figures.levels import level_counts
+from mlloop.figures.metrics import dice
 from mlloop.folders.activation import read_map
 from mlloop.folders.benchmark import (
     judge,
@@ -32,13 +36,9 @@ from mlloop.folders.run import FolderRun, RunRecord, bind, read_run, train_membe
 from mlloop.folders.scoring import Row
 from mlloop.folders.table import write_table
 from mlloop.folders.terminal import Terminal
-from mlloop.levels import level_counts
-from mlloop.manifest import NetworkPlan, ProposeManifest
-from mlloop.masks import MaskError, decode_mask
-from mlloop.metrics import dice
-from mlloop.plan import Plan, PlanError
-from mlloop.presets import preset
-from mlloop.records import FieldError, read_json, write_bytes
+from mlloop.networks.devices import Device, prepare
+from mlloop.pixels.masks import MaskError, decode_mask
+from mlloop.training.dataset import read_truth
 
 
 def run_verb(options: argparse.Namespace, stop: Stop) -> None:

@@ -27,12 +27,12 @@ from annotation.models import (
     Verdict,
 )
 from annotation.selectors.labels import label_of
-from annotation.selectors.worklist import reading_order
+from annotation.selectors.reading.worklist import reading_order
 from annotation.services.projects import require_label
-from mlloop.images import DecodedImage, decode_image, encode_pixels, preview8, thumbnail
-from mlloop.masks import decode_probability, encode_mask, encode_probability, threshold_mask
-from mlloop.presets import preset
-from mlloop.severity import findings
+from mlloop.contract.presets import preset
+from mlloop.pixels.images import DecodedImage, decode_image, encode_pixels, preview8, thumbnail
+from mlloop.pixels.masks import decode_probability, encode_mask, encode_probability, threshold_mask
+from mlloop.pixels.severity import findings
 
 Mask = npt.NDArray[np.bool_]
 

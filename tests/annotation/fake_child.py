@@ -17,11 +17,17 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from mlloop.calibration import reliability
-from mlloop.fitting import plain_calibration
-from mlloop.manifest import PROPOSALS_SCHEMA, read_estimate, read_evaluate, read_propose, read_train
-from mlloop.masks import encode_probability
-from mlloop.records import write_bytes, write_json
+from mlloop.contract.calibration import reliability
+from mlloop.contract.manifest import (
+    PROPOSALS_SCHEMA,
+    read_estimate,
+    read_evaluate,
+    read_propose,
+    read_train,
+)
+from mlloop.contract.records import write_bytes, write_json
+from mlloop.figures.fitting import plain_calibration
+from mlloop.pixels.masks import encode_probability
 
 FITTED_T8 = 120  # not the plan's: it must reach the rows and the sealed set
 

@@ -6,10 +6,10 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from annotation.loop import Learner
+from annotation.bridge.loop import Learner
 from annotation.models import Image, Project
-from mlloop.plan import NetworkPlan, Plan
-from mlloop.presets import tiny
+from mlloop.contract.plan import NetworkPlan, Plan
+from mlloop.contract.presets import tiny
 from tests.annotation.factories import disc, make_image, make_patient, make_reference
 
 CLASSIFIER = NetworkPlan("gradcam", "classifier", "tu-resnet10t", label="activation")

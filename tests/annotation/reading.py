@@ -10,9 +10,9 @@ from annotation import storage
 from annotation.errors import Conflict
 from annotation.models import Annotation, Assignment, Draft, Project, Reference, User
 from annotation.selectors.labels import label_of
-from annotation.services import drafts, leases, submission
-from annotation.services.reopening import reopen
-from mlloop.masks import decode_mask, encode_mask, encode_wire_mask
+from annotation.services.reading import drafts, leases, submission
+from annotation.services.reading.reopening import reopen
+from mlloop.pixels.masks import decode_mask, encode_mask, encode_wire_mask
 from tests.annotation import factories
 
 FIRST, SECOND = factories.disc(radius=9), factories.disc(radius=5)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from annotation.models import Image, Project, Release
-from annotation.services.release_freezing import run_release
-from annotation.services.releases import request_release
+from annotation.services.releases.freezing import run_release
+from annotation.services.releases.requesting import request_release
 
 
 def freeze(project: Project, version: str = "1.0.0") -> Release:

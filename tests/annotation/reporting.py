@@ -6,12 +6,12 @@ from collections.abc import Sequence
 
 from annotation import storage
 from annotation.models import Image, Round
-from annotation.selectors.training_cases import Snapshot, SnapshotCase
-from annotation.services.round_metrics import Measured
-from annotation.services.round_report import report_of
-from mlloop.masks import encode_mask
-from mlloop.metrics import Counts
-from mlloop.records import canonical_json
+from annotation.selectors.rounds.training_cases import Snapshot, SnapshotCase
+from annotation.services.rounds.measuring import Measured
+from annotation.services.rounds.reporting import report_of
+from mlloop.contract.records import canonical_json
+from mlloop.figures.metrics import Counts
+from mlloop.pixels.masks import encode_mask
 from tests.annotation.factories import disc
 
 

@@ -24,8 +24,8 @@ from annotation.models import (
 )
 from annotation.permissions import ROLES, Deed
 from annotation.selectors.labels import label_of
-from annotation.services import submission
-from mlloop.masks import encode_wire_mask
+from annotation.services.reading import submission
+from mlloop.pixels.masks import encode_wire_mask
 from tests.annotation import factories, reporting
 
 PEOPLE = ("reader", "adjudicator", "curator", "engineer", "viewer", "outsider", "nobody")

@@ -13,11 +13,12 @@ from celery.app.task import Task
 from django.db import OperationalError
 from django.utils import timezone
 
-from annotation import loop, storage, tasks
+from annotation import storage, tasks
+from annotation.bridge import loop
 from annotation.models import LostDraft, Project, Round, User
 from annotation.selectors.labels import label_of
-from annotation.services.rounds import plan_round
-from mlloop.masks import encode_mask
+from annotation.services.rounds.lifecycle import plan_round
+from mlloop.pixels.masks import encode_mask
 from tests.annotation.factories import disc, make_assignment, make_image
 from tests.annotation.learning import fake_learner, fill_project, small_plan
 

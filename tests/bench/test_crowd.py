@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from annotation.models import Image, Proposal, Split
-from annotation.selectors.worklist import desk_of, waiting_images
+from annotation.selectors.reading.worklist import desk_of, waiting_images
 from bench import bare
 from bench.crowd import crowd, serving_query
 

@@ -15,8 +15,8 @@ from playwright.sync_api import Locator, Page, Route, expect
 
 from annotation import storage
 from annotation.models import Annotation, Assignment, Draft
-from mlloop.images import decode_image
-from mlloop.masks import decode_mask
+from mlloop.pixels.images import decode_image
+from mlloop.pixels.masks import decode_mask
 
 SHAPE = (360, 300)
 WAIT_SECONDS = 30.0

@@ -19,7 +19,7 @@ from pytest_django.live_server_helper import LiveServer
 
 from annotation import storage
 from annotation.models import Draft, Project
-from mlloop.masks import decode_mask
+from mlloop.pixels.masks import decode_mask
 from tests.annotation import factories
 from tests.browser.conftest import SHAPE, Profile
 from tests.browser.desk import annotated, drafted

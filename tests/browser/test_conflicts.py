@@ -9,7 +9,7 @@ from playwright.sync_api import expect
 
 from annotation import storage
 from annotation.models import Annotation, Candidate, LostDraft, User
-from mlloop.masks import decode_mask
+from mlloop.pixels.masks import decode_mask
 from tests.browser.conftest import ReadingRoom
 from tests.browser.desk import SHAPE, Desk, annotated, drafted
 

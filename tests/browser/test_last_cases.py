@@ -11,7 +11,7 @@ from playwright.sync_api import expect
 
 from annotation import storage
 from annotation.models import Annotation, Assignment, Image, LostDraft, Reference, User
-from mlloop.masks import decode_mask
+from mlloop.pixels.masks import decode_mask
 from tests.browser.blind import SECRETS, Answers, expect_none
 from tests.browser.conftest import ReadingRoom
 from tests.browser.desk import Desk, drafted

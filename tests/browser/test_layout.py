@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect
 
 from annotation.models import Project, User
 from annotation.selectors.labels import label_of
-from annotation.services import leases, submission
+from annotation.services.reading import leases, submission
 from tests.annotation import factories
 from tests.browser.axe import violations
 from tests.browser.conftest import ReadingRoom

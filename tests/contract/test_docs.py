@@ -81,7 +81,7 @@ def test_environment_is_read_in_settings_only() -> None:
     }
     # The others set DJANGO_SETTINGS_MODULE or hand an environment to a child.
     may = {f"annotation/config/{name}.py" for name in ("settings", "wsgi", "asgi", "celery")}
-    assert readers <= may | {"annotation/child.py"}
+    assert readers <= may | {"annotation/bridge/child.py"}
 
 
 def test_endpoints_named_in_docs_are_in_the_schema() -> None:

@@ -17,15 +17,16 @@ import django
 
 django.setup()
 
-from annotation import loop, storage
+from annotation import storage
+from annotation.bridge import loop
 from annotation.models import EnsembleMember, Image, Project, Release, ReleaseItem, Round
-from annotation.selectors.leaks import find_leaks
-from annotation.services.decisions import refuse_round
+from annotation.selectors.rounds.leaks import find_leaks
 from annotation.services.projects import create_project
-from annotation.services.releases import request_release
-from annotation.services.round_results import claim_member
-from annotation.services.rounds import plan_round
-from mlloop.presets import tiny
+from annotation.services.releases.requesting import request_release
+from annotation.services.rounds.decisions import refuse_round
+from annotation.services.rounds.lifecycle import plan_round
+from annotation.services.rounds.recording import claim_member
+from mlloop.contract.presets import tiny
 from tests.annotation.factories import make_image, make_reference
 from tests.annotation.learning import fill_project
 

@@ -22,10 +22,10 @@ from django.contrib.auth.models import Group, Permission
 from django.contrib.contenttypes.models import ContentType
 from django.db import DatabaseError, connection, models, transaction
 
-from annotation import loop
+from annotation.bridge import loop
 from annotation.models import Assignment, Project, User, triggers
-from annotation.services.leases import lease_next
-from annotation.services.robot import read_cases
+from annotation.services.reading.leases import lease_next
+from annotation.services.reading.robot import read_cases
 from annotation.services.tokens import create_token
 from tests.annotation.learning import fake_learner
 

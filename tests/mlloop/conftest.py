@@ -12,12 +12,12 @@ import pytest
 import torch
 from hypothesis import HealthCheck, settings
 
-from mlloop.classifier import train_classifier
-from mlloop.devices import prepare
-from mlloop.images import encode_pixels
-from mlloop.manifest import Augment, Case, MemberRef, NetworkPlan, Plan, TrainManifest
-from mlloop.masks import encode_mask
-from mlloop.training import train_member
+from mlloop.contract.manifest import Augment, Case, MemberRef, NetworkPlan, Plan, TrainManifest
+from mlloop.networks.devices import prepare
+from mlloop.pixels.images import encode_pixels
+from mlloop.pixels.masks import encode_mask
+from mlloop.training.classifier import train_classifier
+from mlloop.training.member import train_member
 
 # On a busy machine, how long one example of a property test takes says nothing.
 settings.register_profile("no_clock", deadline=None, suppress_health_check=[HealthCheck.too_slow])

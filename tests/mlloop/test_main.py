@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from mlloop.manifest import Case, TrainManifest, write_manifest
+from mlloop.contract.manifest import Case, TrainManifest, write_manifest
 from tests.mlloop.conftest import card, small_plan, train, training
 
 ROOT = Path(__file__).parents[2]

@@ -15,12 +15,12 @@ from scipy import ndimage
 from annotation import storage
 from annotation.models import Image, Label, Project, Proposal, Round
 from annotation.selectors.labels import label_of
-from annotation.services.intake import import_folder
+from annotation.services.intake.importing import import_folder
 from annotation.services.projects import create_project
 from bench.crowd import serving_round
-from mlloop.calibration import mean_p8
-from mlloop.masks import decode_mask, encode_probability, threshold_mask
-from mlloop.severity import findings
+from mlloop.contract.calibration import mean_p8
+from mlloop.pixels.masks import decode_mask, encode_probability, threshold_mask
+from mlloop.pixels.severity import findings
 
 GRID = 128
 NETWORKS = ("unet-resnet34", "unetplusplus-densenet121", "dla-resnet50")

@@ -8,7 +8,7 @@ from django.core.management.base import CommandParser
 
 from annotation.management.console import Outcome, Verb, named_project
 from annotation.models import Project
-from annotation.selectors.invariants import breaches
+from annotation.selectors.upkeep.invariants import breaches
 
 
 class Command(Verb):

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from django.core.management.base import CommandParser
 
 from annotation.management.console import Outcome, Verb
-from annotation.services.moving import copy_database
+from annotation.services.upkeep.moving import copy_database
 
 
 class Command(Verb):

@@ -16,12 +16,12 @@ from annotation.errors import Refused
 from annotation.management.console import Outcome, Usage, Verb
 from annotation.management.simulation import robot_account
 from annotation.models import Assignment, Membership, Project, User
-from annotation.services.intake import import_folder
+from annotation.services.intake.importing import import_folder
 from annotation.services.projects import add_member, create_project
-from annotation.services.robot import read_cases
-from annotation.services.rounds import plan_round
+from annotation.services.reading.robot import read_cases
+from annotation.services.rounds.lifecycle import plan_round
 from fixtures.cohort import write_cohort
-from mlloop.presets import preset
+from mlloop.contract.presets import preset
 
 SLUG = "demo"
 PRESET = "tiny"

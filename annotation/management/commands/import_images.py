@@ -10,10 +10,10 @@ from django.core.management.base import CommandParser
 
 from annotation.errors import NotFound
 from annotation.management.console import Outcome, Usage, Verb, named_account, named_project
-from annotation.services.intake import import_folder
-from annotation.services.intake_report import IntakeReport
-from annotation.services.intake_rows import MasksAs
-from mlloop.splits import Group
+from annotation.services.intake.importing import import_folder
+from annotation.services.intake.report import IntakeReport
+from annotation.services.intake.rows import MasksAs
+from mlloop.contract.splits import Group
 
 _SHOWN = 50
 

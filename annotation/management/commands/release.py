@@ -10,8 +10,8 @@ from django.core.management.base import CommandParser
 
 from annotation.management.console import Outcome, Verb, named_account, named_project
 from annotation.models import Release
-from annotation.services.release_freezing import run_release
-from annotation.services.releases import FORMATS, export_release, request_release
+from annotation.services.releases.freezing import run_release
+from annotation.services.releases.requesting import FORMATS, export_release, request_release
 
 
 class Command(Verb):

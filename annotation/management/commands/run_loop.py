@@ -17,13 +17,13 @@ from annotation.management.console import Outcome, Usage, Verb
 from annotation.management.loop_report import Facts, manual_facts, play_facts, table
 from annotation.management.simulation import play_manual, play_proposals
 from annotation.models import Image, Project
-from annotation.selectors.simulated import images_read_in_rounds
-from annotation.services.intake import import_folder
+from annotation.selectors.rounds.simulated import images_read_in_rounds
+from annotation.services.intake.importing import import_folder
 from annotation.services.projects import create_project
-from annotation.services.release_freezing import run_release
-from annotation.services.releases import export_release, request_release
+from annotation.services.releases.freezing import run_release
+from annotation.services.releases.requesting import export_release, request_release
 from fixtures.cohort import write_cohort
-from mlloop.presets import PRESETS, preset
+from mlloop.contract.presets import PRESETS, preset
 
 PHANTOM_PATIENTS = 110
 

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 
 from django.core.management.base import CommandParser
 
-from annotation import loop
+from annotation.bridge import loop
+from annotation.bridge.watch import OnProgress
 from annotation.management.console import (
     Outcome,
     Progress,
@@ -15,10 +16,9 @@ from annotation.management.console import (
     named_project,
 )
 from annotation.models import Project, Round, User
-from annotation.selectors.sealed import shown_metrics, shown_sealed
-from annotation.services.rounds import RUNNING, plan_round
-from annotation.watch import OnProgress
-from mlloop.presets import PRESETS, preset
+from annotation.selectors.rounds.sealed import shown_metrics, shown_sealed
+from annotation.services.rounds.lifecycle import RUNNING, plan_round
+from mlloop.contract.presets import PRESETS, preset
 
 
 class Command(Verb):

@@ -10,7 +10,7 @@ from annotation.management.console import Outcome, Usage, Verb, named_project
 from annotation.management.loop_report import manual_facts, play_facts, table
 from annotation.management.simulation import play_manual, play_proposals
 from annotation.models import Truth
-from mlloop.presets import PRESETS, preset
+from mlloop.contract.presets import PRESETS, preset
 
 
 class Command(Verb):

@@ -702,7 +702,7 @@ export interface components {
          * @enum {string}
          */
         ExclusionReasonEnum: "poor_quality" | "not_frontal" | "not_chest" | "wrong_patient" | "duplicate" | "other";
-        /** @description `mlloop.severity.Findings` of the ensemble's proposal, at its threshold. */
+        /** @description `mlloop.pixels.severity.Findings` of the ensemble's proposal, at its threshold. */
         Findings: {
             schema: number;
             grade: (components["schemas"]["GradeEnum"] | components["schemas"]["NullEnum"]) | null;
@@ -1089,7 +1089,7 @@ export interface components {
             readonly started_at: string | null;
             /** Format: date-time */
             readonly finished_at: string | null;
-            /** @description mlloop.manifest.Plan as JSON; versioned. */
+            /** @description mlloop.contract.manifest.Plan as JSON; versioned. */
             readonly plan: unknown;
             readonly members: components["schemas"]["Member"][];
         };

@@ -1,6 +1,6 @@
 /**
  * The browser's PNG codec: grey, 1, 8 or 16 bits, not interlaced. Browsers reduce 16 bits to 8, so
- * films are decoded here too. Refuses anything else; the server's twin is mlloop/masks.py.
+ * films are decoded here too. Refuses anything else; the server's twin is mlloop/pixels/masks.py.
  */
 
 import type { Mask } from "./bitmap";

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from annotation import loop
+from annotation.bridge import loop
 from annotation.management.loop_report import play_facts, table
 from annotation.management.simulation import Play, PlayedRound
 from annotation.models import Project, Round
-from annotation.selectors.simulated import proposals_against_truth
-from annotation.services.robot import Tally
-from annotation.services.rounds import plan_round
+from annotation.selectors.rounds.simulated import proposals_against_truth
+from annotation.services.reading.robot import Tally
+from annotation.services.rounds.lifecycle import plan_round
 from tests.annotation.factories import disc, make_reference
 from tests.annotation.learning import fake_learner, fill_project, small_plan
-from tests.annotation.test_lung import plan_with_lung
+from tests.annotation.services.rounds.test_lung import plan_with_lung
 
 
 def played(project: Project, *, has_lung: bool) -> Play:

@@ -10,9 +10,9 @@ from django.test import Client
 from django.urls import reverse
 
 from annotation.models import Image, Intake, Project
-from annotation.services.intake import import_folder, run_intake
+from annotation.services.intake.importing import import_folder, run_intake
 from annotation.services.projects import create_project
-from annotation.services.withdrawal import erase_image
+from annotation.services.upkeep.withdrawal import erase_image
 from tests.annotation import intake_files as files
 
 

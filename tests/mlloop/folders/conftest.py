@@ -11,8 +11,8 @@ import pytest
 
 from fixtures.cohort import write_cohort
 from mlloop.__main__ import main
-from mlloop.manifest import NetworkPlan
-from mlloop.records import write_json
+from mlloop.contract.manifest import NetworkPlan
+from mlloop.contract.records import write_json
 from tests.mlloop.conftest import SMALL, small_plan
 
 Run = Callable[..., int]

@@ -13,14 +13,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from mlloop.errors import LearningError
+from mlloop.contract.errors import LearningError
+from mlloop.contract.manifest import Case
+from mlloop.contract.presets import preset
 from mlloop.folders.listing import Folders
 from mlloop.folders.reading import FolderCase, place, read_folder
 from mlloop.folders.run import bind, read_run
-from mlloop.images import encode_pixels
-from mlloop.manifest import Case
-from mlloop.masks import encode_mask
-from mlloop.presets import preset
+from mlloop.pixels.images import encode_pixels
+from mlloop.pixels.masks import encode_mask
 
 
 def write(folder: Path, lines: str, *, images: str = "a b c", masks: str = "a b") -> Folders:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from mlloop.__main__ import main
-from mlloop.manifest import ManifestError
+from mlloop.contract.manifest import ManifestError
 from tests.mlloop.folders.conftest import Run
 
 

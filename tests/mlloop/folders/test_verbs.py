@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 
 from fixtures.cohort import write_cohort
-from mlloop.masks import decode_mask, encode_mask
-from mlloop.records import write_json
+from mlloop.contract.records import write_json
+from mlloop.pixels.masks import decode_mask, encode_mask
 from tests.mlloop.conftest import small_plan
 from tests.mlloop.folders.conftest import Run
 

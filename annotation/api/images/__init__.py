@@ -1,0 +1,1 @@
+"""Endpoints of images and their pixels, with their serializers."""

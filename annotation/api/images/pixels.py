@@ -1,0 +1,62 @@
+"""Pixels: 8-bit or 16-bit PNG, bare values on demand, and the preview. Never by file name."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.http import HttpResponse
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.views import APIView
+
+from annotation import storage
+from annotation.api.binary import RAW, AnyAccept, compress, keyed_etag, send_bytes, wants_raw
+from annotation.api.persons import person
+from annotation.api.schema import PNG_BYTES, PROBLEMS
+from annotation.models import Image
+from annotation.selectors.reading.cases import shown_image
+from mlloop.pixels.images import decode_image
+
+
+class PixelsView(APIView):
+    """`images/{id}/pixels/`: PNG; bare little-endian values where the caller accepts those."""
+
+    content_negotiation_class = AnyAccept
+
+    @extend_schema(
+        operation_id="image_pixels",
+        responses={**PNG_BYTES, (200, RAW): OpenApiTypes.BINARY, **PROBLEMS},
+    )
+    def get(self, request: Request, image_id: UUID) -> HttpResponse:
+        image = shown_image(user=person(request), image_id=image_id)
+        data = storage.read(image.pixels_key)
+        if wants_raw(request):
+            return _raw_pixels(request, image, data)
+        return send_bytes(request, data, etag=keyed_etag(request, image.pixels_key))
+
+
+class PreviewView(APIView):
+    """`images/{id}/preview/`: 8-bit PNG, at most 1024 pixels on its long side."""
+
+    content_negotiation_class = AnyAccept
+
+    @extend_schema(operation_id="image_preview", responses={**PNG_BYTES, **PROBLEMS})
+    def get(self, request: Request, image_id: UUID) -> HttpResponse:
+        image = shown_image(user=person(request), image_id=image_id)
+        data = storage.read(image.preview_key)
+        return send_bytes(request, data, etag=keyed_etag(request, image.preview_key))
+
+
+def _raw_pixels(request: Request, image: Image, png: bytes) -> HttpResponse:
+    pixels = decode_image(png, min_side=1).pixels
+    values = pixels.astype("<u2" if image.bits == 16 else "u1").tobytes()
+    headers = {"X-Width": str(image.width), "X-Height": str(image.height)}
+    is_zipped = "gzip" in request.headers.get("Accept-Encoding", "")
+    if is_zipped:
+        headers["Content-Encoding"] = "gzip"
+    etag = keyed_etag(request, image.pixels_key, "raw-gzip" if is_zipped else "raw")
+    data = compress(values) if is_zipped else values
+    response = send_bytes(request, data, etag=etag, content_type=RAW, headers=headers)
+    response["Vary"] = "Accept, Accept-Encoding"
+    return response

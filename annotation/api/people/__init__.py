@@ -1,0 +1,1 @@
+"""Endpoints of accounts and tokens."""

@@ -1,0 +1,73 @@
+"""Make a token from a name and a password, slowly enough that guessing is hopeless."""
+
+from __future__ import annotations
+
+from django.contrib.auth import authenticate
+from drf_spectacular.utils import extend_schema
+from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.permissions import AllowAny
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.throttling import SimpleRateThrottle
+from rest_framework.views import APIView
+
+from annotation.api.general_serializers import TokenRequestSerializer, TokenSerializer
+from annotation.api.schema import PROBLEMS
+from annotation.models import User
+from annotation.services.tokens import create_token
+
+
+class AddressThrottle(SimpleRateThrottle):
+    """So many tries from one address."""
+
+    scope = "login"
+
+    def get_cache_key(self, request: Request, view: APIView) -> str:
+        return f"login-address:{self.get_ident(request)}"
+
+
+class NameThrottle(SimpleRateThrottle):
+    """So many tries at one account, from wherever they come."""
+
+    scope = "login"
+
+    def get_cache_key(self, request: Request, view: APIView) -> str | None:
+        data = request.data
+        name = str(data.get("username", ""))[:150] if isinstance(data, dict) else ""
+        return f"login-name:{name.casefold().encode().hex()}" if name else None
+
+
+class TokenView(APIView):
+    """`auth/token/`"""
+
+    authentication_classes = ()
+    permission_classes = (AllowAny,)
+    throttle_classes = (AddressThrottle, NameThrottle)
+
+    def get_authenticate_header(self, request: Request) -> str:
+        return 'Bearer realm="roundtruth"'  # without it a wrong password would be a 403
+
+    @extend_schema(
+        operation_id="create_token",
+        request=TokenRequestSerializer,
+        responses={201: TokenSerializer, **PROBLEMS},
+        auth=[],
+    )
+    def post(self, request: Request) -> Response:
+        asked = TokenRequestSerializer(data=request.data)
+        asked.is_valid(raise_exception=True)
+        data = asked.validated_data
+        user = authenticate(
+            request._request,
+            username=data["username"],
+            password=data["password"],
+        )
+        if not isinstance(user, User) or not user.is_active:
+            raise AuthenticationFailed("The name or the password is wrong.", code="bad_login")
+        token, text = create_token(
+            user=user, name=data["name"], scope=data["scope"], days=data["days"]
+        )
+        body = {"token": text, "scope": token.scope, "expires_at": token.expires_at}
+        response = Response(TokenSerializer(body).data, status=201)
+        response["Cache-Control"] = "no-store"
+        return response

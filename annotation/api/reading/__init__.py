@@ -1,0 +1,1 @@
+"""Endpoints of a reader's own cases, with their serializers."""

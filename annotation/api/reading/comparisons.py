@@ -1,0 +1,36 @@
+"""The same patient's other films beside an open case; their pixels come from `images/{id}/`."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.db.models import QuerySet
+from drf_spectacular.utils import extend_schema
+from rest_framework import generics
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from annotation.api.persons import person
+from annotation.api.reading.case_serializers import ComparisonSerializer
+from annotation.api.schema import PROBLEMS
+from annotation.models import Image
+from annotation.selectors.reading.cases import compared_case
+from annotation.selectors.reading.comparisons import comparisons_of
+
+
+class ComparisonsView(generics.ListAPIView[Image]):
+    """`assignments/{id}/comparisons/`: by day, unknown days last; 404 once the case is closed."""
+
+    serializer_class = ComparisonSerializer
+    queryset = Image.objects.none()
+
+    @extend_schema(
+        operation_id="list_comparisons",
+        responses={200: ComparisonSerializer(many=True), **PROBLEMS},
+    )
+    def get(self, request: Request, assignment_id: UUID) -> Response:
+        return self.list(request)
+
+    def get_queryset(self) -> QuerySet[Image]:
+        case = compared_case(user=person(self.request), assignment_id=self.kwargs["assignment_id"])
+        return comparisons_of(case.image)

@@ -1,0 +1,194 @@
+"""`projects/{slug}/rounds/`: list, start, look at one, and decide about it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from django.db.models import QuerySet
+from django.urls import URLPattern, path
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema
+from rest_framework import generics, serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from annotation.api.persons import person
+from annotation.api.schema import PROBLEMS
+from annotation.models import EnsembleMember, Round
+from annotation.permissions import Deed, may, project_for
+from annotation.selectors.rounds.plans import plan_of
+from annotation.selectors.rounds.reports import report_in
+from annotation.selectors.rounds.sealed import shown_metrics
+from annotation.selectors.rounds.status import round_of, rounds_of
+from annotation.services.rounds import decisions
+from annotation.services.rounds import lifecycle as service
+
+
+class MemberSerializer(serializers.ModelSerializer[EnsembleMember]):
+    """An ensemble member's progress."""
+
+    class Meta:
+        model = EnsembleMember
+        fields = (
+            "network",
+            "fold",
+            "state",
+            "epoch",
+            "epochs",
+            "loss",
+            "inner_dice",
+            "eta_seconds",
+            "weights_sha256",
+            "failure",
+        )
+        read_only_fields = fields
+
+
+class RoundSerializer(serializers.ModelSerializer[Round]):
+    """A round as programs see it; sealed results are aggregates."""
+
+    def to_representation(self, instance: Round) -> dict[str, object]:
+        return {**super().to_representation(instance), "metrics": shown_metrics(instance)}
+
+    class Meta:
+        model = Round
+        fields: tuple[str, ...] = (
+            "id",
+            "number",
+            "stage",
+            "state",
+            "cancel_requested",
+            "folds",
+            "folds_note",
+            "n_train",
+            "n_train_patients",
+            "progress",
+            "metrics",
+            "failure",
+            "decision_reason",
+            "decided_at",
+            "created_at",
+            "started_at",
+            "finished_at",
+        )
+        read_only_fields: tuple[str, ...] = fields
+
+
+class RoundDetailSerializer(RoundSerializer):
+    """A round with its plan and members."""
+
+    members = MemberSerializer(many=True, read_only=True)
+
+    class Meta(RoundSerializer.Meta):
+        fields = (*RoundSerializer.Meta.fields, "plan", "members")
+        read_only_fields = fields
+
+
+class ReasonSerializer(serializers.Serializer[dict[str, object]]):
+    """The written reason of a decision."""
+
+    reason = serializers.CharField(max_length=2000, allow_blank=True, default="")
+
+
+class StartSerializer(serializers.Serializer[dict[str, object]]):
+    """The plan of the round to start; without one, the project's preset."""
+
+    plan = serializers.JSONField(required=False, help_text="A plan as plan-schema/ describes it.")
+
+
+class RoundsView(generics.ListAPIView[Round]):
+    """A project's rounds, newest first; an engineer may start the next."""
+
+    serializer_class = RoundSerializer
+    queryset = Round.objects.none()
+
+    @extend_schema(
+        operation_id="list_rounds", responses={200: RoundSerializer(many=True), **PROBLEMS}
+    )
+    def get(self, request: Request, slug: str) -> Response:
+        return self.list(request)
+
+    @extend_schema(
+        operation_id="start_round",
+        request=StartSerializer,
+        responses={202: RoundDetailSerializer, **PROBLEMS},
+    )
+    def post(self, request: Request, slug: str) -> Response:
+        project = project_for(person(request), slug, Deed.RUN_ROUNDS)
+        asked = StartSerializer(data=request.data)
+        asked.is_valid(raise_exception=True)
+        plan = plan_of(asked.validated_data["plan"]) if "plan" in asked.validated_data else None
+        planned = service.plan_round(project=project, actor=person(request), plan=plan)
+        return Response(RoundDetailSerializer(planned).data, status=202)
+
+    def get_queryset(self) -> QuerySet[Round]:
+        project = project_for(person(self.request), self.kwargs["slug"], Deed.SEE_ROUNDS)
+        return rounds_of(project)
+
+
+class RoundView(APIView):
+    """One round."""
+
+    @extend_schema(operation_id="get_round", responses={200: RoundDetailSerializer, **PROBLEMS})
+    def get(self, request: Request, slug: str, number: int) -> Response:
+        project = project_for(person(request), slug, Deed.SEE_ROUNDS)
+        return Response(RoundDetailSerializer(round_of(project, number)).data)
+
+
+class ReportView(APIView):
+    """`rounds/{n}/report/`: the evaluation report; of sealed images it has aggregates only."""
+
+    @extend_schema(
+        operation_id="get_round_report", responses={200: OpenApiTypes.OBJECT, **PROBLEMS}
+    )
+    def get(self, request: Request, slug: str, number: int) -> Response:
+        project = project_for(person(request), slug, Deed.SEE_ROUNDS)
+        may_see_worst = may(person(request), Deed.SEE_WORST, project)
+        response = Response(report_in(round_of(project, number), may_see_worst=may_see_worst))
+        name = f"{project.slug}-round-{number}-report.json"
+        response["Content-Disposition"] = f'attachment; filename="{name}"'
+        return response
+
+
+def _decision(operation: str, decide: Callable[..., Round]) -> type[APIView]:
+    """Make the view of one decision: its path names the verb, its body the reason."""
+
+    class DecisionView(APIView):
+        @extend_schema(
+            operation_id=operation,
+            request=ReasonSerializer,
+            responses={200: RoundDetailSerializer, **PROBLEMS},
+        )
+        def post(self, request: Request, slug: str, number: int) -> Response:
+            project = project_for(person(request), slug, Deed.RUN_ROUNDS)
+            asked = ReasonSerializer(data=request.data)
+            asked.is_valid(raise_exception=True)
+            decided = decide(
+                round=round_of(project, number),
+                actor=person(request),
+                reason=asked.validated_data["reason"],
+            )
+            return Response(RoundDetailSerializer(decided).data)
+
+    return DecisionView
+
+
+VERBS: dict[str, Callable[..., Round]] = {
+    "cancel": service.cancel_round,
+    "resume": service.resume_round,
+    "close": service.close_round,
+    "promote": decisions.promote_round,
+    "refuse": decisions.refuse_round,
+    "rollback": decisions.rollback_round,
+}
+_ROUND = "projects/<slug:slug>/rounds/<int:number>/"
+urlpatterns: list[URLPattern] = [
+    path("projects/<slug:slug>/rounds/", RoundsView.as_view(), name="rounds"),
+    path(_ROUND, RoundView.as_view(), name="round"),
+    path(f"{_ROUND}report/", ReportView.as_view(), name="round-report"),
+    *(
+        path(f"{_ROUND}{verb}/", _decision(f"{verb}_round", decide).as_view(), name=f"round-{verb}")
+        for verb, decide in VERBS.items()
+    ),
+]

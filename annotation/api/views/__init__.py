@@ -1,1 +1,0 @@
-"""One module for each noun; a view parses, asks permissions, calls one service and answers."""

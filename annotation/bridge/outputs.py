@@ -1,0 +1,159 @@
+"""Read what a child process wrote: a member, an image's proposals, sealed counts, an estimate.
+
+Refuses files that do not fit what was asked for; it writes nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+from uuid import UUID
+
+from annotation.services.rounds.recording import ProposedImage, ProposedMask
+from mlloop.contract.calibration import Calibration
+from mlloop.contract.manifest import Case, Plan, ProposeManifest, TrainManifest
+from mlloop.contract.records import FieldError, from_plain
+from mlloop.pixels.masks import decode_probability
+
+Plain = dict[str, object]
+
+
+class BadOutput(ValueError):
+    """A child's file is missing or is not what was asked for; the sentence says which."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrainedMember:
+    """The bytes and records of a finished member."""
+
+    weights: bytes
+    card: Plain
+    history: list[object]
+
+
+def read_member(folder: Path, manifest: TrainManifest) -> TrainedMember:
+    """Read a finished member; raise BadOutput where its card is about another one."""
+    card = _object(folder / "card.json")
+    asked = {
+        "network": manifest.network.key,
+        "fold": manifest.fold,
+        "k": manifest.k,
+        "plan_sha256": manifest.plan.sha256,
+        "parent": manifest.parent.weights_sha256 if manifest.parent else None,
+        "parent_patients": list(manifest.parent.patients) if manifest.parent else [],
+    }
+    for name, value in asked.items():
+        if card.get(name) != value:
+            raise BadOutput(f"The card says {name} {card.get(name)!r}; {value!r} was asked for.")
+    weights = (folder / "weights.safetensors").read_bytes()
+    if hashlib.sha256(weights).hexdigest() != card.get("weights_sha256"):
+        raise BadOutput("The weights on disk are not those that the card names.")
+    history = cast("list[object]", _object(folder / "history.json")["epochs"])
+    return TrainedMember(weights, card, history)
+
+
+def read_proposed(folder: Path, case: Case) -> ProposedImage:
+    """Read an image's proposals, checking each map against the hash in its record."""
+    record = _object(folder / "proposals.json")
+    return ProposedImage(
+        image_id=UUID(case.image),
+        masks=tuple(_mask(folder, one) for one in cast("list[Plain]", record["proposals"])),
+        disagreement=float(cast("float", record["mean_disagreement"])),
+        disagreement_map=(folder / "disagreement.png").read_bytes(),
+        findings=cast("Plain", record.get("findings", {})),
+    )
+
+
+def read_calibration(folder: Path, plan: Plan) -> Plain:
+    """Read what proposing fitted, as plain JSON; raise BadOutput where it is of another plan."""
+    found = _object(folder / "calibration.json")
+    try:
+        calibration = from_plain(Calibration, found)
+    except FieldError as error:
+        raise BadOutput(f"calibration.json is not usable. {error}") from None
+    if calibration.plan_sha256 != plan.sha256:
+        raise BadOutput("The calibration was fitted for another plan.")
+    return found
+
+
+def read_scores(folder: Path, manifest: ProposeManifest) -> dict[str, dict[str, float]]:
+    """Read each classifier's out-of-fold scores by image; raise BadOutput where one is missing."""
+    keys = {network.key for network in manifest.plan.networks_of("activation")}
+    if not keys:
+        return {}
+    found = cast("dict[str, dict[str, float]]", _object(folder / "scores.json")["networks"])
+    images = {case.image for case in manifest.scored}
+    if found.keys() != keys or any(own.keys() != images for own in found.values()):
+        raise BadOutput("The scores are not about the classifiers and images handed over.")
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """What was measured on the sealed images: counts of each, and the reliability of all."""
+
+    cases: list[Plain]
+    reliability: Plain
+
+
+def read_sealed(folder: Path, cases: tuple[Case, ...]) -> Sealed:
+    """Read the sealed counts and complete them by the background, from the size handed over."""
+    document = _object(folder / "evaluation.json")
+    found = {str(one["image"]): one for one in cast("list[Plain]", document["images"])}
+    if found.keys() != {case.image for case in cases}:
+        raise BadOutput("The evaluation is not about the images that were handed over.")
+    completed = [_with_background(found[case.image], case) for case in cases]
+    return Sealed(completed, cast("Plain", document["reliability"]))
+
+
+def read_estimate(folder: Path, networks: tuple[str, ...]) -> Plain:
+    """Read what a plan would cost; raise BadOutput where it is about other networks."""
+    found = _object(folder / "estimate.json")
+    if tuple(str(one["network"]) for one in cast("list[Plain]", found["networks"])) != networks:
+        raise BadOutput("The estimate is not about the networks of the plan.")
+    return found
+
+
+def _mask(folder: Path, one: Mapping[str, object]) -> ProposedMask:
+    network, kind = str(one["network"]), str(one["kind"])
+    label = str(one.get("label", "infection"))
+    data = (folder / Path(str(one["file"])).name).read_bytes()
+    if hashlib.sha256(decode_probability(data).tobytes()).hexdigest() != one["p8_sha256"]:
+        raise BadOutput(f"The map {network}.{kind} of {folder.name} is damaged.")
+    members = cast("list[tuple[str, int]]", one["members"])
+    return ProposedMask(
+        network=network,
+        kind=kind,
+        members=tuple((str(n), int(f)) for n, f in members),
+        probability=data,
+        threshold=int(cast("int", one["t8"])),
+        label=label,
+    )
+
+
+def _with_background(one: Plain, case: Case) -> Plain:
+    tp, fp, fn = (int(cast("int", one[name])) for name in ("tp", "fp", "fn"))
+    return {
+        "image": case.image,
+        "patient": case.patient,
+        "group": case.group,
+        "tp": tp,
+        "fp": fp,
+        "fn": fn,
+        "tn": case.height * case.width - tp - fp - fn,
+        "peak": int(cast("int", one["peak"])),
+    }
+
+
+def _object(path: Path) -> Plain:
+    try:
+        data = json.loads(path.read_bytes())
+    except (OSError, ValueError) as error:
+        raise BadOutput(f"{path.name} cannot be read: {error}") from None
+    if not isinstance(data, dict):
+        raise BadOutput(f"{path.name} holds no object.")
+    return data

@@ -1,0 +1,147 @@
+"""What a worker does beside its work: beat, hear a child, record, collect, and notice a stop.
+
+Everything is written under the claim; a lost claim raises, which ends the child.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import cast
+from uuid import UUID
+
+from annotation.bridge import outputs
+from annotation.bridge.child import Event
+from annotation.models import EnsembleMember, Round
+from annotation.selectors.rounds.status import phase_progress
+from annotation.services import claims
+from annotation.services.claims import Claim, Pulse
+from annotation.services.rounds import recording
+from annotation.services.rounds.recording import ProposedImage
+from mlloop.contract.errors import Stopped
+from mlloop.contract.manifest import Case, is_proposed
+
+OnProgress = Callable[[str, int, int], None]  # phase, done, total
+Say = Callable[[str], None]
+_WRITE_SECONDS = 1.0
+_BATCH = 16  # images a transaction: about 20 ms on SQLite
+
+
+@dataclass(frozen=True, slots=True)
+class Audience:
+    """Who wants to be told, besides the rows."""
+
+    on_progress: OnProgress | None
+    say: Say | None
+
+
+@dataclass(slots=True)
+class Watch:
+    """Keep a round's claim alive and show its phase's progress."""
+
+    claim: Claim
+    round: Round
+    state: str
+    stopping: threading.Event
+    audience: Audience
+    pulse: Pulse = field(init=False)
+    written: float = field(init=False, default=0.0)
+
+    def __post_init__(self) -> None:
+        self.pulse = Pulse(self.claim)
+
+    def must_stop(self) -> bool:
+        """Beat, tell, and say whether the worker shuts down or the round is to stop."""
+        self.pulse.beat()
+        if self.audience.on_progress:
+            self.audience.on_progress(*phase_progress(self.round))
+        wanted = Round.objects.filter(pk=self.round.pk, state=self.state, cancel_requested=False)
+        return self.stopping.is_set() or not wanted.exists()
+
+    def go_on(self) -> None:
+        """Do between two steps what `must_stop` does beside a child; raise Stopped to stop."""
+        if self.must_stop():
+            raise Stopped
+
+    def hear(self, event: Event) -> None:
+        """Record a child's progress, at most once a second."""
+        if event.get("event") != "progress":
+            return
+        if self._is_time(event.get("done") == event.get("total")):
+            kept = ("done", "total", "eta_seconds")
+            claims.update(self.claim, progress={name: event.get(name) for name in kept})
+
+    def _is_time(self, is_last: bool) -> bool:
+        now = time.monotonic()
+        if not is_last and now - self.written < _WRITE_SECONDS:
+            return False
+        self.written = now
+        return True
+
+
+@dataclass(slots=True)
+class MemberWatch(Watch):
+    """Record a member's epochs as they end."""
+
+    member: EnsembleMember = field(kw_only=True)
+
+    def hear(self, event: Event) -> None:
+        """Record an epoch; of several in a second the last counts, the history has them all."""
+        if event.get("event") != "epoch":
+            return
+        entry = {name: event.get(name) for name in ("epoch", "loss", "inner_dice")}
+        epoch = cast("int", event["epoch"])
+        # After a kill the child starts again from its last saved epoch.
+        former = [one for one in self.member.history if one["epoch"] < epoch]
+        self.member.history = [*former, entry]
+        if self._is_time(event["epoch"] == event["epochs"]):
+            claims.update(
+                self.claim,
+                **entry,
+                epochs=event["epochs"],
+                eta_seconds=event.get("eta_seconds"),
+                history=self.member.history,
+            )
+
+
+@dataclass(slots=True)
+class ProposeWatch(Watch):
+    """Collect finished images into rows while the child goes on."""
+
+    folder: Path = field(kw_only=True)
+    labels: Mapping[str, UUID] = field(kw_only=True)
+    cases: tuple[Case, ...] = field(kw_only=True)
+    waiting: deque[Case] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.pulse = Pulse(self.claim)
+        self.waiting = deque(self.cases)
+
+    def must_stop(self) -> bool:
+        """Collect what is ready, then see whether to stop."""
+        self.collect(batches=2)
+        return Watch.must_stop(self)
+
+    def collect(self, *, batches: int | None = None) -> None:
+        """Record finished images in the manifest's order, in short transactions."""
+        while self.waiting and batches != 0:
+            ready: list[ProposedImage] = []
+            while self.waiting and len(ready) < _BATCH and self._is_ready(self.waiting[0]):
+                case = self.waiting.popleft()
+                ready.append(outputs.read_proposed(self.folder / case.image, case))
+            if not ready:
+                return
+            recording.record_proposals(self.claim, self.round, self.labels, ready)
+            batches = None if batches is None else batches - 1
+
+    def require_all(self) -> None:
+        """Raise BadOutput when a finished child left an image out."""
+        if self.waiting:
+            raise outputs.BadOutput(f"{len(self.waiting)} images were left without a proposal.")
+
+    def _is_ready(self, case: Case) -> bool:
+        return is_proposed(self.folder / case.image)

@@ -1,0 +1,111 @@
+"""Which references and controls a release holds: chosen once, and never more than that later."""
+
+from __future__ import annotations
+
+from typing import NotRequired, TypedDict, TypeVar
+from uuid import UUID
+
+from django.db.models import QuerySet
+
+from annotation.batching import batched
+from annotation.models import Image, Patient, Project, Reference, Round, Verdict
+
+BATCH = 500
+T = TypeVar("T")
+
+
+class Selection(TypedDict):
+    """What a release will hold, frozen when it was asked for; ids as text.
+
+    `lungs` are the lung references of its images, `lung_round` the round that served: its ensemble
+    gives the lung masks of the others. Selections of before have neither.
+    """
+
+    references: list[str]
+    controls: list[str]
+    rounds: list[str]
+    withdrawn: list[str]
+    lungs: NotRequired[list[str]]
+    lung_round: NotRequired[str | None]
+
+
+def select_for_release(project: Project) -> Selection:
+    """Return the ids that a release asked for now will hold: references, and unread controls.
+
+    Excluded, withdrawn and quarantined images stay out.
+    """
+    current = Reference.objects.filter(
+        project=project,
+        label__key="infection",
+        superseded_by=None,
+        image__withdrawn_at=None,
+        image__patient__state=Patient.State.ACTIVE,
+    )
+    references = current.exclude(verdict=Verdict.EXCLUDED).order_by("image_id")
+    controls = (
+        Image.objects.filter(
+            project=project,
+            group=Image.Group.NORMAL,
+            withdrawn_at=None,
+            patient__state=Patient.State.ACTIVE,
+        )
+        .exclude(references__label__key="infection")
+        .order_by("id")
+    )
+    rounds = project.rounds.filter(state__in=(Round.State.SERVING, Round.State.SUPERSEDED))
+    return Selection(
+        references=_ids(references),
+        controls=_ids(controls),
+        rounds=_ids(rounds.order_by("number")),
+        withdrawn=_ids(_withdrawn(project)),
+        lungs=_ids(_lung_references(project)),
+        lung_round=next(iter(_ids(project.rounds.filter(state=Round.State.SERVING))), None),
+    )
+
+
+def without_withdrawn(project: Project, selection: Selection) -> Selection:
+    """Return what is left of a selection; the same one where nothing in it was withdrawn since.
+
+    Nothing is added: what was read later belongs to the next version.
+    """
+    gone = set(_ids(_withdrawn(project))) - set(selection["withdrawn"])
+    if not gone:
+        return selection
+    chosen = set(selection["references"])
+    references: dict[str, str] = {}
+    for images in batched(sorted(gone), BATCH):
+        rows = Reference.objects.filter(
+            image__in=[UUID(image) for image in images], label__key="infection"
+        )
+        references |= {str(pk): str(image) for pk, image in rows.values_list("id", "image_id")}
+    dropped = {image for pk, image in references.items() if pk in chosen}
+    dropped |= gone & set(selection["controls"])
+    if not dropped:
+        return selection
+    return {
+        **selection,
+        "references": [pk for pk in selection["references"] if pk not in references],
+        "controls": [pk for pk in selection["controls"] if pk not in gone],
+        "withdrawn": sorted({*selection["withdrawn"], *dropped}),
+    }
+
+
+def size_of(selection: Selection) -> int:
+    """Return how many masks a selection makes."""
+    return len(selection["references"]) + len(selection["controls"])
+
+
+def _lung_references(project: Project) -> QuerySet[Reference]:
+    current = Reference.objects.filter(project=project, label__key="lung", superseded_by=None)
+    return current.exclude(mask_key="").order_by("image_id")
+
+
+def _withdrawn(project: Project) -> QuerySet[Image]:
+    """Return the images that no new release may hold: withdrawn, or of a patient set aside."""
+    return project.images.exclude(withdrawn_at=None, patient__state=Patient.State.ACTIVE).order_by(
+        "id"
+    )
+
+
+def _ids(rows: QuerySet[Reference] | QuerySet[Image] | QuerySet[Round]) -> list[str]:
+    return [str(pk) for pk in rows.values_list("id", flat=True)]

@@ -1,0 +1,1 @@
+"""Training cases, lineage, leaks, the gate, and what pages show of a round."""

@@ -1,0 +1,79 @@
+"""Round plans as text: what an engineer reads and edits, and what of it is a plan."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from uuid import UUID
+
+from django.conf import settings
+
+from annotation.errors import Invalid, NotFound
+from annotation.models import PlanEstimate, Project
+from mlloop.contract.plan import Plan, PlanError
+from mlloop.contract.presets import preset
+
+MAX_LENGTH = 50_000
+
+
+def preset_text(name: str) -> str:
+    """Return a preset's plan as indented JSON; raise Invalid listing the names."""
+    try:
+        return json.dumps(preset(name).to_json(), indent=2)
+    except PlanError as error:
+        raise Invalid(f"There is no such plan. {error}", field="preset") from None
+
+
+def plan_of_text(text: str) -> Plan:
+    """Return the plan that the text holds; raise Invalid with the line, or the field and reason."""
+    if len(text) > MAX_LENGTH:
+        raise Invalid(f"A plan has at most {MAX_LENGTH} characters.", field="plan")
+    try:
+        data = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise Invalid(
+            f"The plan is not valid JSON: line {error.lineno}, column {error.colno}: {error.msg}.",
+            field="plan",
+        ) from None
+    except ValueError:
+        raise Invalid("The plan holds a number with too many digits.", field="plan") from None
+    except RecursionError:
+        raise Invalid("The plan is nested too deeply.", field="plan") from None
+    return plan_of(data)
+
+
+def plan_of(data: object) -> Plan:
+    """Return the plan that decoded JSON holds; raise Invalid with the field and the reason."""
+    try:
+        plan = Plan.from_json(data)
+        _confine_weights(plan)
+    except PlanError as error:
+        sentence = f"The plan cannot be used. {error}"
+        raise Invalid(sentence, code="bad_plan", field=error.field or "plan") from None
+    return plan
+
+
+def _confine_weights(plan: Plan) -> None:
+    """Refuse initial weights from outside their folder, by `..` or a link too."""
+    for number, network in enumerate(plan.networks):
+        if network.encoder_weights in (None, "imagenet"):
+            continue
+        path = Path(str(network.encoder_weights).removeprefix("file:"))
+        try:
+            is_inside = path.resolve().is_relative_to(settings.ENCODER_WEIGHTS)
+        except (OSError, RuntimeError, ValueError):  # too long, links in a circle, no file name
+            is_inside = False
+        if not is_inside:
+            raise PlanError(
+                f"networks[{number}].encoder_weights",
+                "a file in the server's folder of encoder weights is needed: put it there and"
+                f" give file:{settings.ENCODER_WEIGHTS}/NAME.safetensors.",
+            )
+
+
+def estimate_of(project: Project, estimate_id: UUID) -> PlanEstimate:
+    """Return an estimate that was asked for in this project; raise NotFound."""
+    found = project.plan_estimates.filter(pk=estimate_id).first()
+    if found is None:
+        raise NotFound("This estimate was replaced by a newer one. Ask again.")
+    return found

@@ -1,0 +1,101 @@
+"""A round's evaluation report as people may see it, and the overlays of its worst cases."""
+
+from __future__ import annotations
+
+import json
+from typing import cast
+from uuid import UUID
+
+from annotation import storage
+from annotation.errors import NotFound
+from annotation.models import Proposal, Round
+from annotation.selectors.images import image_of, is_unreadable
+from annotation.selectors.labels import READING_LABEL
+from annotation.selectors.rounds.manifests import choice_in, ensemble_t8, snapshot_in
+from annotation.selectors.rounds.sealed import sealed_history, shown_metrics
+from mlloop.pixels.images import FULL_WINDOW, decode_image, preview8
+from mlloop.pixels.masks import decode_mask, decode_probability, threshold_mask
+from mlloop.pixels.outlines import overlay_png
+
+Plain = dict[str, object]
+SIDE = 480
+REFERENCE, PROPOSAL = (255, 176, 64), (110, 190, 255)  # the pages' colours: mine and theirs
+
+
+def has_report(round: Round) -> bool:
+    """Say whether the round was measured; rounds from before there were reports have none."""
+    return bool(round.report_key)
+
+
+def report_in(round: Round, *, may_see_worst: bool) -> Plain:
+    """Return the whole report: what was stored, the curves, the history and the gate.
+
+    Whoever reads may meet one of the worst cases again, blind: without `may_see_worst` the report
+    does not say which images they are. Raises NotFound before the round is measured.
+    """
+    stored = _stored(round)
+    metrics = shown_metrics(round)
+    return {
+        **stored,
+        "worst": stored["worst"] if may_see_worst else _without_images(stored["worst"]),
+        "project": round.project.slug,
+        "stage": str(round.stage),
+        "plan": round.plan,
+        "folds": round.folds,
+        "learning_curves": [
+            {"network": one.network, "fold": one.fold, "epochs": one.history}
+            for one in round.members.order_by("network", "fold")
+        ],
+        "sealed_history": [
+            {
+                "round": point.number,
+                "value": point.value,
+                "ci_low": point.low,
+                "ci_high": point.high,
+                "n": point.n,
+            }
+            for point in sealed_history(round.project)
+            if point.number <= round.number
+        ],
+        "activation": metrics.get("activation") or {},
+        "choice": choice_in(round),
+        "t8": ensemble_t8(round),
+        "calibration": metrics.get("calibration"),
+        "gate": metrics.get("gate"),
+        "leaks": metrics.get("leaks"),
+        "sealed_looks": metrics.get("sealed_looks"),
+    }
+
+
+def overlay_of(round: Round, image_id: UUID) -> bytes:
+    """Return a PNG of one of the worst out-of-fold cases with reference and proposal outlined.
+
+    Raises NotFound for any other image, and once it is withdrawn. Sealed images have no proposal.
+    """
+    worst = {str(one["image"]) for one in cast("list[Plain]", _stored(round)["worst"])}
+    image = image_of(project=round.project, image_id=image_id)
+    proposal = Proposal.objects.filter(
+        round=round, image=image, kind="ensemble", label__key=READING_LABEL
+    ).first()
+    case = next((one for one in snapshot_in(round).train if one.image == str(image_id)), None)
+    if str(image_id) not in worst or is_unreadable(image) or proposal is None or case is None:
+        raise NotFound("This image is not among the worst cases of the round.")
+    shape = (image.height, image.width)
+    p8 = decode_probability(storage.read(proposal.probability_key))
+    found = [(threshold_mask(p8, shape=shape, t8=proposal.threshold), PROPOSAL)]
+    if case.mask_key:
+        found.append((decode_mask(storage.read(case.mask_key), shape=shape), REFERENCE))
+    shown = decode_image(storage.read(image.preview_key), min_side=1).pixels
+    return overlay_png(preview8(shown, window=FULL_WINDOW, side=SIDE), found)
+
+
+def _without_images(worst: object) -> list[Plain]:
+    lines = cast("list[Plain]", worst)
+    return [{name: line[name] for name in line if name != "image"} for line in lines]
+
+
+def _stored(round: Round) -> Plain:
+    if not has_report(round):
+        raise NotFound(f"Round {round.number} has no report: it was not measured yet.")
+    stored: Plain = json.loads(storage.read(round.report_key))
+    return stored

@@ -1,0 +1,1 @@
+"""Checks over all rows and all stored files."""

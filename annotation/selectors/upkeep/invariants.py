@@ -1,0 +1,104 @@
+"""What must hold in every project at any time; each breach is a sentence with the row's id."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from django.db.models import Count, Exists, F, OuterRef, Q
+
+from annotation import storage
+from annotation.models import (
+    Annotation,
+    Assignment,
+    Image,
+    Patient,
+    Project,
+    Proposal,
+    Reference,
+    Release,
+    Round,
+    Split,
+    SplitEntry,
+    Verdict,
+)
+from annotation.selectors.rounds.leaks import find_project_leaks
+
+
+def breaches(project: Project) -> Iterator[str]:
+    """Yield every broken invariant of a project, reading only."""
+    yield from _splits(project)
+    yield from _reading(project)
+    yield from _rounds(project)
+    yield from _bytes(project)
+
+
+def _splits(project: Project) -> Iterator[str]:
+    """Each patient was assigned once, and stands where the ledger put it."""
+    assigned = SplitEntry.objects.filter(patient=OuterRef("pk"), event="assigned")
+    patients = Patient.objects.filter(project=project)
+    for patient in patients.exclude(Exists(assigned)):
+        yield f"Patient {patient.id} has no entry in the split ledger."
+    moved = SplitEntry.objects.filter(patient__project=project, event="assigned").exclude(
+        split=F("patient__split"), fold=F("patient__fold")
+    )
+    for entry in moved:
+        yield f"Patient {entry.patient_id} stands in another split or fold than its ledger entry."
+    for patient in patients.filter(fold__gte=project.folds):
+        yield f"Patient {patient.id} is in fold {patient.fold} of {project.folds}."
+    for image in Image.objects.filter(project=project).exclude(patient=F("study__patient")):
+        yield f"Image {image.id} belongs to another patient than its study."
+
+
+def _reading(project: Project) -> Iterator[str]:
+    """Chains do not fork, nor lead to another case; nothing sealed was read with proposals."""
+    heads = (
+        Reference.objects.filter(project=project, superseded_by=None)
+        .values("image", "label")
+        .annotate(n=Count("id"))
+        .filter(n__gt=1)
+    )
+    for head in heads:
+        yield f"Image {head['image']} has {head['n']} current references for one label."
+    for reference in Reference.objects.filter(project=project, annotations=None):
+        yield f"Reference {reference.id} was made from no annotation."
+    masked = Annotation.objects.filter(project=project)
+    for row in masked.filter(Q(verdict=Verdict.EXCLUDED) ^ Q(mask_key="")):
+        has = "has" if row.mask_key else "lacks"
+        yield f"Annotation {row.id} is {row.verdict} and {has} a mask."
+    for row in masked.exclude(supersedes=None).exclude(assignment=F("supersedes__assignment")):
+        yield f"Annotation {row.id} takes the place of one of another case."
+    reopened = Assignment.objects.filter(project=project, state=Assignment.State.REOPENED)
+    for assignment in reopened.filter(annotations=None):
+        yield f"Assignment {assignment.id} is open again, but was never submitted."
+    shown = Assignment.objects.filter(
+        project=project, image__patient__split=Split.SEALED, candidates__isnull=False
+    )
+    for assignment in shown.distinct():
+        yield f"Assignment {assignment.id} showed candidates on a sealed image."
+
+
+def _rounds(project: Project) -> Iterator[str]:
+    """One round serves; nothing sealed has proposals; no proposal saw its patient."""
+    serving = project.rounds.filter(state=Round.State.SERVING).count()
+    if serving > 1:
+        yield f"{serving} rounds are serving; one may."
+    sealed = Proposal.objects.filter(round__project=project, image__patient__split=Split.SEALED)
+    for proposal in sealed:
+        yield f"Proposal {proposal.id} was made on a sealed image."
+    for leak in find_project_leaks(project):
+        yield leak.sentence
+
+
+def _bytes(project: Project) -> Iterator[str]:
+    """Every key that a row names has its bytes."""
+    named = (
+        ("image", Image.objects.filter(project=project, withdrawn_at=None), "pixels_key"),
+        ("annotation", Annotation.objects.filter(project=project).exclude(mask_key=""), "mask_key"),
+        ("reference", Reference.objects.filter(project=project).exclude(mask_key=""), "mask_key"),
+        ("proposal", Proposal.objects.filter(round__project=project), "probability_key"),
+        ("release", Release.objects.filter(project=project, state="frozen"), "manifest_key"),
+    )
+    for noun, rows, column in named:
+        for pk, key in rows.values_list("id", column).iterator(chunk_size=2000):
+            if not storage.local_path(key).is_file():
+                yield f"The bytes of {noun} {pk} are missing: {key}."

@@ -1,0 +1,1 @@
+"""Take radiographs and masks into a project."""

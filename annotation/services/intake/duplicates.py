@@ -1,0 +1,100 @@
+"""Find images of different patients that look alike: the same film may hide under two names.
+
+Two 64-bit hashes at most `MAX_DISTANCE` bits apart agree in at least one of `MAX_DISTANCE + 1`
+bands of bits, so only images that share a band are compared. Reports and changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from itertools import pairwise
+from uuid import UUID
+
+import numpy as np
+import numpy.typing as npt
+
+from annotation.models import Image, Project
+from annotation.services.intake.report import NearDuplicate
+
+MAX_DISTANCE = 3
+_BANDS = MAX_DISTANCE + 1
+_BAND_BITS = 64 // _BANDS
+# One flat hash shared by thousands (blank films) must not make the search quadratic.
+_MAX_BUCKET = 200
+_MAX_PAIRS = 20_000
+Hashes = npt.NDArray[np.uint64]
+Pair = tuple[int, int, int]
+
+
+def near_pairs(hashes: Hashes, is_new: npt.NDArray[np.bool_]) -> Iterator[Pair]:
+    """Yield `(i, j, distance)` of hashes that are alike, where at least one is new; each once."""
+    for band in range(_BANDS):
+        keys = (hashes >> np.uint64(band * _BAND_BITS)) & np.uint64(2**_BAND_BITS - 1)
+        order = np.argsort(keys, kind="stable")
+        edges = np.flatnonzero(np.diff(keys[order])) + 1
+        for start, end in pairwise([0, *edges.tolist(), len(order)]):
+            if end - start > 1:
+                yield from _pairs_in(order[start:end][:_MAX_BUCKET], hashes, is_new, band)
+
+
+def _pairs_in(
+    bucket: npt.NDArray[np.int64], hashes: Hashes, is_new: npt.NDArray[np.bool_], band: int
+) -> Iterator[Pair]:
+    for at, i in enumerate(bucket[:-1].tolist()):
+        others = bucket[at + 1 :]
+        others = others[is_new[others] | is_new[i]]
+        differing = hashes[others] ^ hashes[i]
+        for j, bits in zip(others.tolist(), differing.tolist(), strict=True):
+            if bits.bit_count() <= MAX_DISTANCE and not _agrees_below(bits, band):
+                yield i, j, bits.bit_count()
+
+
+def _agrees_below(bits: int, band: int) -> bool:
+    """Say whether an earlier band has found this pair already."""
+    mask = 2**_BAND_BITS - 1
+    return any(not (bits >> (earlier * _BAND_BITS)) & mask for earlier in range(band))
+
+
+def near_duplicates(*, project: Project, since: datetime) -> tuple[int, list[NearDuplicate]]:
+    """Return how many pairs of images of different patients look alike, and the nearest of them.
+
+    Only pairs with an image that came in at `since` or later count.
+    """
+    rows = Image.objects.filter(project=project, withdrawn_at=None).order_by("created_at", "id")
+    columns = ("id", "perceptual_hash", "patient_id", "created_at")
+    ids: list[UUID] = []
+    hashes: list[int] = []
+    patients: list[UUID] = []
+    new: list[bool] = []
+    for image_id, text, patient_id, created_at in rows.values_list(*columns).iterator(
+        chunk_size=2000
+    ):
+        ids.append(image_id)
+        hashes.append(int(text, 16))
+        patients.append(patient_id)
+        new.append(created_at >= since)
+    found: list[Pair] = []
+    for pair in near_pairs(np.array(hashes, np.uint64), np.array(new, np.bool_)):
+        if patients[pair[0]] != patients[pair[1]]:
+            found.append(pair)
+        if len(found) >= _MAX_PAIRS:
+            break
+    return len(found), _described([(ids[i], ids[j], n) for i, j, n in found])
+
+
+def _described(pairs: list[tuple[UUID, UUID, int]]) -> list[NearDuplicate]:
+    listed = sorted(pairs, key=lambda pair: (pair[2], str(pair[0]), str(pair[1])))[:200]
+    wanted = {image_id for pair in listed for image_id in pair[:2]}
+    rows = Image.objects.select_related("patient").in_bulk(list(wanted))
+    return [
+        NearDuplicate(
+            image=str(one),
+            file=rows[one].file_name,
+            other_image=str(other),
+            other_file=rows[other].file_name,
+            distance=distance,
+            splits_differ=rows[one].patient.split != rows[other].patient.split,
+        )
+        for one, other, distance in listed
+    ]

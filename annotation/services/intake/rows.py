@@ -1,0 +1,261 @@
+"""The rows of one group of images, in one short transaction; no file is touched here.
+
+Truth rows are written here and read by the robot reader only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+from uuid import UUID, uuid5
+
+from django.db import transaction
+
+from annotation.models import (
+    Annotation,
+    Assignment,
+    Image,
+    Label,
+    Patient,
+    Project,
+    Provenance,
+    Reference,
+    ReferenceSource,
+    Split,
+    Study,
+    Truth,
+    Verdict,
+)
+from annotation.selectors.labels import READING_LABEL, labels_of
+from annotation.services.intake.files import StoredImage, StoredMask, StoredMasks
+from annotation.services.intake.ledger import Ledger, Placement, groups_by_patient
+from annotation.services.intake.report import IntakeReport
+
+MasksAs = Literal["seed", "truth"]
+PATIENT_WITHDRAWN = "Its patient was withdrawn from this project."
+
+
+@dataclass(frozen=True, slots=True)
+class KnownImage:
+    """An image of the project that an import offers again, and the labels it has masks for."""
+
+    image: Image
+    labels: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class MaskGift:
+    """Masks for one image row; `origin` says where they came from."""
+
+    image: Image
+    masks: StoredMasks
+    origin: str
+
+    def without(self, labels: frozenset[str]) -> MaskGift:
+        """Return the gift less the masks that the image has by now."""
+        left = {key: mask for key, mask in self.masks.by_label.items() if key not in labels}
+        return MaskGift(self.image, StoredMasks(left, self.masks.refused), self.origin)
+
+
+class RowWriter:
+    """Write what an import stored, as rows of one project."""
+
+    def __init__(self, project: Project, masks_as: MasksAs, report: IntakeReport) -> None:
+        self.ledger = Ledger(project)
+        self._project = project
+        self._masks_as = masks_as
+        self._report = report
+        self._labels = {label.key: label for label in labels_of(project)}
+
+    def known_images(self, hashes: Iterable[str]) -> dict[str, KnownImage]:
+        """Return the project's images with these pixel hashes; four queries at most."""
+        rows = Image.objects.filter(project=self._project, pixel_sha256__in=list(hashes))
+        images = list(rows.select_related("patient"))
+        drawn = Reference.objects.filter(image__in=images)
+        pairs = list(drawn.values_list("image_id", "label__key"))
+        if self._masks_as == "truth":
+            pairs = [pair for pair in pairs if not self._is_truth(pair[1])]
+            truths = Truth.objects.filter(image__in=images).values_list("image_id", "label__key")
+            pairs += [pair for pair in truths if self._is_truth(pair[1])]
+        have = groups_by_patient((str(image_id), key) for image_id, key in pairs)
+        return {
+            image.pixel_sha256: KnownImage(image, frozenset(have.get(str(image.id), ())))
+            for image in images
+        }
+
+    def write(self, stored: Sequence[StoredImage], gifts: Sequence[MaskGift]) -> None:
+        """Commit new images with their masks, and masks that known images lacked."""
+        keys = {image.sha256: _patient_key(image) for image in stored}
+        groups = groups_by_patient((keys[image.sha256], image.offer.group) for image in stored)
+        with transaction.atomic():
+            placed = self.ledger.place(groups)
+            owners = {sha256: placed.patients[key] for sha256, key in keys.items()}
+            here = [s for s in stored if owners[s.sha256].state != Patient.State.WITHDRAWN]
+            rows = _write_images(self._project, here, owners)
+            new = [MaskGift(rows[s.sha256], s.masks, s.offer.mask_origin) for s in here]
+            masks = self._masks_to_write([*new, *gifts])
+            self._write_masks([mask for mask in masks if not mask.is_implied])
+        # Counted after the commit: a transaction that is rolled back has taken in nothing.
+        self.ledger.keep(placed.made, groups)
+        self._count_images(stored, here, placed)
+        self._count_masks(masks, gifts)
+
+    def _is_truth(self, key: str) -> bool:
+        """Say whether a mask is hidden: only of what readers draw; lungs are there to learn."""
+        return self._masks_as == "truth" and key == READING_LABEL
+
+    def _masks_to_write(self, gifts: Sequence[MaskGift]) -> list[_MaskRow]:
+        return [
+            _MaskRow(
+                image=gift.image,
+                label=self._labels[key],
+                mask=mask,
+                origin=gift.origin,
+                # An empty mask of a control says what its group says: no read is made of it.
+                is_implied=not self._is_truth(key)
+                and mask.is_empty
+                and gift.image.group == Image.Group.NORMAL,
+            )
+            for gift in gifts
+            for key, mask in gift.masks.by_label.items()
+        ]
+
+    def _write_masks(self, masks: Sequence[_MaskRow]) -> None:
+        hidden = [row for row in masks if self._is_truth(row.label.key)]
+        shown = [row for row in masks if not self._is_truth(row.label.key)]
+        _write_seed_reads(self._project, shown)
+        Truth.objects.bulk_create(
+            Truth(
+                image=row.image,
+                label=row.label,
+                mask_key=row.mask.key,
+                origin=_shortened(row.origin, 255),
+            )
+            for row in hidden
+        )
+
+    def _count_images(
+        self, stored: Sequence[StoredImage], here: Sequence[StoredImage], placed: Placement
+    ) -> None:
+        report = self._report
+        report.patients += len(placed.made)
+        report.sealed_patients += sum(p.split == Split.SEALED for p in placed.made)
+        report.added += len(here)
+        report.groups.update(image.offer.group for image in here)
+        taken = {image.sha256 for image in here}
+        for image in stored:
+            report.refuse_all(image.masks.refused)
+            if image.sha256 not in taken:
+                report.refuse(image.offer.name, "withdrawn", PATIENT_WITHDRAWN)
+
+    def _count_masks(self, masks: Sequence[_MaskRow], gifts: Sequence[MaskGift]) -> None:
+        self._report.masks.update(row.label.key for row in masks if not row.is_implied)
+        self._report.implied_controls += sum(row.is_implied for row in masks)
+        for gift in gifts:
+            self._report.refuse_all(gift.masks.refused)
+
+
+@dataclass(frozen=True, slots=True)
+class _MaskRow:
+    image: Image
+    label: Label
+    mask: StoredMask
+    origin: str
+    is_implied: bool
+
+
+def _patient_key(image: StoredImage) -> str:
+    """A patient that nobody named is the image's own, whatever the file is called next time."""
+    return image.offer.patient or f"image-{image.sha256[:32]}"
+
+
+def _write_images(
+    project: Project, stored: Sequence[StoredImage], owners: Mapping[str, Patient]
+) -> dict[str, Image]:
+    studies = _studies({(owners[s.sha256], s.offer.day) for s in stored})
+    rows = [
+        _image_row(project, s, owners[s.sha256], studies[owners[s.sha256].id, s.offer.day])
+        for s in stored
+    ]
+    Image.objects.bulk_create(rows)
+    return {row.pixel_sha256: row for row in rows}
+
+
+def _studies(wanted: set[tuple[Patient, int | None]]) -> dict[tuple[UUID, int | None], Study]:
+    """Return one study for each patient and day, making those that are new."""
+    rows = Study.objects.filter(patient__in={patient for patient, _ in wanted})
+    studies = {(study.patient_id, study.day): study for study in rows}
+    made = [
+        Study(patient=patient, day=day)
+        for patient, day in wanted
+        if (patient.id, day) not in studies
+    ]
+    Study.objects.bulk_create(made)
+    return studies | {(study.patient_id, study.day): study for study in made}
+
+
+def _image_row(project: Project, stored: StoredImage, patient: Patient, study: Study) -> Image:
+    offer = stored.offer
+    return Image(
+        project=project,
+        study=study,
+        patient=patient,
+        group=offer.group,
+        view_position=offer.view,
+        width=stored.width,
+        height=stored.height,
+        bits=stored.bits,
+        window_center=stored.window.center,
+        window_width=stored.window.width,
+        pixel_sha256=stored.sha256,
+        perceptual_hash=stored.perceptual_hash,
+        pixels_key=stored.pixels_key,
+        preview_key=stored.preview_key,
+        thumbnail_key=stored.thumbnail_key,
+        file_name=_shortened(offer.name, 255),
+        source=_shortened(offer.source, 100),
+        finding=_shortened(offer.finding, 255),
+        licence=_shortened(offer.licence, 255),
+    )
+
+
+def _write_seed_reads(project: Project, masks: Sequence[_MaskRow]) -> None:
+    reads = [_seed_read(project, row) for row in masks]
+    references = [
+        Reference(
+            project=project,
+            image=read.image,
+            label=read.label,
+            method=Reference.Method.SINGLE,
+            verdict=read.verdict,
+            mask_key=read.mask_key,
+        )
+        for read in reads
+    ]
+    Annotation.objects.bulk_create(reads)
+    Reference.objects.bulk_create(references)
+    ReferenceSource.objects.bulk_create(
+        ReferenceSource(reference=reference, annotation=read)
+        for reference, read in zip(references, reads, strict=True)
+    )
+
+
+def _seed_read(project: Project, row: _MaskRow) -> Annotation:
+    """An accepted mask that no reader here has drawn; one per image and label, for ever."""
+    purpose = Assignment.Purpose
+    return Annotation(
+        project=project,
+        image=row.image,
+        label=row.label,
+        client_id=uuid5(project.id, f"import {row.image.id} {row.label.key}"),
+        purpose=purpose.SEALED if row.image.patient.split == Split.SEALED else purpose.SEED,
+        verdict=Verdict.NO_INFECTION if row.mask.is_empty else Verdict.REDRAWN,
+        provenance=Provenance.MANUAL,
+        mask_key=row.mask.key,
+        origin=_shortened(f"import: {row.origin or 'not stated'}", 255),
+    )
+
+
+def _shortened(text: str, most: int) -> str:
+    return text if len(text) <= most else text[: most - 1] + "…"

@@ -1,0 +1,1 @@
+"""Lease cases to readers, keep their drafts, and take their decisions."""

@@ -1,0 +1,1 @@
+"""Freeze numbered releases and hand out their files."""

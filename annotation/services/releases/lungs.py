@@ -1,0 +1,67 @@
+"""The lung mask of a released image and the severity of the released mask in it.
+
+Everything comes from the selection: a lung reference chosen then, or the ensemble's proposal of the
+round that served then, whose rows never change.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from annotation import storage
+from annotation.models import Image, Proposal, Reference, Round
+from annotation.selectors.releases.released import MeasuredLung, Selected
+from annotation.selectors.releases.selection import Selection
+from mlloop.contract.plan import SEVERITY_CUTOFFS, SMALLEST_LESION, Plan
+from mlloop.pixels.masks import decode_mask, decode_probability, encode_mask, threshold_mask
+from mlloop.pixels.severity import findings
+
+Mask = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """The cut-offs of the grades and the least lesion, as the serving round's plan states them."""
+
+    cutoffs: tuple[float, ...] = SEVERITY_CUTOFFS
+    smallest_lesion: float = SMALLEST_LESION
+
+
+def scale_of(selection: Selection) -> Scale:
+    """Return the scale of the round that served when the release was asked for."""
+    round_id = selection.get("lung_round")
+    if not round_id:
+        return Scale()
+    plan = Plan.from_json(Round.objects.get(pk=round_id).plan)
+    return Scale(plan.severity_cutoffs, plan.smallest_lesion)
+
+
+def measured_lung(selected: Selected, mask: Mask, scale: Scale) -> tuple[str, MeasuredLung] | None:
+    """Return the key of the lung mask and the severity of `mask` in it; None without lungs."""
+    if selected.lung is None:
+        return None
+    image = selected.image
+    key, lung = _lung_mask(selected.lung, image)
+    found = findings(
+        mask,
+        lung,
+        cutoffs=scale.cutoffs,
+        smallest_share=scale.smallest_lesion,
+        spacing_mm=image.spacing_mm,
+    )
+    if isinstance(selected.lung, Reference):
+        return key, MeasuredLung("reference", None, found.as_json())
+    return key, MeasuredLung("ensemble", selected.lung.round.number, found.as_json())
+
+
+def _lung_mask(lung: Reference | Proposal, image: Image) -> tuple[str, Mask]:
+    """Return the stored lung mask at the image's size and its key."""
+    shape = (image.height, image.width)
+    if isinstance(lung, Reference):
+        return lung.mask_key, decode_mask(storage.read(lung.mask_key), shape=shape)
+    p8 = decode_probability(storage.read(lung.probability_key))
+    mask = threshold_mask(p8, shape=shape, t8=lung.threshold)
+    return storage.put(image.project_id, encode_mask(mask)), mask

@@ -1,0 +1,41 @@
+"""Ask what a plan would cost; a worker times it. A new question takes the place of an open one."""
+
+from __future__ import annotations
+
+from django.db import transaction
+from django.db.models import Q
+
+from annotation.models import PlanEstimate, Project, User
+from annotation.selectors.labels import label_of
+from annotation.selectors.rounds.training_cases import snapshot_of
+from annotation.services.rounds.fitting_plans import choose_folds, learnable_plan
+from mlloop.contract.manifest import EstimateManifest
+from mlloop.contract.plan import Plan
+from mlloop.contract.records import to_plain
+
+State = PlanEstimate.State
+DUE = Q(state__in=(State.DUE, State.RUNNING))
+
+
+def ask_estimate(*, project: Project, actor: User | None, plan: Plan) -> PlanEstimate:
+    """Ask for the cost of `plan` on the references of this moment, ready for a worker.
+
+    Raise Refused when there is nothing to train on.
+    """
+    snapshot = snapshot_of(project, label_of(project, "infection"))
+    k, _ = choose_folds(plan, project, snapshot.train)
+    trained = {case.patient for case in snapshot.train}
+    plan, _ = learnable_plan(plan, snapshot, k)
+    manifest = EstimateManifest(
+        plan=plan,
+        k=k,
+        n_train=len(snapshot.train),
+        n_propose=len(snapshot.propose),
+        n_trained=sum(case.patient in trained for case in snapshot.propose),
+    )
+    with transaction.atomic():
+        # Unheld ones only: a worker that is at it would find its row gone.
+        PlanEstimate.objects.filter(project=project, state=State.DUE, claim_token=None).delete()
+        return PlanEstimate.objects.create(
+            project=project, manifest=to_plain(manifest), created_by=actor
+        )

@@ -1,0 +1,90 @@
+"""Fit a plan to what there is to learn from, and say in sentences what it does not do, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from annotation.errors import Refused
+from annotation.models import Project
+from annotation.selectors.rounds.lineage import MemberKey
+from annotation.selectors.rounds.training_cases import Snapshot, SnapshotCase
+from mlloop.contract.plan import Plan
+
+
+def choose_folds(plan: Plan, project: Project, cases: tuple[SnapshotCase, ...]) -> tuple[int, str]:
+    """Return k and, where it is lower than planned, the reason; raise Refused under 2."""
+    positive = {case.patient: case.fold for case in cases if case.is_positive}
+    if not positive:
+        raise Refused(
+            "There is nothing to train on: no image of the train split has a mask yet."
+            " Read some cases, or import masks as a seed.",
+            code="nothing_to_train_on",
+        )
+    wanted = min(plan.folds, project.folds)
+    for k in range(min(wanted, len(positive)), 1, -1):
+        if len({fold % k for fold in positive.values()}) > 1:
+            return k, _folds_note(k, plan, project, len(positive))
+    raise Refused(
+        f"At least 2 folds with an infection mask each are needed; {len(positive)} patient(s)"
+        " with a mask are not enough for that. Read cases of more patients.",
+        code="too_few_patients",
+    )
+
+
+def learnable_plan(plan: Plan, snapshot: Snapshot, k: int) -> tuple[Plan, str]:
+    """Leave out lung networks and classifiers that have nothing to learn from, and say why."""
+    plan, lung = _without_lung_unless_learnable(plan, snapshot, k)
+    plan, classifier = _without_classifier_unless_learnable(plan, snapshot, k)
+    return plan, " ".join(filter(None, (lung, classifier)))
+
+
+def _without_lung_unless_learnable(plan: Plan, snapshot: Snapshot, k: int) -> tuple[Plan, str]:
+    learnable = plan.learnable({case.fold % k for case in snapshot.lung})
+    if learnable == plan:
+        return plan, ""
+    if snapshot.lung:
+        reason = "All lung masks are in one fold"
+    else:
+        reason = "No training image has a lung mask"
+    said = f"{reason}: no lung network is trained, and this round says nothing of severity."
+    return learnable, said
+
+
+def _without_classifier_unless_learnable(
+    plan: Plan, snapshot: Snapshot, k: int
+) -> tuple[Plan, str]:
+    """Ask for patients of both groups outside each fold: one with any covid film is covid."""
+    if not plan.networks_of("activation"):
+        return plan, ""
+    folds = {case.patient: case.fold % k for case in snapshot.train}
+    covid = {case.patient for case in snapshot.train if case.group == "covid"}
+    for group, patients in (("covid", covid), ("other than covid", folds.keys() - covid)):
+        held = {folds[patient] for patient in patients}
+        if len(held) < 2:
+            reason = f"All patients {group} are in one fold" if held else f"No patient is {group}"
+            said = f"{reason}: no classifier is trained, and this round has no activation maps."
+            return plan.without("activation"), said
+    return plan, ""
+
+
+def afresh_note(plan: Plan, folds: int, parents: Collection[MemberKey]) -> str:
+    """Say how many members have no parent to go on from, though the plan asks for warm starts."""
+    networks = [network for network in plan.networks if network.label != "activation"]
+    afresh = len(networks) * folds - len(parents)
+    if plan.initial == "none" or not afresh:
+        return ""
+    return (
+        f"{afresh} of {afresh + len(parents)} members start afresh: the serving round has other"
+        " folds, another network, or one that learned from a patient whom theirs may not see."
+    )
+
+
+def _folds_note(k: int, plan: Plan, project: Project, positive: int) -> str:
+    if k == plan.folds:
+        return ""
+    if k == project.folds:
+        return f"{plan.folds} folds were planned; the project's ledger has {k}."
+    return (
+        f"{plan.folds} folds were planned; {k} are used, because only {positive} patient(s) have"
+        " an infection mask and no fold may leave the rest without one."
+    )

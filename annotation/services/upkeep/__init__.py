@@ -1,0 +1,1 @@
+"""Withdraw and erase, clear unused files, and move to another database."""

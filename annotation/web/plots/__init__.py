@@ -1,0 +1,1 @@
+"""Coordinates of every plot; the templates draw them as SVG."""

@@ -1,0 +1,1 @@
+"""Pages of rounds: progress, plan and report."""

@@ -1,0 +1,126 @@
+"""The plan of the next round: choose a preset, edit it, ask what it costs, start."""
+
+from __future__ import annotations
+
+from typing import cast
+from uuid import UUID
+
+from django.conf import settings
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import path
+
+from annotation.errors import NotFound, RoundtruthError
+from annotation.models import PlanEstimate, Project, User
+from annotation.permissions import Deed
+from annotation.selectors.rounds.plans import estimate_of, plan_of_text, preset_text
+from annotation.selectors.rounds.status import may_start
+from annotation.services.rounds.estimates import ask_estimate
+from annotation.services.rounds.lifecycle import plan_round
+from annotation.web.pages import project_page, render_page
+from mlloop.contract.presets import PRESETS
+
+
+@project_page(Deed.RUN_ROUNDS)
+def round_plan(request: HttpRequest, project: Project) -> HttpResponse:
+    """Show a preset's plan for editing; estimate or start what is posted."""
+    if request.method == "POST":
+        return _posted(request, project, request.POST.get("plan", ""))
+    name = request.GET.get("preset", project.preset)
+    try:
+        return _form(request, project, text=preset_text(name), chosen=name)
+    except RoundtruthError as error:
+        return _form(request, project, text="", error=error)
+
+
+def _posted(request: HttpRequest, project: Project, text: str) -> HttpResponse:
+    actor = cast("User", request.user)
+    try:
+        plan = plan_of_text(text)
+        if request.POST.get("verb") == "start":
+            started = plan_round(project=project, actor=actor, plan=plan)
+            return redirect("round", project.slug, started.number)
+        asked = ask_estimate(project=project, actor=actor, plan=plan)
+    except RoundtruthError as error:
+        return _form(request, project, text=text, error=error)
+    return _form(request, project, text=text, chosen=plan.preset, estimate=asked)
+
+
+def _form(
+    request: HttpRequest,
+    project: Project,
+    *,
+    text: str,
+    chosen: str = "",
+    error: RoundtruthError | None = None,
+    estimate: PlanEstimate | None = None,
+) -> HttpResponse:
+    context = {
+        "text": text,
+        "presets": list(PRESETS),
+        "chosen": chosen,
+        "error": error,
+        "may_start": may_start(project),
+        **(_figures(estimate) if estimate else {}),
+    }
+    return render_page(
+        request,
+        project,
+        "annotation/round_plan.html",
+        active="rounds",
+        context=context,
+        status=422 if error else 200,
+    )
+
+
+@project_page(Deed.RUN_ROUNDS)
+def plan_estimate(request: HttpRequest, project: Project, estimate_id: UUID) -> HttpResponse:
+    """Answer the poll for an estimate."""
+    try:
+        estimate = estimate_of(project, estimate_id)
+    except NotFound as error:
+        raise Http404(error.sentence) from None
+    context = {"project": project, **_figures(estimate)}
+    return render(request, "annotation/_plan_estimate.html", context)
+
+
+def _figures(estimate: PlanEstimate) -> dict[str, object]:
+    context: dict[str, object] = {
+        "estimate": estimate,
+        "is_waiting": estimate.state in (PlanEstimate.State.DUE, PlanEstimate.State.RUNNING),
+    }
+    if estimate.state != PlanEstimate.State.DONE:
+        return context
+    found, asked = estimate.result, estimate.manifest
+    training = found["seconds_training"] / settings.TRAIN_SLOTS
+    costs = {cost["network"]: cost for cost in found["networks"]}
+    return context | {
+        "rows": [
+            (key, _time(seconds), costs[key]["parameters"], costs[key]["bytes"])
+            for key, seconds in found["seconds_members"].items()
+        ],
+        "training": _time(training),
+        "proposing": _time(found["seconds_proposing"]),
+        "total": _time(training + found["seconds_proposing"]),
+        "n_members": asked["k"] * len(costs),
+        "slots": settings.TRAIN_SLOTS,
+        "memory": found["bytes"] * min(settings.TRAIN_SLOTS, asked["k"] * len(costs)),
+    }
+
+
+def _time(seconds: float) -> str:
+    if seconds < 90:
+        return f"{max(1, round(seconds))} s"
+    if seconds < 5400:
+        return f"{round(seconds / 60)} min"
+    return f"{seconds / 3600:.1f} h"
+
+
+urlpatterns = [
+    path("p/<slug:slug>/rounds/plan/", round_plan, name="round_plan"),
+    path(
+        "p/<slug:slug>/rounds/plan/estimates/<uuid:estimate_id>/",
+        plan_estimate,
+        name="plan_estimate",
+    ),
+]

@@ -1,0 +1,107 @@
+"""The evaluation report of a round as one page, and the overlays on it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import cast
+from uuid import UUID
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.urls import path
+from django.views.decorators.http import require_GET
+
+from annotation.errors import NotFound
+from annotation.models import Project
+from annotation.permissions import Deed, may
+from annotation.selectors.rounds.reports import overlay_of, report_in
+from annotation.selectors.rounds.sealed import sealed_history
+from annotation.selectors.rounds.status import round_of
+from annotation.web.pages import project_page, render_page
+from annotation.web.plots import report_charts, round_charts
+
+Plain = Mapping[str, object]
+
+
+@require_GET
+@project_page(Deed.SEE_ROUNDS)
+def round_report(request: HttpRequest, project: Project, number: int) -> HttpResponse:
+    may_see_worst = may(request.user, Deed.SEE_WORST, project)
+    try:
+        round = round_of(project, number)
+        report = report_in(round, may_see_worst=may_see_worst)
+    except NotFound as error:
+        raise Http404(error.sentence) from None
+    sealed = cast("Plain", report["sealed"])
+    detection = cast("Plain | None", sealed.get("detection"))
+    calibration = cast("Plain", report["calibration"] or {})
+    curves = cast("Sequence[Plain]", report["learning_curves"])
+    history = [point for point in sealed_history(project) if point.number <= number]
+    context = {
+        "round": round,
+        "report": report,
+        "sections": (("Sealed set", sealed), ("Out of fold", report["out_of_fold"])),
+        "activation": activation_tables(report),
+        "may_see_worst": may_see_worst,
+        "sealed_plot": round_charts.sealed_plot(history),
+        "roc_plot": report_charts.roc_plot(detection) if detection else None,
+        "reliability_plots": _reliability_plots(sealed, calibration),
+        "curve_plots": [
+            (name, plot)
+            for name, value in (("Loss", "loss"), ("Dice on the inner split", "inner_dice"))
+            if (plot := report_charts.curve_plot(curves, value))
+        ],
+        "legend": report_charts.network_legend(curves),
+    }
+    return render_page(request, project, "annotation/report.html", active="rounds", context=context)
+
+
+@require_GET
+@project_page(Deed.SEE_WORST)
+def round_overlay(
+    request: HttpRequest, project: Project, number: int, image_id: UUID
+) -> HttpResponse:
+    del request
+    try:
+        data = overlay_of(round_of(project, number), image_id)
+    except NotFound as error:
+        raise Http404(error.sentence) from None
+    response = HttpResponse(data, content_type="image/png")
+    response["Cache-Control"] = "private, max-age=3600"
+    return response
+
+
+def activation_tables(report: Plain) -> list[Plain]:
+    """Return each classifier's figures, with rows that pair the ensemble's with its map's."""
+    out_of_fold = cast("Plain", report["out_of_fold"])
+    ours = cast("Sequence[Plain]", out_of_fold["pixels"])
+    classifiers = cast("Mapping[str, Plain]", report["activation"])
+    return [
+        {**found, "network": network, "rows": list(zip(ours, theirs, strict=True))}
+        for network, found in classifiers.items()
+        if (theirs := cast("Sequence[Plain]", found.get("pixels", ())))
+    ]
+
+
+def _reliability_plots(
+    sealed: Plain, calibration: Plain
+) -> list[tuple[str, Plain, report_charts.Plot]]:
+    """Return each measured reliability with its name: out of fold before and after, and sealed."""
+    named = [("out of fold", calibration.get("before"))]
+    if calibration.get("temperature") not in (None, 1.0):
+        where = "of the other folds" if calibration.get("crossed") else "chosen on these same films"
+        named.append((f"out of fold, at the temperature {where}", calibration.get("after")))
+    named.append(("sealed set", sealed.get("reliability")))
+    found = []
+    for name, one in named:
+        measured = cast("Plain | None", one)
+        plot = report_charts.reliability_plot(measured)
+        if measured and plot:
+            found.append((name, measured, plot))
+    return found
+
+
+_REPORT = "p/<slug:slug>/rounds/<int:number>/report/"
+urlpatterns = [
+    path(_REPORT, round_report, name="round_report"),
+    path(f"{_REPORT}overlays/<uuid:image_id>/", round_overlay, name="round_overlay"),
+]

@@ -1,0 +1,104 @@
+"""The rounds page: what the round is doing now, and the engineer's decisions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import cast
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import path
+
+from annotation.errors import RoundtruthError
+from annotation.models import Project, Round, User
+from annotation.permissions import Deed, may
+from annotation.selectors.rounds import status as selector
+from annotation.selectors.rounds.decisions import decisions_about
+from annotation.selectors.rounds.sealed import sealed_history, shown_sealed
+from annotation.services.rounds import decisions
+from annotation.services.rounds import lifecycle as service
+from annotation.web.pages import project_page, render_page
+from annotation.web.plots import round_charts
+
+SHOWN = 50
+Decide = Callable[..., Round]
+_VERBS: dict[str, Decide] = {
+    "cancel": service.cancel_round,
+    "resume": service.resume_round,
+    "close": service.close_round,
+    "promote": decisions.promote_round,
+    "refuse": decisions.refuse_round,
+    "rollback": decisions.rollback_round,
+}
+
+
+@project_page(Deed.SEE_ROUNDS)
+def rounds(request: HttpRequest, project: Project) -> HttpResponse:
+    """Show the newest round and all others; an engineer starts the next here."""
+    if request.method == "POST":
+        return _decide(request, project, None)
+    return _page(request, project, selector.rounds_of(project).first())
+
+
+@project_page(Deed.SEE_ROUNDS)
+def round_page(request: HttpRequest, project: Project, number: int) -> HttpResponse:
+    """Show one round; its decisions are posted here."""
+    try:
+        shown = selector.round_of(project, number)
+    except RoundtruthError as error:
+        messages.error(request, error.sentence)
+        return redirect("rounds", project.slug)
+    if request.method == "POST":
+        return _decide(request, project, shown)
+    return _page(request, project, shown)
+
+
+def _page(request: HttpRequest, project: Project, shown: Round | None) -> HttpResponse:
+    may_run = may(request.user, Deed.RUN_ROUNDS, project)
+    view = selector.view_of(shown, may_run=may_run) if shown else None
+    if request.htmx and view:  # type: ignore[attr-defined]
+        return _live(request, project, view)
+    context = {
+        "view": view,
+        "decisions": decisions_about(shown) if shown else (),
+        "rounds": [
+            (row, shown_sealed(row).get("per_image")) for row in selector.rounds_of(project)[:SHOWN]
+        ],
+        "may_start": may_run and selector.may_start(project),
+        "sealed_plot": round_charts.sealed_plot(sealed_history(project)),
+        "verdict_plot": round_charts.verdict_plot(selector.verdict_history(project)),
+    }
+    return render_page(request, project, "annotation/rounds.html", active="rounds", context=context)
+
+
+def _live(request: HttpRequest, project: Project, view: selector.RoundView) -> HttpResponse:
+    """Answer the poll; once the work has ended, plots and buttons change too: load the page."""
+    response = render(request, "annotation/_round_live.html", {"project": project, "view": view})
+    if not view.is_live:
+        response["HX-Refresh"] = "true"
+    return response
+
+
+def _decide(request: HttpRequest, project: Project, shown: Round | None) -> HttpResponse:
+    actor, verb = cast("User", request.user), request.POST.get("verb", "")
+    if not may(actor, Deed.RUN_ROUNDS, project):
+        messages.error(request, "Only an engineer runs rounds and decides about them.")
+    else:
+        try:
+            if shown is None:
+                shown = service.plan_round(project=project, actor=actor)
+            elif verb in _VERBS:
+                reason = request.POST.get("reason", "")
+                shown = _VERBS[verb](round=shown, actor=actor, reason=reason)
+        except RoundtruthError as error:
+            messages.error(request, error.sentence)
+    if shown is None:
+        return redirect("rounds", project.slug)
+    return redirect("round", project.slug, shown.number)
+
+
+urlpatterns = [
+    path("p/<slug:slug>/rounds/", rounds, name="rounds"),
+    path("p/<slug:slug>/rounds/<int:number>/", round_page, name="round"),
+]

@@ -1,0 +1,1 @@
+"""Metrics, detection figures and fitted thresholds. No torch."""

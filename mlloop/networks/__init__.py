@@ -1,0 +1,1 @@
+"""Build networks, load their weights, and choose the device."""

@@ -1,0 +1,124 @@
+"""Turn a checkpoint, of torch.save or in safetensors, into initial weights of an encoder.
+
+The one place that opens a file of torch.save. Only tensors and plain values are read: a file that
+holds code is refused before any of it runs.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from torch import Tensor
+
+from mlloop.contract.errors import LearningError
+from mlloop.contract.events import Emit
+from mlloop.networks.encoders import colour_encoder
+from mlloop.networks.weights import load_tensors, save_tensors
+
+_DEPTH = 5
+_WRAPPERS = ("state_dict", "model_state_dict", "model")
+# What surrounds an encoder in other people's programs, and a timm encoder in SMP.
+_PREFIXES = ("module.", "model.", "encoder.", "backbone.")
+_OLD_DENSENET = re.compile(r"(denselayer\d+\.(?:norm|relu|conv))\.([12])\.")
+_COUNTER = "num_batches_tracked"
+
+
+def convert_weights(source: Path, target: Path, *, encoder: str, emit: Emit) -> None:
+    """Write the weights of `encoder` found in `source` as `target`, and report what was left out.
+
+    Understands DataParallel prefixes, a surrounding model, a wrapping `state_dict`, the names of
+    timm's whole models, and the old names of DenseNet layers. Raises LearningError where the file
+    is unsafe or does not fit.
+    """
+    if target.suffix != ".safetensors":
+        raise LearningError("bad_target", f"{target.name} must end in .safetensors.")
+    wanted = _wanted(encoder)
+    tensors = _renamed(_read(source), wanted, encoder)
+    _require_fit(tensors, wanted, source.name, encoder)
+    kept = {name: tensors.get(name, torch.zeros_like(value)) for name, value in wanted.items()}
+    sha256 = save_tensors(target, kept)
+    left_out = sorted(tensors.keys() - wanted.keys())
+    emit(
+        "converted",
+        tensors=len(kept),
+        left_out=", ".join(left_out[:5]),
+        n_left_out=len(left_out),
+        sha256=sha256,
+        message=f"Give encoder_weights as file:{target.resolve()} in the plan; a server takes it"
+        " from its folder of encoder weights alone.",
+    )
+
+
+def _wanted(encoder: str) -> Mapping[str, Tensor]:
+    try:
+        state: Mapping[str, Tensor] = colour_encoder(encoder, _DEPTH).state_dict()
+    except (AssertionError, KeyError, RuntimeError, ValueError) as error:
+        raise LearningError("unknown_encoder", f"The encoder {encoder} is not known.") from error
+    return state
+
+
+def _read(source: Path) -> dict[str, Tensor]:
+    try:
+        if source.suffix == ".safetensors":
+            return load_tensors(source)
+        loaded = torch.load(source, map_location="cpu", weights_only=True)
+    except OSError as error:
+        raise LearningError(
+            "no_checkpoint", f"{source.name} cannot be read: {error.strerror}."
+        ) from error
+    except SafetensorError as error:
+        raise LearningError("bad_checkpoint", f"{source.name} is damaged: {error}.") from error
+    except Exception as error:  # whatever a damaged or hostile file provokes
+        raise LearningError(
+            "unsafe_checkpoint",
+            f"{source.name} is damaged or holds more than tensors and plain values, and was not"
+            " run. Load it where you trust it and save its state_dict alone with torch.save.",
+        ) from error
+    for name in _WRAPPERS:
+        if isinstance(loaded, dict) and isinstance(loaded.get(name), dict):
+            loaded = loaded[name]
+    found = loaded if isinstance(loaded, dict) else {}
+    return {str(name): value for name, value in found.items() if isinstance(value, Tensor)}
+
+
+def _renamed(
+    tensors: Mapping[str, Tensor], wanted: Mapping[str, Tensor], encoder: str
+) -> dict[str, Tensor]:
+    """Give tensors the names that the encoder has for them; the others are stripped alone."""
+    own = {_joined(_stripped(name, encoder)): name for name in wanted}
+    stripped = {_stripped(name, encoder): value for name, value in tensors.items()}
+    return {own.get(_joined(name), name): value for name, value in stripped.items()}
+
+
+def _stripped(name: str, encoder: str) -> str:
+    prefixes = (*_PREFIXES, f"{encoder.removeprefix('tu-')}.")
+    while prefix := next((one for one in prefixes if name.startswith(one)), ""):
+        name = name.removeprefix(prefix)
+    return _OLD_DENSENET.sub(r"\1\2.", name)
+
+
+def _joined(name: str) -> str:
+    """Return a name without its dots: timm writes `features.conv0` in a whole model, and
+    `features_conv0` once it gives out features.
+    """
+    return name.replace(".", "_")
+
+
+def _require_fit(
+    tensors: Mapping[str, Tensor], wanted: Mapping[str, Tensor], source: str, encoder: str
+) -> None:
+    # Files older than torch 0.4 do not count batches; nothing here reads the count.
+    missing = [name for name in wanted if name not in tensors and not name.endswith(_COUNTER)]
+    odd = [n for n, value in wanted.items() if n in tensors and tensors[n].shape != value.shape]
+    if not missing and not odd:
+        return
+    about = f"has no {missing[0]}" if missing else f"has another shape of {odd[0]}"
+    raise LearningError(
+        "wrong_checkpoint",
+        f"{source} does not fit {encoder}: it {about} ({len(missing)} of {len(wanted)} tensors are"
+        f" missing, {len(odd)} have another shape).",
+    )

@@ -1,0 +1,1 @@
+"""Read and write radiographs and masks, and measure them. No torch."""

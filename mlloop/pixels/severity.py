@@ -1,0 +1,241 @@
+"""How much of each lung is infected, by zone, with a grade, and the lesions one by one.
+
+Works on masks alone and imports no torch. Nothing is dropped silently: infection outside the lungs
+and lesions below the stated area are counted under their own names.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from mlloop.pixels.masks import BoolArray, MaskError
+from mlloop.pixels.thorax import (
+    SIDES,
+    ZONES,
+    Border,
+    Side,
+    Zone,
+    Zones,
+    connected,
+    cut_zones,
+    split_lungs,
+)
+
+Grade = Literal["none", "mild", "moderate", "severe", "critical"]
+GRADES: tuple[Grade, ...] = ("none", "mild", "moderate", "severe", "critical")
+NO_LUNG = "There is no lung mask, so no share of the lungs can be said."
+EMPTY_LUNG = "The lung mask is empty, so no share of the lungs can be said."
+MAX_LESIONS = 50  # listed; the rest is counted
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A stretch of lung in pixels. `share` is NaN where there is none of it."""
+
+    name: str
+    pixels: int
+    infected: int
+
+    @property
+    def share(self) -> float:
+        """The infected share, 0..1."""
+        return self.infected / self.pixels if self.pixels else math.nan
+
+
+@dataclass(frozen=True, slots=True)
+class Lung:
+    """One of the patient's lungs, its zones from top to bottom, and where on the film they meet."""
+
+    whole: Part
+    zones: tuple[Part, ...]
+    borders: tuple[Border, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Lesion:
+    """One connected infected region; side and zone are those that hold most of it.
+
+    `side` is None where no lung is known, and "outside" where the region touches none.
+    """
+
+    pixels: int
+    area_mm2: float | None
+    side: Side | Literal["outside"] | None
+    zone: Zone | None
+
+
+@dataclass(frozen=True, slots=True)
+class Lesions:
+    """Every infected pixel: in `found`, largest first, or in regions below `smallest` pixels."""
+
+    found: tuple[Lesion, ...]
+    smallest: int
+    n_smaller: int
+    smaller_pixels: int
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What one infection mask means in its lungs. `grade` is None where `reason` says why."""
+
+    both: Part
+    lungs: tuple[Lung, ...]
+    outside_pixels: int
+    grade: Grade | None
+    reason: str
+    cutoffs: tuple[float, ...]
+    lesions: Lesions
+
+    def as_json(self) -> dict[str, object]:
+        """Return plain JSON values, None for NaN; at most fifty lesions, the largest."""
+        found = self.lesions.found
+        return {
+            "schema": 1,
+            "grade": self.grade,
+            "reason": self.reason,
+            "cutoffs": list(self.cutoffs),
+            "both": _part(self.both),
+            "lungs": [
+                {
+                    **_part(lung.whole),
+                    "zones": [_part(zone) for zone in lung.zones],
+                    "borders": [asdict(border) for border in lung.borders],
+                }
+                for lung in self.lungs
+            ],
+            "outside_pixels": self.outside_pixels,
+            "n_lesions": len(found),
+            "lesions": [asdict(lesion) for lesion in found[:MAX_LESIONS]],
+            "smallest_lesion_pixels": self.lesions.smallest,
+            "n_smaller": self.lesions.n_smaller,
+            "smaller_pixels": self.lesions.smaller_pixels,
+        }
+
+
+def findings(
+    infection: BoolArray,
+    lung: BoolArray | None,
+    *,
+    cutoffs: Sequence[float],
+    smallest_share: float,
+    spacing_mm: float | None = None,
+    film_shape: tuple[int, int] | None = None,
+) -> Findings:
+    """Measure an infection mask `(H, W) bool` in its lung mask of the same size, or None.
+
+    `smallest_share` is the least lesion as a share of the image; `spacing_mm` the width of one
+    pixel of these masks; `film_shape` the height and width of the film that they stand for, in
+    whose pixels all is said, or None for their own. Raises MaskError where the sizes differ.
+    """
+    field = np.zeros_like(infection) if lung is None else lung
+    if field.shape != infection.shape:
+        raise MaskError(f"The infection mask is {infection.shape}, the lung mask {field.shape}.")
+    film_shape = film_shape or infection.shape
+    pixels_each = film_shape[0] * film_shape[1] / infection.size
+    cut = cut_zones(field, split_lungs(field))
+    lungs = _lungs(cut, infection, film_shape)
+    both = Part(
+        "both",
+        sum(one.whole.pixels for one in lungs),
+        sum(one.whole.infected for one in lungs),
+    )
+    reason = "" if both.pixels else NO_LUNG if lung is None else EMPTY_LUNG
+    least = max(1, round(smallest_share * infection.size))
+    return Findings(
+        both=both,
+        lungs=lungs,
+        outside_pixels=_scaled(np.count_nonzero(infection & ~field), pixels_each),
+        grade=None if reason else grade_of(both.share, cutoffs),
+        reason=reason,
+        cutoffs=tuple(cutoffs),
+        lesions=_lesions(infection, cut.codes, least, spacing_mm, pixels_each),
+    )
+
+
+def grade_of(share: float, cutoffs: Sequence[float]) -> Grade:
+    """Return the grade of an infected share: each cut-off belongs to the grade above it."""
+    return GRADES[sum(share >= cutoff for cutoff in cutoffs)]
+
+
+def _lungs(cut: Zones, infection: BoolArray, film_shape: tuple[int, int]) -> tuple[Lung, ...]:
+    most = len(SIDES) * len(ZONES) + 1
+    area = np.bincount(cut.codes.ravel(), minlength=most)
+    sick = np.bincount(cut.codes[infection], minlength=most)
+    down, across = film_shape[0] / infection.shape[0], film_shape[1] / infection.shape[1]
+    pixels_each = film_shape[0] * film_shape[1] / infection.size
+    lungs = []
+    for i, side in enumerate(SIDES):
+        first = 1 + i * len(ZONES)
+        zones = tuple(
+            Part(
+                zone,
+                _scaled(area[first + j], pixels_each),
+                _scaled(sick[first + j], pixels_each),
+            )
+            for j, zone in enumerate(ZONES)
+        )
+        whole = Part(side, sum(z.pixels for z in zones), sum(z.infected for z in zones))
+        borders = tuple(_on_film(border, down, across) for border in cut.borders[i])
+        lungs.append(Lung(whole, zones, borders))
+    return tuple(lungs)
+
+
+def _on_film(border: Border, down: float, across: float) -> Border:
+    """Return a border in the film's pixels. Its columns leave room for the film's own lung mask,
+    whose edge may lie anywhere in a pixel of a smaller one."""
+    room = across - 1
+    left = max(0, math.floor(border.left * across - room))
+    return Border(round(border.row * down), left, math.ceil(border.right * across + room))
+
+
+def _lesions(
+    infection: BoolArray,
+    codes: npt.NDArray[np.uint8],
+    least: int,
+    spacing_mm: float | None,
+    pixels_each: float,
+) -> Lesions:
+    """Take the infection apart; the place of each region is the code that most of it lies on."""
+    labels, count = connected(infection)
+    most = len(SIDES) * len(ZONES) + 1
+    on = labels[infection].astype(np.int64) * most + codes[infection]
+    table = np.bincount(on, minlength=(count + 1) * most).reshape(count + 1, most)[1:]
+    sizes = table.sum(axis=1)
+    chosen = np.argsort(-sizes, kind="stable")[: int(np.count_nonzero(sizes >= least))]
+    has_lung = bool(codes.any())
+    small = sizes[sizes < least]
+    return Lesions(
+        found=tuple(_lesion(table[i], has_lung, spacing_mm, pixels_each) for i in chosen),
+        smallest=_scaled(least, pixels_each),
+        n_smaller=len(small),
+        smaller_pixels=_scaled(small.sum(), pixels_each),
+    )
+
+
+def _lesion(
+    row: npt.NDArray[np.int64], has_lung: bool, spacing_mm: float | None, pixels_each: float
+) -> Lesion:
+    size = int(row.sum())
+    area = None if spacing_mm is None else round(size * spacing_mm**2, 1)
+    pixels = _scaled(size, pixels_each)
+    if not has_lung:
+        return Lesion(pixels, area, None, None)
+    if not row[1:].any():
+        return Lesion(pixels, area, "outside", None)
+    side, zone = divmod(int(row[1:].argmax()), len(ZONES))
+    return Lesion(pixels, area, SIDES[side], ZONES[zone])
+
+
+def _scaled(count: int | np.integer, pixels_each: float) -> int:
+    return round(int(count) * pixels_each)
+
+
+def _part(part: Part) -> dict[str, object]:
+    share = None if math.isnan(part.share) else round(part.share, 4)
+    return {"name": part.name, "pixels": part.pixels, "infected": part.infected, "share": share}

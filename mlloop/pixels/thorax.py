@@ -1,0 +1,146 @@
+"""The lungs of a frontal film: which pixels are the patient's right and left lung, and the zones.
+
+Image left is the patient's right, as on a standard film. Every pixel of the lung mask gets exactly
+one side and one zone; no torch is imported.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+from scipy import ndimage
+
+from mlloop.pixels.masks import BoolArray
+
+Side = Literal["right", "left"]
+Zone = Literal["upper", "middle", "lower"]
+SIDES: tuple[Side, ...] = ("right", "left")
+ZONES: tuple[Zone, ...] = ("upper", "middle", "lower")
+IntArray = npt.NDArray[np.int64]
+
+_TOUCHING = np.ones((3, 3), np.int64)  # pixels that meet at a corner belong together
+_MAIN = 0.2  # a part of this share of the largest one may be a lung, not a speck
+_APART = 0.1  # of the image's width: two lungs lie side by side, two pieces of one do not
+_ACROSS = 0.2  # of a part's pixels beyond the mid-line: it is both lungs in one
+
+
+def connected(mask: BoolArray) -> tuple[npt.NDArray[np.int32], int]:
+    """Return the connected parts of a mask `(H, W)` as labels `(H, W) int32` from 1, and how many.
+
+    Only the rectangle around the mask is searched: a lesion is a small part of a film.
+    """
+    labels = np.zeros(mask.shape, np.int32)
+    rows, columns = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
+    if not len(rows):
+        return labels, 0
+    inside = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
+    labels[inside], count = ndimage.label(mask[inside], structure=_TOUCHING)
+    return labels, int(count)
+
+
+def split_lungs(lung: BoolArray) -> BoolArray:
+    """Return which pixels `(H, W) bool` of a lung mask are the patient's left lung.
+
+    Two large parts side by side are the two lungs, each whole, even across the mid-line between
+    their centres. Otherwise the mid-line is the emptiest column of the image's middle third: a
+    large part that reaches well across it is cut there, any other goes where its centre lies.
+    """
+    labels, count = connected(lung)
+    if count == 0:
+        return np.zeros(lung.shape, np.bool_)
+    columns = np.nonzero(lung)[1]
+    owners = labels[lung] - 1
+    sizes = np.bincount(owners, minlength=count)
+    centres = np.bincount(owners, columns, minlength=count) / sizes
+    main = _main_parts(sizes)
+    width = lung.shape[1]
+    if len(main) == 2 and abs(centres[main[0]] - centres[main[1]]) >= _APART * width:
+        return _of_parts(centres > centres[main].mean(), labels)
+    midline = _midline(lung)
+    is_left = _of_parts(centres > midline, labels)
+    beyond = np.arange(width) > midline
+    for part in main:
+        inside = labels == part + 1
+        share = np.count_nonzero(inside[:, beyond]) / sizes[part]
+        if _ACROSS <= share <= 1 - _ACROSS:
+            is_left[inside] = np.broadcast_to(beyond, lung.shape)[inside]
+    return is_left
+
+
+@dataclass(frozen=True, slots=True)
+class Border:
+    """Where two zones of a lung meet: between `row`, the lower zone's first, and the row above it.
+
+    `left` is the lung's first column there, `right` the first beyond it.
+    """
+
+    row: int
+    left: int
+    right: int
+
+
+@dataclass(frozen=True, slots=True)
+class Zones:
+    """How a lung mask is cut. `codes` `(H, W) uint8`: 0 outside, 1 to 3 right upper to lower, 4 to
+    6 left. `borders` holds those of each side from top to bottom, none where there is no lung.
+    """
+
+    codes: npt.NDArray[np.uint8]
+    borders: tuple[tuple[Border, ...], ...]
+
+
+def cut_zones(lung: BoolArray, is_left: BoolArray) -> Zones:
+    """Cut each lung of a mask `(H, W) bool` into thirds of the height of its largest part.
+
+    Specks beyond that part join the end zones.
+    """
+    codes = np.zeros(lung.shape, np.uint8)
+    borders: list[tuple[Border, ...]] = []
+    for i, side in enumerate((lung & ~is_left, lung & is_left)):
+        starts = _zone_starts(side) if side.any() else np.empty(0, np.int64)
+        third = np.searchsorted(starts, np.arange(lung.shape[0]), side="right")
+        rows = (1 + i * len(ZONES) + third).astype(np.uint8)
+        np.copyto(codes, rows[:, None], where=side)
+        borders.append(tuple(_border(side, int(row)) for row in starts))
+    return Zones(codes, tuple(borders))
+
+
+def _of_parts(chosen: BoolArray, labels: npt.NDArray[np.int32]) -> BoolArray:
+    """Return the pixels of the chosen parts; label 0 is no part."""
+    pixels: BoolArray = np.concatenate(([False], chosen))[labels]
+    return pixels
+
+
+def _main_parts(sizes: IntArray) -> IntArray:
+    """Return the largest part, and the second where it may be a lung too."""
+    largest = np.argsort(-sizes, kind="stable")[:2]
+    main: IntArray = largest[sizes[largest] >= _MAIN * sizes[largest[0]]]
+    return main
+
+
+def _midline(lung: BoolArray) -> float:
+    """Return the emptiest column of the image's middle third; of several, their centre."""
+    width = lung.shape[1]
+    middle = np.arange(width // 3, width - width // 3)
+    heights = lung[:, middle].sum(axis=0)
+    emptiest = middle[heights == heights.min()]
+    return float(emptiest.mean())
+
+
+def _zone_starts(side: BoolArray) -> IntArray:
+    """Return the first row of each zone of one lung but its upper one."""
+    labels, count = connected(side)
+    if count > 1:
+        side = labels == 1 + int(np.bincount(labels[side] - 1).argmax())
+    rows = np.flatnonzero(side.any(axis=1))
+    top, height = rows[0], rows[-1] - rows[0] + 1
+    starts: IntArray = top - (-height * np.arange(1, len(ZONES)) // len(ZONES))
+    return starts
+
+
+def _border(side: BoolArray, row: int) -> Border:
+    columns = np.flatnonzero(side[row - 1 : row + 1].any(axis=0))
+    return Border(row, int(columns[0]), int(columns[-1]) + 1)

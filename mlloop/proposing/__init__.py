@@ -1,0 +1,1 @@
+"""Make probability maps, proposals and evaluations with trained networks."""

@@ -1,0 +1,63 @@
+"""What the classifiers say of the films they learned from: each film by the fold that left it out.
+
+Owns `scores.json`: the probability of covid by network and image. It grows by one member at a time,
+so that a resumed run goes on; whoever was withdrawn since is dropped from it.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import cast
+
+from mlloop.contract.errors import Stop, Stopped
+from mlloop.contract.events import Progress
+from mlloop.contract.manifest import ProposeManifest
+from mlloop.contract.records import read_json, write_json
+from mlloop.networks.devices import Device
+from mlloop.training.classifier import classify, load_classifier
+from mlloop.training.dataset import CaseReader
+
+
+def write_scores(
+    manifest: ProposeManifest, out: Path, *, device: Device, progress: Progress, stop: Stop
+) -> None:
+    """Score `manifest.scored` with every classifier of the plan, but for what was scored before.
+
+    Raises LearningError, or Stopped between two films.
+    """
+    path, plan = out / "scores.json", manifest.plan
+    keys = [network.key for network in plan.networks_of("activation")]
+    if not keys:
+        return
+    images = {case.image for case in manifest.scored}
+    known = _read(path)
+    found = {
+        key: {image: score for image, score in known.get(key, {}).items() if image in images}
+        for key in keys
+    }
+    reader = CaseReader(grid=plan.grid)
+    for member in manifest.members:
+        if member.network not in found:
+            continue
+        own = found[member.network]
+        held_out = [case for case in manifest.scored if case.fold == member.fold]
+        missing = [case for case in held_out if case.image not in own]
+        progress.add(len(held_out) - len(missing))
+        if not missing:
+            continue
+        classifier = load_classifier(member, plan, device)
+        for case, score in classify(classifier, missing, reader, device, progress.emit):
+            if stop():
+                raise Stopped
+            own[case.image] = score
+            progress.add(1)
+        write_json(path, {"schema": 1, "networks": found})
+    if found != known:
+        write_json(path, {"schema": 1, "networks": found})
+
+
+def _read(path: Path) -> dict[str, dict[str, float]]:
+    if not path.exists():
+        return {}
+    document = cast("dict[str, dict[str, dict[str, float]]]", read_json(path))
+    return document["networks"]

@@ -1,0 +1,208 @@
+"""What a plan would cost on this device, from a few steps and forward passes on blank films.
+
+Reading films is left out: it goes on beside the steps. Memory is what torch asked for on a GPU,
+else the largest size of this process, scaled up to the whole batch.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import resource
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from mlloop.contract.errors import Stop, Stopped
+from mlloop.contract.events import Emit
+from mlloop.contract.manifest import EstimateManifest, NetworkPlan, Plan
+from mlloop.contract.records import write_json
+from mlloop.networks.devices import Device
+from mlloop.networks.losses import planned_loss
+from mlloop.networks.segmentation import predict, untrained_network
+from mlloop.proposing.gradcam import activation_maps
+from mlloop.training.checkpoint import TrainingState
+from mlloop.training.classifier import group_loss, untrained_classifier
+from mlloop.training.steps import LossOf, train_step
+
+_REPEATS = 2
+_FEW = 4  # images in a timed batch on a CPU, where 32 could take a minute
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkCost:
+    """One network: seconds of a step and of one image's forward pass; bytes while it trains."""
+
+    network: str
+    parameters: int
+    seconds_step: float
+    seconds_image: float
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """The cost of a round. Members and images are counted as if done one after another."""
+
+    device: str
+    networks: tuple[NetworkCost, ...]
+    seconds_members: dict[str, float]
+    seconds_training: float
+    seconds_proposing: float
+    bytes: int
+    schema: int = 1
+
+
+def estimate(
+    manifest: EstimateManifest, out: Path, *, device: Device, emit: Emit, stop: Stop
+) -> Estimate:
+    """Time each network of the plan, write `estimate.json` and return what it holds.
+
+    Raises LearningError for a network that cannot be built or does not fit, Stopped on request.
+    """
+    plan, costs = manifest.plan, []
+    for done, network in enumerate(plan.networks):
+        emit("progress", done=done, total=len(plan.networks))
+        costs.append(_cost(network, plan, device, emit, stop))
+    found = _sum(manifest, tuple(costs), device)
+    write_json(out / "estimate.json", found)
+    emit("done", seconds=found.seconds_training + found.seconds_proposing, bytes=found.bytes)
+    return found
+
+
+def _sum(manifest: EstimateManifest, costs: tuple[NetworkCost, ...], device: Device) -> Estimate:
+    plan, unseen = manifest.plan, manifest.n_propose - manifest.n_trained
+    # Every epoch ends with a look at the inner split.
+    looks = plan.epochs * plan.inner_fraction * manifest.n_train * (1 - 1 / manifest.k)
+    members = {
+        cost.network: _steps(plan, cost) * cost.seconds_step + looks * cost.seconds_image
+        for cost in costs
+    }
+    passes = manifest.n_trained + manifest.k * unseen
+    looking = [one for one in costs if plan.network(one.network).label == "activation"]
+    return Estimate(
+        device=_name(device),
+        networks=costs,
+        seconds_members=members,
+        seconds_training=manifest.k * sum(members.values()),
+        seconds_proposing=passes * sum(cost.seconds_image for cost in costs)
+        # A classifier also tells covid from the rest on every film it learned from.
+        + manifest.n_train * sum(cost.seconds_image for cost in looking),
+        bytes=max(cost.bytes for cost in costs),
+    )
+
+
+def _steps(plan: Plan, cost: NetworkCost) -> int:
+    return plan.course_of(plan.network(cost.network)).steps
+
+
+def _cost(network: NetworkPlan, plan: Plan, device: Device, emit: Emit, stop: Stop) -> NetworkCost:
+    is_gpu = device.torch_device.type == "cuda"
+    count = plan.batch_size if is_gpu else min(plan.batch_size, _FEW)
+    memory = _Memory(is_gpu=is_gpu)
+    trial = (_trial_of_classifier if network.label == "activation" else _trial)(network, plan)
+    built = trial.network.to(device.torch_device).train()
+    averaged = {name: value.detach().clone() for name, value in built.state_dict().items()}
+    state = TrainingState(built, torch.optim.AdamW(built.parameters()), averaged)
+    images = torch.rand(count, 1, plan.grid, plan.grid)
+    batch = (images, torch.zeros(count, 1, *trial.target))
+    step = _median(
+        lambda: train_step(state, batch, plan, device, emit, loss_of=trial.loss_of), stop
+    )
+    used = memory.used(scale=plan.batch_size / count)
+    built.eval()
+    image = _median(lambda: trial.look(images, device), stop) / count
+    return NetworkCost(
+        network=network.key,
+        parameters=sum(value.numel() for value in built.parameters()),
+        seconds_step=step * plan.batch_size / count,
+        seconds_image=image,
+        bytes=used,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Trial:
+    """What a network is timed on: its targets' size, its loss, and how it looks at images."""
+
+    network: nn.Module
+    target: tuple[int, ...]
+    loss_of: LossOf
+    look: Callable[[torch.Tensor, Device], object]
+
+
+def _trial(network: NetworkPlan, plan: Plan) -> _Trial:
+    built = untrained_network(network)
+    return _Trial(
+        built,
+        (plan.grid, plan.grid),
+        planned_loss,
+        lambda images, device: predict(built, images[:, 0].numpy(), plan, device),
+    )
+
+
+def _trial_of_classifier(network: NetworkPlan, plan: Plan) -> _Trial:
+    built = untrained_classifier(network, plan.grid)
+    return _Trial(
+        built,
+        (),
+        group_loss,
+        lambda images, device: activation_maps(built, images[:, 0].numpy(), device),
+    )
+
+
+def _median(work: Callable[[], object], stop: Stop) -> float:
+    """Return the median seconds of `work`, after one turn that does not count.
+
+    Each turn ends by bringing a number from the device, so the clock waits for it.
+    """
+    taken = []
+    for _ in range(1 + _REPEATS):
+        if stop():
+            raise Stopped
+        began = time.perf_counter()
+        work()
+        taken.append(time.perf_counter() - began)
+    return statistics.median(taken[1:])
+
+
+class _Memory:
+    def __init__(self, *, is_gpu: bool) -> None:
+        self._is_gpu = is_gpu
+        if is_gpu:
+            torch.cuda.reset_peak_memory_stats()
+        gc.collect()
+        _forget_peak()
+        self._before = 0 if is_gpu else _largest()
+
+    def used(self, *, scale: float) -> int:
+        """Return the peak in bytes, with what the work added scaled to the whole batch."""
+        if self._is_gpu:
+            return int(torch.cuda.max_memory_allocated())
+        return round(self._before + max(0, _largest() - self._before) * scale)
+
+
+def _forget_peak() -> None:
+    """Let the peak begin anew, where the system can: else a network hides behind the one before."""
+    with contextlib.suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5")
+
+
+def _largest() -> int:
+    """Return the peak of resident memory in bytes since the last `_forget_peak`."""
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/self/status").read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+def _name(device: Device) -> str:
+    if device.torch_device.type == "cuda":
+        return f"{torch.cuda.get_device_name()}, {device.precision}"
+    return f"CPU, {torch.get_num_threads()} thread(s), {device.precision}"

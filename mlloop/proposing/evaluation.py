@@ -1,0 +1,91 @@
+"""How good the ensemble is on sealed images: counts per image, never a mask that leaves here.
+
+The ensemble is the mean of all folds of all infection networks, weighed, warmed and thresholded as
+its out-of-fold maps asked for: nothing is fitted on sealed images.
+"""
+
+from __future__ import annotations
+
+import math
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from mlloop.contract.calibration import histogram, reliability
+from mlloop.contract.errors import Stop
+from mlloop.contract.events import Emit, Progress
+from mlloop.contract.manifest import Case, EvaluateManifest
+from mlloop.contract.records import write_json
+from mlloop.figures.fitting import plain_calibration, truth_of
+from mlloop.figures.metrics import counts, dice
+from mlloop.networks.devices import Device
+from mlloop.pixels.masks import ByteArray, threshold_mask
+from mlloop.proposing.maps import MapWriter
+from mlloop.training.dataset import read_truth
+
+
+@dataclass(frozen=True, slots=True)
+class ImageResult:
+    """The pixels of one sealed image. `dice` is None where both masks are empty.
+
+    `peak` is the highest p8 on it, at the grid.
+    """
+
+    image: str
+    patient: str
+    group: str
+    tp: int
+    fp: int
+    fn: int
+    dice: float | None
+    peak: int
+
+
+def evaluate(
+    manifest: EvaluateManifest, out: Path, *, device: Device, emit: Emit, stop: Stop
+) -> None:
+    """Write evaluation.json. Does nothing when it exists. Raises LearningError or Stopped."""
+    result = out / "evaluation.json"
+    if not result.exists():
+        emit("start", images=len(manifest.cases))
+        networks = manifest.plan.networks_of("infection")
+        maps = MapWriter(manifest, out / "maps", device, networks)
+        progress = Progress(emit, total=len(manifest.cases) * len(networks))
+        for _ in maps.write(networks, progress=progress, stop=stop):
+            pass  # measured once they are all there
+        calibration = manifest.calibration or plain_calibration(manifest.plan)
+        pixels, images = np.zeros((2, 256), np.int64), []
+        for case in manifest.cases:
+            ensemble = calibration.ensemble(maps.read(case))
+            pixels += histogram(ensemble, truth_of(case, maps.reader.target))
+            images.append(_evaluate_image(case, ensemble, calibration.t8("ensemble")))
+        write_json(
+            result,
+            {
+                "schema": 1,
+                "plan_sha256": manifest.plan.sha256,
+                "images": images,
+                "reliability": reliability(pixels),
+            },
+        )
+    # No proposal on a sealed image may lie about once it is counted.
+    shutil.rmtree(out / "maps", ignore_errors=True)
+    emit("done", images=len(manifest.cases))
+
+
+def _evaluate_image(case: Case, ensemble: ByteArray, t8: int) -> ImageResult:
+    predicted = threshold_mask(ensemble, shape=(case.height, case.width), t8=t8)
+    found = counts(predicted, read_truth(case))
+    value = dice(found)
+    return ImageResult(
+        image=case.image,
+        patient=case.patient,
+        group=case.group,
+        tp=found.tp,
+        fp=found.fp,
+        fn=found.fn,
+        dice=None if math.isnan(value) else value,
+        peak=int(ensemble.max()),
+    )

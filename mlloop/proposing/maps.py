@@ -1,0 +1,209 @@
+"""The probability maps of networks on cases: one file for each case and network.
+
+A patient who was trained on gets the one fold that left it out, everyone else the mean of all
+folds. Works network by network in fixed chunks, so that a resumed run feeds the same batches and
+repeats the same bits, unless memory runs out: a chunk then passes in parts.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, TypeVar
+
+import numpy as np
+from torch import nn
+
+from mlloop.contract.calibration import mean_p8
+from mlloop.contract.errors import Stop, Stopped
+from mlloop.contract.events import Progress
+from mlloop.contract.manifest import (
+    Case,
+    EvaluateManifest,
+    NetworkPlan,
+    ProposeManifest,
+    is_proposed,
+)
+from mlloop.contract.plan import LabelKey
+from mlloop.contract.records import write_bytes
+from mlloop.networks.devices import Device
+from mlloop.networks.segmentation import load_member, predict
+from mlloop.pixels.arrays import FloatArray
+from mlloop.pixels.masks import ByteArray, decode_probability, encode_probability, quantise
+from mlloop.proposing.gradcam import activation_maps
+from mlloop.training.classifier import Classifier, load_classifier
+from mlloop.training.dataset import CaseReader
+from mlloop.training.memory import Passes
+
+Kind = Literal["out_of_fold", "mean", "ensemble"]
+CHUNK = 16
+WRITERS = 2  # each waits for the disk in turn; more of them take the interpreter from the networks
+T = TypeVar("T")
+
+
+def folds_for(
+    case: Case, manifest: ProposeManifest | EvaluateManifest, label: LabelKey = "infection"
+) -> tuple[int, ...]:
+    """Return the folds that may propose on a case: all, or the one that left its patient out."""
+    if isinstance(manifest, ProposeManifest) and case.patient in manifest.patients_of(label):
+        return (case.fold,)
+    return tuple(range(manifest.k))
+
+
+def kind_for(
+    case: Case, manifest: ProposeManifest | EvaluateManifest, label: LabelKey = "infection"
+) -> Kind:
+    """Name what a network's map of a case is made of."""
+    return "mean" if len(folds_for(case, manifest, label)) == manifest.k else "out_of_fold"
+
+
+def is_finished(case: Case, out: Path) -> bool:
+    """Tell whether all proposals of a case are written, in the manner of this version."""
+    return is_proposed(out / case.image)
+
+
+@dataclass(slots=True)
+class MapWriter:
+    """Writes `<image>/<network>.<kind>.png` for every case and network of it that lacks it."""
+
+    manifest: ProposeManifest | EvaluateManifest
+    out: Path
+    device: Device
+    networks: tuple[NetworkPlan, ...]
+    reader: CaseReader = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.reader = CaseReader(grid=self.manifest.plan.grid)
+
+    def write(
+        self, networks: Sequence[NetworkPlan], *, progress: Progress, stop: Stop
+    ) -> Iterator[Sequence[Case]]:
+        """Write the missing maps of `networks`; yield each chunk of cases once it has them all.
+
+        While a chunk passes through the folds, which leaves the interpreter free, threads read
+        the films of the chunk after it and write the maps of the one before it.
+        """
+        cases = self.manifest.cases
+        chunks = [cases[start : start + CHUNK] for start in range(0, len(cases), CHUNK)]
+        if not networks:
+            yield from chunks
+        jobs = [(network, chunk) for network in networks for chunk in chunks]
+        passes = Passes(self.device, progress.emit)
+        for work, saving in _one_ahead(self._predicted(jobs, passes, stop)):
+            wait_for(saving)
+            progress.add(len(work.chunk))
+            if work.network == networks[-1]:
+                yield work.chunk
+
+    def read(self, case: Case, label: LabelKey = "infection") -> list[ByteArray]:
+        """Read one label's maps of a case back, in the plan's order of networks."""
+        paths = [self._path(case, one) for one in self.networks if one.label == label]
+        return [decode_probability(path.read_bytes()) for path in paths]
+
+    def _path(self, case: Case, network: NetworkPlan) -> Path:
+        return (
+            self.out
+            / case.image
+            / f"{network.key}.{kind_for(case, self.manifest, network.label)}.png"
+        )
+
+    def _has_map(self, case: Case, network: NetworkPlan) -> bool:
+        return is_finished(case, self.out) or self._path(case, network).exists()
+
+    def _load_folds(self, network: NetworkPlan) -> dict[int, nn.Module]:
+        load = load_classifier if network.label == "activation" else load_member
+        members = [m for m in self.manifest.members if m.network == network.key]
+        return {m.fold: load(m, self.manifest.plan, self.device) for m in members}
+
+    def _prepare(self, readers: Executor, network: NetworkPlan, chunk: Sequence[Case]) -> _Work:
+        """Begin to read a chunk's images, unless every map is there.
+
+        The whole chunk goes in, even where some maps exist: a batch of another size may round
+        differently.
+        """
+        missing = [case for case in chunk if not self._has_map(case, network)]
+        wanted = chunk if missing else []
+        return _Work(
+            network, chunk, missing, [readers.submit(self.reader.image, case) for case in wanted]
+        )
+
+    def _predicted(
+        self, jobs: Sequence[tuple[NetworkPlan, Sequence[Case]]], passes: Passes, stop: Stop
+    ) -> Iterator[tuple[_Work, list[Future[None]]]]:
+        """Yield each job with the writing of its maps, which has begun; one network in memory."""
+        loaded, folds = "", dict[int, nn.Module]()
+        n_readers = self.device.reading_threads
+        with ThreadPoolExecutor(n_readers) as readers, ThreadPoolExecutor(WRITERS) as writers:
+            for work in _one_ahead(self._prepare(readers, *job) for job in jobs):
+                if stop():
+                    raise Stopped
+                if work.missing and loaded != work.network.key:
+                    folds.clear()
+                    loaded, folds = work.network.key, self._load_folds(work.network)
+                maps = self._predict(folds, work, passes) if work.missing else {}
+                yield (
+                    work,
+                    [
+                        writers.submit(self._save, case, work.network, maps[case.image])
+                        for case in work.missing
+                    ],
+                )
+
+    def _predict(
+        self, folds: dict[int, nn.Module], work: _Work, passes: Passes
+    ) -> dict[str, list[FloatArray]]:
+        """Return one map per case and fold that may propose on it, folds in order."""
+        maps: dict[str, list[FloatArray]] = {case.image: [] for case in work.chunk}
+        images = [image.result() for image in work.images]
+        for fold in sorted(folds):
+            chosen = [
+                (case, image)
+                for case, image in zip(work.chunk, images, strict=True)
+                if fold in folds_for(case, self.manifest, work.network.label)
+            ]
+            if chosen:
+                forward = functools.partial(self._maps, folds[fold])
+                found = passes.through(forward, np.stack([image for _, image in chosen]))
+                for (case, _), probability in zip(chosen, found, strict=True):
+                    maps[case.image].append(probability)
+        return maps
+
+    def _maps(self, network: nn.Module, images: FloatArray) -> FloatArray:
+        """Return maps `(N, grid, grid)` of images alike: probabilities, or a classifier's looks."""
+        if isinstance(network, Classifier):
+            return activation_maps(network, images, self.device)[0]
+        return predict(network, images, self.manifest.plan, self.device)
+
+    def _save(self, case: Case, network: NetworkPlan, maps: Sequence[FloatArray]) -> None:
+        p8 = mean_p8([quantise(probability) for probability in maps])
+        write_bytes(self._path(case, network), encode_probability(p8))
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """One network's chunk: all of its images go in, the maps of `missing` are written."""
+
+    network: NetworkPlan
+    chunk: Sequence[Case]
+    missing: Sequence[Case]
+    images: Sequence[Future[FloatArray]]
+
+
+def wait_for(futures: Iterable[Future[None]]) -> None:
+    """Wait, and raise what a thread raised."""
+    for future in futures:
+        future.result()
+
+
+def _one_ahead(things: Iterator[T]) -> Iterator[T]:
+    """Yield each thing once the one after it has been begun."""
+    before = next(things, None)
+    for after in things:
+        if before is not None:
+            yield before
+        before = after
+    if before is not None:
+        yield before

@@ -1,0 +1,1 @@
+"""Train one ensemble member, resumable at any step."""

@@ -1,0 +1,251 @@
+"""What a training run leaves on disk: its resumable state, and the finished member with its card.
+
+Everything is safetensors and JSON by atomic rename. The JSON of a state names its tensor file and
+is written last, so a kill between the two leaves the former state whole.
+"""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import segmentation_models_pytorch
+import torch
+from safetensors import SafetensorError
+from torch import Tensor, nn
+
+from mlloop.contract.events import Emit
+from mlloop.contract.manifest import TrainManifest
+from mlloop.contract.records import FieldError, from_plain, read_json, write_json
+from mlloop.networks.weights import load_tensors, save_tensors
+
+_OTHER_STATE = (
+    "What this member is given to learn from has changed since step {}: its cases, their files, its"
+    " parent or its plan. The saved state is dropped, and training begins anew."
+)
+_OTHER_MEMBER = (
+    "The member that was finished here has learned from a case or a parent that it is given no"
+    " more. It is dropped, and training begins anew."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class EpochRecord:
+    """One line of history.json."""
+
+    epoch: int
+    step: int
+    loss: float | None
+    inner_dice: float | None
+
+
+@dataclass(slots=True)
+class TrainingState:
+    """Everything that changes during training. The random draws depend on `step` alone."""
+
+    network: nn.Module
+    optimiser: torch.optim.Optimizer
+    averaged: dict[str, Tensor]
+    step: int = 0
+    losses: list[float] = field(default_factory=list)
+    history: list[EpochRecord] = field(default_factory=list)
+    best: dict[str, Tensor] = field(default_factory=dict)
+    best_step: int = 0
+    best_dice: float = 0.0
+    parts: int = 1  # that a batch is cut into, since memory ran out
+    left_out: int = 0  # steps without a finite loss and gradient
+    in_a_row: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Versions:
+    """The libraries that the weights depend on."""
+
+    torch: str = torch.__version__
+    smp: str = segmentation_models_pytorch.__version__
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """What a member is and whom it has seen. Only `seconds` differs between equal runs."""
+
+    network: str
+    decoder: str
+    encoder: str
+    fold: int
+    k: int
+    seed: int
+    threads: int
+    precision: str
+    device: str
+    plan_sha256: str
+    loaded_patients: tuple[str, ...]
+    n_images: int
+    n_positive: int
+    n_inner: int
+    steps: int
+    best_step: int
+    inner_dice: float | None
+    parameters: int
+    seconds: float
+    schema: int = 1
+    parent: str | None = None
+    parent_patients: tuple[str, ...] = ()
+    inner_patients: tuple[str, ...] = ()  # loaded, but never learned from
+    weights_sha256: str = ""
+    versions: Versions = field(default_factory=Versions)
+    parts: int = 1
+    left_out: int = 0
+    encoder_weights: str | None = None  # `imagenet`, or the sha256 of the file it began with
+
+
+@dataclass(frozen=True, slots=True)
+class _SavedState:
+    step: int
+    losses: tuple[float, ...]
+    history: tuple[EpochRecord, ...]
+    best_step: int
+    best_dice: float
+    loaded_patients: tuple[str, ...]
+    tensors: str
+    manifest_sha256: str = ""  # of states before this field: dropped
+    parts: int = 1
+    left_out: int = 0
+    in_a_row: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class StateFolder:
+    """Where the resumable state of one member lies, and what it has learned from.
+
+    `manifest_sha256` is of everything handed over: cases, their files, parent and plan.
+    """
+
+    path: Path
+    manifest_sha256: str
+    loaded_patients: set[str]
+
+    def save(self, state: TrainingState) -> None:
+        """Save a resumable state and drop the former one."""
+        name = f"step-{state.step}.safetensors"
+        save_tensors(self.path / name, _tensors(state))
+        saved = _SavedState(
+            step=state.step,
+            losses=tuple(state.losses),
+            history=tuple(state.history),
+            best_step=state.best_step,
+            best_dice=state.best_dice,
+            loaded_patients=tuple(sorted(self.loaded_patients)),
+            tensors=name,
+            manifest_sha256=self.manifest_sha256,
+            parts=state.parts,
+            left_out=state.left_out,
+            in_a_row=state.in_a_row,
+        )
+        write_json(self.path / "state.json", saved)
+        for old in self.path.glob("step-*.safetensors"):
+            if old.name != name:
+                old.unlink(missing_ok=True)
+
+    def restore(self, fresh: TrainingState, emit: Emit) -> TrainingState:
+        """Bring a fresh state to where the last save left it.
+
+        A missing or torn one starts anew. So does one of another manifest, said in an event: its
+        weights have learned from somebody who was withdrawn since, or from another parent.
+        """
+        try:
+            saved = from_plain(_SavedState, read_json(self.path / "state.json"))
+            tensors = load_tensors(self.path / saved.tensors)
+        except (FieldError, OSError, SafetensorError):
+            return fresh
+        if saved.manifest_sha256 != self.manifest_sha256:
+            shutil.rmtree(self.path)
+            emit("state_dropped", step=saved.step, message=_OTHER_STATE.format(saved.step))
+            return fresh
+        _copy_into(fresh, tensors)
+        self.loaded_patients.update(saved.loaded_patients)
+        return replace(
+            fresh,
+            step=saved.step,
+            losses=list(saved.losses),
+            history=list(saved.history),
+            best=_part(tensors, "best."),
+            best_step=saved.best_step,
+            best_dice=saved.best_dice,
+            parts=saved.parts,
+            left_out=saved.left_out,
+            in_a_row=saved.in_a_row,
+        )
+
+
+def is_finished(manifest: TrainManifest, out: Path, emit: Emit) -> bool:
+    """Tell whether the member that a manifest asks for lies in `out`, and drop what else does.
+
+    A member of other cases or another parent is dropped, said in an event: somebody was withdrawn
+    between its end and now.
+    """
+    try:
+        card = from_plain(Card, read_json(out / "card.json"))
+    except FieldError:
+        return False
+    parent = manifest.parent.weights_sha256 if manifest.parent else None
+    patients = {case.patient for case in manifest.cases}
+    if (
+        card.parent == parent
+        and card.n_images == len(manifest.cases)
+        and patients.issuperset(card.loaded_patients)
+    ):
+        drop_state(out)
+        return True
+    (out / "card.json").unlink()
+    emit("member_dropped", message=_OTHER_MEMBER)
+    return False
+
+
+def write_member(state: TrainingState, card: Card, out: Path) -> Card:
+    """Write weights, history and, last of all, the card that says the member is finished."""
+    sha256 = save_tensors(out / "weights.safetensors", state.best)
+    write_json(out / "history.json", {"schema": 1, "epochs": state.history})
+    card = replace(card, weights_sha256=sha256)
+    write_json(out / "card.json", card)
+    drop_state(out)
+    return card
+
+
+def drop_state(out: Path) -> None:
+    """Remove the resumable state of a finished member: it is four times its weights."""
+    shutil.rmtree(out / "state", ignore_errors=True)
+
+
+def _tensors(state: TrainingState) -> dict[str, Tensor]:
+    tensors = {"rng": torch.get_rng_state()}
+    tensors |= {f"network.{k}": v for k, v in state.network.state_dict().items()}
+    tensors |= {f"averaged.{k}": v for k, v in state.averaged.items()}
+    tensors |= {f"best.{k}": v for k, v in state.best.items()}
+    for i, slots in state.optimiser.state_dict()["state"].items():
+        tensors |= {f"optimiser.{i}.{name}": value for name, value in slots.items()}
+    return tensors
+
+
+def _copy_into(state: TrainingState, tensors: dict[str, Tensor]) -> None:
+    torch.set_rng_state(tensors["rng"])
+    state.network.load_state_dict(_part(tensors, "network."))
+    for name, value in _part(tensors, "averaged.").items():
+        state.averaged[name].copy_(value)
+    slots: dict[int, dict[str, Tensor]] = {}
+    for key, value in _part(tensors, "optimiser.").items():
+        index, name = key.split(".", 1)
+        slots.setdefault(int(index), {})[name] = value
+    parameters = list(state.network.parameters())
+    for i, named in slots.items():
+        # Kernels round differently by memory layout: moments take that of their parameter.
+        for name, value in named.items():
+            if value.shape == parameters[i].shape:
+                named[name] = torch.empty_like(parameters[i], requires_grad=False).copy_(value)
+    optimiser = state.optimiser.state_dict()
+    state.optimiser.load_state_dict({**optimiser, "state": slots})
+
+
+def _part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}

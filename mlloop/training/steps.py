@@ -1,0 +1,139 @@
+"""One optimiser step: forward, loss, backward, and what to do when it goes wrong.
+
+A step without a finite loss and gradient is left out. Where memory runs out the step is done again
+in parts whose gradients are added up: the same loss, but batch statistics of the parts. An
+optimiser step that was broken off begins again, though it may have moved some weights already.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from mlloop.contract.errors import LearningError
+from mlloop.contract.events import Emit
+from mlloop.contract.plan import Plan
+from mlloop.networks.devices import Device
+from mlloop.networks.losses import planned_loss
+from mlloop.training.checkpoint import TrainingState
+from mlloop.training.loading import Batch
+from mlloop.training.memory import in_parts
+from mlloop.training.schedule import learning_rate
+
+LossOf = Callable[[Tensor, Tensor, Plan], Tensor]  # logits and targets of a batch
+_MOMENTS = 3  # AdamW's: the count of steps, the mean gradient, the mean square
+
+
+def train_step(
+    state: TrainingState,
+    batch: Batch,
+    plan: Plan,
+    device: Device,
+    emit: Emit,
+    *,
+    loss_of: LossOf = planned_loss,
+) -> float | None:
+    """Do one optimiser step and move the averaged weights, if any; return the loss.
+
+    The batch is images and covered shares `(N, 1, grid, grid)` on the CPU, or for another loss the
+    targets that it takes. Returns None where the step was left out. Raises LearningError after
+    `plan.patience` such steps in a row, or where not even one image fits into memory.
+    """
+    for group in state.optimiser.param_groups:
+        group["lr"] = learning_rate(plan, state.step)
+    statistics = [value.clone() for value in state.network.buffers()]
+
+    def undo() -> None:
+        # The forward pass has moved the batch statistics already, perhaps to NaN.
+        for value, before in zip(state.network.buffers(), statistics, strict=True):
+            value.copy_(before)
+        state.optimiser.zero_grad()
+
+    def attempt(parts: int) -> float | None:
+        loss = _gradients(state, batch, plan, device, loss_of=loss_of, parts=parts)
+        norm = torch.nn.utils.clip_grad_norm_(state.network.parameters(), plan.clip_norm)
+        if not math.isfinite(loss) or not math.isfinite(float(norm)):
+            return None
+        state.optimiser.step()
+        return loss
+
+    def use_more(parts: int) -> None:
+        undo()
+        _use_more_parts(state, parts, len(batch[0]), emit)
+
+    count = len(batch[0])
+    loss = in_parts(attempt, parts=state.parts, count=count, device=device, use_more=use_more)
+    if loss is None:
+        undo()
+        _leave_out(state, plan, emit)
+        return None
+    state.in_a_row = 0
+    _move_average(state, plan)
+    return loss
+
+
+def _gradients(
+    state: TrainingState, batch: Batch, plan: Plan, device: Device, *, loss_of: LossOf, parts: int
+) -> float:
+    """Leave the gradient of the whole batch on the network, part by part."""
+    state.optimiser.zero_grad()
+    place, count, total = device.torch_device, len(batch[0]), 0.0
+    pieces = (tensor.chunk(parts) for tensor in batch)
+    for images, targets in zip(*pieces, strict=True):
+        with device.autocast():
+            logits = state.network(images.to(place))
+        loss = loss_of(logits, targets.to(place), plan) * (len(images) / count)
+        loss.backward()  # type: ignore[no-untyped-call]
+        total += float(loss.item())
+    return total
+
+
+def _use_more_parts(state: TrainingState, parts: int, count: int, emit: Emit) -> None:
+    state.parts = parts
+    for group in state.optimiser.param_groups:
+        group["foreach"] = False  # weight by weight it needs no second copy of them all
+    slots = state.optimiser.state
+    for weight in [weight for weight, own in slots.items() if len(own) < _MOMENTS]:
+        del slots[weight]  # memory ran out between its moments
+    emit(
+        "smaller_batch",
+        step=state.step,
+        parts=parts,
+        message=f"Memory ran out: batches are computed {math.ceil(count / parts)} images at a time"
+        f" from step {state.step} on. The weights can differ from those of a machine with more"
+        " memory.",
+    )
+
+
+def _leave_out(state: TrainingState, plan: Plan, emit: Emit) -> None:
+    state.left_out += 1
+    state.in_a_row += 1
+    emit("step_left_out", step=state.step, in_a_row=state.in_a_row)
+    if state.in_a_row >= plan.patience:
+        raise LearningError(
+            "not_finite",
+            f"Training came to a halt at step {state.step}: {state.in_a_row} steps in a row had no"
+            " finite loss or gradient. Lower learning_rate, set precision to float32, or lower"
+            " clip_norm.",
+        )
+
+
+@torch.no_grad()
+def _move_average(state: TrainingState, plan: Plan) -> None:
+    # Young averages forget fast, or the random start would weigh for hundreds of steps.
+    decay = min(plan.ema_decay, (state.step + 1) / (state.step + 10))
+    moving: list[Tensor] = []
+    current: list[Tensor] = []
+    for name, value in state.network.state_dict().items():
+        if name not in state.averaged:
+            continue
+        if value.is_floating_point():
+            moving.append(state.averaged[name])
+            current.append(value)
+        else:
+            state.averaged[name].copy_(value)
+    if moving:
+        torch._foreach_lerp_(moving, current, 1 - decay)

@@ -1,0 +1,107 @@
+"""Leaks planted into what is handed to the real learning side are found, and stop a promotion."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from annotation.bridge import loop
+from annotation.bridge.loop import Learner, Manifest
+from annotation.errors import Conflict
+from annotation.models import EnsembleMember, Project, Round
+from annotation.selectors.labels import label_of
+from annotation.selectors.rounds.leaks import find_leaks, find_project_leaks
+from annotation.selectors.rounds.manifests import _case, snapshot_in
+from annotation.selectors.rounds.training_cases import patient_hash, sealed_cases
+from annotation.services.rounds.decisions import promote_round
+from annotation.services.rounds.lifecycle import plan_round
+from mlloop.contract.manifest import Case, TrainManifest, write_manifest
+from tests.annotation.factories import make_proposal
+from tests.annotation.learning import fake_learner, fill_project, small_plan
+
+pytestmark = pytest.mark.timeout(900)  # the real child loads torch at each start
+
+
+def planting(*cases: Case) -> Learner:
+    """Hand the real child more cases than the server chose, as a bug in the manifest would."""
+
+    def write(path: Path, manifest: Manifest) -> str:
+        if isinstance(manifest, TrainManifest):
+            known = {case.image for case in manifest.cases}
+            more = tuple(case for case in cases if case.image not in known)
+            manifest = replace(manifest, cases=(*manifest.cases, *more))
+        return write_manifest(path, manifest)
+
+    return Learner(write=write)
+
+
+def trained(round: Round, learner: Learner) -> Round:
+    """Train with the real child; what comes after does not touch the cards and may be faked."""
+    loop.sweep()
+    for member in round.members.all():
+        assert loop.train_member(member.pk, learner=learner)
+    return loop.run_until_decision(round, learner=fake_learner())
+
+
+def planned(project: Project) -> Round:
+    fill_project(project, read=4, unread=1, controls=0, sealed=1)
+    return plan_round(project=project, actor=None, plan=small_plan(networks=1, folds=2))
+
+
+def test_without_a_plant_there_is_no_leak(project: Project) -> None:
+    done = loop.run_until_decision(planned(project), learner=Learner())
+    assert done.state == "awaiting_decision", done.failure
+    assert find_project_leaks(project) == ()
+    assert promote_round(round=done, actor=None, reason="clean").state == "serving"
+
+
+def test_a_sealed_patient_in_the_training_data_is_found(project: Project) -> None:
+    round = planned(project)
+    sealed = sealed_cases(project, label_of(project, "infection"))[0]
+    done = trained(round, planting(_case(sealed, round.folds)))
+    leaks = find_leaks(done)
+    assert {leak.kind for leak in leaks} == {"sealed_in_training"}
+    assert {leak.patient for leak in leaks} == {patient_hash(project.id, "s0")}
+    assert len(leaks) == 2
+    assert done.metrics["leaks"] == 2
+    with pytest.raises(Conflict, match=r"leaks in 2 place.*had loaded the sealed"):
+        promote_round(round=done, actor=None, reason="I did not look")
+
+
+def test_an_in_fold_patient_in_the_training_data_is_found(project: Project) -> None:
+    round = planned(project)
+    case = snapshot_in(round).train[0]
+    done = trained(round, planting(_case(case, round.folds)))
+    leaks = find_leaks(done)
+    assert {leak.kind for leak in leaks} == {"seen_patient"}
+    assert {(leak.patient, leak.image) for leak in leaks} == {(case.patient, case.image)}
+    assert {leak.fold for leak in leaks} == {case.fold % round.folds}
+
+
+@pytest.fixture
+def done(project: Project) -> Round:
+    return loop.run_until_decision(planned(project), learner=fake_learner())
+
+
+def test_what_a_parent_saw_counts_as_seen(project: Project, done: Round) -> None:
+    member = done.members.get(fold=0)
+    held_out = next(c for c in snapshot_in(done).train if c.fold % done.folds == 0)
+    card = {**member.card, "parent": "x", "parent_patients": [held_out.patient]}
+    EnsembleMember.objects.filter(pk=member.pk).update(card=card)
+    assert {leak.kind for leak in find_leaks(done)} == {"seen_patient"}
+
+
+def test_a_missing_card_counts_as_a_leak(project: Project, done: Round) -> None:
+    EnsembleMember.objects.filter(round=done, fold=1).update(card={})
+    assert {leak.kind for leak in find_leaks(done)} == {"no_card"}
+
+
+def test_a_proposal_on_a_sealed_image_is_a_leak(
+    project: Project, done: Round, member: Callable[..., object]
+) -> None:
+    sealed = project.images.get(patient__split="sealed")
+    make_proposal(done, sealed, network=small_plan().networks[0].key)
+    assert {leak.kind for leak in find_leaks(done)} == {"sealed_proposal"}

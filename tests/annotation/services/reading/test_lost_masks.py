@@ -1,0 +1,123 @@
+"""Masks that lost a race: how long they are kept, and that nothing comes back after an erasure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import time_machine
+from django.db import connection
+from django.utils import timezone
+
+from annotation import storage
+from annotation.errors import Conflict, NotFound, StaleDraft
+from annotation.models import Assignment, Draft, LostDraft, Project, User
+from annotation.selectors.labels import label_of
+from annotation.selectors.reading.lost_masks import lost_mask, lost_masks_of
+from annotation.services.reading import drafts, lost_drafts
+from annotation.services.upkeep import withdrawal
+from mlloop.pixels.masks import encode_mask, encode_wire_mask
+from tests.annotation import factories
+
+
+@pytest.fixture
+def case(project: Project, member: Callable[..., User]) -> Assignment:
+    return factories.make_assignment(factories.make_image(project), member("reader"))
+
+
+def save(case: Assignment, radius: int, if_match: str | None = None) -> str:
+    return drafts.save_draft(
+        assignment=case,
+        reader=case.reader,
+        label=label_of(case.project, "infection"),
+        png=encode_wire_mask(factories.disc(radius=radius)),
+        if_match=if_match,
+        if_none_match=None if if_match else "*",
+    ).etag
+
+
+def take_out(case: Assignment) -> None:
+    withdrawal.erase_image(image=case.image, actor=None, reason="consent withdrawn")
+
+
+def with_bytes(root: Path) -> set[str]:
+    """Return the names of the stored files that are not tombstones."""
+    files = (path for path in root.rglob("*") if path.is_file())
+    return {path.name for path in files if b"erased" not in path.read_bytes()}
+
+
+def test_save_when_the_image_was_erased_then_no_bytes_and_no_row(
+    case: Assignment, data_root: Path
+) -> None:
+    first = save(case, 5)
+    take_out(case)
+    before = with_bytes(data_root)
+    for radius in (5, 7):  # the erased mask itself, as an open tab sends it again, and a new one
+        with pytest.raises(Conflict, match="withdrawn while you read it") as refused:
+            save(case, radius, if_match=first)
+        assert refused.value.code == "withdrawn"
+    assert with_bytes(data_root) == before
+    assert not LostDraft.objects.exists()
+    with pytest.raises(NotFound, match="erased on request"):
+        storage.read(Draft.objects.get().mask_key)
+
+
+def during_the_save(deed: Callable[[], None]) -> Callable[..., Any]:
+    """Do it once the bytes are stored and before the row is written."""
+    done: list[bool] = []
+
+    def run(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+        if sql.startswith("SAVEPOINT") and not done:
+            done.append(True)
+            deed()
+        return execute(sql, params, many, context)
+
+    return run
+
+
+def test_save_when_the_image_is_erased_meanwhile_then_the_tombstone_is_put_back(
+    case: Assignment, project: Project
+) -> None:
+    key = storage.put(project.id, encode_mask(factories.disc(radius=5)))
+    storage.erase(key)
+    meanwhile = during_the_save(lambda: take_out(case))
+    with connection.execute_wrapper(meanwhile), pytest.raises(Conflict, match="withdrawn"):
+        save(case, 5)
+    assert storage.is_erased(key)
+    assert not Draft.objects.exists()
+    assert not LostDraft.objects.exists()
+
+
+def test_save_when_another_image_had_the_same_mask_erased_then_it_is_stored_anew(
+    case: Assignment, project: Project
+) -> None:
+    key = storage.put(project.id, encode_mask(factories.disc(radius=5)))
+    storage.erase(key)
+    save(case, 5)
+    assert Draft.objects.get().mask_key == key
+    assert storage.read(key)
+
+
+def test_lost_mask_when_refused_again_then_its_thirty_days_begin_anew(case: Assignment) -> None:
+    base = save(case, 3)
+    save(case, 5, if_match=base)
+    start = timezone.now()
+    for days in (0, 20):
+        with time_machine.travel(start + timedelta(days=days)), pytest.raises(StaleDraft):
+            save(case, 7, if_match=base)
+    kept = LostDraft.objects.get(etag=storage.digest_of(key_of(case, 7)))
+    with time_machine.travel(start + timedelta(days=49)):
+        assert lost_drafts.purge_lost_drafts() == 0
+        assert lost_mask(assignment=case, lost_id=kept.id) == kept
+        assert kept in lost_masks_of(case)
+    with time_machine.travel(start + timedelta(days=51)):
+        assert list(lost_masks_of(case)) == []
+        assert lost_drafts.purge_lost_drafts() == 2
+        assert lost_drafts.purge_lost_drafts() == 0
+
+
+def key_of(case: Assignment, radius: int) -> str:
+    return storage.put(case.project_id, encode_mask(factories.disc(radius=radius)))

@@ -1,0 +1,149 @@
+"""The report's sealed half is aggregates over 20 images or more; the other half names the worst."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from annotation.models import Image, Project
+from annotation.services.rounds.measuring import Measured
+from annotation.services.rounds.reporting import WORST, report_of
+from mlloop.figures.metrics import Counts, estimate
+from tests.annotation.factories import make_image, make_patient, make_round
+
+
+@pytest.fixture
+def images(project: Project) -> list[Image]:
+    """36 patients of two sources; those of the west are all without infection."""
+    made = []
+    for i in range(36):
+        patient = make_patient(project, f"s{i}", split="sealed")
+        image = make_image(project, patient=patient, seed=i)
+        Image.objects.filter(pk=image.pk).update(
+            source="east" if i < 24 else "west", view_position="AP" if i % 2 else "PA"
+        )
+        made.append(image)
+    return made
+
+
+def sealed_line(image: Image, i: int) -> dict[str, object]:
+    fn, tp = (0, 0) if i >= 24 or i % 8 == 7 else (40, 20 + 10 * i)
+    fp = 0 if i % 3 else 12
+    pixels = image.height * image.width
+    return {
+        "image": str(image.id),
+        "patient": image.patient.key,
+        "group": "covid",
+        "tp": tp,
+        "fp": fp,
+        "fn": fn,
+        "tn": pixels - tp - fp - fn,
+        "peak": 200 if tp + fp else 90,
+    }
+
+
+def report(project: Project, chosen: list[Image], unseen: list[Measured] = []):  # noqa: B006
+    lines = [sealed_line(image, i) for i, image in enumerate(chosen)]
+    return report_of(
+        make_round(project),
+        sealed=lines,
+        reliability={"ece": 0.1, "n_pixels": 9, "bins": []},
+        proposals={"ensemble": unseen},
+    ), lines
+
+
+def test_report_when_sealed_images_are_enough_then_each_figure_is_that_of_the_metrics(
+    project: Project, images: list[Image]
+) -> None:
+    made, lines = report(project, images)
+    json.dumps(made, allow_nan=False)
+    many = [Counts(*(line[name] for name in ("tp", "fp", "fn", "tn"))) for line in lines]
+    patients = [line["patient"] for line in lines]
+    by_name = {(one["name"], one["convention"]): one for one in made["sealed"]["pixels"]}
+    assert len(by_name) == 16
+    expected = estimate(many, patients, name="f2", convention="pooled").as_json()
+    assert by_name["f2", "pooled"] == expected
+    detection = made["sealed"]["detection"]
+    assert set(detection["roc"]) == {"fpr", "tpr"}  # a threshold is what one image scored
+    rate = {one["name"]: one for one in detection["rates"] if one["rule"] == "any pixel"}
+    infected = [one for one in many if one.tp + one.fn]
+    found = sum(one.tp + one.fp > 0 for one in infected)
+    assert rate["sensitivity"]["value"] == pytest.approx(found / len(infected))
+    assert (rate["sensitivity"]["n"], rate["sensitivity"]["n_positive"]) == (36, 21)
+    assert made["sealed"]["reliability"]["ece"] == 0.1
+
+
+def test_report_when_a_source_or_subgroup_is_small_then_its_figures_are_not_written(
+    project: Project, images: list[Image]
+) -> None:
+    sealed = report(project, images)[0]["sealed"]
+    east, west = sealed["detection"]["sources"]
+    assert (east["source"], east["n"]) == ("east", 24)
+    assert east["auc"]["value"] is not None
+    assert (west["source"], west["n"]) == ("west", 12)
+    assert west["hidden"] == "n = 12: figures over fewer than 20 images are not shown"
+    assert "All 12 images of west are without infection" in west["warning"]
+    assert "auc" not in west
+    for line in sealed["subgroups"]:
+        assert ("hidden" in line) == (line["n"] < 20)
+        assert ("pooled" in line) == (line["n"] >= 20)
+    assert {line["by"] for line in sealed["subgroups"]} == {
+        "without controls",
+        "view",
+        "group",
+        "source",
+        "infection size",
+    }
+    sizes = [line for line in sealed["subgroups"] if line["by"] == "infection size"]
+    assert [line["n"] for line in sizes] == [15, 7, 7, 7]
+    (infected,) = [line for line in sealed["subgroups"] if line["by"] == "without controls"]
+    assert (infected["n"], infected["pooled"]["n"]) == (21, 21)
+
+
+def test_report_when_a_subgroup_is_of_one_patient_then_it_has_no_interval(
+    project: Project, images: list[Image]
+) -> None:
+    one = [sealed_line(image, i) | {"patient": "one"} for i, image in enumerate(images[:24])]
+    others = [sealed_line(image, i) for i, image in enumerate(images)][24:]
+    made = report_of(make_round(project), sealed=one + others, reliability=None, proposals={})
+    (east,) = [line for line in made["sealed"]["subgroups"] if line["name"] == "east"]
+    for convention in ("per_image", "pooled"):
+        assert east[convention]["value"] is not None
+        assert (east[convention]["ci_low"], east[convention]["ci_high"]) == (None, None)
+    assert made["sealed"]["detection"]["sources"][0]["auc"]["ci_low"] is None
+
+
+def test_report_when_sealed_images_are_few_then_none_of_their_figures_is_in_it(
+    project: Project, images: list[Image]
+) -> None:
+    made, _ = report(project, images[:19])
+    assert made["sealed"] == {
+        "n": 19,
+        "hidden": "n = 19: figures over fewer than 20 images are not shown",
+    }
+
+
+def test_report_when_no_image_was_read_then_it_says_n_0(project: Project) -> None:
+    made, _ = report(project, [])
+    assert made["sealed"]["n"] == made["out_of_fold"]["n"] == 0
+    assert made["worst"] == []
+    assert all(one["value"] is None for one in made["out_of_fold"]["pixels"])
+
+
+def test_report_when_many_proposals_are_unseen_then_the_twelve_worst_are_named(
+    project: Project, images: list[Image]
+) -> None:
+    unseen = [
+        Measured(str(image.id), image.patient.key, *[Counts(5 * i, 20, 20, 5000)] * 2)
+        for i, image in enumerate(images[:16])
+    ]
+    empty = Measured(str(images[20].id), "x", *[Counts(0, 0, 0, 5000)] * 2)
+    made, _ = report(project, [], [empty, *reversed(unseen)])
+    assert [one["image"] for one in made["worst"]] == [one.image for one in unseen[:WORST]]
+    assert made["worst"][0] == {
+        "image": unseen[0].image,
+        "dice": 0.0,
+        "reference_pixels": 20,
+        "proposal_pixels": 20,
+    }

@@ -1,0 +1,145 @@
+"""A patient who is withdrawn or erased while a round runs: out of its figures, no map kept."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor, wait
+from dataclasses import replace
+from hashlib import sha256
+from pathlib import Path
+
+import numpy as np
+import pytest
+from django.db import connections, transaction
+
+from annotation import storage
+from annotation.bridge import loop
+from annotation.bridge.loop import Manifest
+from annotation.models import Image, Project, Proposal, Round
+from annotation.selectors.labels import label_of
+from annotation.services.projects import create_project
+from annotation.services.rounds import recording
+from annotation.services.rounds.lifecycle import plan_round
+from annotation.services.rounds.recording import ProposedImage, ProposedMask
+from annotation.services.upkeep.withdrawal import erase_patient, withdraw_image
+from mlloop.contract.manifest import EvaluateManifest, write_manifest
+from mlloop.pixels.masks import encode_probability
+from tests.annotation.factories import disc, make_reference, make_round
+from tests.annotation.learning import CLASSIFIER, fake_learner, fill_project
+from tests.annotation.services.rounds.test_lung import plan_with_lung
+
+KEY = CLASSIFIER.key
+
+
+@pytest.fixture
+def cohort(project: Project) -> dict[str, list[Image]]:
+    made = fill_project(project)
+    for image in made["read"]:
+        make_reference(image, disc(radius=25), label="lung")
+    return made
+
+
+@pytest.fixture
+def round(project: Project, cohort: dict[str, list[Image]]) -> Round:
+    """A planned round of six references, with a lung network and a classifier."""
+    plan = plan_with_lung()
+    return plan_round(
+        project=project, actor=None, plan=replace(plan, networks=(*plan.networks, CLASSIFIER))
+    )
+
+
+def finished_but_for(image: Image, round: Round, *, is_erased: bool, at: type[Manifest]) -> Round:
+    """Run the round; take the image out when the manifest of that kind is handed over."""
+
+    def write(path: Path, manifest: Manifest) -> str:
+        if isinstance(manifest, at):
+            if is_erased:
+                erase_patient(patient=image.patient, actor=None, reason="consent")
+            else:
+                withdraw_image(image=image, actor=None, reason="consent")
+        return write_manifest(path, manifest)
+
+    return loop.run_until_decision(round, learner=replace(fake_learner(), write=write))
+
+
+@pytest.mark.parametrize("is_erased", [False, True])
+def test_round_when_a_film_goes_after_it_was_proposed_on_then_it_is_measured_without_it(
+    round: Round, cohort: dict[str, list[Image]], is_erased: bool
+) -> None:
+    gone = cohort["read"][0]
+    done = finished_but_for(gone, round, is_erased=is_erased, at=EvaluateManifest)
+    assert done.state == Round.State.AWAITING_DECISION, done.failure
+    assert Proposal.objects.filter(round=done, image=gone).exists()
+    figures = [
+        *done.metrics["proposals"].values(),
+        done.metrics["lung"]["ensemble"],
+        done.metrics["activation"][KEY],
+    ]
+    assert [one["pooled"]["n"] for one in figures] == [5, 5, 5, 5]
+
+
+@pytest.mark.parametrize("is_erased", [False, True])
+def test_round_when_a_film_goes_while_its_child_proposes_then_no_map_of_it_is_kept(
+    round: Round, cohort: dict[str, list[Image]], is_erased: bool
+) -> None:
+    gone = cohort["read"][0]
+    done = finished_but_for(gone, round, is_erased=is_erased, at=loop.manifests.ProposeManifest)
+    assert done.state == Round.State.AWAITING_DECISION, done.failure
+    assert not Proposal.objects.filter(round=done, image=gone).exists()
+    assert done.proposals.values("image").distinct().count() == 7
+    assert done.metrics["activation"][KEY]["auc"]["n"] == 7
+
+
+def test_proposals_when_the_film_was_withdrawn_then_neither_row_nor_file_is_made(
+    project: Project, cohort: dict[str, list[Image]]
+) -> None:
+    gone, kept = cohort["unread"]
+    withdraw_image(image=gone, actor=None, reason="consent")
+    row = make_round(project, number=1, state="proposing")
+    claim = recording.claim_round(row.pk, Round.State.PROPOSING)
+    assert claim
+    maps = {
+        one.pk: encode_probability(np.full((8, 8), 9 * i, np.uint8))
+        for i, one in enumerate((gone, kept), 1)
+    }
+    images = [
+        ProposedImage(pk, (ProposedMask("ensemble", "ensemble", (), own, 128),), 0.1, own)
+        for pk, own in maps.items()
+    ]
+    label = label_of(project, "infection")
+    for _ in range(2):
+        recording.record_proposals(claim, row, {"infection": label.id}, images)
+    assert list(row.proposals.values_list("image_id", flat=True)) == [kept.pk]
+    keys = {pk: storage.key_of(project.id, sha256(own).hexdigest()) for pk, own in maps.items()}
+    assert storage.local_path(keys[kept.pk]).exists()
+    assert not storage.local_path(keys[gone.pk]).exists()
+
+
+@pytest.mark.postgres  # SQLite lets one transaction write at a time
+def test_proposals_when_a_withdrawal_is_not_yet_committed_then_they_wait_for_it(
+    committed_db: None,
+) -> None:
+    project = create_project(slug="race", name="Race", actor=None)
+    gone, kept = fill_project(project)["unread"]
+    row = make_round(project, number=1, state="proposing")
+    claim = recording.claim_round(row.pk, Round.State.PROPOSING)
+    assert claim
+    own = encode_probability(np.full((8, 8), 9, np.uint8))
+    images = [
+        ProposedImage(one.pk, (ProposedMask("ensemble", "ensemble", (), own, 128),), 0.1, own)
+        for one in (gone, kept)
+    ]
+    label = label_of(project, "infection")
+
+    def record() -> None:
+        try:
+            recording.record_proposals(claim, row, {"infection": label.id}, images)
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(1) as pool:
+        with transaction.atomic():
+            withdraw_image(image=gone, actor=None, reason="consent")
+            recording = pool.submit(record)
+            assert not wait([recording], timeout=1.0).done
+        recording.result(timeout=30)
+    assert list(row.proposals.values_list("image_id", flat=True)) == [kept.pk]

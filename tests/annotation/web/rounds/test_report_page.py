@@ -1,0 +1,153 @@
+"""The report page, its download and its overlays, and who may see what."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from django.test import Client
+from django.urls import reverse
+from PIL import Image as Picture
+
+from annotation.models import Image, Project, Round, User
+from annotation.selectors.rounds.manifests import plan_of
+from annotation.services.upkeep.withdrawal import withdraw_image
+from annotation.web.plots.report_charts import curve_plot, reliability_plot, roc_plot
+from mlloop.contract.calibration import FittedThreshold
+from mlloop.contract.records import to_plain
+from mlloop.figures.fitting import plain_calibration
+from tests.annotation.factories import make_image, make_patient, make_proposals, make_round
+from tests.annotation.reporting import give_report
+
+
+@pytest.fixture
+def measured(project: Project) -> tuple[Round, Image]:
+    row, image = make_round(project), make_image(project)
+    make_proposals(row, image)
+    give_report(row, image)
+    return row, image
+
+
+def client_of(user: User) -> Client:
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+def test_report_page_when_the_round_is_measured_then_it_shows_and_links_what_there_is(
+    measured: tuple[Round, Image], member: Callable[..., User]
+) -> None:
+    client = client_of(member("engineer"))
+    page = client.get(reverse("round_report", args=["pilot", 1])).content.decode()
+    overlay = reverse("round_overlay", args=["pilot", 1, measured[1].id])
+    assert overlay in page
+    assert "n = 0: figures over fewer than 20 images are not shown" in page
+    assert "style=" not in page
+    round_page = client.get(reverse("round", args=["pilot", 1])).content.decode()
+    assert reverse("round_report", args=["pilot", 1]) in round_page
+    found = client.get(reverse("api:round-report", args=["pilot", 1]))
+    assert found.json()["worst"][0]["image"] == str(measured[1].id)
+    assert "pilot-round-1-report.json" in found["Content-Disposition"]
+
+
+def test_overlay_when_drawn_then_both_outlines_are_on_the_film(
+    measured: tuple[Round, Image], member: Callable[..., User]
+) -> None:
+    url = reverse("round_overlay", args=["pilot", 1, measured[1].id])
+    answer = client_of(member("curator")).get(url)
+    pixels = np.asarray(Picture.open(io.BytesIO(answer.content)))
+    assert pixels.shape == (80, 64, 3)
+    colours = {tuple(one) for one in pixels.reshape(-1, 3).tolist()}
+    assert {(255, 176, 64), (110, 190, 255)} <= colours
+
+
+def test_overlay_when_the_image_is_another_or_withdrawn_then_there_is_none(
+    project: Project, measured: tuple[Round, Image], member: Callable[..., User]
+) -> None:
+    row, image = measured
+    engineer = member("engineer")
+    client = client_of(engineer)
+    other = make_image(project)
+    make_proposals(row, other)
+    assert client.get(reverse("round_overlay", args=["pilot", 1, other.id])).status_code == 404
+    withdraw_image(image=image, actor=engineer, reason="consent")
+    assert client.get(reverse("round_overlay", args=["pilot", 1, image.id])).status_code == 404
+
+
+def test_worst_cases_when_an_engineer_also_reads_then_no_film_is_shown(
+    measured: tuple[Round, Image], member: Callable[..., User]
+) -> None:
+    client = client_of(member("engineer", "reader"))
+    url = reverse("round_overlay", args=["pilot", 1, measured[1].id])
+    assert client.get(url).status_code == 403
+    page = client.get(reverse("round_report", args=["pilot", 1])).content.decode()
+    assert url not in page
+    assert str(measured[1].id) not in page
+    found = client.get(reverse("api:round-report", args=["pilot", 1])).json()
+    assert [line["dice"] for line in found["worst"]]
+    assert str(measured[1].id) not in str(found)
+
+
+def test_report_when_the_round_was_never_measured_then_there_is_none(
+    project: Project, member: Callable[..., User]
+) -> None:
+    make_round(project)
+    client = client_of(member("engineer"))
+    assert client.get(reverse("round_report", args=["pilot", 1])).status_code == 404
+    assert client.get(reverse("api:round-report", args=["pilot", 1])).status_code == 404
+
+
+def test_plots_when_there_is_nothing_to_draw_then_there_is_none() -> None:
+    assert roc_plot({"roc": {"fpr": [], "tpr": []}, "rates": []}) is None
+    assert reliability_plot(None) is None
+    assert curve_plot([{"network": "unet", "fold": 0, "epochs": []}], "loss") is None
+
+
+def test_roc_plot_when_any_pixel_was_measured_then_it_is_marked_on_the_curve() -> None:
+    rates = [
+        {"name": "sensitivity", "rule": "any pixel", "value": 1.0},
+        {"name": "specificity", "rule": "any pixel", "value": 0.5},
+    ]
+    plot = roc_plot({"roc": {"fpr": [0.0, 0.5, 1.0], "tpr": [0.0, 1.0, 1.0]}, "rates": rates})
+    assert plot is not None
+    assert plot.lines[1].path == "M44.0 250.0L197.0 12.0L350.0 12.0"
+    assert [(mark.x, mark.y) for mark in plot.marks] == [(197.0, 12.0)]
+
+
+def test_curve_plot_when_members_differ_in_network_then_each_network_has_its_colour() -> None:
+    epochs = [{"epoch": 1, "loss": 2.0}, {"epoch": 2, "loss": 1.0}]
+    members = [{"network": n, "fold": f, "epochs": epochs} for n in ("b", "a") for f in (0, 1)]
+    plot = curve_plot(members, "loss")
+    assert plot is not None
+    assert [line.css for line in plot.lines] == ["line-1", "line-1", "line-0", "line-0"]
+    assert plot.lines[0].path == "M44.0 12.0L550.0 131.0"
+
+
+def test_report_page_when_sealed_figures_are_shown_then_threshold_and_films_are_said(
+    project: Project, member: Callable[..., User]
+) -> None:
+    row = make_round(project)
+    lines = []
+    for i in range(24):
+        image = make_image(project, patient=make_patient(project, f"s{i}", split="sealed"), seed=i)
+        Image.objects.filter(pk=image.pk).update(source="west" if i < 12 else "east")
+        tp = 0 if i < 12 else 40 + i
+        found = {"tp": tp, "fp": 7, "fn": 3 if tp else 0, "tn": 5000, "peak": 200}
+        lines.append({"image": str(image.id), "patient": str(i), "group": "covid"} | found)
+    give_report(row, sealed=lines)
+    threshold = FittedThreshold("ensemble", 91, 128, 0.5, 0.4)
+    row.metrics["calibration"] = to_plain(
+        replace(plain_calibration(plan_of(row)), thresholds=(threshold,))
+    )
+    row.save()
+    page = client_of(member("engineer")).get(reverse("round_report", args=["pilot", 1]))
+    text = page.content.decode()
+    assert "any pixel, p ≥ 91/255" in text
+    assert "the paper's any-pixel rule is at p &gt; 0.5, which is 128/255" in text
+    assert "films read, and controls as empty" in text
+    assert "films read, no controls" in text
+    assert "without controls" in text
+    assert "All 12 images of west are without infection" in text

@@ -1,0 +1,242 @@
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+import safetensors.torch
+import timm
+import torch
+from torch import Tensor
+
+from mlloop.__main__ import main
+from mlloop.contract.errors import LearningError
+from mlloop.contract.manifest import Case, MemberRef
+from mlloop.contract.plan import NetworkPlan
+from mlloop.networks.converting import convert_weights
+from mlloop.networks.devices import prepare
+from mlloop.networks.encoders import colour_encoder
+from mlloop.networks.segmentation import SegmentationNetwork, build_network, load_member
+from tests.mlloop.conftest import Events, card, member, small_plan, train, training
+
+ROOT = Path(__file__).parents[3]
+PLAN = NetworkPlan("n", "unet", "resnet18", (16, 8, 8))
+
+
+def encoder_of(network: SegmentationNetwork) -> dict[str, Tensor]:
+    return network.body.get_submodule("encoder").state_dict()
+
+
+def save(path: Path, tensors: dict[str, Tensor]) -> str:
+    safetensors.torch.save_file({k: v.contiguous() for k, v in tensors.items()}, str(path))
+    return str(path)
+
+
+@pytest.mark.parametrize("prefix", ["", "file:"])
+def test_encoder_weights_when_the_file_is_there_are_used(tmp_path: Path, prefix: str) -> None:
+    torch.manual_seed(1)
+    plan = replace(PLAN, patch=2)  # six planes: its first layer cannot be one for colours
+    source = encoder_of(build_network(plan))
+    path = save(tmp_path / "encoder.safetensors", source)
+    loaded = build_network(replace(plan, encoder_weights=prefix + path))
+    for name, value in encoder_of(loaded).items():
+        torch.testing.assert_close(value, source[name])
+
+
+@pytest.mark.parametrize("patch", [1, 2])
+def test_encoder_weights_when_made_for_colours_see_grey_and_no_coordinates(
+    tmp_path: Path, patch: int
+) -> None:
+    source = colour_encoder("resnet18", 3).eval()
+    # With one pixel a patch, a first layer for colours has the same shape as ours: 1 + 2 planes.
+    path = save(tmp_path / "colours.safetensors", source.state_dict())
+    plan = replace(PLAN, encoder_weights=f"file:{path}", patch=patch)
+    encoder = build_network(plan).body.get_submodule("encoder").eval()
+    grey = torch.rand(1, 1, 64, 64, generator=torch.Generator().manual_seed(2))
+    planes = torch.cat([grey.expand(1, patch**2, 64, 64), torch.rand(1, 2, 64, 64)], 1)
+    with torch.inference_mode():
+        ours, theirs = encoder(planes)[-1], source(grey.expand(1, 3, 64, 64))[-1]
+    torch.testing.assert_close(ours, theirs, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("write", "words"),
+    [
+        (lambda path: None, "are not there"),
+        (lambda path: path.write_bytes(b"no tensors"), "damaged"),
+        (lambda path: save(path, {"conv1.weight": torch.zeros(2, 3, 7, 7)}), "do not fit resnet18"),
+    ],
+)
+def test_encoder_weights_when_the_file_is_of_no_use_are_refused(
+    tmp_path: Path, write: Callable[[Path], object], words: str
+) -> None:
+    path = tmp_path / "odd.safetensors"
+    write(path)
+    with pytest.raises(LearningError, match=words):
+        build_network(replace(PLAN, encoder_weights=f"file:{path}"))
+
+
+def test_imagenet_weights_when_the_hub_cannot_be_reached_say_how_to_supply_a_file() -> None:
+    program = """
+from mlloop.errors import LearningError
+from mlloop.networks import build_network
+from mlloop.plan import NetworkPlan
+for encoder in ("resnet18", "tu-resnet10t", "inception_v3"):
+    try:
+        build_network(NetworkPlan("n", "unet", encoder, (8, 8, 8), "imagenet"))
+    except LearningError as error:
+        print(error.sentence)
+"""
+    # A process of its own: the hub's client reads these two at its import.
+    said = subprocess.run(
+        [sys.executable, "-c", program],
+        env=os.environ | {"HF_HUB_OFFLINE": "1", "HF_HOME": "/nonexistent"},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    ).stdout.splitlines()
+    assert len(said) == 3
+    assert all("cannot be fetched" in one and "encoder_weights as file:PATH" in one for one in said)
+
+
+def test_members_when_trained_need_their_initial_weights_no_more(
+    cases: tuple[Case, ...], tmp_path: Path
+) -> None:
+    path = tmp_path / "encoder.safetensors"
+    save(path, colour_encoder("tu-resnet10t", 3).state_dict())
+    network = NetworkPlan("u", "unet", "tu-resnet10t", (16, 8, 8), f"file:{path}", 1, True)
+    plan = small_plan(networks=(network,), steps=4)
+    manifest = training(plan, cases, network="u")
+    train(manifest, tmp_path / "m")
+    started = encoder_of(build_network(network))
+    path.unlink()
+    ref: MemberRef = member(manifest, tmp_path / "m")
+    load_member(ref, plan, prepare(plan, choice="cpu"))
+    ended = safetensors.torch.load_file(ref.weights_path)
+    for name, value in started.items():
+        assert torch.equal(ended[f"body.encoder.{name}"], value), name  # frozen: as it was given
+    assert card(tmp_path / "m")["encoder"] == "tu-resnet10t"
+
+
+def chexnet() -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    """Return an encoder's state and the same as the CheXNet checkpoints hold it."""
+    torch.manual_seed(4)
+    ours = colour_encoder("densenet121", 5).state_dict()
+    theirs = {}
+    for name, value in ours.items():
+        if name.endswith("num_batches_tracked"):
+            continue
+        old = re.sub(r"(denselayer\d+\.(?:norm|conv))([12])\.", r"\1.\2.", name)
+        theirs[f"module.densenet121.{old}"] = value
+    theirs["module.densenet121.classifier.0.weight"] = torch.zeros(14, 1024)
+    return ours, theirs
+
+
+def test_convert_weights_when_given_chexnet_makes_a_file_the_plan_can_name(tmp_path: Path) -> None:
+    ours, theirs = chexnet()
+    assert "module.densenet121.features.denseblock1.denselayer1.norm.1.weight" in theirs
+    source, target = tmp_path / "m.pth.tar", tmp_path / "chexnet.safetensors"
+    torch.save({"epoch": 3, "best_loss": 0.5, "state_dict": theirs, "optimizer": {}}, source)
+    said = Events()
+    convert_weights(source, target, encoder="densenet121", emit=said)
+    assert said.said[0]["n_left_out"] == 1
+    assert "classifier.0.weight" in str(said.said[0]["left_out"])
+    plan = NetworkPlan("n", "dla", "densenet121", (16, 16, 8, 8, 8), f"file:{target}")
+    found = encoder_of(build_network(plan))
+    for name, value in ours.items():
+        if name != "features.conv0.weight":
+            assert torch.equal(found[name], value), name
+    grey = found["features.conv0.weight"][:, :1]
+    torch.testing.assert_close(grey, ours["features.conv0.weight"].sum(1, keepdim=True))
+
+
+@pytest.mark.parametrize("suffix", [".pth", ".safetensors"])
+@pytest.mark.parametrize(
+    ("encoder", "renamed"),
+    [("tu-resnet10t", "conv1.0.weight"), ("tu-densenet121", "features_conv0.weight")],
+)
+def test_convert_weights_when_given_a_whole_timm_model_fits_the_encoder_of_a_plan(
+    tmp_path: Path, encoder: str, renamed: str, suffix: str
+) -> None:
+    torch.manual_seed(5)
+    whole = timm.create_model(encoder.removeprefix("tu-"), pretrained=False).state_dict()
+    source, target = tmp_path / f"timm{suffix}", tmp_path / "encoder.safetensors"
+    if suffix == ".pth":
+        torch.save(whole, source)
+    else:
+        save(source, whole)
+    said = Events()
+    convert_weights(source, target, encoder=encoder, emit=said)
+    assert said.said[0]["n_left_out"] == 2  # the head: its weight and its bias
+    plan = NetworkPlan("n", "unet", encoder, (16, 8, 8), f"file:{target}")
+    found = encoder_of(build_network(plan))
+    theirs = {name.replace(".", "_"): value for name, value in whole.items()}
+    first = found.pop(f"model.{renamed}")  # for colours there, for grey here
+    colours = theirs.pop(renamed.replace(".", "_"))
+    torch.testing.assert_close(first[:, :1], colours.sum(1, keepdim=True))
+    for name, value in found.items():
+        assert torch.equal(value, theirs[name.removeprefix("model.").replace(".", "_")]), name
+
+
+class Trap:
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (Path.touch, (self.path,))
+
+
+def test_convert_weights_when_the_file_is_poisoned_refuses_it_unrun(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sprung, source = tmp_path / "sprung", tmp_path / "poisoned.pt"
+    torch.save({"state_dict": {"a": torch.zeros(1)}, "trap": Trap(sprung)}, source)
+    torch.load(source, weights_only=False)
+    assert sprung.exists()  # the trap works where it is let to
+    sprung.unlink()
+    target = tmp_path / "out.safetensors"
+    arguments = ["convert-weights", str(source), str(target), "--encoder", "densenet121"]
+    assert main(arguments) == 1
+    assert "was not run" in capsys.readouterr().out
+    assert not sprung.exists()
+    assert not target.exists()
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda path: path.write_bytes(b"junk"), "damaged"),
+        (lambda path: None, "cannot be read"),
+        (lambda path: torch.save({"a": torch.zeros(1)}, path), "has no "),
+        (lambda path: torch.save([1, 2], path), "has no "),
+        (lambda path: torch.save({"conv1.weight": torch.zeros(1)}, path), "1 have another shape"),
+    ],
+)
+def test_convert_weights_when_the_file_does_not_fit_says_why(
+    tmp_path: Path, make: Callable[[Path], object], words: str
+) -> None:
+    source = tmp_path / "odd.pt"
+    make(source)
+    with pytest.raises(LearningError, match=words):
+        convert_weights(source, tmp_path / "o.safetensors", encoder="resnet18", emit=Events())
+    with pytest.raises(LearningError, match=r"end in \.safetensors"):
+        convert_weights(source, tmp_path / "o.pth", encoder="resnet18", emit=Events())
+    with pytest.raises(LearningError, match="not known"):
+        convert_weights(source, tmp_path / "o.safetensors", encoder="odd", emit=Events())
+
+
+def test_card_when_an_encoder_file_was_given_names_its_hash(
+    cases: tuple[Case, ...], tmp_path: Path
+) -> None:
+    path = tmp_path / "encoder.safetensors"
+    plan = small_plan(steps=2, epochs=1)
+    save(path, encoder_of(build_network(plan.networks[0])))
+    networks = (replace(plan.networks[0], encoder_weights=f"file:{path}"), *plan.networks[1:])
+    train(training(replace(plan, networks=networks), cases), tmp_path / "out")
+    assert card(tmp_path / "out")["encoder_weights"] == sha256(path.read_bytes()).hexdigest()
