@@ -139,7 +139,7 @@ def test_proposals_when_a_withdrawal_is_not_yet_committed_then_they_wait_for_it(
     with ThreadPoolExecutor(1) as pool:
         with transaction.atomic():
             withdraw_image(image=gone, actor=None, reason="consent")
-            recording = pool.submit(record)
-            assert not wait([recording], timeout=1.0).done
-        recording.result(timeout=30)
+            recorded = pool.submit(record)
+            assert not wait([recorded], timeout=1.0).done
+        recorded.result(timeout=30)
     assert list(row.proposals.values_list("image_id", flat=True)) == [kept.pk]
