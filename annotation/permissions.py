@@ -1,7 +1,7 @@
-"""The only place that decides who may do what; everybody else asks here.
+"""Which role may do what in a project. Nothing else in the code decides this.
 
-A person outside a project is told that it does not exist (404); inside it, a deed that the role
-does not cover is forbidden (403).
+For a person outside a project, the project does not exist (404). A member whose roles do not have
+the permission is refused (403).
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from annotation.models import Membership, Project, User
 Role = Membership.Role
 
 
-class Deed(StrEnum):
-    """What can be done in a project; each endpoint and page names exactly one."""
+class Permission(StrEnum):
+    """What a role may allow in a project. Each endpoint and each page asks for exactly one."""
 
     SEE_PROJECT = "see the project"
     SEE_IMAGES = "see the images"
@@ -37,34 +37,35 @@ class Deed(StrEnum):
 
 ALL = frozenset(Role)
 _STAFF = frozenset({Role.CURATOR, Role.ENGINEER, Role.VIEWER})
-ROLES: dict[Deed, frozenset[Role]] = {
-    Deed.SEE_PROJECT: ALL,
-    # Readers see cases, never the list: file names, sources and groups would unblind them.
-    Deed.SEE_IMAGES: _STAFF,
-    Deed.IMPORT: frozenset({Role.CURATOR}),
-    Deed.READ_CASES: frozenset({Role.READER, Role.ADJUDICATOR}),
-    Deed.SEE_ROUNDS: _STAFF,
-    Deed.RUN_ROUNDS: frozenset({Role.ENGINEER}),
-    Deed.SEE_WORST: frozenset({Role.CURATOR, Role.ENGINEER}),
-    # Nor a release: its manifest names group, reader and verdict of masks that are read blind.
-    Deed.SEE_RELEASES: _STAFF,
-    Deed.MAKE_RELEASES: frozenset({Role.CURATOR}),
-    Deed.WITHDRAW: frozenset({Role.CURATOR}),
-    Deed.MANAGE_PEOPLE: frozenset({Role.CURATOR}),
-    Deed.REASSIGN: frozenset({Role.CURATOR}),
-    Deed.SEE_LOST_MASKS: frozenset({Role.CURATOR}),
+ROLES: dict[Permission, frozenset[Role]] = {
+    Permission.SEE_PROJECT: ALL,
+    # Readers see cases, not the list: file names, sources and groups would unblind them.
+    Permission.SEE_IMAGES: _STAFF,
+    Permission.IMPORT: frozenset({Role.CURATOR}),
+    Permission.READ_CASES: frozenset({Role.READER, Role.ADJUDICATOR}),
+    Permission.SEE_ROUNDS: _STAFF,
+    Permission.RUN_ROUNDS: frozenset({Role.ENGINEER}),
+    Permission.SEE_WORST: frozenset({Role.CURATOR, Role.ENGINEER}),
+    # Readers see no release: its manifest names group, reader and verdict of blind reads.
+    Permission.SEE_RELEASES: _STAFF,
+    Permission.MAKE_RELEASES: frozenset({Role.CURATOR}),
+    Permission.WITHDRAW: frozenset({Role.CURATOR}),
+    Permission.MANAGE_PEOPLE: frozenset({Role.CURATOR}),
+    Permission.REASSIGN: frozenset({Role.CURATOR}),
+    Permission.SEE_LOST_MASKS: frozenset({Role.CURATOR}),
 }
 
-# Who has one of these may not do it, whatever else they are: the case may come back to them blind.
-BARRED: dict[Deed, frozenset[Role]] = {
-    Deed.SEE_WORST: frozenset({Role.READER, Role.ADJUDICATOR}),
+# A person with one of these roles may not do it, whatever other roles they have: the same image may
+# come to them later in a blind read.
+BARRED: dict[Permission, frozenset[Role]] = {
+    Permission.SEE_WORST: frozenset({Role.READER, Role.ADJUDICATOR}),
 }
 
 Person = User | AnonymousUser
 
 
 def projects_of(user: Person) -> QuerySet[Project]:
-    """Return the projects that `user` may know of."""
+    """Return the projects of which `user` is a member."""
     if user.pk is None:
         return Project.objects.none()
     return Project.objects.filter(memberships__user_id=user.pk).distinct()
@@ -78,22 +79,33 @@ def roles_in(user: Person, project: Project) -> frozenset[Role]:
     return frozenset(Role(role) for role in rows.values_list("role", flat=True))
 
 
-def may(user: Person, deed: Deed, project: Project) -> bool:
-    """Say whether `user` may do `deed` in `project`."""
-    return _covers(roles_in(user, project), deed)
+def may(user: Person, permission: Permission, project: Project) -> bool:
+    """Return whether `user` has `permission` in `project`."""
+    return _is_allowed(roles_in(user, project), permission)
 
 
-def project_for(user: Person, slug: str, deed: Deed) -> Project:
-    """Return the project after deciding; raise NotFound for outsiders, Forbidden for the rest."""
-    project = Project.objects.filter(slug=slug).first()
-    roles = roles_in(user, project) if project else frozenset()
-    if project is None or not roles:
-        raise NotFound(f"There is no project {slug!r} that you can see.")
-    if not _covers(roles, deed):
+def require(user: Person, permission: Permission, project: Project) -> None:
+    """Raise NotFound for a person outside the project, Forbidden for a role that may not do it."""
+    roles = roles_in(user, project)
+    if not roles:
+        raise _unknown_project(project.slug)
+    if not _is_allowed(roles, permission):
         held = ", ".join(sorted(roles))
-        raise Forbidden(f"Your role here ({held}) does not let you {deed}.")
+        raise Forbidden(f"Your role here ({held}) does not let you {permission}.")
+
+
+def project_for(user: Person, slug: str, permission: Permission) -> Project:
+    """Return the project if `user` has `permission` in it; raise NotFound or Forbidden if not."""
+    project = Project.objects.filter(slug=slug).first()
+    if project is None:
+        raise _unknown_project(slug)
+    require(user, permission, project)
     return project
 
 
-def _covers(roles: frozenset[Role], deed: Deed) -> bool:
-    return bool(roles & ROLES[deed]) and not roles & BARRED.get(deed, frozenset())
+def _unknown_project(slug: str) -> NotFound:
+    return NotFound(f"There is no project {slug!r} that you can see.")
+
+
+def _is_allowed(roles: frozenset[Role], permission: Permission) -> bool:
+    return bool(roles & ROLES[permission]) and not roles & BARRED.get(permission, frozenset())

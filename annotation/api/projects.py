@@ -16,7 +16,7 @@ from annotation.api.reading.case_serializers import CaseSerializer, NextRequestS
 from annotation.api.schema import PROBLEMS
 from annotation.errors import Invalid
 from annotation.models import Assignment, Image, Project, Split
-from annotation.permissions import Deed, project_for, projects_of
+from annotation.permissions import Permission, project_for, projects_of
 from annotation.selectors.images import ImageFilter, images_of
 from annotation.selectors.reading.cases import case_of
 from annotation.services.reading import leases
@@ -58,7 +58,7 @@ class ImagesView(generics.ListAPIView[Image]):
         return self.list(request)
 
     def get_queryset(self) -> QuerySet[Image]:
-        project = project_for(person(self.request), self.kwargs["slug"], Deed.SEE_IMAGES)
+        project = project_for(person(self.request), self.kwargs["slug"], Permission.SEE_IMAGES)
         return images_of(project, _image_filter(self.request)).select_related("patient")
 
 
@@ -76,7 +76,7 @@ class OpenAssignmentsView(generics.ListAPIView[Assignment]):
         return self.list(request)
 
     def get_queryset(self) -> QuerySet[Assignment]:
-        project = project_for(person(self.request), self.kwargs["slug"], Deed.REASSIGN)
+        project = project_for(person(self.request), self.kwargs["slug"], Permission.REASSIGN)
         rows = Assignment.objects.filter(project=project, state__in=Assignment.HELD)
         return rows.select_related("reader").order_by("created_at", "id")
 
@@ -90,7 +90,7 @@ class NextView(APIView):
         responses={200: CaseSerializer, 204: None, **PROBLEMS},
     )
     def post(self, request: Request, slug: str) -> Response:
-        project = project_for(person(request), slug, Deed.READ_CASES)
+        project = project_for(person(request), slug, Permission.READ_CASES)
         asked = NextRequestSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
         assignment = leases.lease_next(

@@ -16,7 +16,7 @@ from rest_framework.views import APIView
 from annotation.api.persons import person
 from annotation.api.schema import PROBLEMS
 from annotation.models import Project, Release
-from annotation.permissions import Deed, project_for
+from annotation.permissions import Permission, project_for
 from annotation.selectors.releases.released import release_of
 from annotation.services.releases.requesting import FORMATS, request_release, stream_release
 
@@ -71,7 +71,7 @@ class ReleasesView(generics.ListAPIView[Release]):
         responses={202: ReleaseSerializer, **PROBLEMS},
     )
     def post(self, request: Request, slug: str) -> Response:
-        project = project_for(person(request), slug, Deed.MAKE_RELEASES)
+        project = project_for(person(request), slug, Permission.MAKE_RELEASES)
         asked = ReleaseRequestSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
         release = request_release(
@@ -83,7 +83,7 @@ class ReleasesView(generics.ListAPIView[Release]):
         return Response(ReleaseSerializer(release).data, status=202)
 
     def get_queryset(self) -> QuerySet[Release]:
-        project = project_for(person(self.request), self.kwargs["slug"], Deed.SEE_RELEASES)
+        project = project_for(person(self.request), self.kwargs["slug"], Permission.SEE_RELEASES)
         return project.releases.order_by("-created_at", "id")
 
 
@@ -110,7 +110,7 @@ class ReleaseDownloadView(APIView):
 
 
 def _release(request: Request, slug: str, version: str) -> Release:
-    project: Project = project_for(person(request), slug, Deed.SEE_RELEASES)
+    project: Project = project_for(person(request), slug, Permission.SEE_RELEASES)
     return release_of(project, version)
 
 

@@ -10,7 +10,7 @@ from annotation.models.project import Project
 
 
 class AuditEvent(Row):
-    """One deed; `verb` is a service's name, `target` the row's id."""
+    """One action; `verb` is a service's name, `target` the row's id."""
 
     project = models.ForeignKey(Project, null=True, on_delete=models.PROTECT, related_name="+")
     actor = models.ForeignKey(

@@ -8,7 +8,7 @@ from uuid import UUID
 from django.db.models import Count, F, Q, QuerySet, Sum
 
 from annotation.models import Annotation, Image, Project, Reference, Release, Round, Verdict
-from annotation.permissions import ROLES, Deed, Person, projects_of
+from annotation.permissions import ROLES, Permission, Person, projects_of
 from annotation.selectors.labels import READING_LABEL
 
 
@@ -41,7 +41,7 @@ def home_rows(user: Person) -> list[ProjectRow]:
             roles=roles[project.id],
             images=images.get(project.id, 0),
             references=references.get(project.id, 0),
-            may_read=bool(set(roles[project.id]) & ROLES[Deed.READ_CASES]),
+            may_read=bool(set(roles[project.id]) & ROLES[Permission.READ_CASES]),
         )
         for project in projects
     ]

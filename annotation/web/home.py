@@ -12,7 +12,7 @@ from django.urls import path
 
 from annotation.errors import RoundtruthError
 from annotation.models import Membership, Project, User
-from annotation.permissions import ROLES, Deed, may
+from annotation.permissions import ROLES, Permission, may
 from annotation.selectors import overview
 from annotation.selectors.reading import worklist
 from annotation.services.projects import add_member, remove_member
@@ -31,10 +31,10 @@ def home(request: HttpRequest) -> HttpResponse:
     return render(request, "annotation/home.html", {"rows": overview.home_rows(request.user)})
 
 
-@project_page(Deed.SEE_PROJECT)
+@project_page(Permission.SEE_PROJECT)
 def project_overview(request: HttpRequest, project: Project) -> HttpResponse:
     user = cast("User", request.user)
-    may_read = may(user, Deed.READ_CASES, project)
+    may_read = may(user, Permission.READ_CASES, project)
     counts = worklist.waiting_counts(project=project, reader=user) if may_read else {}
     context = {
         "figures": overview.figures(project),
@@ -44,14 +44,16 @@ def project_overview(request: HttpRequest, project: Project) -> HttpResponse:
             {"name": name, "how": how, "count": counts.get(purpose, 0)}
             for purpose, name, how in _WAITING
         ],
-        "verdicts": overview.verdict_rows(project) if may(user, Deed.SEE_ROUNDS, project) else [],
+        "verdicts": overview.verdict_rows(project)
+        if may(user, Permission.SEE_ROUNDS, project)
+        else [],
     }
     return render_page(
         request, project, "annotation/project.html", active="project", context=context
     )
 
 
-@project_page(Deed.MANAGE_PEOPLE)
+@project_page(Permission.MANAGE_PEOPLE)
 def people(request: HttpRequest, project: Project) -> HttpResponse:
     if request.method == "POST":
         _change_people(request, project)
@@ -62,7 +64,9 @@ def people(request: HttpRequest, project: Project) -> HttpResponse:
             {
                 "user": row.user,
                 "role": row.role,
-                "deeds": [deed.value for deed, roles in ROLES.items() if row.role in roles],
+                "permissions": [
+                    permission.value for permission, roles in ROLES.items() if row.role in roles
+                ],
             }
             for row in members
         ],

@@ -15,7 +15,7 @@ from django.views.decorators.http import require_GET, require_POST
 from annotation import storage
 from annotation.errors import NotFound, RoundtruthError
 from annotation.models import Image, Project, User
-from annotation.permissions import Deed, may
+from annotation.permissions import Permission, may
 from annotation.selectors.images import FILTER_CHOICES, ImageFilter, image_of, image_page
 from annotation.selectors.reading.cases import may_see_lost_masks
 from annotation.selectors.reading.lost_masks import lost_masks_on
@@ -24,7 +24,7 @@ from annotation.web.pages import project_page, render_page
 
 
 @require_GET
-@project_page(Deed.SEE_IMAGES)
+@project_page(Permission.SEE_IMAGES)
 def images(request: HttpRequest, project: Project) -> HttpResponse:
     chosen = {name: request.GET.get(name, "") for name in FILTER_CHOICES}
     chosen["state"] = chosen["state"] or "active"
@@ -38,13 +38,13 @@ def images(request: HttpRequest, project: Project) -> HttpResponse:
 
 
 @require_GET
-@project_page(Deed.SEE_IMAGES)
+@project_page(Permission.SEE_IMAGES)
 def image(request: HttpRequest, project: Project, image_id: UUID) -> HttpResponse:
     found = _image(project, image_id)
     may_see_lost = may_see_lost_masks(cast("User", request.user), found)
     context = {
         "image": found,
-        "may_withdraw": may(request.user, Deed.WITHDRAW, project),
+        "may_withdraw": may(request.user, Permission.WITHDRAW, project),
         "lost_masks": lost_masks_on(found) if may_see_lost else [],
         "kept_days": settings.LOST_DRAFT_DAYS,
     }
@@ -52,21 +52,21 @@ def image(request: HttpRequest, project: Project, image_id: UUID) -> HttpRespons
 
 
 @require_GET
-@project_page(Deed.SEE_IMAGES)
+@project_page(Permission.SEE_IMAGES)
 def thumbnail(request: HttpRequest, project: Project, image_id: UUID) -> HttpResponse:
     del request
     return _png(_image(project, image_id).thumbnail_key)
 
 
 @require_GET
-@project_page(Deed.SEE_IMAGES)
+@project_page(Permission.SEE_IMAGES)
 def preview(request: HttpRequest, project: Project, image_id: UUID) -> HttpResponse:
     del request
     return _png(_image(project, image_id).preview_key)
 
 
 @require_POST
-@project_page(Deed.WITHDRAW)
+@project_page(Permission.WITHDRAW)
 def withdraw(request: HttpRequest, project: Project, image_id: UUID) -> HttpResponse:
     found = _image(project, image_id)
     actor, reason = cast("User", request.user), request.POST.get("reason", "")

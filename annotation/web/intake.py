@@ -14,7 +14,7 @@ from django.views.decorators.http import require_GET, require_http_methods
 
 from annotation.errors import NotFound, RoundtruthError
 from annotation.models import Image, Intake, Project, User
-from annotation.permissions import Deed
+from annotation.permissions import Permission
 from annotation.selectors.images import intake_of, recent_intakes
 from annotation.services.intake.staging import Upload, UploadForm, stage_upload
 from annotation.web.pages import project_page, render_page
@@ -26,7 +26,7 @@ _RUNNING = (Intake.State.DUE, Intake.State.RUNNING)
 # allowed to import and the size is known to be within bounds; nobody else can fill the disk.
 @csrf_exempt
 @require_http_methods(["GET", "POST"])
-@project_page(Deed.IMPORT)
+@project_page(Permission.IMPORT)
 def intake(request: HttpRequest, project: Project) -> HttpResponse:
     length = request.META.get("CONTENT_LENGTH") or "0"
     if not length.isdigit() or int(length) > settings.MAX_UPLOAD_BYTES:
@@ -51,7 +51,7 @@ def _checked_intake(request: HttpRequest, project: Project) -> HttpResponse:
 
 
 @require_GET
-@project_page(Deed.IMPORT)
+@project_page(Permission.IMPORT)
 def intake_result(request: HttpRequest, project: Project, intake_id: UUID) -> HttpResponse:
     try:
         found = intake_of(project=project, intake_id=intake_id)

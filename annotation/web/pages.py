@@ -15,7 +15,7 @@ from django.urls import reverse
 
 from annotation.errors import Forbidden, NotFound
 from annotation.models import Project
-from annotation.permissions import ROLES, Deed, project_for, roles_in
+from annotation.permissions import ROLES, Permission, project_for, roles_in
 from annotation.selectors.overview import nav_counts
 
 P = ParamSpec("P")
@@ -32,18 +32,18 @@ class NavItem:
 
 
 _NAV = (
-    ("project", "Overview", Deed.SEE_PROJECT),
-    ("read", "Worklist", Deed.READ_CASES),
-    ("images", "Images", Deed.SEE_IMAGES),
-    ("intake", "Import", Deed.IMPORT),
-    ("rounds", "Rounds", Deed.SEE_ROUNDS),
-    ("releases", "Releases", Deed.SEE_RELEASES),
-    ("people", "People", Deed.MANAGE_PEOPLE),
+    ("project", "Overview", Permission.SEE_PROJECT),
+    ("read", "Worklist", Permission.READ_CASES),
+    ("images", "Images", Permission.SEE_IMAGES),
+    ("intake", "Import", Permission.IMPORT),
+    ("rounds", "Rounds", Permission.SEE_ROUNDS),
+    ("releases", "Releases", Permission.SEE_RELEASES),
+    ("people", "People", Permission.MANAGE_PEOPLE),
 )
 
 
 def project_page(
-    deed: Deed,
+    permission: Permission,
 ) -> Callable[
     [Callable[Concatenate[HttpRequest, Project, P], HttpResponse]],
     Callable[Concatenate[HttpRequest, str, P], HttpResponse],
@@ -58,7 +58,7 @@ def project_page(
             request: HttpRequest, slug: str, *args: P.args, **kwargs: P.kwargs
         ) -> HttpResponse:
             try:
-                project = project_for(request.user, slug, deed)
+                project = project_for(request.user, slug, permission)
             except NotFound as error:
                 raise Http404(error.sentence) from None
             except Forbidden as error:
@@ -87,8 +87,8 @@ def render_page(
     counts = nav_counts(project=project)
     nav = [
         NavItem(key, name, reverse(key, args=[project.slug]), counts.get(key))
-        for key, name, deed in _NAV
-        if roles & ROLES[deed]
+        for key, name, permission in _NAV
+        if roles & ROLES[permission]
     ]
     return render(
         request,

@@ -11,12 +11,12 @@ from django.shortcuts import render
 from django.urls import path
 
 from annotation.models import Project, User
-from annotation.permissions import Deed
+from annotation.permissions import Permission
 from annotation.selectors.reading.last_cases import reopened_case
 from annotation.web.pages import project_page
 
 
-@project_page(Deed.READ_CASES)
+@project_page(Permission.READ_CASES)
 def read(request: HttpRequest, project: Project) -> HttpResponse:
     user = cast(User, request.user)
     config = {

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_GET
 
 from annotation.errors import RoundtruthError
 from annotation.models import Project, Release, User
-from annotation.permissions import Deed, may
+from annotation.permissions import Permission, may, require
 from annotation.selectors.releases.released import next_version, release_of
 from annotation.selectors.releases.selection import select_for_release
 from annotation.services.releases.narrowing import retry_release
@@ -22,7 +22,7 @@ from annotation.web.pages import project_page, render_page
 SHOWN = 50
 
 
-@project_page(Deed.SEE_RELEASES)
+@project_page(Permission.SEE_RELEASES)
 def releases(request: HttpRequest, project: Project) -> HttpResponse:
     """List the versions; a curator may ask for a new one."""
     if request.method == "POST":
@@ -46,17 +46,15 @@ def _context(request: HttpRequest, project: Project) -> dict[str, object]:
     return {
         "releases": rows,
         "is_running": any(row.state in (Release.State.DUE, Release.State.RUNNING) for row in rows),
-        "may_make": may(request.user, Deed.MAKE_RELEASES, project),
+        "may_make": may(request.user, Permission.MAKE_RELEASES, project),
     }
 
 
 def _ask(request: HttpRequest, project: Project) -> HttpResponse:
     """Ask for a version, or for a failed one again."""
-    if not may(request.user, Deed.MAKE_RELEASES, project):
-        messages.error(request, "Only a curator makes releases.")
-        return redirect("releases", project.slug)
     version, actor = request.POST.get("version", "").strip(), cast("User", request.user)
     try:
+        require(actor, Permission.MAKE_RELEASES, project)
         if request.POST.get("verb") == "retry":
             retry_release(release=release_of(project, version), actor=actor)
         else:
@@ -67,7 +65,7 @@ def _ask(request: HttpRequest, project: Project) -> HttpResponse:
 
 
 @require_GET
-@project_page(Deed.SEE_RELEASES)
+@project_page(Permission.SEE_RELEASES)
 def download(request: HttpRequest, project: Project, version: str) -> HttpResponse:
     """Stream the release as one zip."""
     try:

@@ -22,7 +22,7 @@ from annotation.models import (
     Release,
     User,
 )
-from annotation.permissions import ROLES, Deed
+from annotation.permissions import ROLES, Permission
 from annotation.selectors.labels import label_of
 from annotation.services.reading import submission
 from mlloop.pixels.masks import encode_wire_mask
@@ -33,15 +33,15 @@ EVERYBODY = frozenset(PEOPLE)
 SIGNED_IN = EVERYBODY - {"nobody"}
 # The reader who holds the case, and for pixels the staff; to all others it does not exist.
 OWNER = frozenset({"reader"})
-OWNER_OR_STAFF = OWNER | ROLES[Deed.SEE_IMAGES]
+OWNER_OR_STAFF = OWNER | ROLES[Permission.SEE_IMAGES]
 
-API: dict[tuple[str, str], Deed | frozenset[str]] = {
+API: dict[tuple[str, str], Permission | frozenset[str]] = {
     ("token", "post"): EVERYBODY,
     ("projects", "get"): SIGNED_IN,
-    ("images", "get"): Deed.SEE_IMAGES,
-    ("open-assignments", "get"): Deed.REASSIGN,
-    ("next", "post"): Deed.READ_CASES,
-    ("last-cases", "get"): Deed.READ_CASES,
+    ("images", "get"): Permission.SEE_IMAGES,
+    ("open-assignments", "get"): Permission.REASSIGN,
+    ("next", "post"): Permission.READ_CASES,
+    ("last-cases", "get"): Permission.READ_CASES,
     ("image-pixels", "get"): OWNER_OR_STAFF,
     ("image-preview", "get"): OWNER_OR_STAFF,
     ("candidate-mask", "get"): OWNER,
@@ -62,51 +62,51 @@ API: dict[tuple[str, str], Deed | frozenset[str]] = {
     ("reopen", "delete"): OWNER,
     ("submitted-thumbnail", "get"): OWNER,
     ("submitted-mask", "get"): OWNER,
-    ("reassign", "post"): Deed.REASSIGN,
-    ("releases", "get"): Deed.SEE_RELEASES,
-    ("releases", "post"): Deed.MAKE_RELEASES,
-    ("release", "get"): Deed.SEE_RELEASES,
-    ("release-download", "get"): Deed.SEE_RELEASES,
-    ("rounds", "get"): Deed.SEE_ROUNDS,
-    ("rounds", "post"): Deed.RUN_ROUNDS,
-    ("round", "get"): Deed.SEE_ROUNDS,
-    ("round-report", "get"): Deed.SEE_ROUNDS,
-    ("round-cancel", "post"): Deed.RUN_ROUNDS,
-    ("round-resume", "post"): Deed.RUN_ROUNDS,
-    ("round-close", "post"): Deed.RUN_ROUNDS,
-    ("round-promote", "post"): Deed.RUN_ROUNDS,
-    ("round-refuse", "post"): Deed.RUN_ROUNDS,
-    ("round-rollback", "post"): Deed.RUN_ROUNDS,
+    ("reassign", "post"): Permission.REASSIGN,
+    ("releases", "get"): Permission.SEE_RELEASES,
+    ("releases", "post"): Permission.MAKE_RELEASES,
+    ("release", "get"): Permission.SEE_RELEASES,
+    ("release-download", "get"): Permission.SEE_RELEASES,
+    ("rounds", "get"): Permission.SEE_ROUNDS,
+    ("rounds", "post"): Permission.RUN_ROUNDS,
+    ("round", "get"): Permission.SEE_ROUNDS,
+    ("round-report", "get"): Permission.SEE_ROUNDS,
+    ("round-cancel", "post"): Permission.RUN_ROUNDS,
+    ("round-resume", "post"): Permission.RUN_ROUNDS,
+    ("round-close", "post"): Permission.RUN_ROUNDS,
+    ("round-promote", "post"): Permission.RUN_ROUNDS,
+    ("round-refuse", "post"): Permission.RUN_ROUNDS,
+    ("round-rollback", "post"): Permission.RUN_ROUNDS,
     ("plan-schema", "get"): SIGNED_IN,
     ("schema", "get"): EVERYBODY,
     ("docs", "get"): EVERYBODY,
 }
-PAGES: dict[tuple[str, str], Deed | frozenset[str]] = {
+PAGES: dict[tuple[str, str], Permission | frozenset[str]] = {
     ("healthz", "get"): EVERYBODY,
     ("metrics", "get"): EVERYBODY,  # from this machine; see web/test_health.py
     ("home", "get"): SIGNED_IN,
     ("account", "get"): SIGNED_IN,
-    ("project", "get"): Deed.SEE_PROJECT,
-    ("people", "get"): Deed.MANAGE_PEOPLE,
-    ("people", "post"): Deed.MANAGE_PEOPLE,
-    ("read", "get"): Deed.READ_CASES,
-    ("images", "get"): Deed.SEE_IMAGES,
-    ("image", "get"): Deed.SEE_IMAGES,
-    ("image_thumbnail", "get"): Deed.SEE_IMAGES,
-    ("image_preview", "get"): Deed.SEE_IMAGES,
-    ("image_withdraw", "post"): Deed.WITHDRAW,
-    ("intake", "get"): Deed.IMPORT,
-    ("intake", "post"): Deed.IMPORT,
-    ("intake_result", "get"): Deed.IMPORT,
-    ("rounds", "get"): Deed.SEE_ROUNDS,
-    ("round", "get"): Deed.SEE_ROUNDS,
-    ("round_plan", "get"): Deed.RUN_ROUNDS,
-    ("round_plan", "post"): Deed.RUN_ROUNDS,
-    ("plan_estimate", "get"): Deed.RUN_ROUNDS,
-    ("round_report", "get"): Deed.SEE_ROUNDS,
-    ("round_overlay", "get"): Deed.SEE_WORST,
-    ("releases", "get"): Deed.SEE_RELEASES,
-    ("release-download", "get"): Deed.SEE_RELEASES,
+    ("project", "get"): Permission.SEE_PROJECT,
+    ("people", "get"): Permission.MANAGE_PEOPLE,
+    ("people", "post"): Permission.MANAGE_PEOPLE,
+    ("read", "get"): Permission.READ_CASES,
+    ("images", "get"): Permission.SEE_IMAGES,
+    ("image", "get"): Permission.SEE_IMAGES,
+    ("image_thumbnail", "get"): Permission.SEE_IMAGES,
+    ("image_preview", "get"): Permission.SEE_IMAGES,
+    ("image_withdraw", "post"): Permission.WITHDRAW,
+    ("intake", "get"): Permission.IMPORT,
+    ("intake", "post"): Permission.IMPORT,
+    ("intake_result", "get"): Permission.IMPORT,
+    ("rounds", "get"): Permission.SEE_ROUNDS,
+    ("round", "get"): Permission.SEE_ROUNDS,
+    ("round_plan", "get"): Permission.RUN_ROUNDS,
+    ("round_plan", "post"): Permission.RUN_ROUNDS,
+    ("plan_estimate", "get"): Permission.RUN_ROUNDS,
+    ("round_report", "get"): Permission.SEE_ROUNDS,
+    ("round_overlay", "get"): Permission.SEE_WORST,
+    ("releases", "get"): Permission.SEE_RELEASES,
+    ("release-download", "get"): Permission.SEE_RELEASES,
 }
 BODIES: dict[str, dict[str, object]] = {
     "token": {"username": "reader", "password": "pass"},
@@ -243,12 +243,12 @@ def ask(client: Client, route: str, verb: str, ids: dict[str, object]) -> HttpRe
     return getattr(client, verb)(url, body, content_type="application/json")
 
 
-def expected(row: Deed | frozenset[str], who: str, *, is_api: bool) -> set[int]:
-    if who in (ROLES[row] if isinstance(row, Deed) else row):
+def expected(row: Permission | frozenset[str], who: str, *, is_api: bool) -> set[int]:
+    if who in (ROLES[row] if isinstance(row, Permission) else row):
         return ALLOWED
     if who == "nobody":
         return {401} if is_api else {302}
-    if isinstance(row, Deed) and who != "outsider":
+    if isinstance(row, Permission) and who != "outsider":
         return {403}
     return {404}
 
@@ -267,7 +267,7 @@ def row_name(value: object) -> str:
 def test_route_when_each_person_asks_then_as_the_table_says(
     route: str,
     verb: str,
-    row: Deed | frozenset[str],
+    row: Permission | frozenset[str],
     people: dict[str, Client],
     ids: dict[str, object],
 ) -> None:

@@ -17,7 +17,7 @@ from annotation.api.reading.case_serializers import CaseSerializer, case_body
 from annotation.api.reading.last_case_serializers import LastCaseSerializer, last_case_body
 from annotation.api.schema import PNG_BYTES, PROBLEMS, SAVE_PROBLEMS
 from annotation.errors import NotFound
-from annotation.permissions import Deed, project_for
+from annotation.permissions import Permission, project_for
 from annotation.selectors.reading.cases import case_of
 from annotation.selectors.reading.last_cases import last_cases, shown_case
 from annotation.services.reading import leases, reopening
@@ -32,7 +32,7 @@ class LastCasesView(APIView):
         responses={200: LastCaseSerializer(many=True), **PROBLEMS},
     )
     def get(self, request: Request, slug: str) -> Response:
-        project = project_for(person(request), slug, Deed.READ_CASES)
+        project = project_for(person(request), slug, Permission.READ_CASES)
         rows = last_cases(project=project, reader=person(request))
         response = Response([LastCaseSerializer(last_case_body(row)).data for row in rows])
         response["Cache-Control"] = "no-store"

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from django.db.models import QuerySet
 from django.urls import URLPattern, path
 from drf_spectacular.types import OpenApiTypes
@@ -16,13 +14,13 @@ from rest_framework.views import APIView
 from annotation.api.persons import person
 from annotation.api.schema import PROBLEMS
 from annotation.models import EnsembleMember, Round
-from annotation.permissions import Deed, may, project_for
+from annotation.permissions import Permission, may, project_for
 from annotation.selectors.rounds.plans import plan_of
 from annotation.selectors.rounds.reports import report_in
 from annotation.selectors.rounds.sealed import shown_metrics
 from annotation.selectors.rounds.status import round_of, rounds_of
-from annotation.services.rounds import decisions
-from annotation.services.rounds import lifecycle as service
+from annotation.services.rounds.decision_table import DECISIONS, decide_round
+from annotation.services.rounds.lifecycle import plan_round
 
 
 class MemberSerializer(serializers.ModelSerializer[EnsembleMember]):
@@ -115,15 +113,15 @@ class RoundsView(generics.ListAPIView[Round]):
         responses={202: RoundDetailSerializer, **PROBLEMS},
     )
     def post(self, request: Request, slug: str) -> Response:
-        project = project_for(person(request), slug, Deed.RUN_ROUNDS)
+        project = project_for(person(request), slug, Permission.RUN_ROUNDS)
         asked = StartSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
         plan = plan_of(asked.validated_data["plan"]) if "plan" in asked.validated_data else None
-        planned = service.plan_round(project=project, actor=person(request), plan=plan)
+        planned = plan_round(project=project, actor=person(request), plan=plan)
         return Response(RoundDetailSerializer(planned).data, status=202)
 
     def get_queryset(self) -> QuerySet[Round]:
-        project = project_for(person(self.request), self.kwargs["slug"], Deed.SEE_ROUNDS)
+        project = project_for(person(self.request), self.kwargs["slug"], Permission.SEE_ROUNDS)
         return rounds_of(project)
 
 
@@ -132,7 +130,7 @@ class RoundView(APIView):
 
     @extend_schema(operation_id="get_round", responses={200: RoundDetailSerializer, **PROBLEMS})
     def get(self, request: Request, slug: str, number: int) -> Response:
-        project = project_for(person(request), slug, Deed.SEE_ROUNDS)
+        project = project_for(person(request), slug, Permission.SEE_ROUNDS)
         return Response(RoundDetailSerializer(round_of(project, number)).data)
 
 
@@ -143,28 +141,29 @@ class ReportView(APIView):
         operation_id="get_round_report", responses={200: OpenApiTypes.OBJECT, **PROBLEMS}
     )
     def get(self, request: Request, slug: str, number: int) -> Response:
-        project = project_for(person(request), slug, Deed.SEE_ROUNDS)
-        may_see_worst = may(person(request), Deed.SEE_WORST, project)
+        project = project_for(person(request), slug, Permission.SEE_ROUNDS)
+        may_see_worst = may(person(request), Permission.SEE_WORST, project)
         response = Response(report_in(round_of(project, number), may_see_worst=may_see_worst))
         name = f"{project.slug}-round-{number}-report.json"
         response["Content-Disposition"] = f'attachment; filename="{name}"'
         return response
 
 
-def _decision(operation: str, decide: Callable[..., Round]) -> type[APIView]:
-    """Make the view of one decision: its path names the verb, its body the reason."""
+def _decision_view(name: str) -> type[APIView]:
+    """Return the view of one decision: its path names the decision, its body holds the reason."""
 
     class DecisionView(APIView):
         @extend_schema(
-            operation_id=operation,
+            operation_id=f"{name}_round",
             request=ReasonSerializer,
             responses={200: RoundDetailSerializer, **PROBLEMS},
         )
         def post(self, request: Request, slug: str, number: int) -> Response:
-            project = project_for(person(request), slug, Deed.RUN_ROUNDS)
+            project = project_for(person(request), slug, DECISIONS[name].permission)
             asked = ReasonSerializer(data=request.data)
             asked.is_valid(raise_exception=True)
-            decided = decide(
+            decided = decide_round(
+                name=name,
                 round=round_of(project, number),
                 actor=person(request),
                 reason=asked.validated_data["reason"],
@@ -174,21 +173,13 @@ def _decision(operation: str, decide: Callable[..., Round]) -> type[APIView]:
     return DecisionView
 
 
-VERBS: dict[str, Callable[..., Round]] = {
-    "cancel": service.cancel_round,
-    "resume": service.resume_round,
-    "close": service.close_round,
-    "promote": decisions.promote_round,
-    "refuse": decisions.refuse_round,
-    "rollback": decisions.rollback_round,
-}
 _ROUND = "projects/<slug:slug>/rounds/<int:number>/"
 urlpatterns: list[URLPattern] = [
     path("projects/<slug:slug>/rounds/", RoundsView.as_view(), name="rounds"),
     path(_ROUND, RoundView.as_view(), name="round"),
     path(f"{_ROUND}report/", ReportView.as_view(), name="round-report"),
     *(
-        path(f"{_ROUND}{verb}/", _decision(f"{verb}_round", decide).as_view(), name=f"round-{verb}")
-        for verb, decide in VERBS.items()
+        path(f"{_ROUND}{name}/", _decision_view(name).as_view(), name=f"round-{name}")
+        for name in DECISIONS
     ),
 ]

@@ -23,7 +23,7 @@ from annotation.models import (
     Proposal,
     User,
 )
-from annotation.permissions import Deed, may, project_for, roles_in
+from annotation.permissions import Permission, may, project_for, roles_in
 from annotation.selectors.reading import worklist
 from annotation.selectors.reading.comparisons import has_comparisons, is_beside_open_case
 
@@ -110,11 +110,21 @@ def shown_image(*, user: User, image_id: UUID) -> Image:
     """
     image = Image.objects.select_related("project").filter(id=image_id).first()
     if image is not None and (
-        (may(user, Deed.READ_CASES, image.project) and is_beside_open_case(user=user, image=image))
-        or may(user, Deed.SEE_IMAGES, image.project)
+        (
+            may(user, Permission.READ_CASES, image.project)
+            and is_beside_open_case(user=user, image=image)
+        )
+        or may(user, Permission.SEE_IMAGES, image.project)
     ):
         return image
     raise NotFound("There is no such image that you can see.")
+
+
+def _may_see_pixels(user: User, image: Image) -> bool:
+    if may(user, Permission.SEE_IMAGES, image.project):
+        return True
+    is_beside = is_beside_open_case(user=user, image=image)
+    return is_beside and may(user, Permission.READ_CASES, image.project)
 
 
 def shown_candidate(*, user: User, candidate_id: UUID) -> Candidate:
@@ -128,7 +138,7 @@ def shown_candidate(*, user: User, candidate_id: UUID) -> Candidate:
         .select_related("assignment__project", "assignment__image", "proposal")
         .first()
     )
-    if candidate is None or not may(user, Deed.READ_CASES, candidate.assignment.project):
+    if candidate is None or not may(user, Permission.READ_CASES, candidate.assignment.project):
         raise NotFound("There is no such candidate in a case of yours.")
     return candidate
 
@@ -138,7 +148,7 @@ def compared_case(*, user: User, assignment_id: UUID) -> Assignment:
     rows = Assignment.objects.filter(
         id=assignment_id, reader=user, state__in=Assignment.HELD
     ).select_related("project", "image")
-    if (row := rows.first()) is None or not may(user, Deed.READ_CASES, row.project):
+    if (row := rows.first()) is None or not may(user, Permission.READ_CASES, row.project):
         raise NotFound("There is no such open case of yours.")
     return row
 
@@ -155,7 +165,7 @@ def shown_layer(*, user: User, assignment_id: UUID, label: str) -> Proposal:
         .select_related("project", "image")
         .first()
     )
-    if row is not None and row.round_id and may(user, Deed.READ_CASES, row.project):
+    if row is not None and row.round_id and may(user, Permission.READ_CASES, row.project):
         found = Proposal.objects.filter(
             round=row.round_id, image=row.image, label__key=label, kind=Proposal.Kind.ENSEMBLE
         )
@@ -179,7 +189,7 @@ def held_assignment(*, user: User, assignment_id: UUID) -> Assignment:
     row = Assignment.objects.filter(id=assignment_id).select_related("project", "image").first()
     if row is None or not roles_in(user, row.project):
         raise NotFound("There is no such case that you can see.")
-    project_for(user, row.project.slug, Deed.REASSIGN)
+    project_for(user, row.project.slug, Permission.REASSIGN)
     return row
 
 
@@ -191,7 +201,7 @@ def case_with_lost_masks(*, user: User, assignment_id: UUID) -> Assignment:
     rows = Assignment.objects.select_related("project", "image")
     row = rows.filter(id=assignment_id).first()
     if row is not None and (
-        (row.reader_id == user.pk and may(user, Deed.READ_CASES, row.project))
+        (row.reader_id == user.pk and may(user, Permission.READ_CASES, row.project))
         or (row.state not in Assignment.HELD and may_see_lost_masks(user, row.image))
     ):
         return row
@@ -200,7 +210,7 @@ def case_with_lost_masks(*, user: User, assignment_id: UUID) -> Assignment:
 
 def may_see_lost_masks(user: User, image: Image) -> bool:
     """Say whether a curator may see others' masks of an image: not while they read it too."""
-    return may(user, Deed.SEE_LOST_MASKS, image.project) and not _has_open(user, image)
+    return may(user, Permission.SEE_LOST_MASKS, image.project) and not _has_open(user, image)
 
 
 def _has_open(user: User, image: Image) -> bool:

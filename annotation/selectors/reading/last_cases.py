@@ -15,7 +15,7 @@ from django.db.models import Exists, OuterRef, Q
 
 from annotation.errors import NotFound
 from annotation.models import Annotation, Assignment, Project, ReferenceSource, User
-from annotation.permissions import Deed, may
+from annotation.permissions import Permission, may
 
 AT_MOST = 10
 
@@ -75,7 +75,7 @@ def shown_case(*, user: User, assignment_id: UUID) -> LastCase:
     """Return one of the user's own last cases whose pictures they may see; no other exists."""
     rows = Assignment.objects.select_related("project", "reader")
     row = rows.filter(id=assignment_id, reader=user).first()
-    if row is not None and may(user, Deed.READ_CASES, row.project):
+    if row is not None and may(user, Permission.READ_CASES, row.project):
         found = last_case(row)
         if found is not None and found.is_shown:
             return found

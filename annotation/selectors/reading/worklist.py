@@ -26,7 +26,7 @@ from annotation.models import (
     Split,
     User,
 )
-from annotation.permissions import ROLES, Deed
+from annotation.permissions import ROLES, Permission
 from annotation.selectors.labels import READING_LABEL, label_of
 
 Purpose = Assignment.Purpose
@@ -175,7 +175,7 @@ def _sources() -> QuerySet[ReferenceSource]:
 
 
 def _has_two_readers(project: Project) -> bool:
-    readers = Membership.objects.filter(project=project, role__in=ROLES[Deed.READ_CASES])
+    readers = Membership.objects.filter(project=project, role__in=ROLES[Permission.READ_CASES])
     return readers.values("user").distinct()[:2].count() == 2
 
 

@@ -19,7 +19,7 @@ from django.utils import timezone
 
 from annotation.errors import Conflict, Invalid, LeaseLost, NotFound
 from annotation.models import Assignment, AuditEvent, Project, User
-from annotation.permissions import Deed, may
+from annotation.permissions import Permission, may
 from annotation.selectors.reading import worklist
 from annotation.services.reading import candidates, putting_back
 
@@ -177,7 +177,7 @@ def open_assignment(*, assignment_id: UUID, reader: User) -> Assignment:
         .select_related("project", "image", "image__study", "round")
         .first()
     )
-    if row is None or not may(reader, Deed.READ_CASES, row.project):
+    if row is None or not may(reader, Permission.READ_CASES, row.project):
         raise NotFound("There is no such case of yours.")
     return row
 

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from annotation.errors import Conflict, Invalid
 from annotation.models import Assignment, User
-from annotation.permissions import Deed, may
+from annotation.permissions import Permission, may
 from annotation.selectors.reading import worklist
 from annotation.services import audit
 from annotation.services.reading import leases, lost_drafts, putting_back
@@ -66,7 +66,7 @@ def reassign(*, assignment: Assignment, to: User | None, actor: User) -> Assignm
 
 def _check_reader(assignment: Assignment, to: User) -> None:
     """Raise Invalid where `to` does not read here, or would judge a mask of their own."""
-    if not may(to, Deed.READ_CASES, assignment.project):
+    if not may(to, Permission.READ_CASES, assignment.project):
         raise Invalid(f"{to.username} does not read in this project.", field="reader")
     if assignment.purpose == Assignment.Purpose.PICK:
         desk = worklist.desk_of(project=assignment.project, reader=to)

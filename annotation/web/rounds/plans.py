@@ -12,7 +12,7 @@ from django.urls import path
 
 from annotation.errors import NotFound, RoundtruthError
 from annotation.models import PlanEstimate, Project, User
-from annotation.permissions import Deed
+from annotation.permissions import Permission
 from annotation.selectors.rounds.plans import estimate_of, plan_of_text, preset_text
 from annotation.selectors.rounds.status import may_start
 from annotation.services.rounds.estimates import ask_estimate
@@ -21,7 +21,7 @@ from annotation.web.pages import project_page, render_page
 from mlloop.contract.presets import PRESETS
 
 
-@project_page(Deed.RUN_ROUNDS)
+@project_page(Permission.RUN_ROUNDS)
 def round_plan(request: HttpRequest, project: Project) -> HttpResponse:
     """Show a preset's plan for editing; estimate or start what is posted."""
     if request.method == "POST":
@@ -73,7 +73,7 @@ def _form(
     )
 
 
-@project_page(Deed.RUN_ROUNDS)
+@project_page(Permission.RUN_ROUNDS)
 def plan_estimate(request: HttpRequest, project: Project, estimate_id: UUID) -> HttpResponse:
     """Answer the poll for an estimate."""
     try:

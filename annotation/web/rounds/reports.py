@@ -12,7 +12,7 @@ from django.views.decorators.http import require_GET
 
 from annotation.errors import NotFound
 from annotation.models import Project
-from annotation.permissions import Deed, may
+from annotation.permissions import Permission, may
 from annotation.selectors.rounds.reports import overlay_of, report_in
 from annotation.selectors.rounds.sealed import sealed_history
 from annotation.selectors.rounds.status import round_of
@@ -23,9 +23,9 @@ Plain = Mapping[str, object]
 
 
 @require_GET
-@project_page(Deed.SEE_ROUNDS)
+@project_page(Permission.SEE_ROUNDS)
 def round_report(request: HttpRequest, project: Project, number: int) -> HttpResponse:
-    may_see_worst = may(request.user, Deed.SEE_WORST, project)
+    may_see_worst = may(request.user, Permission.SEE_WORST, project)
     try:
         round = round_of(project, number)
         report = report_in(round, may_see_worst=may_see_worst)
@@ -56,7 +56,7 @@ def round_report(request: HttpRequest, project: Project, number: int) -> HttpRes
 
 
 @require_GET
-@project_page(Deed.SEE_WORST)
+@project_page(Permission.SEE_WORST)
 def round_overlay(
     request: HttpRequest, project: Project, number: int, image_id: UUID
 ) -> HttpResponse:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import cast
 
 from django.contrib import messages
@@ -12,36 +11,27 @@ from django.urls import path
 
 from annotation.errors import RoundtruthError
 from annotation.models import Project, Round, User
-from annotation.permissions import Deed, may
+from annotation.permissions import Permission, may, require
 from annotation.selectors.rounds import status as selector
 from annotation.selectors.rounds.decisions import decisions_about
 from annotation.selectors.rounds.sealed import sealed_history, shown_sealed
-from annotation.services.rounds import decisions
-from annotation.services.rounds import lifecycle as service
+from annotation.services.rounds.decision_table import decide_round
+from annotation.services.rounds.lifecycle import plan_round
 from annotation.web.pages import project_page, render_page
 from annotation.web.plots import round_charts
 
 SHOWN = 50
-Decide = Callable[..., Round]
-_VERBS: dict[str, Decide] = {
-    "cancel": service.cancel_round,
-    "resume": service.resume_round,
-    "close": service.close_round,
-    "promote": decisions.promote_round,
-    "refuse": decisions.refuse_round,
-    "rollback": decisions.rollback_round,
-}
 
 
-@project_page(Deed.SEE_ROUNDS)
+@project_page(Permission.SEE_ROUNDS)
 def rounds(request: HttpRequest, project: Project) -> HttpResponse:
     """Show the newest round and all others; an engineer starts the next here."""
     if request.method == "POST":
-        return _decide(request, project, None)
+        return _start(request, project)
     return _page(request, project, selector.rounds_of(project).first())
 
 
-@project_page(Deed.SEE_ROUNDS)
+@project_page(Permission.SEE_ROUNDS)
 def round_page(request: HttpRequest, project: Project, number: int) -> HttpResponse:
     """Show one round; its decisions are posted here."""
     try:
@@ -55,7 +45,7 @@ def round_page(request: HttpRequest, project: Project, number: int) -> HttpRespo
 
 
 def _page(request: HttpRequest, project: Project, shown: Round | None) -> HttpResponse:
-    may_run = may(request.user, Deed.RUN_ROUNDS, project)
+    may_run = may(request.user, Permission.RUN_ROUNDS, project)
     view = selector.view_of(shown, may_run=may_run) if shown else None
     if request.htmx and view:  # type: ignore[attr-defined]
         return _live(request, project, view)
@@ -80,21 +70,29 @@ def _live(request: HttpRequest, project: Project, view: selector.RoundView) -> H
     return response
 
 
-def _decide(request: HttpRequest, project: Project, shown: Round | None) -> HttpResponse:
-    actor, verb = cast("User", request.user), request.POST.get("verb", "")
-    if not may(actor, Deed.RUN_ROUNDS, project):
-        messages.error(request, "Only an engineer runs rounds and decides about them.")
-    else:
-        try:
-            if shown is None:
-                shown = service.plan_round(project=project, actor=actor)
-            elif verb in _VERBS:
-                reason = request.POST.get("reason", "")
-                shown = _VERBS[verb](round=shown, actor=actor, reason=reason)
-        except RoundtruthError as error:
-            messages.error(request, error.sentence)
-    if shown is None:
+def _start(request: HttpRequest, project: Project) -> HttpResponse:
+    """Start a round with the project's preset."""
+    actor = cast("User", request.user)
+    try:
+        require(actor, Permission.RUN_ROUNDS, project)
+        planned = plan_round(project=project, actor=actor)
+    except RoundtruthError as error:
+        messages.error(request, error.sentence)
         return redirect("rounds", project.slug)
+    return redirect("round", project.slug, planned.number)
+
+
+def _decide(request: HttpRequest, project: Project, shown: Round) -> HttpResponse:
+    """Take the posted decision and show the round that it changed."""
+    try:
+        shown = decide_round(
+            name=request.POST.get("verb", ""),
+            round=shown,
+            actor=cast("User", request.user),
+            reason=request.POST.get("reason", ""),
+        )
+    except RoundtruthError as error:
+        messages.error(request, error.sentence)
     return redirect("round", project.slug, shown.number)
 
 
