@@ -7,11 +7,11 @@ const SOURCES = fileURLToPath(new URL("../../src/", import.meta.url));
 
 /** What looks like words and is not: styles, and errors that only a fault of ours makes. */
 const TECHNICAL = new Set([
-  "editor/actions.ts: The key … is taken by … and ….",
-  "editor/codec.worker.ts: A probability map has 8 bits a pixel.",
-  "editor/ruler.ts: clamp(0px, …px, calc(…px - 100%))",
-  "editor/stage.ts: (resolution: …dppx)",
-  "editor/zonenames.ts: clamp(0px, calc(…px + …%), calc(…px - 100%))",
+  "editor/actions/registry.ts: The key … is taken by … and ….",
+  "editor/film/codec.worker.ts: A probability map has 8 bits a pixel.",
+  "editor/drawing/ruler.ts: clamp(0px, …px, calc(…px - 100%))",
+  "editor/room/stage.ts: (resolution: …dppx)",
+  "editor/film/zonenames.ts: clamp(0px, calc(…px + …%), calc(…px - 100%))",
 ]);
 
 function sourceFiles(): readonly string[] {
@@ -60,7 +60,7 @@ describe("the catalogue of words", () => {
   });
 
   it.each([
-    ['import { words } from "../words"'],
+    ['import { words } from "./"'],
     ['type Place = "over there"'],
     ['h("span", { class: "hud tl", role: "status" }, words.hud.editor)'],
     ['if (event.key === "Escape") close("all")'],

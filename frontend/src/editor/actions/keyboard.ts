@@ -1,0 +1,76 @@
+/** From a key press to an action's chord. Typing and dialogs keep their keys. */
+
+import type { Store } from "../page/store";
+import type { Verbs } from "./handlers";
+import type { Registry } from "./registry";
+import type { RoomState } from "./state";
+
+type Press = Pick<KeyboardEvent, "key" | "ctrlKey" | "metaKey" | "shiftKey" | "altKey">;
+
+export function chordOf(press: Press): string | null {
+  if (press.altKey) return null;
+  const isLetter = press.key.length === 1 && press.key.toLowerCase() !== press.key.toUpperCase();
+  const key = isLetter ? press.key.toLowerCase() : press.key;
+  const isNamed = press.key.length > 1;
+  const shift = press.shiftKey && (isLetter || isNamed) ? "Shift+" : "";
+  return `${press.ctrlKey || press.metaKey ? "Ctrl+" : ""}${shift}${key}`;
+}
+
+/** Inputs that take no letters: the room keeps its own while one of them has the focus. */
+const UNTYPED = ["range", "checkbox"];
+
+function typesText(target: EventTarget | null): boolean {
+  if (!(target instanceof HTMLElement)) return false;
+  const dialog = target.closest("dialog");
+  // One that was closed keeps the focus until the next frame.
+  if (dialog) return dialog.open;
+  const isText = target instanceof HTMLTextAreaElement || target instanceof HTMLSelectElement;
+  const isTyped = target instanceof HTMLInputElement && !UNTYPED.includes(target.type);
+  return isText || isTyped;
+}
+
+/**
+ * Enter, Space and the keys that move belong to the control that has the focus: they press it, set
+ * it or scroll to its neighbours. Home moves nothing on a button.
+ */
+function belongsToControl(event: KeyboardEvent): boolean {
+  const { target, key } = event;
+  if (!(target instanceof HTMLElement)) return false;
+  const moves = key.startsWith("Arrow") || key.startsWith("Page");
+  if (target instanceof HTMLInputElement) return moves || ["Home", "End", " "].includes(key);
+  const isPressed = key === "Enter" || key === " ";
+  return (moves || isPressed) && target.closest("button, a, summary") !== null;
+}
+
+/**
+ * What a single character does can be kept to the film (WCAG 2.1.4): speech that is taken for typing,
+ * or a hand that rests on the keys, then changes no mask.
+ */
+const isSingleCharacter = ({ key, ctrlKey, metaKey }: Press): boolean =>
+  key.length === 1 && !ctrlKey && !metaKey;
+
+const isOnFilm = (target: EventTarget | null): boolean =>
+  target instanceof HTMLElement && target.closest(".stage") !== null;
+
+export function listenToKeys(registry: Registry, store: Store<RoomState>, verbs: Verbs): void {
+  window.addEventListener("keydown", (event) => {
+    if (typesText(event.target) || belongsToControl(event)) return;
+    const isBoundToFilm = store.get().keysNeedFilm && isSingleCharacter(event);
+    if (isBoundToFilm && !isOnFilm(event.target)) return;
+    if (event.key === "Escape") return verbs.escape();
+    const chord = chordOf(event);
+    const action = chord === null ? undefined : registry.byKey.get(chord);
+    const isSpace = event.key === " ";
+    if (!action && !isSpace) return;
+    event.preventDefault();
+    if (event.repeat && !action?.repeats) return;
+    const isEnabled = action?.isEnabled?.(store.get()) ?? true;
+    if (action && isEnabled) action.perform(verbs, store.get());
+    // Held for as long as it is, which no action is.
+    else if (isSpace) verbs.setNaked(true);
+  });
+  window.addEventListener("keyup", (event) => {
+    if (event.key === " ") verbs.setNaked(false);
+  });
+  window.addEventListener("blur", () => verbs.setNaked(false));
+}

@@ -1,0 +1,87 @@
+/** The keyboard's cross on the case's film: what it presses goes the way of every other pointer. */
+
+import type { Point } from "../../mask/brush";
+import { isCrossShown, type RoomState } from "../actions/state";
+import { frameToStage, wayInFrame } from "../film/orientation";
+import {
+  imagePoint,
+  imageToScreen,
+  type ScreenPoint,
+  screenPoint,
+  screenToImage,
+  showPoint,
+} from "../film/viewport";
+import type { Store } from "../page/store";
+import { createCross } from "./cross";
+import type { Gesture, Hold, Place } from "./gestures";
+import type { Polygon } from "./outlines";
+
+/** How near the edge of the stage it comes before the film moves on, in CSS pixels. */
+const MARGIN_PX = 48;
+
+export type CrossHand = ReturnType<typeof createCrossHand>;
+
+export function createCrossHand(
+  store: Store<RoomState>,
+  hold: Hold,
+  polygon: Polygon,
+  draw: (at: Place) => Gesture | null,
+) {
+  function placeAt(on: Point): Place {
+    const { orientation, view } = store.get();
+    const at = imageToScreen(view, imagePoint(on.x, on.y));
+    return { on, at, seen: frameToStage(orientation, view.screen, at) };
+  }
+
+  const cross = createCross({
+    size: () => store.get().current?.image ?? { width: 0, height: 0 },
+    isDown: () => hold.isBy("keys"),
+    down: (at) => {
+      if (!hold.isHeld()) hold.take("keys", draw(placeAt(at)));
+    },
+    move: (at) => {
+      if (hold.isBy("keys")) hold.move(placeAt(at));
+      else polygon.hover(at);
+    },
+    up: hold.end,
+    show: (at) => {
+      const { current, view } = store.get();
+      if (!at || !current) return store.set({ cross: null });
+      const isDown = hold.isBy("keys");
+      const on = imagePoint(at.x, at.y);
+      store.set({ cross: { at, isDown }, view: showPoint(view, on, MARGIN_PX, current.image) });
+    },
+  });
+
+  const middle = () => {
+    const { view } = store.get();
+    return screenToImage(view, screenPoint(view.screen.width / 2, view.screen.height / 2));
+  };
+
+  store.subscribe((now, before) => {
+    const isOtherCase = now.current?.assignment !== before.current?.assignment;
+    if (isOtherCase) cross.forget();
+    if (isOtherCase && now.current && cross.isOut()) cross.takeOut(middle());
+  });
+
+  return {
+    /** Take it out where a pointer was last, or put it away. */
+    toggle: (pointer: ScreenPoint | null) => {
+      if (cross.isOut()) cross.putAway();
+      else cross.takeOut(pointer ? screenToImage(store.get().view, pointer) : middle());
+    },
+    putAway: cross.putAway,
+    /** Another pointer has moved: the cross comes out there next. */
+    forget: cross.forget,
+    move: (right: number, down: number) => {
+      const { x, y } = wayInFrame(store.get().orientation, right, down);
+      cross.step(x, y);
+    },
+    press: cross.press,
+    /** Where it is in the film's frame while a press there would draw. */
+    at: (): ScreenPoint | null => {
+      const state = store.get();
+      return state.cross && isCrossShown(state) ? placeAt(state.cross.at).at : null;
+    },
+  };
+}

@@ -1,0 +1,18 @@
+/** Whether the reader is in the middle of something that a dialog or another case would break off. */
+
+import type { Room } from "../room/room";
+
+type Place = Pick<Room, "store" | "sitting">;
+
+const LOOK_EVERY_MS = 50;
+
+/** A drawing that a pointer or the keys hold, with or without pixels yet, or a threshold that slides. */
+export const isAtWork = ({ store, sitting }: Place): boolean =>
+  store.get().isDrawing || sitting()?.desk.isRunning() === true;
+
+/** Wait until that is over. Nobody forgets a button that is held down, but a pressed cross may be. */
+export async function atRest(room: Place): Promise<void> {
+  room.store.set({ isQuestionDue: true });
+  while (isAtWork(room)) await new Promise((done) => setTimeout(done, LOOK_EVERY_MS));
+  room.store.set({ isQuestionDue: false });
+}

@@ -1,0 +1,55 @@
+/** The ruler: a line between two image points with its length beside it. Never part of a mask. */
+
+import type { Point } from "../../mask/brush";
+import { words } from "../../words";
+import type { RoomState } from "../actions/state";
+import { frameToStage, turnedSize } from "../film/orientation";
+import { imagePoint, imageToScreen } from "../film/viewport";
+import { h, setText } from "../page/elements";
+import type { Store } from "../page/store";
+import type { Drawing } from "./outlines";
+
+export type Ruler = { readonly from: Point; readonly to: Point };
+
+const BESIDE_PX = 14;
+
+export function rulerWords({ from, to }: Ruler, spacing: number | null): string {
+  const length = Math.hypot(to.x - from.x, to.y - from.y);
+  if (spacing === null) return words.ruler.pixels(length);
+  return words.ruler.millimetres(length * spacing);
+}
+
+/** The former ruler stays until the new one has a length. */
+export function startRuler(store: Store<RoomState>, from: Point): Drawing {
+  const { ruler } = store.get();
+  return {
+    move: (to) => store.set({ ruler: { from, to } }),
+    end: () => undefined,
+    cancel: () => store.set({ ruler }),
+    outline: () => null,
+  };
+}
+
+/** The length beside the ruler's end: words of the page, sharp and upright however the film lies. */
+export function createRulerLabel(store: Store<RoomState>): HTMLElement {
+  const label = h("output", {
+    class: "ruler",
+    "aria-label": words.ruler.name,
+    // It changes with every step of a drag; what is spoken waits for its end.
+    "aria-live": "off",
+  });
+  const refresh = ({ ruler, current, view, orientation, isNaked, phase }: RoomState) => {
+    label.hidden = !ruler || !current || isNaked || phase !== "reading";
+    if (!ruler || !current || label.hidden) return;
+    setText(label, rulerWords(ruler, current.spacing_mm));
+    const end = imageToScreen(view, imagePoint(ruler.to.x, ruler.to.y));
+    const at = frameToStage(orientation, view.screen, end);
+    const { width, height } = turnedSize(orientation, view.screen);
+    const within = (value: number, room: number) =>
+      `clamp(0px, ${Math.round(value) + BESIDE_PX}px, calc(${Math.floor(room)}px - 100%))`;
+    label.style.translate = `${within(at.x, width)} ${within(at.y, height)}`;
+  };
+  store.subscribe(refresh);
+  refresh(store.get());
+  return label;
+}

@@ -1,0 +1,54 @@
+/** Which drawing a press of the pointer starts: the tool's, with what it needs of the case. */
+
+import { words } from "../../words";
+import { copySource, SUBTRACTORS } from "../actions/state";
+import type { Room } from "../room/room";
+import type { Sitting } from "../saving/opencase";
+import { type Drawing, type Polygon, type Sample, startCopy, startLasso } from "./outlines";
+import { startRegion } from "./region";
+import { startRuler } from "./ruler";
+import { pressedRadius, startStroke, startThreshold } from "./strokes";
+
+export type Press = {
+  readonly at: Sample;
+  /** A pen turned round erases, whatever the tool. */
+  readonly isEraserEnd: boolean;
+  readonly isAlt: boolean;
+};
+
+type Place = Pick<Room, "store" | "sitting" | "film">;
+
+function copy({ store }: Place, { desk, prepared }: Sitting, at: Sample): Drawing | null {
+  const candidate = copySource(store.get());
+  const source = candidate && prepared.candidates.get(candidate.id);
+  if (!source) {
+    store.set({ notice: words.drawing.noSource });
+    return null;
+  }
+  const notice = words.drawing.sourceMissing(candidate.letter);
+  return startCopy(desk, at, source, () => store.set({ notice }));
+}
+
+/** Null where nothing may be drawn now. */
+export function startDrawing(room: Place, polygon: Polygon, press: Press): Drawing | null {
+  const { tool, isBusy, phase, isSubtracting, isRegionNext, window } = room.store.get();
+  const sitting = room.sitting();
+  if (isBusy || phase !== "reading" || !sitting) return null;
+  const { desk } = sitting;
+  const { at, isEraserEnd, isAlt } = press;
+  const radius = ({ pressure }: Sample) => {
+    const { radius, usesPressure } = room.store.get();
+    return usesPressure && pressure !== undefined ? pressedRadius(radius, pressure) : radius;
+  };
+  const takesAway = isEraserEnd || isAlt || (isSubtracting && SUBTRACTORS.includes(tool));
+  if (isRegionNext && !isEraserEnd) return startRegion(room, at);
+  if (tool === "ruler" && !isEraserEnd) return startRuler(room.store, at);
+  if (tool === "copy" && !isEraserEnd) return copy(room, sitting, at);
+  if (tool === "lasso") return startLasso(desk, at, takesAway);
+  if (tool === "polygon") return polygon.press(at, takesAway);
+  if (tool !== "threshold") return startStroke(desk, at, radius, takesAway || tool === "eraser");
+  const film = room.film();
+  if (film) return startThreshold(desk, at, radius, takesAway, film, window.width);
+  room.store.set({ notice: words.drawing.filmLoading });
+  return null;
+}

@@ -1,0 +1,97 @@
+/**
+ * The layers of an open read: infection map, activation map, lungs with zones, disagreement. Fetched
+ * when they are first wanted; a blind read has none, whatever was switched on before.
+ */
+
+import type { Border, Case } from "../../api/types";
+import type { Mask } from "../../mask/bitmap";
+import type { ByteMap } from "../../mask/probability";
+import type { LayerName, RoomState } from "../actions/state";
+import type { Room } from "../room/room";
+import type { Prepared } from "./prepare";
+import { zoneBorders } from "./zones";
+
+export const LAYER_NAMES: readonly LayerName[] = [
+  "infection",
+  "activation",
+  "lung",
+  "disagreement",
+];
+/** One colour scale for both, to compare them: on the film they would mix, so one gives way. */
+export const TWO_MAPS = ["infection", "activation"] as const;
+
+export type LayerPictures = {
+  readonly infection: ByteMap | null;
+  readonly activation: ByteMap | null;
+  readonly lung: Mask | null;
+  readonly disagreement: ByteMap | null;
+};
+
+/** The borders of the lungs' zones come with the case, not with the mask. */
+export type ShownLayers = LayerPictures & { readonly borders: readonly Border[] };
+
+export const NO_PICTURES: LayerPictures = {
+  infection: null,
+  activation: null,
+  lung: null,
+  disagreement: null,
+};
+
+/** Where a layer's bytes are; null where the case has no such layer. */
+export function layerUrl(current: Case | null, name: LayerName): string | null {
+  if (!current || current.blind) return null;
+  if (name === "lung") return current.layers?.lung_url ?? null;
+  if (name === "activation") return current.layers?.activation_url ?? null;
+  if (name === "disagreement") return current.layers?.disagreement_url ?? null;
+  return current.candidates.find((one) => one.name === "ensemble")?.probability_url ?? null;
+}
+
+/** The layers with one switched on or off; the activation map and the infection map take turns. */
+export function toggled(layers: RoomState["layers"], name: LayerName): RoomState["layers"] {
+  const others = TWO_MAPS.some((one) => one === name) ? TWO_MAPS.filter((one) => one !== name) : [];
+  const off = Object.fromEntries(others.map((one) => [one, false]));
+  return { ...layers, ...(layers[name] ? {} : off), [name]: !layers[name] };
+}
+
+export function isLayerShown(state: RoomState, name: LayerName): boolean {
+  return state.layers[name] && !state.isNaked && layerUrl(state.current, name) !== null;
+}
+
+/** What is to be drawn of what was fetched. */
+export function shownPictures(state: RoomState, fetched: LayerPictures): ShownLayers {
+  return {
+    infection: isLayerShown(state, "infection") ? fetched.infection : null,
+    activation: isLayerShown(state, "activation") ? fetched.activation : null,
+    lung: isLayerShown(state, "lung") ? fetched.lung : null,
+    disagreement: isLayerShown(state, "disagreement") ? fetched.disagreement : null,
+    borders: isLayerShown(state, "lung") ? zoneBorders(state.current) : [],
+  };
+}
+
+export function createLayers(room: Room, onPicture: () => void) {
+  let owner: Prepared | null = null;
+  let fetched = NO_PICTURES;
+
+  async function fetchLayer(prepared: Prepared, name: LayerName): Promise<void> {
+    const picture = await prepared.layer(name);
+    if (owner !== prepared) return;
+    fetched = { ...fetched, [name]: picture };
+    onPicture();
+  }
+
+  room.store.subscribe((state) => {
+    const prepared = room.sitting()?.prepared ?? null;
+    if (prepared !== owner) {
+      owner = prepared;
+      fetched = NO_PICTURES;
+    }
+    if (!prepared) return;
+    for (const name of LAYER_NAMES)
+      if (isLayerShown(state, name) && !fetched[name])
+        fetchLayer(prepared, name).catch((error: Error) => {
+          const layers = { ...room.store.get().layers, [name]: false };
+          room.store.set({ layers, notice: error.message });
+        });
+  });
+  return { shown: () => shownPictures(room.store.get(), fetched) };
+}

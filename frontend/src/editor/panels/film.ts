@@ -1,0 +1,63 @@
+/** The film's own controls in the sidebar: its window presets, and how it is turned. */
+
+import { words } from "../../words";
+import type { Action } from "../actions/action";
+import type { Verbs } from "../actions/handlers";
+import { firstKey, type Registry } from "../actions/registry";
+import type { RoomState } from "../actions/state";
+import { BANDS, PRESETS, type Preset } from "../film/presets";
+import { h, icon, keycap } from "../page/elements";
+import type { Room } from "../room/room";
+import { makeButton } from "./bars";
+
+/** What a preset shows; there is no absolute scale that it could be read on. */
+export function presetWords(preset: Preset): string {
+  const { windows, fullWindow, bandWindow } = words.film;
+  if (preset === "full") return fullWindow;
+  const [from, to] = BANDS[preset];
+  return bandWindow(windows[preset], from, to);
+}
+
+function createPreset({ store }: Room, verbs: Verbs, preset: Preset, nextKey: string): HTMLElement {
+  const { windows, windowName, withNextKey } = words.film;
+  const name = windowName(windows[preset]);
+  const title = withNextKey(presetWords(preset), nextKey);
+  const button = h(
+    "button",
+    { type: "button", class: "chip", "aria-label": name, title },
+    windows[preset],
+  );
+  button.addEventListener("click", (event) => {
+    verbs.setPreset(preset);
+    if (event.detail > 0) button.blur();
+  });
+  const refresh = (state: RoomState) => {
+    button.disabled = !state.hasFilm;
+    button.setAttribute("aria-pressed", String(state.preset === preset));
+  };
+  store.subscribe(refresh);
+  refresh(store.get());
+  return button;
+}
+
+function createVerb({ store }: Room, verbs: Verbs, action: Action): HTMLElement {
+  const label = h("span", {}, action.label ?? action.name);
+  const hint = firstKey(action);
+  const key = h("span", { class: "hint", "aria-hidden": "true", "data-key": hint });
+  const button = makeButton(action, store, verbs, icon(action.icon ?? ""), label, key);
+  button.classList.add("chip");
+  return button;
+}
+
+export function createFilmPanel(room: Room, verbs: Verbs, registry: Registry): HTMLElement {
+  const nextKey = registry.keyOf("next-window");
+  const presets = PRESETS.map((preset) => createPreset(room, verbs, preset, nextKey));
+  const next = h("small", { class: "dim" }, words.film.nextWindow, keycap(nextKey));
+  return h(
+    "section",
+    { class: "film" },
+    h("div", { class: "row" }, h("h2", {}, words.film.title), next),
+    h("div", { class: "chips", role: "group", "aria-label": words.film.windowGroup }, ...presets),
+    h("div", { class: "chips" }, ...registry.at("film").map((one) => createVerb(room, verbs, one))),
+  );
+}

@@ -1,0 +1,125 @@
+/** What the proposal means in the lungs: grade, zones, lesions. Of the proposal, not of the mask. */
+
+import type { Findings, Lesion, LungPart } from "../../api/types";
+import { words } from "../../words";
+import { ZONES } from "../film/zones";
+import { h } from "../page/elements";
+import type { Room } from "../room/room";
+
+const LISTED = 6;
+
+export function percent(share: number | null): string {
+  if (share === null) return words.findings.noShare;
+  if (share > 0 && share < 0.005) return words.findings.tinyShare;
+  return words.findings.share(share);
+}
+
+export function areaWords(lesion: Pick<Lesion, "pixels" | "area_mm2">): string {
+  const { pixels, mm2, cm2 } = words.findings;
+  if (lesion.area_mm2 === null) return pixels(lesion.pixels);
+  return lesion.area_mm2 < 100 ? mm2(lesion.area_mm2) : cm2(lesion.area_mm2 / 100);
+}
+
+export function placeWords(lesion: Pick<Lesion, "side" | "zone">): string {
+  const { placeUnknown, sides, zones, place } = words.findings;
+  if (lesion.side === null) return placeUnknown;
+  if (lesion.side === "outside" || lesion.zone === null) return sides[lesion.side];
+  return place(sides[lesion.side], zones[lesion.zone]);
+}
+
+/** What else there is to say: what lies outside, what is too small to list, what is left out. */
+export function restWords(found: Findings): readonly string[] {
+  const shown = Math.min(found.n_lesions, LISTED);
+  const { more, tooSmall, outside } = words.findings;
+  const unlisted = found.n_lesions - shown;
+  return [
+    unlisted > 0 ? more(unlisted) : "",
+    found.n_smaller > 0
+      ? tooSmall(found.n_smaller, found.smallest_lesion_pixels, found.smaller_pixels)
+      : "",
+    found.outside_pixels > 0 && found.both.pixels > 0 ? outside(found.outside_pixels) : "",
+  ].filter((line) => line !== "");
+}
+
+function zoneCell(part: LungPart | undefined): HTMLElement {
+  const share = part?.share ?? null;
+  const cell = h("td", {}, percent(share));
+  cell.style.setProperty("--share", String(Math.round(100 * (share ?? 0))));
+  return cell;
+}
+
+/** Zones as they lie on the film: the patient's right lung stands on the left. */
+function thorax(found: Findings): HTMLElement {
+  const { right, left, zones, zoneTable } = words.findings;
+  const head = found.lungs.map(({ name, share }) =>
+    h("th", { scope: "col" }, (name === "right" ? right : left)(percent(share))),
+  );
+  const rows = ZONES.map((zone, index) =>
+    h(
+      "tr",
+      {},
+      h("th", { scope: "row" }, zones[zone]),
+      ...found.lungs.map((lung) => zoneCell(lung.zones[index])),
+    ),
+  );
+  return h(
+    "table",
+    { class: "thorax", "aria-label": zoneTable },
+    h("thead", {}, h("tr", {}, h("td", {}), ...head)),
+    h("tbody", {}, ...rows),
+  );
+}
+
+function gradeRow(found: Findings): HTMLElement {
+  const { grades, ofBothLungs } = words.findings;
+  if (found.grade === null) return h("p", { class: "quiet" }, found.reason);
+  return h(
+    "div",
+    { class: "row" },
+    h("span", { class: `grade ${found.grade}` }, grades[found.grade]),
+    h("span", { class: "figure" }, ofBothLungs(percent(found.both.share))),
+  );
+}
+
+function lesionList(found: Findings): HTMLElement {
+  const items = found.lesions
+    .slice(0, LISTED)
+    .map((lesion) =>
+      h(
+        "li",
+        { class: "row" },
+        h("span", {}, placeWords(lesion)),
+        h("span", { class: "figure" }, areaWords(lesion)),
+      ),
+    );
+  return h("ol", { class: "lesions" }, ...items);
+}
+
+function fill(section: HTMLElement, found: Findings): void {
+  const { title, count, source } = words.findings;
+  const rest = restWords(found).map((line) => h("p", { class: "quiet" }, line));
+  section.replaceChildren(
+    h("h2", {}, title),
+    gradeRow(found),
+    ...(found.both.pixels > 0 ? [thorax(found)] : []),
+    h("h3", {}, count(found.n_lesions)),
+    ...(found.n_lesions > 0 ? [lesionList(found)] : []),
+    ...rest,
+    h("p", { class: "quiet" }, source),
+  );
+}
+
+export function createFindings(room: Room): HTMLElement {
+  const section = h("section", { class: "findings" });
+  let shown: Findings | null = null;
+  section.hidden = true;
+  room.store.subscribe(({ current }) => {
+    const found = current?.blind ? null : (current?.findings ?? null);
+    if (found === shown) return;
+    shown = found;
+    section.hidden = found === null;
+    if (found) fill(section, found);
+    else section.replaceChildren();
+  });
+  return section;
+}

@@ -1,0 +1,138 @@
+/** The header: whose round, which case, how long, and the truth about saving. */
+
+import type { ReadingConfig } from "../../api/types";
+import { words } from "../../words";
+import type { Verbs } from "../actions/handlers";
+import { firstKey, type Registry } from "../actions/registry";
+import { isReopened, type RoomState } from "../actions/state";
+import { h, keycap, setText } from "../page/elements";
+import type { Store } from "../page/store";
+import { makeButton } from "./bars";
+
+export type SaveWords = { readonly text: string; readonly tone: "ok" | "busy" | "bad" | "quiet" };
+
+/** Of what the server has not: "kept here" only counts strokes whose journal transaction completed. */
+export function keptWords({ save, stroke, keptStroke, journalFailure }: RoomState): string {
+  const kept = Math.max(0, keptStroke - save.savedStroke);
+  if (!journalFailure) return words.saving.kept(kept);
+  return words.saving.keptOf(kept, Math.max(0, stroke - save.savedStroke));
+}
+
+/** The truth about the case at hand, and about the decision before it while it is on its way. */
+export function saveWords(state: RoomState, now: number): SaveWords {
+  const said = caseWords(state, now);
+  const { outgoing, jotProblem } = state;
+  if (outgoing?.problem) return { text: words.saving.lastUnsent(said.text), tone: "bad" };
+  if (outgoing && said.tone === "quiet") return { text: words.saving.sendingLast, tone: "busy" };
+  if (jotProblem) return { text: words.saving.jotUnsent(said.text), tone: "bad" };
+  return said;
+}
+
+function caseWords(state: RoomState, now: number): SaveWords {
+  const { save, keptStroke, journalFailure } = state;
+  const here = keptWords(state);
+  const { saving } = words;
+  switch (save.phase) {
+    case "offline":
+      return { text: saving.offline(here), tone: "bad" };
+    case "signed_out":
+      return { text: saving.signedOut(here), tone: "bad" };
+    case "conflict":
+      return { text: saving.changedElsewhere, tone: "bad" };
+    case "lost":
+      if (keptStroke <= save.savedStroke && save.problem?.code === "already_submitted")
+        return { text: saving.submittedElsewhere, tone: "quiet" };
+      if (keptStroke <= save.savedStroke && save.problem?.code === "put_back")
+        return { text: saving.putBackElsewhere, tone: "quiet" };
+      return { text: saving.notSaved(here), tone: "bad" };
+    case "dirty":
+    case "saving":
+      return journalFailure
+        ? { text: saving.savingKept(here), tone: "bad" }
+        : { text: saving.saving, tone: "busy" };
+    default:
+      if (isReopened(state.current) && state.stroke === 0)
+        return { text: saving.asSubmitted, tone: "quiet" };
+      if (save.savedAt !== null) return { text: saving.savedAgo(now - save.savedAt), tone: "ok" };
+      return save.savedStroke > 0
+        ? { text: saving.saved, tone: "ok" }
+        : { text: saving.nothingYet, tone: "quiet" };
+  }
+}
+
+export function clock(seconds: number): string {
+  const whole = Math.floor(seconds);
+  return `${Math.floor(whole / 60)}:${String(whole % 60).padStart(2, "0")}`;
+}
+
+function titleOf(config: ReadingConfig, state: RoomState): string {
+  const { current } = state;
+  if (!current) return config.projectName;
+  const { round, purposes, line } = words.header;
+  const rounds = current.round === null ? [] : [round(current.round)];
+  return line([config.projectName, ...rounds, purposes[current.purpose]]);
+}
+
+export function createHeader(
+  config: ReadingConfig,
+  store: Store<RoomState>,
+  verbs: Verbs,
+  registry: Registry,
+): HTMLElement {
+  const title = h("span", { class: "dim title" });
+  const count = h("span", { class: "count" });
+  const bar = h("progress", {
+    class: "bar",
+    "aria-label": words.header.cases,
+    max: "1",
+    value: "0",
+  });
+  const time = h("span", { class: "dim time", title: words.header.time });
+  const dot = h("span", { class: "dot", "aria-hidden": "true" });
+  const text = h("span", {});
+  const spoken = { role: "status", "aria-label": words.header.saving };
+  const saving = h("span", { class: "saving", ...spoken }, dot, text);
+  const helps = registry.at("header").map((action) => {
+    const label = `${action.label ?? action.name} `;
+    const key = keycap(firstKey(action));
+    const button = makeButton(action, store, verbs, label, key);
+    button.classList.add("bare");
+    return button;
+  });
+
+  const refresh = () => {
+    const state = store.get();
+    const { current } = state;
+    setText(title, titleOf(config, state));
+    const place = current ? words.header.case(current.position.n, current.position.of) : "";
+    setText(count, isReopened(current) ? words.header.openedAgain : place);
+    bar.hidden = !current || isReopened(current);
+    if (current) {
+      bar.max = Math.max(1, current.position.of);
+      bar.value = Math.max(0, current.position.n - 1);
+    }
+    setText(time, current ? clock(state.activeSeconds) : "");
+    const said = saveWords(state, Date.now());
+    saving.hidden = !current;
+    saving.dataset["tone"] = said.tone;
+    // Read aloud only when something is wrong, not with every second that passes.
+    saving.setAttribute("aria-live", said.tone === "bad" ? "polite" : "off");
+    setText(text, said.text);
+  };
+  store.subscribe(refresh);
+  setInterval(refresh, 1000);
+  refresh();
+  return h(
+    "header",
+    { class: "top" },
+    h("a", { href: "/", class: "brand" }, words.room.product),
+    title,
+    h("span", { class: "grow" }),
+    count,
+    bar,
+    time,
+    saving,
+    ...helps,
+    h("a", { href: config.projectUrl, class: "who", title: words.header.leave }, config.reader),
+  );
+}

@@ -1,0 +1,89 @@
+/** A session that ended in the middle of a case: sign in again in a dialog, and saving goes on. */
+
+import type { Client } from "../../api/client";
+import type { Problem, ReadingConfig, Reply } from "../../api/types";
+import { words } from "../../words";
+import { atRest } from "../drawing/idle";
+import { h, setText } from "../page/elements";
+import type { Room } from "../room/room";
+import { openDialog } from "./dialogs";
+import { keptWords } from "./header";
+
+type SignIn = (password: string) => Promise<Reply<null>>;
+
+function refusal({ status, code, detail }: Problem): string {
+  if (code === "another_account") return detail;
+  if (status === 400) return words.signIn.wrong;
+  if (status === 429) return words.signIn.tooMany;
+  if (status === 0) return words.signIn.noAnswer;
+  return words.signIn.refused(status);
+}
+
+/** Resolves true when the reader is signed in again, false when the dialog was left. */
+async function askPassword(config: ReadingConfig, kept: string, signIn: SignIn): Promise<boolean> {
+  const account = h("input", {
+    value: config.account,
+    readonly: true,
+    autocomplete: "username",
+    tabindex: "-1",
+  });
+  const password = h("input", {
+    type: "password",
+    required: true,
+    autocomplete: "current-password",
+    autofocus: true,
+  });
+  const error = h("p", { class: "refused", role: "alert" });
+  const body = [
+    h("p", {}, words.signIn.ended(kept)),
+    h("label", { class: "field" }, words.signIn.account, account),
+    h("label", { class: "field" }, words.signIn.password, password),
+    error,
+  ];
+  const buttons = [
+    { value: "", text: words.signIn.notNow },
+    { value: "in", text: words.signIn.signIn, isMain: true },
+  ];
+  const tryIt = async (): Promise<boolean> => {
+    const reply = await signIn(password.value);
+    if (reply.ok) return true;
+    setText(error, refusal(reply.problem));
+    password.select();
+    return false;
+  };
+  return (await openDialog(words.signIn.title, body, buttons, tryIt)) === "in";
+}
+
+export function createSignIn(
+  config: ReadingConfig,
+  client: Pick<Client, "signIn">,
+  room: Room,
+  onBack: () => void,
+) {
+  let standing: "in" | "asked" | "later" = "in";
+  let leftAt: number | null = null;
+
+  async function ask(): Promise<void> {
+    if (standing === "asked") return;
+    standing = "asked";
+    await atRest(room);
+    const kept = keptWords(room.store.get());
+    const isBack = await askPassword(config, kept, (given) => client.signIn(config.account, given));
+    standing = isBack ? "in" : "later";
+    leftAt = room.store.get().save.savedAt;
+    if (isBack) onBack();
+  }
+
+  room.store.subscribe(({ save }) => {
+    // Signed in again in another tab.
+    if (standing === "later" && save.savedAt !== leftAt) standing = "in";
+  });
+
+  return {
+    ask: () => void ask(),
+    /** The server knows no session: ask once, and then leave it to the notice's button. */
+    expired: () => {
+      if (standing === "in") void ask();
+    },
+  };
+}

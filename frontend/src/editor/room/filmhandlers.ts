@@ -1,0 +1,52 @@
+/** The verbs of how the film is shown: its place, window and turn. None of them changes a mask. */
+
+import type { Verbs } from "../actions/handlers";
+import { isFilmHeld } from "../actions/state";
+import type { Hand } from "../drawing/pointerinput";
+import { flipped, type Orientation, rotated } from "../film/orientation";
+import { presetWindow } from "../film/presets";
+import { actualSize, fitImage, screenPoint } from "../film/viewport";
+import type { Room } from "./room";
+
+export function filmVerbs({ store, film }: Room, hand: () => Hand) {
+  /** Not under a stroke: its next point would lie across the film. */
+  const turn = (turned: (now: Orientation) => Orientation) => {
+    if (!hand().isHeld()) store.set({ orientation: turned(store.get().orientation) });
+  };
+
+  return {
+    setView: (view) => store.set({ view }),
+    fit: () => {
+      const { view, current } = store.get();
+      if (current && !isFilmHeld(store.get())) store.set({ view: fitImage(view, current.image) });
+    },
+    actualSize: () => {
+      const { view, current } = store.get();
+      const { width, height } = view.screen;
+      const at = hand().at() ?? screenPoint(width / 2, height / 2);
+      if (current && !hand().isHeld()) store.set({ view: actualSize(view, at, current.image) });
+    },
+    rotate: () => turn(rotated),
+    flip: () => turn(flipped),
+    setWindow: (window, isWindowing) => {
+      const { window: before, preset } = store.get();
+      const isSame = window.center === before.center && window.width === before.width;
+      store.set({ window, isWindowing, preset: isSame ? preset : null });
+    },
+    setPreset: (preset) => {
+      const now = film();
+      if (now) store.set({ window: presetWindow(now, preset), preset });
+    },
+    toggleCross: () => hand().toggleCross(),
+    moveCross: (right, down) => hand().cross.move(right, down),
+    pressCross: () => hand().cross.press(),
+    chooseRegion: () => store.set({ isRegionNext: !store.get().isRegionNext }),
+    resetWindow: () => {
+      const image = store.get().current?.image;
+      if (!image) return;
+      const window = { center: image.window_center, width: image.window_width };
+      store.set({ window, preset: null, isInverted: false });
+    },
+    toggleInvert: () => store.set({ isInverted: !store.get().isInverted }),
+  } satisfies Partial<Verbs>;
+}

@@ -1,0 +1,42 @@
+/** How pen, fingers and keys work in this browser. Kept in the browser: a tablet wants others than a desk. */
+
+import type { RoomState } from "../actions/state";
+import type { Store } from "../page/store";
+
+const NAMES = ["fingerPans", "usesPressure", "keysNeedFilm"] as const;
+const KEY = "roundtruth.input";
+
+export type Preferences = Pick<RoomState, (typeof NAMES)[number]>;
+
+type Shelf = Pick<Storage, "getItem" | "setItem">;
+
+/** What was kept; nothing where it cannot be read. */
+export function readPreferences(shelf: Pick<Shelf, "getItem">): Partial<Preferences> {
+  try {
+    const kept: unknown = JSON.parse(shelf.getItem(KEY) ?? "{}");
+    const entries = Object.entries(kept ?? {}).filter(
+      ([name, value]) => NAMES.some((one) => one === name) && typeof value === "boolean",
+    );
+    return Object.fromEntries(entries);
+  } catch {
+    return {};
+  }
+}
+
+/** Take up what was kept, and keep what is changed. `shelf` throws where the browser forbids it. */
+export function keepPreferences(store: Store<RoomState>, shelf: () => Shelf): void {
+  try {
+    store.set(readPreferences(shelf()));
+  } catch {
+    return;
+  }
+  store.subscribe((now, before) => {
+    if (NAMES.every((name) => now[name] === before[name])) return;
+    const kept = Object.fromEntries(NAMES.map((name) => [name, now[name]]));
+    try {
+      shelf().setItem(KEY, JSON.stringify(kept));
+    } catch {
+      // A full storage: the preference holds until the page is left.
+    }
+  });
+}

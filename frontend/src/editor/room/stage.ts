@@ -1,0 +1,122 @@
+/** The film's place in the page: six canvases on one another, turned as one, at the screen's real pixels. */
+
+import type { Mask } from "../../mask/bitmap";
+import { words } from "../../words";
+import type { RoomState } from "../actions/state";
+import type { Hand } from "../drawing/pointerinput";
+import { layFrame } from "../film/canvas";
+import type { ShownLayers } from "../film/layers";
+import { resize } from "../film/viewport";
+import { h } from "../page/elements";
+import type { Canvases, Renderer, Scene } from "./render";
+import type { Room } from "./room";
+
+function sceneOf(room: Room, hand: Hand, layers: ShownLayers, compared: Mask | null): Scene {
+  const state = room.store.get();
+  return {
+    image: state.current?.image ?? null,
+    film: room.film(),
+    preview: room.preview(),
+    view: state.view,
+    window: state.window,
+    isWindowing: state.isWindowing,
+    isInverted: state.isInverted,
+    layers,
+    mask: room.sitting()?.desk.mask ?? null,
+    look: state.isNaked ? "hidden" : state.look,
+    opacity: state.opacity,
+    compared: state.isNaked ? null : compared,
+    peek: state.isNaked ? null : room.peek(),
+    ring: hand.ring(),
+    outline: hand.outline(),
+    cross: hand.cross.at(),
+    ruler: state.isNaked ? null : state.ruler,
+  };
+}
+
+/** What of the picture a change of state touches. */
+function redraw(renderer: Renderer, now: RoomState, before: RoomState): void {
+  const isMoved = now.view !== before.view;
+  const isOtherCase = now.current !== before.current;
+  if (isOtherCase || isMoved) {
+    renderer.invalidate({ film: true, layers: true, mask: "all", peek: true, cursor: true });
+    return;
+  }
+  if (now.layers !== before.layers || now.isNaked !== before.isNaked)
+    renderer.invalidate({ layers: true });
+  const isOtherFilm =
+    now.window !== before.window ||
+    now.isInverted !== before.isInverted ||
+    now.isWindowing !== before.isWindowing;
+  const isOtherMask =
+    now.look !== before.look || now.opacity !== before.opacity || now.isNaked !== before.isNaked;
+  if (isOtherFilm) renderer.invalidate({ film: true });
+  if (isOtherMask) renderer.invalidate({ mask: "all", peek: true });
+  const isOtherCursor =
+    now.tool !== before.tool ||
+    now.radius !== before.radius ||
+    now.isRegionNext !== before.isRegionNext ||
+    now.isNaked !== before.isNaked ||
+    now.cross !== before.cross ||
+    now.ruler !== before.ruler;
+  if (isOtherCursor) renderer.invalidate({ cursor: true });
+}
+
+export function createStage() {
+  const canvases: Canvases = {
+    film: h("canvas", { "aria-hidden": "true" }),
+    heat: h("canvas", { "aria-hidden": "true", class: "heat" }),
+    lung: h("canvas", { "aria-hidden": "true", class: "lung" }),
+    mask: h("canvas", { "aria-hidden": "true" }),
+    peek: h("canvas", { "aria-hidden": "true" }),
+    cursor: h("canvas", { "aria-label": words.hud.editor, role: "application", tabindex: "0" }),
+  };
+  // One element turns them all, so that all drawing stays in the film's own frame.
+  const frame = h("div", { class: "frame" }, ...Object.values(canvases));
+  const element = h("main", { class: "stage" }, frame);
+
+  /** The pointer's shape is the style sheet's affair. */
+  function showTool({ tool, isRegionNext }: RoomState): void {
+    const shown = isRegionNext ? "region" : tool;
+    if (element.dataset["tool"] !== shown) element.dataset["tool"] = shown;
+  }
+
+  function connect(room: Room, renderer: Renderer): void {
+    const { store } = room;
+    const measure = () => {
+      const { view, current, orientation } = store.get();
+      const ratio = window.devicePixelRatio || 1;
+      const size = layFrame(frame, element, orientation, ratio);
+      const image = current?.image ?? { width: 1, height: 1 };
+      const next = resize(view, size, ratio, image);
+      renderer.resize(next);
+      store.set({ view: next });
+    };
+    /** On a screen with other pixels the window's size in CSS pixels may be the same. */
+    const watchRatio = () => {
+      const same = matchMedia(`(resolution: ${window.devicePixelRatio}dppx)`);
+      const moved = () => {
+        measure();
+        watchRatio();
+      };
+      same.addEventListener("change", moved, { once: true });
+    };
+    watchRatio();
+    new ResizeObserver(measure).observe(element);
+    measure();
+    store.subscribe((now, before) => {
+      if (now.orientation !== before.orientation) measure();
+      redraw(renderer, now, before);
+      showTool(now);
+    });
+    showTool(store.get());
+    room.onPaint((rect) => {
+      if (rect === "all")
+        renderer.invalidate({ film: true, layers: true, mask: "all", peek: true });
+      else if (rect.x1 <= rect.x0) renderer.invalidate({ peek: true });
+      else renderer.invalidate({ mask: rect });
+    });
+  }
+
+  return { canvases, element, sceneOf, connect };
+}

@@ -1,0 +1,76 @@
+/**
+ * The note and the flag of a case: sent when they change, again and again until the server has them.
+ * The journal keeps what it has not; a verdict carries both, and needs no jotter.
+ */
+
+import type { Client } from "../../api/client";
+import type { Problem } from "../../api/types";
+import { isPassing } from "./pendingsubmission";
+import { retryDelay } from "./saver";
+
+export type Jotting = { readonly note?: string; readonly flagged?: boolean };
+
+export type Jotter = ReturnType<typeof createJotter>;
+
+export function createJotter(
+  parts: {
+    readonly assignment: string;
+    readonly client: Pick<Client, "patch">;
+    /** What is unsent has changed, or a try failed for the reason given. */
+    readonly onChange: (problem: Problem | null) => void;
+  },
+  start: Jotting | null,
+) {
+  let unsent = start;
+  let isRunning = false;
+  let isStopped = false;
+  let failures = 0;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+
+  const tell = (problem: Problem | null) => {
+    if (!isStopped) parts.onChange(problem);
+  };
+
+  async function attempt(sent: Jotting): Promise<void> {
+    const reply = await parts.client.patch(parts.assignment, sent);
+    if (reply.ok) {
+      failures = 0;
+      if (unsent === sent) unsent = null;
+      tell(null);
+    } else {
+      if (isPassing(reply.problem)) timer = setTimeout(send, retryDelay(failures++));
+      tell(reply.problem);
+      return;
+    }
+    if (unsent && !isStopped) await attempt(unsent);
+  }
+
+  function send(): void {
+    clearTimeout(timer);
+    if (!unsent || isRunning || isStopped) return;
+    isRunning = true;
+    void attempt(unsent).finally(() => {
+      isRunning = false;
+    });
+  }
+
+  return {
+    unsent: () => unsent,
+    write: (change: Jotting) => {
+      unsent = { ...unsent, ...change };
+      tell(null);
+      send();
+    },
+    /** Try now what waits. */
+    retry: send,
+    /** The server has it all by another way. */
+    taken: () => {
+      unsent = null;
+      tell(null);
+    },
+    stop: () => {
+      isStopped = true;
+      clearTimeout(timer);
+    },
+  };
+}

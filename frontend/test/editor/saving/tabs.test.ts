@@ -1,0 +1,106 @@
+import { IDBKeyRange } from "fake-indexeddb";
+import { beforeEach, describe, expect, it, vi } from "vitest";
+import { readJournal } from "../../../src/editor/saving/journal";
+import { meetNeighbours } from "../../../src/editor/saving/tabs";
+import { maskOf, openBrowser, openServer, openTab } from "../room/world";
+
+beforeEach(() => void vi.stubGlobal("IDBKeyRange", IDBKeyRange));
+const everybody = () => Promise.resolve(true);
+
+async function twoTabs() {
+  const server = openServer(["a", "b"]);
+  const browser = openBrowser();
+  const first = await openTab(server, browser, "one");
+  first.draw(2);
+  await first.sitting().saver.flush();
+  const second = await openTab(server, browser, "two");
+  return { server, browser, first, second };
+}
+
+describe("a case that is submitted in one tab while another one has it", () => {
+  it("leaves the other tab's unsaved strokes where they are, and says so there", async () => {
+    const { server, browser, first, second } = await twoTabs();
+    second.draw(9, 9);
+    second.draw(12, 12);
+    const drawn = second.sitting().desk.mask.data.slice();
+    await vi.waitFor(() => expect(second.state().keptStroke).toBe(3));
+    await first.flow.submit("accept");
+    expect(server.submissions.map((one) => one.assignment)).toEqual(["a"]);
+    expect(second.state().save.phase).toBe("lost");
+    expect(second.state().save.problem?.detail).toBe(
+      "You submitted this case in another tab, without the last 2 strokes drawn here. " +
+        "The mask stays in this browser for up to 30 days. " +
+        "If it reached the server, a curator can get it back for 30 days.",
+    );
+    const db = await browser.db();
+    expect((await readJournal(db, "a", "two", everybody))?.mask.data).toEqual(drawn);
+    expect(await readJournal(db, "a", "one", everybody)).toBeNull();
+    await vi.waitFor(() => expect(maskOf(server.refused[0]).data).toEqual(drawn));
+    await second.flow.submit("accept"); // refused with the same words, not taken silently
+    expect(server.submissions.length).toBe(1);
+    expect(second.state().notice).toContain("without the last 2 strokes");
+    await second.flow.skip();
+    await vi.waitFor(() => expect(second.sitting().case.assignment).toBe("b"));
+    expect((await readJournal(db, "a", "two", everybody))?.mask.data).toEqual(drawn);
+  });
+
+  it("says so where nothing is unsaved, too", async () => {
+    const { first, second } = await twoTabs();
+    await first.flow.submit("no_infection");
+    expect(second.state().save).toMatchObject({ phase: "lost" });
+    expect(second.state().save.problem?.detail).toBe(
+      "You submitted this case in another tab. Nothing drawn here enters it any more.",
+    );
+  });
+
+  it("does not disturb a tab that reads another case", async () => {
+    const { first, second } = await twoTabs();
+    await second.flow.submit("accept");
+    expect(second.sitting().case.assignment).toBe("b");
+    await first.flow.skip();
+    second.draw(3);
+    expect(await second.sitting().saver.flush()).toBe(true);
+  });
+});
+
+describe("a case that is put back in one tab while another one has it", () => {
+  it("is not called submitted there, and what was drawn stays", async () => {
+    const { server, browser, first } = await twoTabs();
+    await first.flow.submit("accept");
+    await first.flow.reopen("a");
+    const second = await openTab(server, browser, "three");
+    await second.flow.reopen("a");
+    second.draw(9);
+    await first.flow.leaveAsItWas();
+    expect(second.sitting().case.assignment).toBe("a");
+    const { save } = second.state();
+    expect(save).toMatchObject({ phase: "lost", problem: { code: "put_back" } });
+    expect(save.problem?.detail).toBe(
+      "You put this case back to what you had submitted, in another tab, without the last stroke " +
+        "drawn here. The mask stays in this browser for up to 30 days. " +
+        "If it reached the server, a curator can get it back for 30 days.",
+    );
+  });
+
+  it("can be gone on from, where the server says it on a verdict", async () => {
+    const { server, first } = await twoTabs();
+    await first.flow.submit("accept");
+    await first.flow.reopen("a");
+    const problem = { status: 409, code: "put_back", detail: "This case went back." };
+    vi.spyOn(server.client, "submit").mockResolvedValueOnce({ ok: false, problem });
+    await first.flow.submit("accept");
+    expect(first.state().save.phase).toBe("lost");
+    expect(first.state().notice).toBe("This case went back.");
+  });
+});
+
+describe("tabs of one browser", () => {
+  it("hear which case is over and how, and not themselves", async () => {
+    const [one, two] = [meetNeighbours(), meetNeighbours()];
+    const heard: string[] = [];
+    one.onOver(({ assignment, ending }) => heard.push(`one ${assignment} ${ending}`));
+    two.onOver(({ assignment, ending }) => heard.push(`two ${assignment} ${ending}`));
+    one.tellOver({ assignment: "a", ending: "put_back" });
+    await vi.waitFor(() => expect(heard).toEqual(["two a put_back"]));
+  });
+});
