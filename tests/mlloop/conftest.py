@@ -50,6 +50,7 @@ def small_plan(**changes: object) -> Plan:
         "batch_size": 4,
         "learning_rate": 5e-3,
         "threads": 1,
+        "precision": "float32",  # `auto` asks the processor, and the figures would hang on it
         "seed": 7,
     }
     return Plan(**(values | changes))  # type: ignore[arg-type]
