@@ -1,1 +1,1 @@
-"""Coordinates of every plot; the templates draw them as SVG."""
+"""Every plot on the pages: its coordinates are computed here, and templates draw them as SVG."""

@@ -17,7 +17,9 @@ from annotation.selectors.rounds.reports import overlay_of, report_in
 from annotation.selectors.rounds.sealed import sealed_history
 from annotation.selectors.rounds.status import round_of
 from annotation.web.pages import project_page, render_page
-from annotation.web.plots import report_charts, round_charts
+from annotation.web.plots.geometry import Plot
+from annotation.web.plots.report_plots import learning_curve_plot, reliability_plot, roc_plot
+from annotation.web.plots.round_plots import sealed_plot
 
 Plain = Mapping[str, object]
 
@@ -42,15 +44,16 @@ def round_report(request: HttpRequest, project: Project, number: int) -> HttpRes
         "sections": (("Sealed set", sealed), ("Out of fold", report["out_of_fold"])),
         "activation": activation_tables(report),
         "may_see_worst": may_see_worst,
-        "sealed_plot": round_charts.sealed_plot(history),
-        "roc_plot": report_charts.roc_plot(detection) if detection else None,
+        "sealed_plot": sealed_plot(history),
+        "roc_plot": roc_plot(detection, label=f"any pixel, p ≥ {report['t8']}/255")
+        if detection
+        else None,
         "reliability_plots": _reliability_plots(sealed, calibration),
         "curve_plots": [
             (name, plot)
-            for name, value in (("Loss", "loss"), ("Dice on the inner split", "inner_dice"))
-            if (plot := report_charts.curve_plot(curves, value))
+            for name, field in (("Loss", "loss"), ("Dice on the inner split", "inner_dice"))
+            if (plot := learning_curve_plot(curves, field, name))
         ],
-        "legend": report_charts.network_legend(curves),
     }
     return render_page(request, project, "annotation/report.html", active="rounds", context=context)
 
@@ -82,22 +85,21 @@ def activation_tables(report: Plain) -> list[Plain]:
     ]
 
 
-def _reliability_plots(
-    sealed: Plain, calibration: Plain
-) -> list[tuple[str, Plain, report_charts.Plot]]:
-    """Return each measured reliability with its name: out of fold before and after, and sealed."""
+def _reliability_plots(sealed: Plain, calibration: Plain) -> list[tuple[str, Plain, Plot]]:
+    """Return each measured reliability: its name, its figures and its plot."""
     named = [("out of fold", calibration.get("before"))]
     if calibration.get("temperature") not in (None, 1.0):
-        where = "of the other folds" if calibration.get("crossed") else "chosen on these same films"
-        named.append((f"out of fold, at the temperature {where}", calibration.get("after")))
+        chosen_on = "the other folds" if calibration.get("crossed") else "these same images"
+        name = f"out of fold, with the temperature chosen on {chosen_on}"
+        named.append((name, calibration.get("after")))
     named.append(("sealed set", sealed.get("reliability")))
-    found = []
-    for name, one in named:
-        measured = cast("Plain | None", one)
-        plot = report_charts.reliability_plot(measured)
-        if measured and plot:
-            found.append((name, measured, plot))
-    return found
+    plots = []
+    for name, value in named:
+        reliability = cast("Plain | None", value)
+        plot = reliability_plot(name, reliability)
+        if reliability and plot:
+            plots.append((name, reliability, plot))
+    return plots
 
 
 _REPORT = "p/<slug:slug>/rounds/<int:number>/report/"

@@ -18,7 +18,7 @@ from annotation.selectors.rounds.sealed import sealed_history, shown_sealed
 from annotation.services.rounds.decision_table import decide_round
 from annotation.services.rounds.lifecycle import plan_round
 from annotation.web.pages import project_page, render_page
-from annotation.web.plots import round_charts
+from annotation.web.plots.round_plots import sealed_plot, verdict_plot
 
 SHOWN = 50
 
@@ -56,8 +56,8 @@ def _page(request: HttpRequest, project: Project, shown: Round | None) -> HttpRe
             (row, shown_sealed(row).get("per_image")) for row in selector.rounds_of(project)[:SHOWN]
         ],
         "may_start": may_run and selector.may_start(project),
-        "sealed_plot": round_charts.sealed_plot(sealed_history(project)),
-        "verdict_plot": round_charts.verdict_plot(selector.verdict_history(project)),
+        "sealed_plot": sealed_plot(sealed_history(project)),
+        "verdict_plot": verdict_plot(selector.verdict_history(project)),
     }
     return render_page(request, project, "annotation/rounds.html", active="rounds", context=context)
 

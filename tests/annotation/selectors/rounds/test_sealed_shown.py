@@ -13,7 +13,7 @@ from annotation.bridge import loop
 from annotation.models import Project, Round, User
 from annotation.selectors.rounds.sealed import sealed_history
 from annotation.services.rounds.lifecycle import plan_round
-from annotation.web.plots.round_charts import sealed_plot
+from annotation.web.plots.round_plots import sealed_plot
 from tests.annotation.factories import make_image, make_reference, make_round
 from tests.annotation.learning import fake_learner, fill_project, small_plan
 
@@ -106,7 +106,9 @@ def test_plot_leaves_out_rounds_with_few_sealed_images(project: Project) -> None
     measured(project, per_image=20, pooled=20, number=2)
     plot = sealed_plot(sealed_history(project))
     assert plot is not None
-    assert [dot.text for dot in plot.dots] == ["round 2, serving"]
+    assert [tick.text for tick in plot.x_axis.ticks] == ["2"]
+    assert [point.css for point in plot.points] == ["series-ok"]  # round 2 is serving
+    assert plot.note == "Round 2 is measured on 20 images."
 
 
 def test_admin_never_shows_the_stored_metrics(project: Project, client: Client) -> None:
@@ -148,4 +150,4 @@ def test_run_round_when_sealed_images_are_of_one_patient_then_it_says_no_interva
     assert "Dice sealed pooled: 0.750 (no interval), n = 20" in capsys.readouterr().out
     plot = sealed_plot(sealed_history(project))
     assert plot is not None
-    assert plot.dots[0].title == "0.750 (no interval), n = 20"
+    assert plot.points[0].title == "0.750 (no interval), n = 20"

@@ -15,7 +15,7 @@ from PIL import Image as Picture
 from annotation.models import Image, Project, Round, User
 from annotation.selectors.rounds.manifests import plan_of
 from annotation.services.upkeep.withdrawal import withdraw_image
-from annotation.web.plots.report_charts import curve_plot, reliability_plot, roc_plot
+from annotation.web.plots.report_plots import learning_curve_plot, reliability_plot, roc_plot
 from mlloop.contract.calibration import FittedThreshold
 from mlloop.contract.records import to_plain
 from mlloop.figures.fitting import plain_calibration
@@ -102,8 +102,10 @@ def test_report_when_the_round_was_never_measured_then_there_is_none(
 
 def test_plots_when_there_is_nothing_to_draw_then_there_is_none() -> None:
     assert roc_plot({"roc": {"fpr": [], "tpr": []}, "rates": []}) is None
-    assert reliability_plot(None) is None
-    assert curve_plot([{"network": "unet", "fold": 0, "epochs": []}], "loss") is None
+    assert reliability_plot("sealed set", None) is None
+    assert (
+        learning_curve_plot([{"network": "unet", "fold": 0, "epochs": []}], "loss", "Loss") is None
+    )
 
 
 def test_roc_plot_when_any_pixel_was_measured_then_it_is_marked_on_the_curve() -> None:
@@ -114,16 +116,18 @@ def test_roc_plot_when_any_pixel_was_measured_then_it_is_marked_on_the_curve() -
     plot = roc_plot({"roc": {"fpr": [0.0, 0.5, 1.0], "tpr": [0.0, 1.0, 1.0]}, "rates": rates})
     assert plot is not None
     assert plot.lines[1].path == "M44.0 250.0L197.0 12.0L350.0 12.0"
-    assert [(mark.x, mark.y) for mark in plot.marks] == [(197.0, 12.0)]
+    assert [(point.x, point.y) for point in plot.points] == [(197.0, 12.0)]
 
 
-def test_curve_plot_when_members_differ_in_network_then_each_network_has_its_colour() -> None:
+def test_learning_curve_plot_when_members_differ_in_network_then_each_network_has_its_colour() -> (
+    None
+):
     epochs = [{"epoch": 1, "loss": 2.0}, {"epoch": 2, "loss": 1.0}]
     members = [{"network": n, "fold": f, "epochs": epochs} for n in ("b", "a") for f in (0, 1)]
-    plot = curve_plot(members, "loss")
+    plot = learning_curve_plot(members, "loss", "Loss")
     assert plot is not None
-    assert [line.css for line in plot.lines] == ["line-1", "line-1", "line-0", "line-0"]
-    assert plot.lines[0].path == "M44.0 12.0L550.0 131.0"
+    assert [line.css for line in plot.lines] == ["series-1", "series-1", "series-0", "series-0"]
+    assert plot.lines[0].path == "M44.0 12.0L550.0 101.0"
 
 
 def test_report_page_when_sealed_figures_are_shown_then_threshold_and_films_are_said(
