@@ -1,28 +1,76 @@
-"""Fixtures for every Django test: an empty data root, members of each role, fast passwords."""
+"""Fixtures for every test: a migrated database, an empty data root, members of each role."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 from django.conf import LazySettings
+from django.db import connection
+from django.test import TransactionTestCase
+from pytest_django.plugin import DjangoDbBlocker
 
-from annotation.models import Membership, Project, User, triggers
+from annotation.models import Membership, Project, User
+from tests import database
+
+# Each run has databases of its own on a server. Worker processes inherit the name.
+os.environ.setdefault("ROUNDTRUTH_TEST_RUN", uuid4().hex[:8])
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the long tests: started last, one of them would run while the others idle.
+    """Begin with the long tests: started last, one of them would run while the others idle."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
 
-    Those that commit stay at the end: they leave a database without its triggers.
-    """
 
-    def place(item: pytest.Item) -> tuple[bool, bool]:
-        names = getattr(item, "fixturenames", ())
-        return "transactional_db" in names, item.get_closest_marker("slow") is None
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput"):
+        database.drop_all_of_run()
 
-    items.sort(key=place)
+
+@pytest.fixture(scope="session")
+def shared_folder(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+    """A folder that all worker processes of this run share."""
+    folder = tmp_path_factory.getbasetemp()
+    return folder if worker_id == "master" else folder.parent
+
+
+@pytest.fixture(scope="session")
+def template_database(
+    django_test_environment: None, django_db_blocker: DjangoDbBlocker, shared_folder: Path
+) -> str:
+    """The name of a migrated database, to be copied."""
+    with django_db_blocker.unblock():
+        return database.make_template(shared_folder)
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(
+    template_database: str,
+    django_db_blocker: DjangoDbBlocker,
+    tmp_path_factory: pytest.TempPathFactory,
+    worker_id: str,
+) -> Iterator[None]:
+    """Give this process a copy of the template, and a new one after each test that commits."""
+    name = f"{database.prefix()}{worker_id}"
+    if connection.vendor == "sqlite":
+        name = str(tmp_path_factory.mktemp("database") / "test.sqlite3")
+    with pytest.MonkeyPatch.context() as patch, django_db_blocker.unblock():
+        database.use(name)
+        database.copy(template_database, to=name)
+        # Django would flush all tables, which the triggers of append-only tables refuse.
+        patch.setattr(
+            TransactionTestCase,
+            "_fixture_teardown",
+            lambda test: database.copy(template_database, to=name),
+        )
+        with django_db_blocker.block():
+            yield
+        connection.close()
+        database.drop(name)
 
 
 @pytest.fixture(autouse=True)
@@ -56,19 +104,3 @@ def member(project: Project) -> Callable[..., User]:
         return user
 
     return make
-
-
-@pytest.fixture
-def committed_db(transactional_db: None) -> Iterator[None]:
-    """A database that threads and processes can see; its append-only tables can be flushed.
-
-    Triggers forbid the flush at the end of such a test, so they are lifted before it and put
-    back by the next test that asks (`triggers.install` is safe to repeat).
-    """
-    from django.db import connection
-
-    with connection.schema_editor() as editor:
-        triggers.install(editor)
-    yield
-    with connection.schema_editor() as editor:
-        triggers.remove(editor)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 from django.db import DatabaseError, connection, transaction
 from django.db.migrations.executor import MigrationExecutor
@@ -19,10 +17,8 @@ def migrate(name: str) -> None:
 
 
 @pytest.fixture
-def before_reopening(committed_db: None) -> Iterator[None]:
+def before_reopening(transactional_db: None) -> None:
     migrate("0014_round_report")
-    yield
-    migrate("0015_reopened_cases")
 
 
 def test_reopened_cases_when_an_image_was_held_twice_then_who_drew_keeps_it(

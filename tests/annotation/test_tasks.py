@@ -133,7 +133,7 @@ def test_messages_carry_ids_only(training: Round, sent: Sent) -> None:
 
 
 @pytest.fixture
-def timer(committed_db: None) -> list[Callable[[], None]]:
+def timer(transactional_db: None) -> list[Callable[[], None]]:
     """Start a worker's timer and catch what it would call every two seconds.
 
     A sweep gives its connection back, which would end a test's own transaction.

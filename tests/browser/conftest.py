@@ -68,14 +68,6 @@ SMALL: ViewportSize = {"width": 1000, "height": 620}
 
 
 @pytest.fixture(scope="session")
-def django_db_modify_db_settings(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Put the test database into a file: the server's threads must not share one connection."""
-    default = django_settings.DATABASES["default"]
-    if default["ENGINE"].endswith("sqlite3"):
-        default.setdefault("TEST", {})["NAME"] = str(tmp_path_factory.mktemp("db") / "test.sqlite3")
-
-
-@pytest.fixture(scope="session")
 def playwright_driver() -> Iterator[Playwright]:
     with sync_playwright() as playwright:
         yield playwright
@@ -150,7 +142,7 @@ class ReadingRoom:
 
 @pytest.fixture
 def reading_room(
-    committed_db: None,
+    transactional_db: None,
     live_server: LiveServer,
     settings: LazySettings,
     project: Project,

@@ -204,9 +204,8 @@ def test_a_lost_claim_writes_nothing(planned: Round) -> None:
     assert (member.state, member.weights_key, member.claim_token) == ("running", "", planned.pk)
 
 
-@pytest.mark.postgres  # threads cannot share SQLite's database in memory; the kill test has a file
 def test_slots_train_side_by_side(
-    committed_db: None, settings: LazySettings, make_project: Callable[[], Project]
+    transactional_db: None, settings: LazySettings, make_project: Callable[[], Project]
 ) -> None:
     settings.TRAIN_SLOTS = 2
     project = make_project()

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
-import sqlite3
 import subprocess
 import sys
 from collections import Counter
@@ -39,7 +37,7 @@ connections.databases["default"]["NAME"] = sys.argv[2]
 connections["default"].settings_dict["NAME"] = sys.argv[2]
 from annotation.models import Project, User
 from annotation.selectors.labels import label_of
-from annotation.services import leases, submission
+from annotation.services.reading import leases, submission
 project, reader = Project.objects.get(), User.objects.get(username=sys.argv[3])
 label = label_of(project, "infection")
 print("ready", flush=True)
@@ -93,7 +91,7 @@ _REOPEN_OR_LEASE = (
     + """
 from annotation.errors import Conflict
 from annotation.models import Assignment
-from annotation.services import reopening
+from annotation.services.reading import reopening
 try:
     if sys.argv[3] == sys.argv[4]:
         reopening.reopen(assignment=Assignment.objects.get(purpose="seed"), reader=reader)
@@ -111,7 +109,7 @@ _REOPEN_AND_SUBMIT = (
     + """
 from annotation.errors import RoundtruthError
 from annotation.models import Assignment, Draft
-from annotation.services import reopening
+from annotation.services.reading import reopening
 for _ in range(3):
     case = Assignment.objects.get(id=sys.argv[4])
     try:
@@ -136,9 +134,6 @@ def run_at_once(script: str, data_root: Path, readers: list[str], *extra: str) -
         "PYTHONPATH": str(ROOT),
     }
     name = str(connection.settings_dict["NAME"])
-    if connection.vendor == "sqlite":  # other processes cannot see a database in memory
-        name = str(data_root / "race.sqlite3")
-        copy_sqlite(to=name)
     children = [
         subprocess.Popen(
             [sys.executable, "-c", script, str(data_root), name, reader, *extra],
@@ -160,23 +155,11 @@ def run_at_once(script: str, data_root: Path, readers: list[str], *extra: str) -
         child.stdin.flush()
     outputs = [child.communicate(timeout=240) for child in children]
     assert [child.returncode for child in children] == [0] * len(children), outputs
-    if connection.vendor == "sqlite":
-        copy_sqlite(back_from=name)
     return [json.loads(out.strip().splitlines()[-1]) for out, _ in outputs]
 
 
-def copy_sqlite(*, to: str = "", back_from: str = "") -> None:
-    """Carry the test's database from memory into a file, or back for the assertions."""
-    connection.ensure_connection()
-    with contextlib.closing(sqlite3.connect(to or back_from)) as file:
-        if to:
-            connection.connection.backup(file)
-        else:
-            file.backup(connection.connection)
-
-
 @pytest.fixture
-def readers(committed_db: None) -> list[str]:
+def readers(transactional_db: None) -> list[str]:
     project = create_project(slug="race", name="Race", actor=None)
     names = [f"reader-{number}" for number in range(PROCESSES)]
     for name in names:

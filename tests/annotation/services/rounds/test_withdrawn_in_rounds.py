@@ -116,7 +116,7 @@ def test_proposals_when_the_film_was_withdrawn_then_neither_row_nor_file_is_made
 
 @pytest.mark.postgres  # SQLite lets one transaction write at a time
 def test_proposals_when_a_withdrawal_is_not_yet_committed_then_they_wait_for_it(
-    committed_db: None,
+    transactional_db: None,
 ) -> None:
     project = create_project(slug="race", name="Race", actor=None)
     gone, kept = fill_project(project)["unread"]
