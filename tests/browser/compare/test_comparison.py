@@ -9,7 +9,7 @@ from playwright.sync_api import expect
 from annotation import storage
 from annotation.models import Image
 from mlloop.pixels.images import decode_image
-from tests.browser.comparing import choice, compare
+from tests.browser.compare.comparing import choice, compare
 from tests.browser.desk import Desk, drafted, drawn, shown
 
 pytestmark = pytest.mark.browser

@@ -8,25 +8,11 @@ from playwright.sync_api import Locator, expect
 
 from tests.browser.conftest import ReadingRoom
 from tests.browser.desk import Desk, annotated, drafted
+from tests.browser.drawing.cross import move_cross, press_keys
 
 pytestmark = pytest.mark.browser
 
 MIDDLE = {"x": 150, "y": 180}
-
-
-def go(desk: Desk, right: int, down: int) -> None:
-    """Move the cross by keys: tens with Shift, ones without."""
-    for steps, more, less in ((right, "ArrowRight", "ArrowLeft"), (down, "ArrowDown", "ArrowUp")):
-        arrow = more if steps > 0 else less
-        for _ in range(abs(steps) // 10):
-            desk.page.keyboard.press(f"Shift+{arrow}")
-        for _ in range(abs(steps) % 10):
-            desk.page.keyboard.press(arrow)
-
-
-def press(desk: Desk, *keys: str) -> None:
-    for key in keys:
-        desk.page.keyboard.press(key)
 
 
 def cross(desk: Desk) -> dict:
@@ -42,26 +28,26 @@ def test_polygon_when_set_by_keys_then_it_is_closed_by_enter_and_accepted_by_the
     desk: Desk,
 ) -> None:
     case = desk.state()["current"]["assignment"]
-    press(desk, "p", ".")
+    press_keys(desk, "p", ".")
     expect(desk.page.get_by_label("Mask editor")).to_be_focused()
     expect(spoken(desk)).to_have_attribute("aria-live", "polite")
     assert cross(desk) == MIDDLE
-    press(desk, "Space")
-    go(desk, 52, 0)
-    press(desk, "Space")
-    go(desk, 3, -7)
-    press(desk, "Space", "Control+z")  # takes the last corner back
-    go(desk, -3, 67)
-    press(desk, "Space")
+    press_keys(desk, "Space")
+    move_cross(desk, 52, 0)
+    press_keys(desk, "Space")
+    move_cross(desk, 3, -7)
+    press_keys(desk, "Space", "Control+z")  # takes the last corner back
+    move_cross(desk, -3, 67)
+    press_keys(desk, "Space")
     expect(spoken(desk)).to_have_text("x 202, y 240, 3 corners")
     assert desk.state()["stroke"] == 0
-    press(desk, "Enter")
+    press_keys(desk, "Enter")
     mask = desk.mask()
     assert abs(int(mask.sum()) - 52 * 60 // 2) < 60
     assert mask[200, 195]
     assert not mask[235, 160]
     assert desk.state()["current"]["assignment"] == case
-    press(desk, "Enter")
+    press_keys(desk, "Enter")
     desk.wait_taken(case)
     np.testing.assert_array_equal(annotated(case)[1], mask)
     desk.wait_open()
@@ -69,28 +55,28 @@ def test_polygon_when_set_by_keys_then_it_is_closed_by_enter_and_accepted_by_the
 
 
 def test_polygon_when_the_first_corner_is_pressed_again_then_it_closes(desk: Desk) -> None:
-    press(desk, "p", ".", "Space")
+    press_keys(desk, "p", ".", "Space")
     for right, down in ((40, 0), (0, 40), (-40, 0)):
-        go(desk, right, down)
-        press(desk, "Space")
+        move_cross(desk, right, down)
+        press_keys(desk, "Space")
     assert desk.state()["corners"] == 4
-    go(desk, 1, -39)
-    press(desk, "Space")
+    move_cross(desk, 1, -39)
+    press_keys(desk, "Space")
     assert desk.state()["corners"] == 0
     assert desk.mask()[200, 170]
 
 
 def test_ruler_when_drawn_by_keys_then_its_length_is_shown_and_spoken(desk: Desk) -> None:
     ruler = desk.page.get_by_label("Ruler", exact=True).and_(desk.page.locator("output"))
-    press(desk, "j", ".", "Space")
-    go(desk, 63, 0)
-    press(desk, "Space")
-    go(desk, 0, 30)
+    press_keys(desk, "j", ".", "Space")
+    move_cross(desk, 63, 0)
+    press_keys(desk, "Space")
+    move_cross(desk, 0, 30)
     expect(ruler).to_have_text("63 px, spacing unknown")
     expect(spoken(desk)).to_have_text("x 213, y 210, 63 px, spacing unknown")
-    press(desk, "Space")
-    go(desk, 0, 5)
-    press(desk, "Escape")  # drops the one under way
+    press_keys(desk, "Space")
+    move_cross(desk, 0, 5)
+    press_keys(desk, "Escape")  # drops the one under way
     expect(ruler).to_have_text("63 px, spacing unknown")
     assert not desk.mask().any()
 
@@ -99,10 +85,10 @@ def test_region_when_dragged_by_keys_then_it_sets_the_window_and_the_tool_stays(
     desk: Desk,
 ) -> None:
     before = desk.state()["window"]
-    press(desk, "w", ".", "u", "Space")
-    go(desk, 30, 40)
+    press_keys(desk, "w", ".", "u", "Space")
+    move_cross(desk, 30, 40)
     assert desk.state()["window"] == before
-    press(desk, "Space")
+    press_keys(desk, "Space")
     now = desk.state()
     assert now["window"] != before
     assert not now["isRegionNext"]
@@ -116,58 +102,58 @@ def test_drawing_tool_when_worked_by_keys_then_it_does_what_a_mouse_does(
     desk: Desk, tool: str, inside: tuple[int, int] | None
 ) -> None:
     if tool == "e":
-        press(desk, "2")
+        press_keys(desk, "2")
         desk.wait("window.roundtruth.mask.count() > 0")
     before = desk.mask()
     corners = [(150, 180), (200, 180), (200, 230), (150, 230)]
-    press(desk, tool)
+    press_keys(desk, tool)
     desk.drag(*corners)
     by_mouse = desk.mask()
     assert (by_mouse != before).any()
-    press(desk, "Control+z")
+    press_keys(desk, "Control+z")
     np.testing.assert_array_equal(desk.mask(), before)
     desk.page.mouse.move(5, 5)
-    press(desk, ".")
+    press_keys(desk, ".")
     at = cross(desk)
-    go(desk, 150 - at["x"], 180 - at["y"])
-    press(desk, "Space")
+    move_cross(desk, 150 - at["x"], 180 - at["y"])
+    press_keys(desk, "Space")
     for right, down in ((50, 0), (0, 50), (-50, 0)):
-        go(desk, right, down)
-    press(desk, "Space")
+        move_cross(desk, right, down)
+    press_keys(desk, "Space")
     by_keys = desk.mask()
     assert int((by_keys != by_mouse).sum()) < 250  # the mouse is on whole pixels of the screen
     if inside:
         assert by_keys[inside]
     np.testing.assert_array_equal(drafted(desk), by_keys)
-    press(desk, "Control+z")
+    press_keys(desk, "Control+z")
     np.testing.assert_array_equal(desk.mask(), before)
 
 
 def test_arrows_when_the_film_is_turned_then_cross_and_film_go_the_way_of_the_eye(
     desk: Desk,
 ) -> None:
-    press(desk, "Shift+R", "Shift+F", "b", ".")
+    press_keys(desk, "Shift+R", "Shift+F", "b", ".")
     x, y = desk.on_screen(**cross(desk))
-    go(desk, 20, 0)
+    move_cross(desk, 20, 0)
     right, same = desk.on_screen(**cross(desk))
     assert right > x + 10
     assert same == pytest.approx(y, abs=1)
-    press(desk, ".")
+    press_keys(desk, ".")
     x, y = desk.on_screen(150, 180)
-    press(desk, "ArrowRight")
+    press_keys(desk, "ArrowRight")
     assert desk.on_screen(150, 180) == pytest.approx((x - 60, y), abs=1)
 
 
 def test_cross_when_the_film_is_near_then_it_stays_in_sight_and_the_zoom_is_about_it(
     desk: Desk,
 ) -> None:
-    press(desk, "b", ".")
-    go(desk, 40, 0)
+    press_keys(desk, "b", ".")
+    move_cross(desk, 40, 0)
     before = desk.on_screen(**cross(desk))
     for _ in range(8):
-        press(desk, "PageUp")
+        press_keys(desk, "PageUp")
     assert desk.on_screen(**cross(desk)) == pytest.approx(before, abs=1)
-    go(desk, 200, -100)
+    move_cross(desk, 200, -100)
     assert cross(desk) == {"x": 300, "y": 80}  # the film's edge
     box = desk.page.get_by_label("Mask editor").bounding_box()
     assert box
@@ -179,13 +165,13 @@ def test_cross_when_the_film_is_near_then_it_stays_in_sight_and_the_zoom_is_abou
 def test_hand_and_window_when_the_cross_is_out_then_arrows_work_them_and_space_is_the_naked_film(
     desk: Desk,
 ) -> None:
-    press(desk, ".", "v")
+    press_keys(desk, ".", "v")
     x, y = desk.on_screen(150, 180)
-    press(desk, "ArrowLeft")
+    press_keys(desk, "ArrowLeft")
     assert desk.on_screen(150, 180) == pytest.approx((x + 60, y), abs=1)
-    press(desk, "w")
+    press_keys(desk, "w")
     before, view = desk.state()["window"], desk.state()["view"]
-    press(desk, "ArrowRight", "Shift+ArrowUp")
+    press_keys(desk, "ArrowRight", "Shift+ArrowUp")
     now = desk.state()["window"]
     assert now["width"] > before["width"]
     assert now["center"] > before["center"]
@@ -201,17 +187,17 @@ def test_keys_when_they_hold_a_stroke_then_a_verdict_and_the_mouse_end_it_and_ke
     desk: Desk,
 ) -> None:
     case = desk.state()["current"]["assignment"]
-    press(desk, "b", ".", "Space")
-    go(desk, 30, 0)
-    press(desk, "Enter")
+    press_keys(desk, "b", ".", "Space")
+    move_cross(desk, 30, 0)
+    press_keys(desk, "Enter")
     assert desk.state()["stroke"] == 1
     assert not desk.state()["cross"]["isDown"]
-    press(desk, "Space")
-    go(desk, 0, 30)
-    press(desk, "e")  # another tool
+    press_keys(desk, "Space")
+    move_cross(desk, 0, 30)
+    press_keys(desk, "e")  # another tool
     assert desk.state()["stroke"] == 2
-    press(desk, "b", "Space")
-    go(desk, 30, 0)
+    press_keys(desk, "b", "Space")
+    move_cross(desk, 30, 0)
     desk.drag((40, 40), (80, 40))
     assert desk.state()["stroke"] == 4
     assert desk.state()["cross"] is None

@@ -9,8 +9,8 @@ from playwright.sync_api import Dialog, expect
 from annotation.models import Assignment
 from tests.browser.conftest import ReadingRoom
 from tests.browser.desk import Desk, drafted
-from tests.browser.test_cross import go, press
-from tests.browser.test_verdicts import accept_offline
+from tests.browser.drawing.cross import move_cross, press_keys
+from tests.browser.saving.offline import accept_offline
 
 pytestmark = pytest.mark.browser
 
@@ -20,8 +20,8 @@ INSIDE = (225, 225)
 
 def hold(desk: Desk, tool: str) -> None:
     """Press the keyboard's cross with a tool, and move it."""
-    press(desk, tool, ".", "Space")
-    go(desk, 40, 10)
+    press_keys(desk, tool, ".", "Space")
+    move_cross(desk, 40, 10)
     assert desk.state()["cross"]["isDown"]
 
 
@@ -29,7 +29,7 @@ def expect_lifted(desk: Desk) -> None:
     """The next steps of the cross draw nothing."""
     assert not desk.state()["cross"]["isDown"]
     before = desk.mask()
-    go(desk, 20, 0)
+    move_cross(desk, 20, 0)
     np.testing.assert_array_equal(desk.mask(), before)
 
 
@@ -38,25 +38,25 @@ def test_undo_when_the_keys_hold_a_stroke_then_it_takes_back_that_one_alone(desk
     hold(desk, "b")
     held = desk.mask()
     expect(desk.button("Undo")).to_be_enabled()
-    press(desk, "Control+z")
+    press_keys(desk, "Control+z")
     assert not desk.mask().any()
     expect_lifted(desk)
-    press(desk, "Control+Shift+z")
+    press_keys(desk, "Control+Shift+z")
     np.testing.assert_array_equal(desk.mask(), held)
-    press(desk, "Space")
-    go(desk, 0, 60)
+    press_keys(desk, "Space")
+    move_cross(desk, 0, 60)
     both = desk.mask()
     assert both.sum() > held.sum()
-    press(desk, "Control+z")
+    press_keys(desk, "Control+z")
     np.testing.assert_array_equal(desk.mask(), held)
     np.testing.assert_array_equal(drafted(desk), held)
-    press(desk, "Space")
-    go(desk, 0, -60)
+    press_keys(desk, "Space")
+    move_cross(desk, 0, -60)
     other = desk.mask()
-    press(desk, "Control+y")  # ends it too, and what was undone before is gone
+    press_keys(desk, "Control+y")  # ends it too, and what was undone before is gone
     np.testing.assert_array_equal(desk.mask(), other)
     expect_lifted(desk)
-    press(desk, "Control+z")
+    press_keys(desk, "Control+z")
     np.testing.assert_array_equal(desk.mask(), held)
 
 
@@ -65,11 +65,11 @@ def test_undo_when_the_mouse_holds_a_stroke_then_it_takes_back_that_one_alone(de
     first = desk.mask()
     desk.drag((200, 200), (250, 250), release=False)
     both = desk.mask()
-    press(desk, "Control+z")
+    press_keys(desk, "Control+z")
     desk.page.mouse.move(*desk.on_screen(100, 300), steps=3)
     desk.page.mouse.up()
     np.testing.assert_array_equal(desk.mask(), first)
-    press(desk, "Control+Shift+z")
+    press_keys(desk, "Control+Shift+z")
     np.testing.assert_array_equal(desk.mask(), both)
 
 
@@ -77,10 +77,10 @@ def test_undo_when_the_keys_hold_the_ruler_then_no_stroke_is_taken_back(desk: De
     desk.drag((80, 90), (140, 130))
     drawn = desk.mask()
     hold(desk, "j")
-    press(desk, "Control+z")
+    press_keys(desk, "Control+z")
     np.testing.assert_array_equal(desk.mask(), drawn)
     assert not desk.state()["cross"]["isDown"]
-    press(desk, "Control+z")
+    press_keys(desk, "Control+z")
     assert not desk.mask().any()
 
 
@@ -90,11 +90,11 @@ def test_film_when_the_mouse_holds_a_stroke_then_no_key_moves_it_away(desk: Desk
     view = desk.state()["view"]
     desk.drag((140, 170), (150, 180), release=False)
     drawn = desk.mask()
-    press(desk, key)
+    press_keys(desk, key)
     assert desk.state()["view"] == view
     desk.page.mouse.up()
     np.testing.assert_array_equal(desk.mask(), drawn)
-    press(desk, key)
+    press_keys(desk, key)
     assert desk.state()["view"] != view
 
 
@@ -103,23 +103,23 @@ def test_film_when_the_mouse_holds_a_stroke_then_no_key_moves_it_away(desk: Desk
 def test_verb_when_the_keys_hold_a_drawing_then_that_is_an_entry_of_its_own(
     desk: Desk, tool: str, verb: str
 ) -> None:
-    press(desk, "2")
+    press_keys(desk, "2")
     desk.wait("window.roundtruth.state().hasProbability")
     before = desk.mask()
     desk.page.mouse.move(*desk.on_screen(30, 30))
     hold(desk, tool)
-    go(desk, -20, 30)
+    move_cross(desk, -20, 30)
     stroke = desk.state()["stroke"]
     if verb == "threshold":
         desk.page.get_by_role("slider", name="Threshold of").fill("30")
     else:
-        press(desk, verb)
+        press_keys(desk, verb)
     desk.wait(f"window.roundtruth.state().stroke === {stroke + 2}")
     assert not desk.state()["cross"]["isDown"]
-    press(desk, "Control+z")
+    press_keys(desk, "Control+z")
     drawn = desk.mask()
     assert (drawn & ~before).any()
-    press(desk, "Control+z")
+    press_keys(desk, "Control+z")
     np.testing.assert_array_equal(desk.mask(), before)
 
 
@@ -129,16 +129,16 @@ def test_lasso_when_the_refused_case_comes_back_then_it_ends_first_and_is_kept(
 ) -> None:
     case, refused = accept_offline(desk)
     newer = desk.state()["current"]["assignment"]
-    press(desk, "f")
+    press_keys(desk, "f")
     if holder == "mouse":
         desk.drag(*LASSO, release=False)
     else:
-        press(desk, ".")
+        press_keys(desk, ".")
         cross = desk.state()["cross"]["at"]
-        go(desk, 200 - cross["x"], 200 - cross["y"])
-        press(desk, "Space")
+        move_cross(desk, 200 - cross["x"], 200 - cross["y"])
+        press_keys(desk, "Space")
         for right, down in ((50, 0), (0, 50), (-50, 0)):
-            go(desk, right, down)
+            move_cross(desk, right, down)
         expect(desk.page.get_by_role("alert")).to_be_hidden()
     Assignment.objects.filter(id=case).update(state=Assignment.State.RELEASED)
     desk.page.context.set_offline(False)
@@ -150,7 +150,7 @@ def test_lasso_when_the_refused_case_comes_back_then_it_ends_first_and_is_kept(
         expect(desk.page.get_by_role("alert")).to_contain_text(
             "A question waits for you: press Space to end what the cross draws"
         )
-        press(desk, "Space")
+        press_keys(desk, "Space")
     desk.wait(f"window.roundtruth.state().current?.assignment === '{case}'")
     np.testing.assert_array_equal(desk.mask(), refused)
     desk.page.get_by_role("button", name="Go to the next case").click()
@@ -171,7 +171,7 @@ def test_conflict_when_a_lasso_is_under_way_then_its_dialog_waits_for_the_end(
     stale.page.bring_to_front()
     waiting = stale.hold_first("**/draft/**")
     stale.drag((30, 30), (60, 30))
-    press(stale, "f")
+    press_keys(stale, "f")
     stale.drag(*LASSO, release=False)
     stale.until(lambda: waiting)
     with stale.page.expect_response(lambda answer: answer.request.method == "GET"):
@@ -203,10 +203,10 @@ def test_page_when_left_then_it_asks_while_a_drawing_is_begun_and_not_ended(desk
     desk.page.on("dialog", agree)
     desk.drag((80, 90), (140, 130))
     assert leave() == []
-    press(desk, "p")
+    press_keys(desk, "p")
     desk.page.mouse.click(*desk.on_screen(200, 200))
     assert leave() == ["beforeunload"]
-    press(desk, "f")
+    press_keys(desk, "f")
     desk.drag(*LASSO, release=False)
     assert leave() == ["beforeunload"]
     desk.page.mouse.up()

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.desk import Desk, annotated, drafted
-from tests.browser.outlining import OUTLINE, ZOOMS, click, enclosed, expect_enclosed
+from tests.browser.drawing.outlining import OUTLINE, ZOOMS, click, enclosed, expect_enclosed
 from tests.browser.profile import Profile
 
 pytestmark = pytest.mark.browser

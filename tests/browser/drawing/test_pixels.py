@@ -7,7 +7,7 @@ import numpy.typing as npt
 import pytest
 
 from tests.browser.desk import Desk, drafted, drawn
-from tests.browser.outlining import OUTLINE, ZOOMS, click, expect_enclosed
+from tests.browser.drawing.outlining import OUTLINE, ZOOMS, click, expect_enclosed
 
 pytestmark = pytest.mark.browser
 

@@ -9,7 +9,7 @@ from playwright.sync_api import expect
 from annotation.models import User
 from tests.browser.conftest import ReadingRoom
 from tests.browser.desk import Desk, annotated
-from tests.browser.sliding import hold_slider
+from tests.browser.drawing.sliding import hold_slider
 
 pytestmark = pytest.mark.browser
 

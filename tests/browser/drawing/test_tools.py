@@ -10,7 +10,7 @@ from scipy import ndimage
 from mlloop.pixels.masks import threshold_mask
 from tests.annotation.factories import lungs_p8
 from tests.browser.desk import SHAPE, Desk, drafted
-from tests.browser.outlining import OUTLINE, ZOOMS, enclosed
+from tests.browser.drawing.outlining import OUTLINE, ZOOMS, enclosed
 
 pytestmark = pytest.mark.browser
 

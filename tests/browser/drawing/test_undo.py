@@ -12,7 +12,7 @@ from playwright.sync_api import expect
 from annotation.models import User
 from tests.browser.conftest import ReadingRoom
 from tests.browser.desk import Desk, annotated, drafted
-from tests.browser.sliding import slide
+from tests.browser.drawing.sliding import slide
 
 pytestmark = pytest.mark.browser
 

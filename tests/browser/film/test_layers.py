@@ -13,7 +13,7 @@ from tests.annotation.factories import lungs_p8
 from tests.browser import desk as screen
 from tests.browser.conftest import ReadingRoom
 from tests.browser.desk import SHAPE, Desk, url_of
-from tests.browser.outlining import ZOOMS
+from tests.browser.drawing.outlining import ZOOMS
 
 pytestmark = pytest.mark.browser
 

@@ -10,10 +10,10 @@ from playwright.sync_api import Browser, Page, expect
 
 from annotation.models import Image, Round, User
 from tests.annotation.reporting import give_report
-from tests.browser.axe import violations
-from tests.browser.comparing import compare
+from tests.browser.compare.comparing import compare
 from tests.browser.conftest import ReadingRoom
 from tests.browser.desk import Desk
+from tests.browser.page.axe import violations
 
 pytestmark = pytest.mark.browser
 

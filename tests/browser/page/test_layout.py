@@ -12,9 +12,9 @@ from annotation.models import Project, User
 from annotation.selectors.labels import label_of
 from annotation.services.reading import leases, submission
 from tests.annotation import factories
-from tests.browser.axe import violations
 from tests.browser.conftest import ReadingRoom
 from tests.browser.desk import Desk
+from tests.browser.page.axe import violations
 
 pytestmark = pytest.mark.browser
 

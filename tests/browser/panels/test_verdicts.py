@@ -9,6 +9,7 @@ from playwright.sync_api import Route, expect
 from annotation.models import Annotation, Assignment
 from mlloop.pixels.masks import decode_mask, decode_probability, threshold_mask
 from tests.browser.desk import SHAPE, Desk, annotated, drafted, url_of
+from tests.browser.saving.offline import accept_offline
 
 pytestmark = pytest.mark.browser
 
@@ -91,22 +92,6 @@ def test_accept_when_picked_then_the_next_case_opens_in_the_same_movement(desk: 
     annotation, mask = annotated(following["assignment"])
     assert annotation.verdict == "corrected"
     np.testing.assert_array_equal(mask, corrected)
-
-
-def accept_offline(desk: Desk) -> tuple[str, np.ndarray]:
-    """Draw and accept while nothing can be sent; return the case that waits and its mask."""
-    page, case = desk.page, desk.state()["current"]["assignment"]
-    desk.drag((80, 90), (140, 130))
-    mask = drafted(desk)
-    desk.wait_ahead()
-    page.context.set_offline(True)
-    page.keyboard.press("Enter")
-    desk.wait(f"window.roundtruth.state().current?.assignment !== '{case}'")
-    desk.wait_open()
-    expect(page.get_by_role("status", name="Saving")).to_have_text(
-        "nothing drawn yet, last case not sent yet"
-    )
-    return case, mask
 
 
 def test_accept_when_the_net_is_cut_then_the_next_case_shows_and_the_last_is_sent_once(

@@ -23,8 +23,8 @@ from mlloop.pixels.masks import decode_mask
 from tests.annotation import factories
 from tests.browser.conftest import SHAPE, Profile
 from tests.browser.desk import annotated, drafted
-from tests.browser.test_chaos import SEED, Reader, blank
-from tests.browser.webprocess import WebProcess
+from tests.browser.saving.chaos import SEED, Reader, blank
+from tests.browser.saving.webprocess import WebProcess
 
 pytestmark = pytest.mark.browser
 
