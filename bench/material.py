@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import cast
 
 from fixtures.cohort import write_cohort
-from mlloop.contract.manifest import Case, Group
+from mlloop.contract.manifest import Case
+from mlloop.contract.splits import Group
 
 SIDE = 1024
 _PATIENTS = 24

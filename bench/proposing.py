@@ -18,7 +18,8 @@ from bench.material import cases, cohort
 from bench.measure import Bar, Row, alternate, ratio, row, seconds
 from bench.training import bare_network, device_name, member, steps
 from mlloop.contract.events import EventValue
-from mlloop.contract.manifest import Case, MemberRef, Plan, ProposeManifest
+from mlloop.contract.manifest import Case, MemberRef, ProposeManifest
+from mlloop.contract.plan import Plan
 from mlloop.contract.presets import preset
 from mlloop.networks.devices import Device, prepare
 from mlloop.networks.segmentation import SegmentationNetwork, load_member

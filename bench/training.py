@@ -15,7 +15,9 @@ from bench.house import Options, machine
 from bench.material import cases, cohort
 from bench.measure import Bar, Row, alternate, ratio, row, seconds
 from mlloop.contract.events import EventValue
-from mlloop.contract.manifest import NetworkPlan, Plan, TrainManifest
+from mlloop.contract.manifest import TrainManifest
+from mlloop.contract.network_plan import NetworkPlan
+from mlloop.contract.plan import Plan
 from mlloop.contract.presets import preset
 from mlloop.networks.devices import Device, prepare
 from mlloop.networks.segmentation import build_network

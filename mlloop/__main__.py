@@ -19,7 +19,13 @@ from pathlib import Path
 from mlloop.arguments import is_on_folders, parse
 from mlloop.contract.errors import LearningError, Stop, Stopped
 from mlloop.contract.events import emit_line
-from mlloop.contract.manifest import read_estimate, read_evaluate, read_propose, read_train
+from mlloop.contract.manifest import (
+    EstimateManifest,
+    EvaluateManifest,
+    ProposeManifest,
+    TrainManifest,
+    read_manifest,
+)
 from mlloop.contract.records import FieldError
 from mlloop.networks.converting import convert_weights
 from mlloop.networks.devices import prepare
@@ -63,26 +69,26 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _train(options: argparse.Namespace, stop: Stop) -> None:
-    manifest = read_train(options.manifest)
+    manifest = read_manifest(TrainManifest, options.manifest)
     device = prepare(manifest.plan, choice=options.device)
     train = train_classifier if manifest.network.label == "activation" else train_member
     train(manifest, _made(options.out), device=device, emit=emit_line, stop=stop)
 
 
 def _propose(options: argparse.Namespace, stop: Stop) -> None:
-    manifest = read_propose(options.manifest)
+    manifest = read_manifest(ProposeManifest, options.manifest)
     device = prepare(manifest.plan, choice=options.device)
     propose(manifest, _made(options.out), device=device, emit=emit_line, stop=stop)
 
 
 def _evaluate(options: argparse.Namespace, stop: Stop) -> None:
-    manifest = read_evaluate(options.manifest)
+    manifest = read_manifest(EvaluateManifest, options.manifest)
     device = prepare(manifest.plan, choice=options.device)
     evaluate(manifest, _made(options.out), device=device, emit=emit_line, stop=stop)
 
 
 def _estimate(options: argparse.Namespace, stop: Stop) -> None:
-    manifest = read_estimate(options.manifest)
+    manifest = read_manifest(EstimateManifest, options.manifest)
     device = prepare(manifest.plan, choice=options.device)
     estimate(manifest, _made(options.out), device=device, emit=emit_line, stop=stop)
 

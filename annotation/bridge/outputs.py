@@ -15,7 +15,8 @@ from uuid import UUID
 
 from annotation.services.rounds.recording import ProposedImage, ProposedMask
 from mlloop.contract.calibration import Calibration
-from mlloop.contract.manifest import Case, Plan, ProposeManifest, TrainManifest
+from mlloop.contract.manifest import Case, ProposeManifest, TrainManifest
+from mlloop.contract.plan import Plan
 from mlloop.contract.records import FieldError, from_plain
 from mlloop.pixels.masks import decode_probability
 

@@ -23,7 +23,8 @@ from annotation.services.claims import Claim, Pulse
 from annotation.services.rounds import recording
 from annotation.services.rounds.recording import ProposedImage
 from mlloop.contract.errors import Stopped
-from mlloop.contract.manifest import Case, is_proposed
+from mlloop.contract.manifest import Case
+from mlloop.contract.proposals import is_proposed
 
 OnProgress = Callable[[str, int, int], None]  # phase, done, total
 Say = Callable[[str], None]

@@ -20,7 +20,7 @@ from annotation.services import projects
 from annotation.services.reading.robot import Tally, read_cases
 from annotation.services.rounds.decisions import promote_round
 from annotation.services.rounds.lifecycle import plan_round
-from mlloop.contract.manifest import Plan
+from mlloop.contract.plan import Plan
 
 Purpose = Assignment.Purpose
 Say = Callable[[str], None]

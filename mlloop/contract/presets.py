@@ -10,7 +10,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from types import MappingProxyType
 
-from mlloop.contract.manifest import Augment, NetworkPlan, Plan, PlanError
+from mlloop.contract.checks import PlanError
+from mlloop.contract.network_plan import NetworkPlan
+from mlloop.contract.plan import Augment, Plan
 
 
 def tiny() -> Plan:

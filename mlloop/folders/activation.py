@@ -14,7 +14,8 @@ import numpy as np
 
 from mlloop.contract.errors import Stop, Stopped
 from mlloop.contract.events import Emit, Progress
-from mlloop.contract.manifest import Case, NetworkPlan
+from mlloop.contract.manifest import Case
+from mlloop.contract.network_plan import NetworkPlan
 from mlloop.contract.records import from_plain, read_json, write_bytes, write_json
 from mlloop.folders.run import FolderRun, member_folder, member_ref
 from mlloop.networks.devices import Device

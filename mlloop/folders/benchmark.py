@@ -15,7 +15,8 @@ import numpy as np
 
 from mlloop.contract.errors import Stop
 from mlloop.contract.events import Emit
-from mlloop.contract.manifest import NetworkPlan, ProposeManifest
+from mlloop.contract.manifest import ProposeManifest
+from mlloop.contract.network_plan import NetworkPlan
 from mlloop.figures.levels import counts_at, crossed_t8, level_counts, told
 from mlloop.figures.metrics import IntArray
 from mlloop.folders.activation import read_map, read_scores, write_activation_maps

@@ -15,7 +15,7 @@ from pathlib import Path
 import torch
 
 from mlloop.contract.events import Emit, EventValue
-from mlloop.contract.manifest import Plan
+from mlloop.contract.plan import Plan
 from mlloop.contract.records import FieldError, from_plain, read_json, write_json
 
 
@@ -78,7 +78,7 @@ class Meter:
     def _steps(self, network: str) -> int:
         """Return the steps that a network would take; a classifier takes the plan's."""
         own = [one for one in self.plan.networks if one.key == network]
-        return self.plan.course_of(own[0]).steps if own else self.plan.steps
+        return self.plan.with_steps_of(own[0]).steps if own else self.plan.steps
 
     def time(self, stage: str) -> Stopwatch:
         """Start a stopwatch for a stage."""

@@ -14,7 +14,8 @@ from pathlib import Path
 
 from mlloop.contract.errors import LearningError, Stop, Stopped
 from mlloop.contract.events import Emit, Progress
-from mlloop.contract.manifest import Case, Plan, ProposeManifest
+from mlloop.contract.manifest import Case, ProposeManifest
+from mlloop.contract.plan import Plan
 from mlloop.contract.records import FieldError, from_plain, read_json, write_bytes, write_json
 from mlloop.folders.reading import FolderCase
 from mlloop.folders.run import ROUND, RunRecord, finished_members

@@ -13,8 +13,9 @@ from pathlib import Path
 
 from mlloop.contract.errors import LearningError, Stop
 from mlloop.contract.events import Emit
-from mlloop.contract.manifest import Case, MemberRef, NetworkPlan, Plan, TrainManifest
-from mlloop.contract.plan import LabelKey
+from mlloop.contract.manifest import Case, MemberRef, TrainManifest
+from mlloop.contract.network_plan import LabelKey, NetworkPlan
+from mlloop.contract.plan import Plan
 from mlloop.contract.records import FieldError, from_plain, read_json, write_json
 from mlloop.folders.reading import FolderCase, Placement
 from mlloop.networks.devices import Device

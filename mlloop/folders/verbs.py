@@ -12,9 +12,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from mlloop.contract.checks import PlanError
 from mlloop.contract.errors import LearningError, Stop
-from mlloop.contract.manifest import NetworkPlan, ProposeManifest
-from mlloop.contract.plan import Plan, PlanError
+from mlloop.contract.manifest import ProposeManifest
+from mlloop.contract.network_plan import NetworkPlan
+from mlloop.contract.plan import Plan
 from mlloop.contract.presets import preset
 from mlloop.contract.records import FieldError, read_json, write_bytes
 from mlloop.figures.levels import level_counts
@@ -130,7 +132,7 @@ def _begin(options: argparse.Namespace, tell: Terminal) -> tuple[FolderRun, Devi
     if plan.networks_of("activation"):
         tell.say("The plan's classifiers are left out: benchmark makes one for each encoder.")
         plan = plan.without("activation")
-    learnable = plan.learnable(
+    learnable = plan.without_unlearnable_lungs(
         {one.case.fold for one in placement.cases if one.lung_path is not None}
     )
     if learnable != plan:

@@ -13,7 +13,7 @@ from typing import Literal
 import torch
 
 from mlloop.contract.errors import LearningError
-from mlloop.contract.manifest import Plan
+from mlloop.contract.plan import Plan
 
 DeviceChoice = Literal["auto", "cpu", "cuda"]
 Precision = Literal["float32", "bfloat16"]

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from mlloop.contract.errors import LearningError
-from mlloop.contract.plan import NetworkPlan
+from mlloop.contract.network_plan import NetworkPlan
 from mlloop.networks.inception import ExactInception
 
 _INCEPTION = "inception_v3"

@@ -17,8 +17,9 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from mlloop.contract.errors import LearningError
-from mlloop.contract.manifest import MemberRef, NetworkPlan, Plan
-from mlloop.contract.plan import COORDINATES
+from mlloop.contract.manifest import MemberRef
+from mlloop.contract.network_plan import COORDINATES, NetworkPlan
+from mlloop.contract.plan import Plan
 from mlloop.networks.aggregation import AggregationNetwork
 from mlloop.networks.devices import Device
 from mlloop.networks.encoders import library_name, require_exact

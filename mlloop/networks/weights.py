@@ -15,7 +15,7 @@ from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from mlloop.contract.errors import LearningError
-from mlloop.contract.plan import COORDINATES, NetworkPlan
+from mlloop.contract.network_plan import COORDINATES, NetworkPlan
 from mlloop.contract.records import write_bytes
 from mlloop.networks.encoders import downloaded_encoder
 

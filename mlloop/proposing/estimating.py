@@ -20,7 +20,9 @@ from torch import nn
 
 from mlloop.contract.errors import Stop, Stopped
 from mlloop.contract.events import Emit
-from mlloop.contract.manifest import EstimateManifest, NetworkPlan, Plan
+from mlloop.contract.manifest import EstimateManifest
+from mlloop.contract.network_plan import NetworkPlan
+from mlloop.contract.plan import Plan
 from mlloop.contract.records import write_json
 from mlloop.networks.devices import Device
 from mlloop.networks.losses import planned_loss
@@ -98,7 +100,7 @@ def _sum(manifest: EstimateManifest, costs: tuple[NetworkCost, ...], device: Dev
 
 
 def _steps(plan: Plan, cost: NetworkCost) -> int:
-    return plan.course_of(plan.network(cost.network)).steps
+    return plan.with_steps_of(plan.network(cost.network)).steps
 
 
 def _cost(network: NetworkPlan, plan: Plan, device: Device, emit: Emit, stop: Stop) -> NetworkCost:

@@ -20,14 +20,9 @@ from torch import nn
 from mlloop.contract.calibration import mean_p8
 from mlloop.contract.errors import Stop, Stopped
 from mlloop.contract.events import Progress
-from mlloop.contract.manifest import (
-    Case,
-    EvaluateManifest,
-    NetworkPlan,
-    ProposeManifest,
-    is_proposed,
-)
-from mlloop.contract.plan import LabelKey
+from mlloop.contract.manifest import Case, EvaluateManifest, ProposeManifest
+from mlloop.contract.network_plan import LabelKey, NetworkPlan
+from mlloop.contract.proposals import is_proposed
 from mlloop.contract.records import write_bytes
 from mlloop.networks.devices import Device
 from mlloop.networks.segmentation import load_member, predict

@@ -19,7 +19,9 @@ from torch import Tensor, nn
 
 from mlloop.contract.errors import LearningError, Stop, Stopped
 from mlloop.contract.events import Clock, Emit
-from mlloop.contract.manifest import Case, MemberRef, NetworkPlan, Plan, TrainManifest
+from mlloop.contract.manifest import Case, MemberRef, TrainManifest
+from mlloop.contract.network_plan import NetworkPlan
+from mlloop.contract.plan import Plan
 from mlloop.contract.records import digest
 from mlloop.figures.detection import ScoredImage, auc
 from mlloop.networks.devices import Device
@@ -156,7 +158,7 @@ def load_classifier(member: MemberRef, plan: Plan, device: Device) -> Classifier
 
 
 def _prepare(manifest: TrainManifest, device: Device, emit: Emit) -> _Run:
-    plan = manifest.plan.course_of(manifest.network)
+    plan = manifest.plan.with_steps_of(manifest.network)
     plan = replace(plan, positive_share=0.5)  # both groups weigh the same
     reader = CaseReader(grid=plan.grid)
     covid = {case.image for case in manifest.cases if is_covid(case)}

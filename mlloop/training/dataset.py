@@ -22,7 +22,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from mlloop.contract.errors import LearningError
-from mlloop.contract.manifest import Augment, Case, Plan
+from mlloop.contract.manifest import Case
+from mlloop.contract.plan import Augment, Plan
 from mlloop.pixels.arrays import FloatArray
 from mlloop.pixels.images import ImageError, load_mask_target, load_network_input
 from mlloop.pixels.masks import BoolArray, MaskError, decode_mask

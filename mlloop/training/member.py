@@ -16,7 +16,8 @@ import torch
 
 from mlloop.contract.errors import Stop, Stopped
 from mlloop.contract.events import Clock, Emit
-from mlloop.contract.manifest import Case, Plan, TrainManifest
+from mlloop.contract.manifest import Case, TrainManifest
+from mlloop.contract.plan import Plan
 from mlloop.contract.records import digest
 from mlloop.figures.metrics import Counts, counts, dice, pooled
 from mlloop.networks.devices import Device
@@ -109,7 +110,7 @@ def batch_loader(run: Run, first: int) -> Loader:
 
 
 def _prepare(manifest: TrainManifest, out: Path, device: Device, emit: Emit) -> Run:
-    plan = manifest.plan.course_of(manifest.network)
+    plan = manifest.plan.with_steps_of(manifest.network)
     reader = CaseReader(grid=plan.grid)
     taught = manifest.parent.taught if manifest.parent else ()
     split = split_cases(manifest.cases, plan, reader, taught=frozenset(taught))

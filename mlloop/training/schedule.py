@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import math
 
-from mlloop.contract.manifest import Plan, TrainManifest
+from mlloop.contract.manifest import TrainManifest
+from mlloop.contract.plan import Plan
 from mlloop.training.dataset import seeded
 
 

@@ -19,12 +19,13 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from mlloop.contract.calibration import reliability
 from mlloop.contract.manifest import (
-    PROPOSALS_SCHEMA,
-    read_estimate,
-    read_evaluate,
-    read_propose,
-    read_train,
+    EstimateManifest,
+    EvaluateManifest,
+    ProposeManifest,
+    TrainManifest,
+    read_manifest,
 )
+from mlloop.contract.proposals import PROPOSALS_SCHEMA
 from mlloop.contract.records import write_bytes, write_json
 from mlloop.figures.fitting import plain_calibration
 from mlloop.pixels.masks import encode_probability
@@ -38,7 +39,7 @@ def say(event: str, **values: object) -> None:
 
 
 def train(options: argparse.Namespace) -> None:
-    manifest = read_train(options.manifest)
+    manifest = read_manifest(TrainManifest, options.manifest)
     if (options.out / "card.json").exists():
         return
     for epoch in range(1, manifest.plan.epochs + 1):
@@ -75,7 +76,7 @@ def train(options: argparse.Namespace) -> None:
 
 
 def propose(options: argparse.Namespace) -> None:
-    manifest = read_propose(options.manifest)
+    manifest = read_manifest(ProposeManifest, options.manifest)
     for done, case in enumerate(manifest.cases, 1):
         folder = options.out / case.image
         if not (folder / "proposals.json").exists():
@@ -137,7 +138,7 @@ def label_records(manifest, case, label, folder) -> list[dict[str, object]]:
 
 
 def evaluate(options: argparse.Namespace) -> None:
-    manifest = read_evaluate(options.manifest)
+    manifest = read_manifest(EvaluateManifest, options.manifest)
     images = [
         {"image": case.image, "patient": case.patient, "tp": 30, "fp": 10, "fn": 10, "peak": 200}
         for case in manifest.cases
@@ -151,7 +152,7 @@ def evaluate(options: argparse.Namespace) -> None:
 
 
 def estimate(options: argparse.Namespace) -> None:
-    manifest = read_estimate(options.manifest)
+    manifest = read_manifest(EstimateManifest, options.manifest)
     time.sleep(options.slow)
     keys = [network.key for network in manifest.plan.networks]
     cost = {"parameters": 9, "seconds_step": 0.5, "seconds_image": 0.1, "bytes": 3 * 2**30}

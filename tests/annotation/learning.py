@@ -8,7 +8,8 @@ from pathlib import Path
 
 from annotation.bridge.loop import Learner
 from annotation.models import Image, Project
-from mlloop.contract.plan import NetworkPlan, Plan
+from mlloop.contract.network_plan import NetworkPlan
+from mlloop.contract.plan import Plan
 from mlloop.contract.presets import tiny
 from tests.annotation.factories import disc, make_image, make_patient, make_reference
 

@@ -12,7 +12,9 @@ import pytest
 import torch
 from hypothesis import HealthCheck, settings
 
-from mlloop.contract.manifest import Augment, Case, MemberRef, NetworkPlan, Plan, TrainManifest
+from mlloop.contract.manifest import Case, MemberRef, TrainManifest
+from mlloop.contract.network_plan import NetworkPlan
+from mlloop.contract.plan import Augment, Plan
 from mlloop.networks.devices import prepare
 from mlloop.pixels.images import encode_pixels
 from mlloop.pixels.masks import encode_mask

@@ -10,7 +10,8 @@ from dataclasses import replace
 
 from annotation.models import EnsembleMember, Project, Round
 from annotation.selectors.rounds.training_cases import Snapshot
-from mlloop.contract.plan import NetworkPlan, Plan
+from mlloop.contract.network_plan import NetworkPlan
+from mlloop.contract.plan import Plan
 
 MemberKey = tuple[str, int]
 

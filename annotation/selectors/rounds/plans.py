@@ -10,7 +10,8 @@ from django.conf import settings
 
 from annotation.errors import Invalid, NotFound
 from annotation.models import PlanEstimate, Project
-from mlloop.contract.plan import Plan, PlanError
+from mlloop.contract.checks import PlanError
+from mlloop.contract.plan import Plan
 from mlloop.contract.presets import preset
 
 MAX_LENGTH = 50_000

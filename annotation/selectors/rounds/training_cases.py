@@ -15,8 +15,9 @@ from django.db.models import QuerySet
 
 from annotation.models import Image, Label, Patient, Project, Reference, Split, Verdict
 from annotation.selectors.labels import labels_of
-from mlloop.contract.manifest import Group, LabelKey
+from mlloop.contract.network_plan import LabelKey
 from mlloop.contract.records import canonical_json, from_plain
+from mlloop.contract.splits import Group
 
 POSITIVE = frozenset({Verdict.PICKED, Verdict.CORRECTED, Verdict.REDRAWN})
 

@@ -39,7 +39,7 @@ def learnable_plan(plan: Plan, snapshot: Snapshot, k: int) -> tuple[Plan, str]:
 
 
 def _without_lung_unless_learnable(plan: Plan, snapshot: Snapshot, k: int) -> tuple[Plan, str]:
-    learnable = plan.learnable({case.fold % k for case in snapshot.lung})
+    learnable = plan.without_unlearnable_lungs({case.fold % k for case in snapshot.lung})
     if learnable == plan:
         return plan, ""
     if snapshot.lung:

@@ -21,7 +21,8 @@ from annotation.selectors.rounds.training_cases import Snapshot, snapshot_of
 from annotation.services import audit, claims
 from annotation.services.projects import require_label
 from annotation.services.rounds.fitting_plans import afresh_note, choose_folds, learnable_plan
-from mlloop.contract.plan import Plan, PlanError
+from mlloop.contract.checks import PlanError
+from mlloop.contract.plan import Plan
 from mlloop.contract.presets import preset
 
 State = Round.State

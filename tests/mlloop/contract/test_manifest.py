@@ -10,21 +10,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mlloop.contract.checks import NAME, PlanError
 from mlloop.contract.manifest import (
     Case,
     EvaluateManifest,
     ManifestError,
     MemberRef,
-    NetworkPlan,
-    Plan,
-    PlanError,
     ProposeManifest,
     TrainManifest,
-    read_propose,
-    read_train,
+    read_manifest,
     write_manifest,
 )
-from mlloop.contract.plan import NAME
+from mlloop.contract.network_plan import NetworkPlan
+from mlloop.contract.plan import Plan
 from mlloop.contract.presets import PRESETS, preset, tiny
 
 NETWORK = NetworkPlan("unet", "unet", "resnet18", (16, 8, 8))
@@ -184,8 +182,8 @@ def test_manifest_when_written_and_read_is_the_same(tmp_path: Path) -> None:
     propose = ProposeManifest(1, plan, 3, member_refs(plan), (example_case(),), frozenset("p"))
     write_manifest(tmp_path / "t.json", train)
     write_manifest(tmp_path / "p.json", propose)
-    assert read_train(tmp_path / "t.json") == train
-    assert read_propose(tmp_path / "p.json") == propose
+    assert read_manifest(TrainManifest, tmp_path / "t.json") == train
+    assert read_manifest(ProposeManifest, tmp_path / "p.json") == propose
 
 
 @pytest.mark.parametrize(
@@ -214,9 +212,9 @@ def test_read_when_the_file_is_broken_says_so(tmp_path: Path, text: str, words: 
     path = tmp_path / "m.json"
     path.write_text(text)
     with pytest.raises(ManifestError, match=words):
-        read_train(path)
+        read_manifest(TrainManifest, path)
     with pytest.raises(ManifestError, match="cannot be read"):
-        read_train(tmp_path / "absent.json")
+        read_manifest(TrainManifest, tmp_path / "absent.json")
 
 
 def test_plan_when_no_network_learns_the_infection_then_refused() -> None:
@@ -229,8 +227,8 @@ def test_plan_when_no_network_learns_the_infection_then_refused() -> None:
     ("cutoffs", "words"),
     [
         ((0.1, 0.2, 0.3), "4 cut-offs"),
-        ((0.1, 0.3, 0.2, 0.4), "they rise"),
-        ((0.0, 0.1, 0.2, 0.3), "they rise"),
+        ((0.1, 0.3, 0.2, 0.4), "must rise"),
+        ((0.0, 0.1, 0.2, 0.3), "must rise"),
         ((0.1, 0.2, 0.3, 1.1), "at most 1"),
     ],
 )
@@ -244,8 +242,8 @@ def test_plan_when_severity_cutoffs_are_wrong_then_refused(
 def test_plan_when_a_network_has_its_own_steps_then_only_its_course_is_shorter() -> None:
     plan = tiny()
     lung = plan.networks_of("lung")[0]
-    assert plan.course_of(lung).steps == 80
-    assert plan.course_of(plan.networks[0]) is plan
+    assert plan.with_steps_of(lung).steps == 80
+    assert plan.with_steps_of(plan.networks[0]) is plan
     assert Plan.from_json(plan.to_json()) == plan
     with pytest.raises(PlanError, match="an epoch needs"):
         replace(plan, networks=(*plan.networks[:3], replace(lung, steps=2)))

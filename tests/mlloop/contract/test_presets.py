@@ -3,7 +3,9 @@ from __future__ import annotations
 import pytest
 import torch
 
-from mlloop.contract.plan import NetworkPlan, Plan, PlanError
+from mlloop.contract.checks import PlanError
+from mlloop.contract.network_plan import NetworkPlan
+from mlloop.contract.plan import Plan
 from mlloop.contract.presets import PRESETS, preset
 from mlloop.networks.segmentation import build_network
 

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlloop.contract.plan import Plan, PlanError
+from mlloop.contract.checks import PlanError
+from mlloop.contract.plan import Plan
 from mlloop.contract.presets import PRESETS, preset
 from mlloop.contract.schema import plan_schema
 

@@ -11,7 +11,7 @@ import pytest
 
 from fixtures.cohort import write_cohort
 from mlloop.__main__ import main
-from mlloop.contract.manifest import NetworkPlan
+from mlloop.contract.network_plan import NetworkPlan
 from mlloop.contract.records import write_json
 from tests.mlloop.conftest import SMALL, small_plan
 

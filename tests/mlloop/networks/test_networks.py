@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mlloop.contract.errors import LearningError
-from mlloop.contract.plan import Decoder, NetworkPlan
+from mlloop.contract.network_plan import Decoder, NetworkPlan
 from mlloop.networks.encoders import colour_encoder, require_exact
 from mlloop.networks.losses import segmentation_loss
 from mlloop.networks.segmentation import SegmentationNetwork, build_network, fold_norms

@@ -18,7 +18,7 @@ from torch import Tensor
 from mlloop.__main__ import main
 from mlloop.contract.errors import LearningError
 from mlloop.contract.manifest import Case, MemberRef
-from mlloop.contract.plan import NetworkPlan
+from mlloop.contract.network_plan import NetworkPlan
 from mlloop.networks.converting import convert_weights
 from mlloop.networks.devices import prepare
 from mlloop.networks.encoders import colour_encoder

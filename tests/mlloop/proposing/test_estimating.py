@@ -8,7 +8,8 @@ import pytest
 
 from mlloop.__main__ import main
 from mlloop.contract.errors import LearningError, Stopped
-from mlloop.contract.manifest import EstimateManifest, ManifestError, NetworkPlan, write_manifest
+from mlloop.contract.manifest import EstimateManifest, ManifestError, write_manifest
+from mlloop.contract.network_plan import NetworkPlan
 from mlloop.networks.devices import prepare
 from mlloop.proposing.estimating import Estimate, estimate
 from tests.mlloop.conftest import SMALL, Events, small_plan

@@ -19,13 +19,13 @@ from mlloop.contract.manifest import (
     EvaluateManifest,
     ManifestError,
     MemberRef,
-    NetworkPlan,
-    Plan,
     ProposeManifest,
-    is_proposed,
-    read_propose,
+    read_manifest,
     write_manifest,
 )
+from mlloop.contract.network_plan import NetworkPlan
+from mlloop.contract.plan import Plan
+from mlloop.contract.proposals import is_proposed
 from mlloop.contract.records import from_plain
 from mlloop.figures.metrics import counts
 from mlloop.networks.devices import prepare
@@ -83,7 +83,7 @@ def test_folds_when_thousands_were_trained_on_are_found_without_searching_them(
 ) -> None:
     manifest = proposing(cases, members, {f"p{n}" for n in range(5000)} | {"patient-1"})
     write_manifest(tmp_path / "p.json", manifest)
-    read = read_propose(tmp_path / "p.json")
+    read = read_manifest(ProposeManifest, tmp_path / "p.json")
     seen = dataclasses.replace(cases[1], patient=Counted("patient-1"))
     unseen = dataclasses.replace(cases[0], patient=Counted("patient-0"))
     assert folds_for(seen, read) == (1,)

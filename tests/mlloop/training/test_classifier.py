@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 import torch
 
+from mlloop.contract.checks import PlanError
 from mlloop.contract.errors import LearningError, Stopped
-from mlloop.contract.manifest import Case, NetworkPlan, TrainManifest
-from mlloop.contract.plan import Plan, PlanError
+from mlloop.contract.manifest import Case, TrainManifest
+from mlloop.contract.network_plan import NetworkPlan
+from mlloop.contract.plan import Plan
 from mlloop.figures.metrics import FloatArray
 from mlloop.folders.benchmark import weigh
 from mlloop.networks.devices import prepare

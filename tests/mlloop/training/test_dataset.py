@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mlloop.contract.errors import LearningError
-from mlloop.contract.manifest import Augment, Case
+from mlloop.contract.manifest import Case
+from mlloop.contract.plan import Augment
 from mlloop.training.dataset import (
     CaseReader,
     batch_cases,

@@ -18,11 +18,11 @@ from mlloop.contract.manifest import (
     Case,
     EvaluateManifest,
     MemberRef,
-    NetworkPlan,
-    Plan,
     ProposeManifest,
     write_manifest,
 )
+from mlloop.contract.network_plan import NetworkPlan
+from mlloop.contract.plan import Plan
 from mlloop.networks.devices import prepare
 from mlloop.proposing import maps
 from mlloop.proposing.ensemble import propose

@@ -13,7 +13,8 @@ import safetensors.torch
 import torch
 
 from mlloop.contract.errors import LearningError, Stopped
-from mlloop.contract.manifest import Case, NetworkPlan, Parent, TrainManifest
+from mlloop.contract.manifest import Case, Parent, TrainManifest
+from mlloop.contract.network_plan import NetworkPlan
 from mlloop.networks.devices import prepare
 from mlloop.networks.segmentation import load_member, predict
 from mlloop.training.dataset import CaseReader
