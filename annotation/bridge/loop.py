@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from uuid import UUID
 
@@ -23,7 +23,7 @@ from django.db.models import Q
 from annotation.bridge import outputs
 from annotation.bridge.child import Ended, run_child
 from annotation.bridge.watch import Audience, MemberWatch, OnProgress, ProposeWatch, Say, Watch
-from annotation.models import EnsembleMember, Round
+from annotation.models import RUNNING_STATES, EnsembleMember, Round
 from annotation.selectors.labels import labels_of
 from annotation.selectors.rounds import manifests
 from annotation.selectors.rounds.gate import gate_of
@@ -32,7 +32,7 @@ from annotation.selectors.rounds.status import phase_progress
 from annotation.services import claims
 from annotation.services.claims import Claim, ClaimLost
 from annotation.services.rounds import activation_figures, decisions, measuring, recording
-from annotation.services.rounds.lifecycle import RUNNING, State
+from annotation.services.rounds.lifecycle import State
 from annotation.services.rounds.reporting import report_of
 from mlloop.contract.errors import Stopped
 from mlloop.contract.manifest import Manifest, write_manifest
@@ -139,15 +139,16 @@ def evaluate_round(
             found = outputs.read_sealed(folder, manifest.cases)
         snapshot = manifests.snapshot_in(round)
         unseen = measuring.measured_proposals(round, snapshot, watch.go_on)
-        metrics = {
-            "sealed": measuring.sealed_figures(found.cases),
-            "proposals": measuring.proposal_figures(unseen),
-            "lung": measuring.lung_figures(round, snapshot, watch.go_on),
-            "activation": activation_figures.with_pixels(round, snapshot, watch.go_on),
-            "leaks": len(find_leaks(round)),
-        }
+        figures = replace(
+            round.figures,
+            sealed=measuring.sealed_figures(found.cases),
+            proposals=measuring.proposal_figures(unseen),
+            lung=measuring.lung_figures(round, snapshot, watch.go_on),
+            activation=activation_figures.with_pixels(round, snapshot, watch.go_on),
+            leaks=len(find_leaks(round)),
+        )
         watch.go_on()
-        gate = gate_of(round, found.cases)
+        figures = replace(figures, gate=gate_of(round, found.cases))
         watch.go_on()
         report = report_of(
             round, sealed=found.cases, reliability=found.reliability, proposals=unseen
@@ -157,8 +158,7 @@ def evaluate_round(
             claim,
             round,
             cases=found.cases,
-            metrics=metrics,
-            gate=gate,
+            figures=figures,
             report=report,
             seconds=seconds,
         )
@@ -181,7 +181,7 @@ def run_until_decision(
     while True:
         recording.advance_round(round)
         round.refresh_from_db()
-        if round.state not in RUNNING:
+        if round.state not in RUNNING_STATES:
             return round
         if say and round.state != told:
             told = round.state
@@ -203,7 +203,7 @@ class Due:
 
 def sweep() -> Due:
     """Move every running round on and list what is due, at most twenty rows of a kind."""
-    for round in Round.objects.filter(state__in=RUNNING).select_related("project")[:100]:
+    for round in Round.objects.filter(state__in=RUNNING_STATES).select_related("project")[:100]:
         recording.advance_round(round)
     decisions.promote_unattended()
     waiting = Q(cancel_requested=False)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import cast
 from uuid import UUID
 
+from annotation.round_figures import SealedCase
 from annotation.services.rounds.recording import ProposedImage, ProposedMask
 from mlloop.contract.calibration import Calibration
 from mlloop.contract.manifest import Case, ProposeManifest, TrainManifest
@@ -69,8 +70,8 @@ def read_proposed(folder: Path, case: Case) -> ProposedImage:
     )
 
 
-def read_calibration(folder: Path, plan: Plan) -> Plain:
-    """Read what proposing fitted, as plain JSON; raise BadOutput where it is of another plan."""
+def read_calibration(folder: Path, plan: Plan) -> Calibration:
+    """Read what proposing fitted; raise BadOutput where it is of another plan."""
     found = _object(folder / "calibration.json")
     try:
         calibration = from_plain(Calibration, found)
@@ -78,7 +79,7 @@ def read_calibration(folder: Path, plan: Plan) -> Plain:
         raise BadOutput(f"calibration.json is not usable. {error}") from None
     if calibration.plan_sha256 != plan.sha256:
         raise BadOutput("The calibration was fitted for another plan.")
-    return found
+    return calibration
 
 
 def read_scores(folder: Path, manifest: ProposeManifest) -> dict[str, dict[str, float]]:
@@ -97,7 +98,7 @@ def read_scores(folder: Path, manifest: ProposeManifest) -> dict[str, dict[str, 
 class Sealed:
     """What was measured on the sealed images: counts of each, and the reliability of all."""
 
-    cases: list[Plain]
+    cases: list[SealedCase]
     reliability: Plain
 
 
@@ -136,18 +137,18 @@ def _mask(folder: Path, one: Mapping[str, object]) -> ProposedMask:
     )
 
 
-def _with_background(one: Plain, case: Case) -> Plain:
+def _with_background(one: Plain, case: Case) -> SealedCase:
     tp, fp, fn = (int(cast("int", one[name])) for name in ("tp", "fp", "fn"))
-    return {
-        "image": case.image,
-        "patient": case.patient,
-        "group": case.group,
-        "tp": tp,
-        "fp": fp,
-        "fn": fn,
-        "tn": case.height * case.width - tp - fp - fn,
-        "peak": int(cast("int", one["peak"])),
-    }
+    return SealedCase(
+        image=case.image,
+        patient=case.patient,
+        group=case.group,
+        tp=tp,
+        fp=fp,
+        fn=fn,
+        tn=case.height * case.width - tp - fp - fn,
+        peak=int(cast("int", one["peak"])),
+    )
 
 
 def _object(path: Path) -> Plain:

@@ -78,7 +78,10 @@ def _final(project: Project, shared: set[str]) -> Facts:
 
 def _round_facts(one: PlayedRound) -> Facts:
     row, tally = one.round, one.tally
-    sealed, lung = row.metrics["sealed"], row.metrics["lung"].get("ensemble")
+    figures = row.figures
+    sealed, lung = figures.sealed, (figures.lung or {}).get("ensemble")
+    if sealed is None or figures.gate is None:
+        raise ValueError(f"{row} was not evaluated.")
     return {
         "number": row.number,
         "stage": row.stage,
@@ -99,16 +102,16 @@ def _round_facts(one: PlayedRound) -> Facts:
         "changed_pixels_without_slider": tally.changed_without_slider,
         "redrawn_contour": tally.redrawn_contour,
         "severity": _severity(row),
-        "lung_n": lung["per_image"]["n"] if lung else 0,
-        "lung_dice_per_image": lung["per_image"]["value"] if lung else None,
-        "lung_dice_pooled": lung["pooled"]["value"] if lung else None,
-        "lung_ci95": [lung["per_image"][end] for end in ("ci_low", "ci_high")] if lung else None,
-        "gate": row.metrics["gate"]["outcome"],
-        "sealed_n": sealed["pooled"]["n"],
-        "sealed_dice_per_image": sealed["per_image"]["value"],
-        "sealed_dice_pooled": sealed["pooled"]["value"],
-        "sealed_ci95": [sealed["per_image"]["ci_low"], sealed["per_image"]["ci_high"]],
-        "sealed_ci95_pooled": [sealed["pooled"]["ci_low"], sealed["pooled"]["ci_high"]],
+        "lung_n": lung.per_image.n if lung else 0,
+        "lung_dice_per_image": lung.per_image.value if lung else None,
+        "lung_dice_pooled": lung.pooled.value if lung else None,
+        "lung_ci95": [lung.per_image.ci_low, lung.per_image.ci_high] if lung else None,
+        "gate": figures.gate.outcome,
+        "sealed_n": sealed.pooled.n,
+        "sealed_dice_per_image": sealed.per_image.value,
+        "sealed_dice_pooled": sealed.pooled.value,
+        "sealed_ci95": [sealed.per_image.ci_low, sealed.per_image.ci_high],
+        "sealed_ci95_pooled": [sealed.pooled.ci_low, sealed.pooled.ci_high],
         "seconds": round(one.seconds, 1),
     }
 

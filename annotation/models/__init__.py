@@ -18,9 +18,24 @@ from annotation.models.reading import (
     Verdict,
 )
 from annotation.models.release import Release, ReleaseItem
-from annotation.models.rounds import EnsembleMember, PlanEstimate, Proposal, Round
+from annotation.models.rounds import (
+    DECIDED_STATES,
+    GATE_PASSED,
+    OPEN_STATES,
+    RUNNING_STATES,
+    STOPPED_STATES,
+    EnsembleMember,
+    PlanEstimate,
+    Proposal,
+    Round,
+)
 
 __all__ = [
+    "DECIDED_STATES",
+    "GATE_PASSED",
+    "OPEN_STATES",
+    "RUNNING_STATES",
+    "STOPPED_STATES",
     "Annotation",
     "ApiToken",
     "Assignment",

@@ -8,40 +8,69 @@ from django.db import models
 from annotation.models.base import Claimable, Row
 from annotation.models.dataset import Image
 from annotation.models.project import Label, Project
+from annotation.round_figures import RoundFigures
+
+
+class RoundState(models.TextChoices):
+    PLANNED = "planned"
+    TRAINING = "training"
+    PROPOSING = "proposing"
+    EVALUATING = "evaluating"
+    AWAITING_DECISION = "awaiting_decision", "awaiting decision"
+    SERVING = "serving"
+    SUPERSEDED = "superseded"
+    REFUSED = "refused"
+    CANCELLED = "cancelled"
+    FAILED = "failed"
+
+
+RUNNING_STATES = (
+    RoundState.PLANNED,
+    RoundState.TRAINING,
+    RoundState.PROPOSING,
+    RoundState.EVALUATING,
+)
+OPEN_STATES = (*RUNNING_STATES, RoundState.AWAITING_DECISION)
+STOPPED_STATES = (RoundState.CANCELLED, RoundState.FAILED)
+DECIDED_STATES = (RoundState.SERVING, RoundState.SUPERSEDED, RoundState.REFUSED)
 
 
 class Round(Row, Claimable):
     """One turn of the loop: snapshot, train, propose, evaluate, decide, serve."""
+
+    State = RoundState
 
     class Stage(models.TextChoices):
         STAGE_1 = "stage_1", "stage I"
         STAGE_2 = "stage_2", "stage II"
         LATER = "later"
 
-    class State(models.TextChoices):
-        PLANNED = "planned"
+    class Phase(models.TextChoices):
         TRAINING = "training"
         PROPOSING = "proposing"
         EVALUATING = "evaluating"
-        AWAITING_DECISION = "awaiting_decision", "awaiting decision"
-        SERVING = "serving"
-        SUPERSEDED = "superseded"
-        REFUSED = "refused"
-        CANCELLED = "cancelled"
-        FAILED = "failed"
+        DECIDING = "deciding"
 
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="rounds")
     number = models.PositiveIntegerField()
     stage = models.CharField(max_length=7, choices=Stage.choices)
-    state = models.CharField(max_length=17, choices=State.choices, default=State.PLANNED)
-    plan = models.JSONField(help_text="mlloop.contract.manifest.Plan as JSON; versioned.")
+    state = models.CharField(max_length=17, choices=RoundState.choices, default=RoundState.PLANNED)
+    phase = models.CharField(
+        max_length=10,
+        choices=Phase.choices,
+        default=Phase.TRAINING,
+        help_text="The work that is done now, or that a stopped round goes on with.",
+    )
+    plan = models.JSONField(help_text="The plan as JSON, with its version.")
     folds = models.PositiveSmallIntegerField(help_text="k; at most the project's folds.")
     folds_note = models.TextField(blank=True, help_text="What of the plan was left out, and why.")
     snapshot_key = models.CharField(max_length=140, help_text="JSON of the references trained on.")
     n_train = models.PositiveIntegerField(default=0)
     n_train_patients = models.PositiveIntegerField(default=0)
-    progress = models.JSONField(default=dict, help_text="phase, done, total, eta_seconds")
-    metrics = models.JSONField(default=dict, help_text="Each with convention, n and interval.")
+    progress = models.JSONField(default=dict, help_text="done, total, eta_seconds")
+    metrics = models.JSONField(
+        default=dict, help_text="The round's figures as JSON, with their version."
+    )
     evaluation_key = models.CharField(
         max_length=140, blank=True, help_text="Per-image sealed counts; not served."
     )
@@ -70,21 +99,21 @@ class Round(Row, Claimable):
             # Two people press Start, or Start and Resume, at once: the database lets one through.
             models.UniqueConstraint(
                 fields=["project"],
-                condition=models.Q(
-                    state__in=(
-                        "planned",
-                        "training",
-                        "proposing",
-                        "evaluating",
-                        "awaiting_decision",
-                    )
-                ),
+                condition=models.Q(state__in=OPEN_STATES),
                 name="round_open_once",
             ),
         ]
 
     def __str__(self) -> str:
         return f"round {self.number} ({self.state})"
+
+    @property
+    def figures(self) -> RoundFigures:
+        """Return what was measured so far, read anew from the stored JSON."""
+        return RoundFigures.from_json(self.metrics)
+
+
+GATE_PASSED = models.Q(metrics__gate__outcome="passed")
 
 
 class EnsembleMember(Row, Claimable):
@@ -141,7 +170,7 @@ class PlanEstimate(Row, Claimable):
         FAILED = "failed"
 
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="plan_estimates")
-    manifest = models.JSONField(help_text="mlloop.contract.manifest.EstimateManifest as JSON.")
+    manifest = models.JSONField(help_text="What a worker is asked to time, as JSON.")
     state = models.CharField(max_length=7, choices=State.choices, default=State.DUE)
     result = models.JSONField(default=dict, help_text="mlloop's estimate.json.")
     created_by = models.ForeignKey(
@@ -177,7 +206,7 @@ class Proposal(Row):
     threshold = models.PositiveSmallIntegerField(help_text="t8 in 1..255.")
     findings = models.JSONField(
         default=dict,
-        help_text="mlloop.pixels.severity.Findings as JSON; on the infection ensemble.",
+        help_text="Severity as JSON; only on the infection mask of the ensemble.",
     )
     is_waiting = models.BooleanField(
         default=True, help_text="A hint for the worklist: no reference was made since."

@@ -12,6 +12,7 @@ import math
 import os
 import tempfile
 import types
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
@@ -84,7 +85,7 @@ def from_plain(cls: type[R], data: object, *, at: str = "") -> R:
     unknown = sorted(set(data) - set(fields))
     if unknown:
         raise FieldError(_join(at, str(unknown[0])), "this field is not known.")
-    hints = get_type_hints(cls)
+    hints = _hints(cast("Any", cls))
     values = {}
     for name, field in fields.items():
         where = _join(at, name)
@@ -96,6 +97,12 @@ def from_plain(cls: type[R], data: object, *, at: str = "") -> R:
         return cls(**values)
     except FieldError as error:
         raise type(error)(_join(at, error.field), error.reason) from error
+
+
+@cache
+def _hints(cls: type[object]) -> dict[str, Any]:
+    """Return a record's field types. Cached: resolving them takes longer than reading a record."""
+    return get_type_hints(cls)
 
 
 def _plain(record: object) -> object:
@@ -128,6 +135,8 @@ def _value(hint: Any, data: object, at: str) -> object:
         return _items(args, data, at)
     if origin is frozenset:
         return frozenset(_items((*args, Ellipsis), data, at))
+    if origin is dict:
+        return _entries(args[1], data, at)
     if dataclasses.is_dataclass(hint):
         return from_plain(cast("type[object]", hint), data, at=at)
     return _scalar(hint, data, at)
@@ -137,6 +146,9 @@ def _items(args: tuple[Any, ...], data: object, at: str) -> tuple[object, ...]:
     if not isinstance(data, list | tuple):
         raise FieldError(at, "a list is expected.")
     if len(args) == 2 and args[1] is Ellipsis:
+        # A table of whole numbers has hundreds of items: naming each one takes most of the time.
+        if args[0] is int and all(type(item) is int for item in data):
+            return tuple(data)
         return tuple(_value(args[0], item, f"{at}[{i}]") for i, item in enumerate(data))
     if len(data) != len(args):
         raise FieldError(at, f"{len(args)} values are expected, {len(data)} were given.")
@@ -144,6 +156,12 @@ def _items(args: tuple[Any, ...], data: object, at: str) -> tuple[object, ...]:
         _value(arg, item, f"{at}[{i}]")
         for i, (arg, item) in enumerate(zip(args, data, strict=True))
     )
+
+
+def _entries(hint: Any, data: object, at: str) -> dict[str, object]:
+    if not isinstance(data, dict):
+        raise FieldError(at, "an object is expected.")
+    return {str(key): _value(hint, value, _join(at, str(key))) for key, value in data.items()}
 
 
 def _scalar(hint: Any, data: object, at: str) -> object:

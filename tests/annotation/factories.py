@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from annotation import storage
 from annotation.models import (
+    DECIDED_STATES,
     Annotation,
     Assignment,
     Image,
@@ -109,6 +110,9 @@ def make_image(
     )
 
 
+PHASES = dict.fromkeys((*DECIDED_STATES, Round.State.AWAITING_DECISION), Round.Phase.DECIDING)
+
+
 def make_round(
     project: Project, *, number: int = 1, stage: str = "stage_1", state: str = "serving"
 ) -> Round:
@@ -117,6 +121,7 @@ def make_round(
         number=number,
         stage=stage,
         state=state,
+        phase=state if state in Round.Phase.values else PHASES.get(state, Round.Phase.TRAINING),
         plan=preset("tiny").to_json(),
         folds=3,
         snapshot_key=storage.put(project.id, b"[]"),

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from annotation import storage
 from annotation.models import Image, Round
+from annotation.round_figures import SealedCase
 from annotation.selectors.rounds.training_cases import Snapshot, SnapshotCase
 from annotation.services.rounds.measuring import Measured
 from annotation.services.rounds.reporting import report_of
@@ -18,7 +19,7 @@ from tests.annotation.factories import disc
 def give_report(
     round: Round,
     *worst: Image,
-    sealed: Sequence[dict[str, object]] = (),
+    sealed: Sequence[SealedCase] = (),
     reliability: object = None,
 ) -> dict[str, object]:
     """Store a snapshot with the images and a report in which they are the worst cases."""

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from uuid import UUID, uuid4
+
 import pytest
 from django.db import DatabaseError, connection, transaction
 from django.db.migrations.executor import MigrationExecutor
 
-from annotation.models import Annotation, Assignment, User
+from annotation.models import Annotation, Assignment, Round, User
+from annotation.selectors.rounds.sealed import shown_metrics
 from annotation.services.projects import create_project
 from tests.annotation import factories
 
@@ -50,3 +53,199 @@ def test_reopened_cases_when_migrated_there_and_back_then_annotations_stay_appen
         ):
             cursor.execute("DELETE FROM annotation_annotation")
     assert Annotation.objects.count() == 1
+
+
+@pytest.fixture
+def before_phases(transactional_db: None) -> None:
+    migrate("0015_reopened_cases")
+
+
+def old_figure(convention: str, **more: int) -> dict[str, object]:
+    return {
+        "name": "dice",
+        "convention": convention,
+        "value": 0.5,
+        "n": 22,
+        "n_both_empty": 1,
+        "ci_low": None,
+        "ci_high": None,
+        **more,
+    }
+
+
+def old_dice(**more: int) -> dict[str, object]:
+    return {convention: old_figure(convention, **more) for convention in ("per_image", "pooled")}
+
+
+PLANNED = {
+    "references": 9,
+    "controls": 8,
+    "patients": 10,
+    "positive_patients": 4,
+    "propose_on": 27,
+}
+RELIABILITY = {
+    "ece": 0.1,
+    "n_pixels": 9,
+    "bins": [{"n": 9, "probability": 0.5, "infected": 0.4}],
+}
+CALIBRATION = {
+    "plan_sha256": "a" * 64,
+    "n_images": 9,
+    "n_infected": 9,
+    "parts": [420, 420],
+    "temperature": 1.0,
+    "table": [0, 1, 255],
+    "before": RELIABILITY,
+    "after": RELIABILITY,
+    "thresholds": [
+        {"network": "ensemble", "t8": 91, "plan_t8": 128, "dice": 0.5, "plan_dice": None}
+    ],
+}
+CHECK = {
+    "name": "all sealed images",
+    "metric": "dice",
+    "n": 22,
+    "difference": 0.1,
+    "ci_low": 0.0,
+    "ci_high": 0.2,
+    "holds": True,
+}
+GATE = {"outcome": "passed", "sentence": "Not worse.", "margin": 0.05, "compared_with": 1}
+AUC = {
+    "name": "auc",
+    "convention": "image",
+    "rule": "score",
+    "value": None,
+    "n": 8,
+    "n_positive": 8,
+    "ci_low": None,
+    "ci_high": None,
+}
+CLASSIFIER = {"auc": AUC, "auc_by_source": [{"source": "a", "auc": AUC, "warning": ""}]}
+SECONDS = {"proposing": 9.4, "training": 106.9, "evaluating": 8.0, "total": 118.8}
+# What each version of the code wrote, from the first to the last one without a version.
+OLD_FIGURES: dict[str, dict[str, object]] = {
+    "no key at all": {},
+    "planned by the first version": {"train": PLANNED},
+    "measured by the first version": {
+        "train": PLANNED,
+        "seconds": SECONDS,
+        "sealed": old_dice(),
+        "proposals": {"ensemble": old_dice()},
+        "leaks": 0,
+    },
+    "before images without infection were judged as whole": {
+        "train": PLANNED | {"lung_masks": 3},
+        "seconds": SECONDS,
+        "calibration": CALIBRATION | {"notes": [], "crossed": []},
+        "sealed": old_dice(),
+        "proposals": {},
+        "lung": {"ensemble": old_dice()},
+        "leaks": 2,
+        "gate": GATE | {"checks": [CHECK]},
+    },
+    "proposed, with a classifier": {
+        "train": PLANNED | {"lung_masks": 3, "warm_members": 6},
+        "seconds": {"proposing": 9.4},
+        "calibration": CALIBRATION | {"notes": ["Too few."], "crossed": []},
+        "activation": {"gradcam": CLASSIFIER},
+    },
+    "the last version without a number": {
+        "train": PLANNED | {"lung_masks": 3, "warm_members": 0},
+        "seconds": SECONDS,
+        "calibration": CALIBRATION
+        | {
+            "notes": [],
+            "crossed": [{"fold": 0, "parts": [840], "temperature": 1.5, "t8s": [91, 90]}],
+        },
+        "activation": {
+            "gradcam": CLASSIFIER
+            | {
+                "threshold": "best pooled Dice on the other folds (1 of 255)",
+                **old_dice(n_empty=2),
+                "pixels": [old_figure("pooled")],
+            }
+        },
+        "sealed": old_dice(n_empty=2),
+        "proposals": {"ensemble": old_dice(n_empty=0)},
+        "lung": {},
+        "leaks": 0,
+        "gate": GATE
+        | {
+            "compared_with": None,
+            "checks": [
+                CHECK | {"convention": "image_level", "margin": 0.2, "ci_low": None, "holds": None}
+            ],
+        },
+    },
+}
+
+
+def old_round(state: str, metrics: object, *members: str) -> UUID:
+    """Make a round, with members in these states, by the models of the time."""
+    old = MigrationExecutor(connection).loader.project_state(("annotation", "0015_reopened_cases"))
+    models = old.apps
+    project = models.get_model("annotation", "Project").objects.create(
+        slug=f"p{uuid4().hex[:8]}", name="Old"
+    )
+    round = models.get_model("annotation", "Round").objects.create(
+        project=project,
+        number=1,
+        stage="stage_1",
+        state=state,
+        plan={},
+        folds=3,
+        snapshot_key="k",
+        metrics=metrics,
+    )
+    for fold, member_state in enumerate(members):
+        models.get_model("annotation", "EnsembleMember").objects.create(
+            round=round, network="unet", fold=fold, state=member_state
+        )
+    pk: UUID = round.pk
+    return pk
+
+
+def test_round_phase_when_figures_are_of_any_version_then_they_are_read_and_shown_as_before(
+    before_phases: None,
+) -> None:
+    made = {old_round("serving", old): old for old in OLD_FIGURES.values()}
+    migrate("0016_round_phase")
+    for pk, old in made.items():
+        round = Round.objects.get(pk=pk)
+        assert round.metrics == {"schema": 1, **old}
+        assert round.figures.to_json() == {"schema": 1, **old}
+        shown = shown_metrics(round)
+        assert shown.pop("sealed_looks", 0) == 0
+        assert shown == old
+    migrate("0015_reopened_cases")
+    apps = (
+        MigrationExecutor(connection)
+        .loader.project_state(("annotation", "0015_reopened_cases"))
+        .apps
+    )
+    rows = apps.get_model("annotation", "Round").objects.all()
+    assert {row.pk: row.metrics for row in rows} == made
+
+
+@pytest.mark.parametrize(
+    ("state", "metrics", "members", "phase"),
+    [
+        ("planned", {}, ["due"], "training"),
+        ("training", {}, ["running"], "training"),
+        ("proposing", {}, ["done"], "proposing"),
+        ("evaluating", {"seconds": {"proposing": 1.0}}, ["done"], "evaluating"),
+        ("awaiting_decision", {}, ["done"], "deciding"),
+        ("refused", {}, ["done"], "deciding"),
+        ("cancelled", {}, ["done", "cancelled"], "training"),
+        ("failed", {"train": PLANNED}, ["done", "done"], "proposing"),
+        ("cancelled", {"seconds": {"proposing": 1.0}}, ["done"], "evaluating"),
+    ],
+)
+def test_round_phase_when_migrated_then_it_is_what_the_old_code_went_on_with(
+    before_phases: None, state: str, metrics: object, members: list[str], phase: str
+) -> None:
+    pk = old_round(state, metrics, *members)
+    migrate("0016_round_phase")
+    assert Round.objects.get(pk=pk).phase == phase

@@ -93,7 +93,7 @@ def facts() -> None:
         "proposals": [
             [str(row[0]), *row[1:]] for row in proposals.values_list("image_id", *fields)
         ],
-        "metrics": {name: value for name, value in round.metrics.items() if name != "seconds"},
+        "metrics": replace(round.figures, seconds=None).to_json(),
         "sealed": json.loads(storage.read(key))["cases"] if key else [],
         "looks": round.project.sealed_looks,
         "leaks": len(find_leaks(round)),

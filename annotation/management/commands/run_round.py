@@ -15,9 +15,9 @@ from annotation.management.console import (
     named_account,
     named_project,
 )
-from annotation.models import Project, Round, User
-from annotation.selectors.rounds.sealed import shown_metrics, shown_sealed
-from annotation.services.rounds.lifecycle import RUNNING, plan_round
+from annotation.models import RUNNING_STATES, Project, Round, User
+from annotation.selectors.rounds.sealed import shown_figures, shown_metrics
+from annotation.services.rounds.lifecycle import plan_round
 from mlloop.contract.presets import PRESETS, preset
 
 
@@ -51,7 +51,7 @@ class Command(Verb):
 
 def _open_round(project: Project) -> Round | None:
     """Return the round that was interrupted, or is being worked on by somebody else."""
-    return project.rounds.filter(state__in=RUNNING).first()
+    return project.rounds.filter(state__in=RUNNING_STATES).first()
 
 
 def _planned(project: Project, actor: User | None, options: Mapping[str, object]) -> Round:
@@ -84,16 +84,15 @@ def _facts(round: Round) -> dict[str, object]:
 
 def _lines(round: Round) -> list[str]:
     lines = [f"Round {round.number} is {round.get_state_display().lower()}. {round.folds_note}"]
-    sealed = shown_sealed(round)
-    for convention, one in sealed.items():
-        if "hidden" in one:
-            lines.append(f"Dice sealed {convention}: {one['hidden']}.")
-        elif one["value"] is not None:
-            low, high = one["ci_low"], one["ci_high"]
+    sealed = shown_figures(round).sealed
+    for figure in sealed.both if sealed else ():
+        if figure.hidden:
+            lines.append(f"Dice sealed {figure.convention}: {figure.hidden}.")
+        elif figure.value is not None:
+            low, high = figure.ci_low, figure.ci_high
             interval = "no interval" if low is None else f"{low:.3f} to {high:.3f}"
-            lines.append(
-                f"Dice sealed {convention}: {one['value']:.3f} ({interval}), n = {one['n']}"
-            )
+            value = f"{figure.value:.3f} ({interval}), n = {figure.n}"
+            lines.append(f"Dice sealed {figure.convention}: {value}")
     if sealed:
         lines.append(f"Looks at the sealed set so far: {round.project.sealed_looks}.")
     return lines

@@ -10,56 +10,17 @@ than two patients there is no interval: such a subgroup is named and not judged.
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
-from typing import Literal
+from dataclasses import dataclass, replace
 
-from annotation import storage
 from annotation.models import Image, Round
-from annotation.selectors.rounds.sealed import MIN_SHOWN
+from annotation.round_figures import Gate, GateCheck, GateConvention, SealedCase
+from annotation.selectors.rounds.sealed import MIN_SHOWN, measured_cases
 from mlloop.contract.plan import Plan
 from mlloop.figures.metrics import Counts, MetricName, paired_bootstrap
 
-Outcome = Literal["passed", "refused", "not_measured"]
-Convention = Literal["pooled", "image_level"]
-SealedCase = Mapping[str, object]
 SMALL_INFECTION = 0.03  # of the image
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One subgroup's paired difference, new less serving, and what it may lose.
-
-    The convention says what the metric counts: pixels pooled, or whole films by any pixel. `holds`
-    is None where it is not judged, and the interval with it.
-    """
-
-    name: str
-    metric: MetricName
-    convention: Convention
-    margin: float
-    n: int
-    difference: float | None
-    ci_low: float | None
-    ci_high: float | None
-    holds: bool | None
-
-
-@dataclass(frozen=True, slots=True)
-class Gate:
-    """What the gate said of a round, in a sentence and in figures."""
-
-    outcome: Outcome
-    sentence: str
-    margin: float
-    compared_with: int | None = None
-    checks: tuple[Check, ...] = ()
-
-    def as_json(self) -> dict[str, object]:
-        """Return it as plain JSON values for the round's metrics."""
-        return asdict(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,10 +43,12 @@ def gate_of(round: Round, cases: Sequence[SealedCase]) -> Gate:
             f"{len(cases)} sealed images are read; at least {MIN_SHOWN} are needed to judge a"
             " round. An engineer decides.",
             margin,
+            None,
         )
     serving = round.project.rounds.filter(state=Round.State.SERVING).first()
     if serving is None:
-        return Gate("passed", "No round serves yet: there is nothing to be worse than.", margin)
+        sentence = "No round serves yet: there is nothing to be worse than."
+        return Gate("passed", sentence, margin, None)
     pairs = _pairs(cases, _counts_of(serving))
     if len(pairs) < MIN_SHOWN:
         return Gate(
@@ -114,15 +77,15 @@ def gate_of(round: Round, cases: Sequence[SealedCase]) -> Gate:
 
 def may_override(round: Round) -> bool:
     """Say whether it was the gate that refused this round, and no later one was promoted since."""
-    outcome = round.metrics.get("gate", {}).get("outcome")
-    if round.state != Round.State.REFUSED or outcome != "refused":
+    gate = round.figures.gate
+    if round.state != Round.State.REFUSED or gate is None or gate.outcome != "refused":
         return False
     promoted = (Round.State.SERVING, Round.State.SUPERSEDED)
     later = round.project.rounds.filter(number__gt=round.number, state__in=promoted)
     return not later.exists()
 
 
-def _praise(checks: Sequence[Check], serving: Round, plan: Plan) -> str:
+def _praise(checks: Sequence[GateCheck], serving: Round, plan: Plan) -> str:
     subgroups = len({check.name for check in checks if check.holds is not None}) - 1
     sentence = (
         f"Not worse than round {serving.number} by more than {plan.margin:g}, overall and in each"
@@ -136,7 +99,7 @@ def _praise(checks: Sequence[Check], serving: Round, plan: Plan) -> str:
     return sentence + _unjudged(checks)
 
 
-def _reason(worse: Sequence[Check], serving: Round) -> str:
+def _reason(worse: Sequence[GateCheck], serving: Round) -> str:
     said = []
     if pixels := [check for check in worse if check.convention == "pooled"]:
         said.append(
@@ -152,7 +115,7 @@ def _reason(worse: Sequence[Check], serving: Round) -> str:
     return " ".join(said)
 
 
-def _listed(checks: Sequence[Check]) -> str:
+def _listed(checks: Sequence[GateCheck]) -> str:
     return "; ".join(
         f"{check.name} ({check.metric}, n = {check.n}): {check.difference:+.3f},"
         f" at worst {check.ci_low:+.3f}"
@@ -160,7 +123,7 @@ def _listed(checks: Sequence[Check]) -> str:
     )
 
 
-def _unjudged(checks: Sequence[Check]) -> str:
+def _unjudged(checks: Sequence[GateCheck]) -> str:
     # A subgroup without infection has two checks of one name.
     named = {check.name: check.n for check in checks if check.holds is None}
     if not named:
@@ -169,7 +132,7 @@ def _unjudged(checks: Sequence[Check]) -> str:
     return f" Not judged, with fewer than two patients: {listed}."
 
 
-def _checks(name: str, pairs: Sequence[_Pair], plan: Plan) -> Iterator[Check]:
+def _checks(name: str, pairs: Sequence[_Pair], plan: Plan) -> Iterator[GateCheck]:
     if any(_size(pair.new) for pair in pairs):
         yield _check(name, pairs, metric="dice", convention="pooled", margin=plan.margin)
         return
@@ -193,9 +156,9 @@ def _check(
     pairs: Sequence[_Pair],
     *,
     metric: MetricName,
-    convention: Convention,
+    convention: GateConvention,
     margin: float,
-) -> Check:
+) -> GateCheck:
     found = paired_bootstrap(
         [pair.new for pair in pairs],
         [pair.old for pair in pairs],
@@ -203,7 +166,7 @@ def _check(
         name=metric,
         convention="pooled",  # of films too: the share of them all
     )
-    return Check(
+    return GateCheck(
         name=name,
         metric=metric,
         convention=convention,
@@ -229,19 +192,19 @@ def _subgroups(pairs: Sequence[_Pair]) -> Iterator[tuple[str, list[_Pair]]]:
 
 
 def _pairs(cases: Sequence[SealedCase], old: Mapping[str, Counts]) -> list[_Pair]:
-    images = Image.objects.in_bulk([str(case["image"]) for case in cases])
+    images = Image.objects.in_bulk([case.image for case in cases])
     by_id = {str(pk): image for pk, image in images.items()}
-    shared = [case for case in cases if str(case["image"]) in old and str(case["image"]) in by_id]
+    shared = [case for case in cases if case.image in old and case.image in by_id]
     return [
         _Pair(
-            patient=str(case["patient"]),
-            new=_counts(case),
-            old=old[str(case["image"])],
-            subgroups=_names(by_id[str(case["image"])], _counts(case)),
+            patient=case.patient,
+            new=case.counts,
+            old=old[case.image],
+            subgroups=_names(by_id[case.image], case.counts),
         )
-        for case in sorted(shared, key=lambda case: str(case["image"]))
+        for case in sorted(shared, key=lambda case: case.image)
         # Read anew in between: the two rounds were measured against different references.
-        if _size(_counts(case)) == _size(old[str(case["image"])])
+        if _size(case.counts) == _size(old[case.image])
     ]
 
 
@@ -265,9 +228,4 @@ def _names(image: Image, found: Counts) -> tuple[str, ...]:
 def _counts_of(serving: Round) -> dict[str, Counts]:
     if not serving.evaluation_key:
         return {}
-    document = json.loads(storage.read(serving.evaluation_key))
-    return {case["image"]: _counts(case) for case in document["cases"]}
-
-
-def _counts(case: SealedCase) -> Counts:
-    return Counts(*(int(str(case[name])) for name in ("tp", "fp", "fn", "tn")))
+    return {case.image: case.counts for case in measured_cases(serving)}

@@ -28,7 +28,6 @@ from mlloop.contract.manifest import (
     TrainManifest,
 )
 from mlloop.contract.plan import Plan
-from mlloop.contract.records import from_plain
 from mlloop.figures.fitting import choice_told
 
 
@@ -39,8 +38,7 @@ def plan_of(round: Round) -> Plan:
 
 def calibration_in(round: Round) -> Calibration | None:
     """Return what the round fitted out of fold; None before it proposed."""
-    found = round.metrics.get("calibration")
-    return from_plain(Calibration, found) if found else None
+    return round.figures.calibration
 
 
 def ensemble_t8(round: Round) -> int:

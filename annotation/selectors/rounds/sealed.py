@@ -6,19 +6,20 @@ headless simulation, which owns its truth, reads the stored ones.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from annotation.models import Project, Round
+from annotation import storage
+from annotation.models import DECIDED_STATES, Project, Round
+from annotation.round_figures import (
+    MaskFigure,
+    MaskFigures,
+    RoundFigures,
+    SealedCase,
+    SealedEvaluation,
+)
 
 MIN_SHOWN = 20
-_MEASURED = (
-    Round.State.AWAITING_DECISION,
-    Round.State.SERVING,
-    Round.State.SUPERSEDED,
-    Round.State.REFUSED,
-)
-Figure = dict[str, str | int | float | None]
+_MEASURED = (Round.State.AWAITING_DECISION, *DECIDED_STATES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,51 +34,60 @@ class SealedPoint:
     n: int
 
 
+def shown_figures(round: Round) -> RoundFigures:
+    """Return the round's figures as people may see them."""
+    figures = round.figures
+    if figures.sealed is None:
+        return figures
+    sealed = MaskFigures(*(_shown(figure) for figure in figures.sealed.both))
+    return replace(figures, sealed=sealed)
+
+
 def shown_metrics(round: Round) -> dict[str, object]:
-    """Return the round's metrics as people may see them, with the number of looks so far."""
-    if "sealed" not in round.metrics:
-        return dict(round.metrics)
-    return {
-        **round.metrics,
-        "sealed": shown_sealed(round),
-        "sealed_looks": round.project.sealed_looks,
-    }
+    """Return the figures that people may see as JSON, with the number of looks so far."""
+    shown = shown_figures(round).to_json()
+    del shown["schema"]
+    if "sealed" in shown:
+        shown["sealed_looks"] = round.project.sealed_looks
+    return shown
 
 
-def shown_sealed(round: Round) -> dict[str, Figure]:
-    """Return the sealed figures by convention; one over too few images is only a sentence."""
-    figures: Mapping[str, Figure] = round.metrics.get("sealed", {})
-    return {convention: _shown(figure) for convention, figure in figures.items()}
+def measured_cases(round: Round) -> tuple[SealedCase, ...]:
+    """Return the counts on each sealed image, for programs only; none before the evaluation."""
+    if not round.evaluation_key:
+        return ()
+    return SealedEvaluation.from_bytes(storage.read(round.evaluation_key)).cases
 
 
-def sealed_history(project: Project, convention: str = "per_image") -> list[SealedPoint]:
-    """Return each measured round's sealed Dice, oldest first, at most the last thirty."""
+def sealed_history(project: Project) -> list[SealedPoint]:
+    """Return each measured round's sealed Dice per image, oldest first, at most the last thirty."""
     rounds = project.rounds.filter(state__in=_MEASURED).order_by("-number")
-    return [_point(round, convention) for round in reversed(rounds[:30])]
+    return [_point(round) for round in reversed(rounds[:30])]
 
 
-def _shown(figure: Figure) -> Figure:
-    n = int(figure.get("n") or 0)
-    if n == 0 or n >= MIN_SHOWN:
+def _shown(figure: MaskFigure) -> MaskFigure:
+    if figure.n == 0 or figure.n >= MIN_SHOWN:
         return figure
-    hidden = f"n = {n}: figures over fewer than {MIN_SHOWN} sealed images are not shown"
-    kept: Figure = {name: figure[name] for name in ("name", "convention") if name in figure}
-    nothing = dict.fromkeys(("value", "ci_low", "ci_high", "n_both_empty"))
-    return {**kept, **nothing, "n": n, "hidden": hidden}
-
-
-def _point(round: Round, convention: str) -> SealedPoint:
-    figure = shown_sealed(round).get(convention, {})
-    return SealedPoint(
-        number=round.number,
-        state=str(round.state),
-        value=_number(figure, "value"),
-        low=_number(figure, "ci_low"),
-        high=_number(figure, "ci_high"),
-        n=int(figure.get("n") or 0),
+    return MaskFigure(
+        name=figure.name,
+        convention=figure.convention,
+        value=None,
+        n=figure.n,
+        n_both_empty=None,
+        ci_low=None,
+        ci_high=None,
+        hidden=f"n = {figure.n}: figures over fewer than {MIN_SHOWN} sealed images are not shown",
     )
 
 
-def _number(figure: Figure, name: str) -> float | None:
-    value = figure.get(name)
-    return None if value is None else float(value)
+def _point(round: Round) -> SealedPoint:
+    sealed = shown_figures(round).sealed
+    figure = sealed.per_image if sealed else None
+    return SealedPoint(
+        number=round.number,
+        state=str(round.state),
+        value=figure.value if figure else None,
+        low=figure.ci_low if figure else None,
+        high=figure.ci_high if figure else None,
+        n=figure.n if figure else 0,
+    )

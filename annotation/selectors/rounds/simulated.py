@@ -5,7 +5,6 @@ Reads Truth rows, so nothing but the robot's commands may import it (the import 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
@@ -14,6 +13,7 @@ import numpy.typing as npt
 
 from annotation import storage
 from annotation.models import Annotation, Project, Proposal, Reference, Round, Truth, Verdict
+from annotation.selectors.rounds.sealed import measured_cases
 from mlloop.figures.metrics import (
     Counts,
     Estimate,
@@ -98,11 +98,7 @@ def sealed_difference(last: Round, first: Round) -> PairedDifference:
 
 
 def _sealed_counts(row: Round) -> dict[str, tuple[str, Counts]]:
-    document = json.loads(storage.read(row.evaluation_key))
-    return {
-        case["image"]: (case["patient"], Counts(case["tp"], case["fp"], case["fn"], case["tn"]))
-        for case in document["cases"]
-    }
+    return {case.image: (case.patient, case.counts) for case in measured_cases(row)}
 
 
 def _truth_keys(project: Project) -> dict[object, str]:

@@ -5,7 +5,6 @@ Sealed results come from sealed.py, which shows aggregates only.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from statistics import fmean
 from typing import Literal, cast
@@ -14,19 +13,28 @@ from django.db.models import Count, QuerySet
 
 from annotation import storage
 from annotation.errors import NotFound
-from annotation.models import Annotation, EnsembleMember, Project, Round, Verdict
+from annotation.models import (
+    DECIDED_STATES,
+    OPEN_STATES,
+    RUNNING_STATES,
+    Annotation,
+    EnsembleMember,
+    Project,
+    Round,
+    Verdict,
+)
+from annotation.round_figures import RoundFigures
 from annotation.selectors.rounds.decisions import former_round
 from annotation.selectors.rounds.gate import may_override
 from annotation.selectors.rounds.manifests import choice_in
-from annotation.selectors.rounds.sealed import shown_metrics
+from annotation.selectors.rounds.sealed import shown_figures
+from mlloop.contract.network_plan import NetworkPlan
 from mlloop.contract.plan import Plan
 
 State = Round.State
 MemberState = EnsembleMember.State
 StepState = Literal["done", "now", "waits"]
-_RUNNING = (State.PLANNED, State.TRAINING, State.PROPOSING, State.EVALUATING)
-_PHASES = (*_RUNNING, State.AWAITING_DECISION)
-_OVER = (State.SERVING, State.SUPERSEDED, State.REFUSED)
+_PHASES = tuple(Round.Phase)
 SHOWN_VERDICTS = (
     Verdict.PICKED,
     Verdict.CORRECTED,
@@ -80,7 +88,7 @@ class RoundView:
     progress: tuple[str, int, int]
     steps: tuple[Step, ...]
     rows: tuple[MemberRow, ...]
-    metrics: Mapping[str, object]
+    figures: RoundFigures
     choice: str
     may: frozenset[str]
 
@@ -111,17 +119,17 @@ def phase_progress(round: Round) -> tuple[str, int, int]:
 
 def view_of(round: Round, *, may_run: bool) -> RoundView:
     """Gather a round for its page in a fixed number of queries."""
-    members = list(round.members.all())
-    is_cancelling = round.cancel_requested and round.state in _RUNNING
+    members, figures = list(round.members.all()), shown_figures(round)
+    is_cancelling = round.cancel_requested and round.state in RUNNING_STATES
     return RoundView(
         round=round,
-        is_live=round.state in _RUNNING,
+        is_live=round.state in RUNNING_STATES,
         is_cancelling=is_cancelling,
         eta_seconds=_eta(round, members),
         progress=phase_progress(round),
-        steps=_steps(round, members),
-        rows=_rows(round, members),
-        metrics=shown_metrics(round),
+        steps=_steps(round, members, figures),
+        rows=_rows(round, members, figures),
+        figures=figures,
         choice=choice_in(round),
         may=_deeds(round, is_cancelling) if may_run else frozenset(),
     )
@@ -129,7 +137,7 @@ def view_of(round: Round, *, may_run: bool) -> RoundView:
 
 def may_start(project: Project) -> bool:
     """Say whether a new round may be planned: none is open."""
-    return not project.rounds.filter(state__in=_PHASES).exists()
+    return not project.rounds.filter(state__in=OPEN_STATES).exists()
 
 
 def verdict_history(project: Project) -> dict[int, dict[str, int]]:
@@ -148,19 +156,17 @@ def verdict_history(project: Project) -> dict[int, dict[str, int]]:
     return found
 
 
-def _steps(round: Round, members: list[EnsembleMember]) -> tuple[Step, ...]:
+def _steps(round: Round, members: list[EnsembleMember], figures: RoundFigures) -> tuple[Step, ...]:
     trained = sum(member.state == MemberState.DONE for member in members)
-    facts = round.metrics.get("train", {})
     digest = storage.digest_of(round.snapshot_key)
-    sealed = round.metrics.get("sealed", {}).get("pooled", {}).get("n")
-    phase = _phase(round, trained == len(members))
+    phase = _step_number(round)
     names = ("Snapshot", "Train", "Propose", "Evaluate", "Decide")
     details = (
         f"{round.n_train} images · {digest[:4]}…{digest[-2:]}",
         f"{trained} of {len(members)} folds",
-        f"{facts.get('propose_on', 0)} images",
-        "sealed set" if sealed is None else f"sealed set, {sealed} images",
-        round.get_state_display().lower() if round.state in _OVER else "by an engineer",
+        f"{figures.train.propose_on if figures.train else 0} images",
+        f"sealed set, {figures.sealed.pooled.n} images" if figures.sealed else "sealed set",
+        round.get_state_display().lower() if round.state in DECIDED_STATES else "by an engineer",
     )
     return tuple(
         Step(name, detail, "done" if i < phase else "now" if i == phase else "waits")
@@ -168,41 +174,42 @@ def _steps(round: Round, members: list[EnsembleMember]) -> tuple[Step, ...]:
     )
 
 
-def _phase(round: Round, is_trained: bool) -> int:
-    """Number the phase a round is in, or was in when it stopped."""
-    if round.state in _OVER:
-        return 5
-    if round.state in _PHASES:
-        return _PHASES.index(State(round.state)) or 1
-    if not is_trained:
-        return 1
-    return 3 if "proposing" in round.metrics.get("seconds", {}) else 2
+def _step_number(round: Round) -> int:
+    """Number the step that a round is at, or was at when it stopped; a snapshot is step 0."""
+    if round.state in DECIDED_STATES:
+        return 1 + len(_PHASES)
+    return 1 + _PHASES.index(Round.Phase(round.phase))
 
 
-def _rows(round: Round, members: list[EnsembleMember]) -> tuple[MemberRow, ...]:
+def _rows(
+    round: Round, members: list[EnsembleMember], figures: RoundFigures
+) -> tuple[MemberRow, ...]:
     plan = Plan.from_json(round.plan)
     by_network = {
         network.key: [member for member in members if member.network == network.key]
         for network in plan.networks
     }
     return tuple(
-        _row(round, plan, key, sorted(folds, key=lambda member: member.fold))
+        _row(
+            plan,
+            plan.network(key),
+            sorted(folds, key=lambda member: member.fold),
+            _dice_out_of_fold(figures, plan.network(key)),
+        )
         for key, folds in by_network.items()
     )
 
 
-def _row(round: Round, plan: Plan, key: str, folds: list[EnsembleMember]) -> MemberRow:
-    network = plan.network(key)
+def _row(
+    plan: Plan, network: NetworkPlan, folds: list[EnsembleMember], measured: float | None
+) -> MemberRow:
     begun = [member for member in folds if member.epoch]
     latest = next((m for m in reversed(begun) if m.state == MemberState.RUNNING), None)
     latest = latest or (begun[-1] if begun else None)
-    metrics = {"infection": "proposals"}.get(network.label, network.label)
-    of_label = round.metrics.get(metrics, {})
-    measured = of_label.get(key, {}).get("per_image", {}).get("value")
     inner = [member.inner_dice for member in folds if member.inner_dice is not None]
     running = [member for member in folds if member.state == MemberState.RUNNING]
     return MemberRow(
-        network=key,
+        network=network.key,
         decoder=network.decoder,
         encoder=network.encoder,
         cells=tuple(_cell(member, plan.epochs) for member in folds),
@@ -212,6 +219,17 @@ def _row(round: Round, plan: Plan, key: str, folds: list[EnsembleMember]) -> Mem
         dice_name="out of fold" if measured is not None else "inner split, so far",
         worker=running[0].claimed_by.split("/")[0] if running else "",
     )
+
+
+def _dice_out_of_fold(figures: RoundFigures, network: NetworkPlan) -> float | None:
+    """Return a network's mean Dice on the images it did not see; None before it is measured."""
+    by_label = {
+        "infection": figures.proposals,
+        "lung": figures.lung,
+        "activation": figures.activation,
+    }
+    measured = (by_label[network.label] or {}).get(network.key)
+    return measured.per_image.value if measured and measured.per_image else None
 
 
 def _cell(member: EnsembleMember, epochs: int) -> Cell:
@@ -227,7 +245,7 @@ def _eta(round: Round, members: list[EnsembleMember]) -> float | None:
     """Estimate the seconds left of the phase, from what finished members took."""
     if round.state != State.TRAINING:
         eta = round.progress.get("eta_seconds")
-        return float(eta) if eta is not None and round.state in _RUNNING else None
+        return float(eta) if eta is not None and round.state in RUNNING_STATES else None
     took = [float(member.card["seconds"]) for member in members if "seconds" in member.card]
     running = [member for member in members if member.state == MemberState.RUNNING]
     left = [member.eta_seconds for member in running if member.eta_seconds is not None]
@@ -240,7 +258,7 @@ def _eta(round: Round, members: list[EnsembleMember]) -> float | None:
 
 def _deeds(round: Round, is_cancelling: bool) -> frozenset[str]:
     """Name what an engineer may do with a round in its state."""
-    if round.state in _RUNNING:
+    if round.state in RUNNING_STATES:
         return frozenset() if is_cancelling else frozenset({"cancel"})
     if round.state in (State.CANCELLED, State.FAILED):
         return frozenset() if round.decided_at else frozenset({"resume", "close"})

@@ -11,7 +11,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from annotation.errors import Conflict
-from annotation.models import Round, User
+from annotation.models import GATE_PASSED, Round, User
 from annotation.selectors.rounds.decisions import former_round
 from annotation.selectors.rounds.gate import may_override
 from annotation.selectors.rounds.leaks import find_leaks
@@ -44,9 +44,7 @@ def promote_unattended() -> None:
     Only one that passed the gate; one that leaks stays where it is, for a person to refuse.
     """
     waiting = Round.objects.filter(
-        state=State.AWAITING_DECISION,
-        project__promotes_itself=True,
-        metrics__gate__outcome="passed",
+        GATE_PASSED, state=State.AWAITING_DECISION, project__promotes_itself=True
     ).select_related("project")
     for round in waiting[:20]:
         try:

@@ -9,12 +9,21 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from django.db import IntegrityError, transaction
-from django.db.models import Max, Q
+from django.db.models import F, Max, Q
 from django.utils import timezone
 
 from annotation import storage
 from annotation.errors import Conflict, Invalid
-from annotation.models import EnsembleMember, Project, Round, User
+from annotation.models import (
+    OPEN_STATES,
+    RUNNING_STATES,
+    STOPPED_STATES,
+    EnsembleMember,
+    Project,
+    Round,
+    User,
+)
+from annotation.round_figures import RoundFigures, TrainingCounts
 from annotation.selectors.labels import label_of
 from annotation.selectors.rounds.lineage import MemberKey, warm_parents
 from annotation.selectors.rounds.training_cases import Snapshot, snapshot_of
@@ -26,9 +35,6 @@ from mlloop.contract.plan import Plan
 from mlloop.contract.presets import preset
 
 State = Round.State
-RUNNING = (State.PLANNED, State.TRAINING, State.PROPOSING, State.EVALUATING)
-OPEN = (*RUNNING, State.AWAITING_DECISION)
-STOPPED = (State.CANCELLED, State.FAILED)
 
 
 def plan_round(
@@ -61,7 +67,7 @@ def plan_round(
         snapshot_key=storage.put(project.id, snapshot.to_bytes()),
         n_train=len(snapshot.train),
         n_train_patients=len({case.patient for case in snapshot.train}),
-        metrics={"train": _counts(snapshot) | {"warm_members": len(parents)}},
+        metrics=RoundFigures(train=_training_counts(snapshot, len(parents))).to_json(),
         created_by=actor,
     )
     return _insert(made, plan, parents, actor)
@@ -78,9 +84,9 @@ def next_stage(project: Project) -> str:
 @transaction.atomic
 def cancel_round(*, round: Round, actor: User | None, reason: str = "") -> Round:
     """Ask for a stop; a round that no worker holds is cancelled at once."""
-    asked = Round.objects.filter(pk=round.pk, state__in=RUNNING, cancel_requested=False).update(
-        cancel_requested=True
-    )
+    asked = Round.objects.filter(
+        pk=round.pk, state__in=RUNNING_STATES, cancel_requested=False
+    ).update(cancel_requested=True)
     if asked:
         audit.record(
             project=round.project,
@@ -104,7 +110,7 @@ def settle_cancel(*, round: Round) -> bool:
         return False
     with transaction.atomic():
         settled = Round.objects.filter(
-            pk=round.pk, state__in=RUNNING, cancel_requested=True
+            pk=round.pk, state__in=RUNNING_STATES, cancel_requested=True
         ).update(state=State.CANCELLED, finished_at=timezone.now(), claim_token=None)
         if settled:
             waiting = (EnsembleMember.State.DUE, EnsembleMember.State.RUNNING)
@@ -141,7 +147,7 @@ def resume_round(*, round: Round, actor: User | None, reason: str = "") -> Round
 def close_round(*, round: Round, actor: User | None, reason: str) -> Round:
     """Say why a cancelled or failed round will not be resumed; its rows stay as they are."""
     why = reason_or_invalid(reason)
-    closed = Round.objects.filter(pk=round.pk, state__in=STOPPED, decided_at=None).update(
+    closed = Round.objects.filter(pk=round.pk, state__in=STOPPED_STATES, decided_at=None).update(
         decided_by=actor, decided_at=timezone.now(), decision_reason=why
     )
     if not closed:
@@ -172,7 +178,7 @@ def _preset_plan(project: Project) -> Plan:
 
 
 def _refuse_second(project: Project) -> None:
-    if other := project.rounds.filter(state__in=OPEN).first():
+    if other := project.rounds.filter(state__in=OPEN_STATES).first():
         todo = "decide" if other.state == State.AWAITING_DECISION else "wait or cancel"
         raise Conflict(
             f"Round {other.number} is {other.get_state_display().lower()}: {todo} before the next.",
@@ -213,13 +219,8 @@ def _insert(
 
 def _reopen(round: Round) -> None:
     members = EnsembleMember.objects.filter(round=round)
-    is_trained = not members.exclude(state=EnsembleMember.State.DONE).exists()
-    is_proposed = "proposing" in round.metrics.get("seconds", {})
-    state = State.TRAINING
-    if is_trained:
-        state = State.EVALUATING if is_proposed else State.PROPOSING
-    reopened = Round.objects.filter(pk=round.pk, state__in=STOPPED, decided_at=None).update(
-        state=state, cancel_requested=False, attempts=0, failure="", finished_at=None
+    reopened = Round.objects.filter(pk=round.pk, state__in=STOPPED_STATES, decided_at=None).update(
+        state=F("phase"), cancel_requested=False, attempts=0, failure="", finished_at=None
     )
     if not reopened:
         raise Conflict(
@@ -230,13 +231,14 @@ def _reopen(round: Round) -> None:
     )
 
 
-def _counts(snapshot: Snapshot) -> dict[str, int]:
+def _training_counts(snapshot: Snapshot, warm_members: int) -> TrainingCounts:
     cases = snapshot.train
-    return {
-        "references": sum(case.reference is not None for case in cases),
-        "controls": sum(case.reference is None for case in cases),
-        "patients": len({case.patient for case in cases}),
-        "positive_patients": len({case.patient for case in cases if case.is_positive}),
-        "propose_on": len(snapshot.propose),
-        "lung_masks": len(snapshot.lung),
-    }
+    return TrainingCounts(
+        references=sum(case.reference is not None for case in cases),
+        controls=sum(case.reference is None for case in cases),
+        patients=len({case.patient for case in cases}),
+        positive_patients=len({case.patient for case in cases if case.is_positive}),
+        propose_on=len(snapshot.propose),
+        lung_masks=len(snapshot.lung),
+        warm_members=warm_members,
+    )

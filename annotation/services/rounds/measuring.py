@@ -12,11 +12,12 @@ from operator import attrgetter
 
 from annotation import storage
 from annotation.models import Proposal, Round
+from annotation.round_figures import MaskFigure, MaskFigures, SealedCase
 from annotation.selectors.labels import READING_LABEL
 from annotation.selectors.rounds.manifests import calibration_in, plan_of
 from annotation.selectors.rounds.training_cases import Snapshot, SnapshotCase, withdrawn_since
 from mlloop.contract.calibration import CrossedFit
-from mlloop.figures.metrics import CONVENTIONS, Counts, counts, estimate
+from mlloop.figures.metrics import Convention, Counts, counts, estimate
 from mlloop.pixels.masks import (
     BoolArray,
     ByteArray,
@@ -25,26 +26,25 @@ from mlloop.pixels.masks import (
     threshold_mask,
 )
 
-Figure = dict[str, str | int | float | None]
-Figures = dict[str, Figure]
 
-
-def figures(many: Sequence[Counts], patients: Sequence[str]) -> Figures:
+def mask_figures(many: Sequence[Counts], patients: Sequence[str]) -> MaskFigures:
     """Return Dice per image and pooled, each with n, n_both_empty and its interval.
 
     `n_empty` are the images whose reference is empty, controls among them.
     """
     n_empty = sum(one.tp + one.fn == 0 for one in many)
-    return {
-        convention: estimate(many, patients, convention=convention).as_json() | {"n_empty": n_empty}
-        for convention in CONVENTIONS
-    }
+
+    def measured(convention: Convention) -> MaskFigure:
+        return MaskFigure.from_estimate(
+            estimate(many, patients, convention=convention), n_empty=n_empty
+        )
+
+    return MaskFigures(per_image=measured("per_image"), pooled=measured("pooled"))
 
 
-def sealed_figures(cases: Sequence[Mapping[str, object]]) -> Figures:
-    """Aggregate the sealed counts; n = 0 and null where nothing was read."""
-    many = [Counts(*(int(str(case[name])) for name in ("tp", "fp", "fn", "tn"))) for case in cases]
-    return figures(many, [str(case["patient"]) for case in cases])
+def sealed_figures(cases: Sequence[SealedCase]) -> MaskFigures:
+    """Aggregate the sealed counts; n = 0 and None where nothing was read."""
+    return mask_figures([case.counts for case in cases], [case.patient for case in cases])
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,7 @@ def measured_proposals(
 
 def lung_figures(
     round: Round, snapshot: Snapshot, on_image: Callable[[], None]
-) -> dict[str, Figures]:
+) -> dict[str, MaskFigures]:
     """Measure the lung networks alike; nothing where the round has none."""
     found: dict[str, list[Measured]] = {}
     for one in unseen_maps(round, snapshot.lung, "lung", on_image):
@@ -139,10 +139,10 @@ def _counts(p8: ByteArray, t8: int, truth: BoolArray) -> Counts:
     return counts(threshold_mask(p8, shape=truth.shape, t8=t8), truth)
 
 
-def proposal_figures(measured: Mapping[str, Sequence[Measured]]) -> dict[str, Figures]:
+def proposal_figures(measured: Mapping[str, Sequence[Measured]]) -> dict[str, MaskFigures]:
     """Aggregate the unseen proposals of each network and of the ensemble."""
     return {
-        network: figures([one.found for one in rows], [one.patient for one in rows])
+        network: mask_figures([one.found for one in rows], [one.patient for one in rows])
         for network, rows in sorted(measured.items())
     }
 

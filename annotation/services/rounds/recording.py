@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from uuid import UUID
 
 from django.conf import settings
@@ -17,15 +17,17 @@ from django.utils import timezone
 
 from annotation import storage
 from annotation.models import EnsembleMember, Project, Proposal, Round
+from annotation.round_figures import ClassifierFigures, RoundFigures, SealedCase, SealedEvaluation
 from annotation.selectors.labels import READING_LABEL
-from annotation.selectors.rounds.gate import Gate
 from annotation.selectors.rounds.training_cases import usable_images
 from annotation.services import audit, claims
 from annotation.services.claims import Claim
 from annotation.services.rounds.lifecycle import State, settle_cancel
+from mlloop.contract.calibration import Calibration
 from mlloop.contract.records import canonical_json
 
 MemberState = EnsembleMember.State
+Phase = Round.Phase
 MEMBER_DUE = Q(state__in=(MemberState.DUE, MemberState.RUNNING))
 
 
@@ -50,7 +52,7 @@ def claim_round(round_id: UUID, state: str) -> Claim | None:
 def advance_round(round: Round) -> None:
     """Move a round on where its rows allow it: start, train on, give up, cancel."""
     if Round.objects.filter(pk=round.pk, state=State.PLANNED, cancel_requested=False).update(
-        state=State.TRAINING, started_at=timezone.now()
+        state=State.TRAINING, phase=Phase.TRAINING, started_at=timezone.now()
     ):
         return
     claims.give_up(
@@ -66,7 +68,7 @@ def advance_round(round: Round) -> None:
             state=State.FAILED, failure=f"{bad}: {bad.failure}", finished_at=timezone.now()
         )
     training.filter(~Exists(members.exclude(state=MemberState.DONE))).update(
-        state=State.PROPOSING, attempts=0, progress={}
+        state=State.PROPOSING, phase=Phase.PROPOSING, attempts=0, progress={}
     )
     if Round.objects.filter(pk=round.pk, cancel_requested=True).exists():
         settle_cancel(round=round)
@@ -179,22 +181,24 @@ def finish_proposing(
     claim: Claim,
     round: Round,
     *,
-    calibration: Mapping[str, object],
-    activation: Mapping[str, object],
+    calibration: Calibration,
+    activation: dict[str, ClassifierFigures],
     seconds: float,
 ) -> None:
     """Keep what was fitted and scored out of fold, and move on to the evaluation."""
+    figures = replace(
+        round.figures.with_seconds(proposing=seconds),
+        calibration=calibration,
+        activation=activation,
+    )
     claims.release(
         claim,
         state=State.EVALUATING,
+        phase=Phase.EVALUATING,
         attempts=0,
         failure="",
         progress={},
-        metrics={
-            **_with_seconds(round, proposing=seconds),
-            "calibration": dict(calibration),
-            "activation": dict(activation),
-        },
+        metrics=figures.to_json(),
     )
 
 
@@ -202,39 +206,40 @@ def finish_evaluating(
     claim: Claim,
     round: Round,
     *,
-    cases: Sequence[Mapping[str, object]],
-    metrics: Mapping[str, object],
-    gate: Gate,
+    cases: Sequence[SealedCase],
+    figures: RoundFigures,
     report: Mapping[str, object],
     seconds: float,
 ) -> None:
     """Store counts and report, count the look, and refuse the round or hand it to an engineer.
 
+    `figures` are all figures of the round, with those of the evaluation and the gate's answer.
     Raises Stopped where a cancel was asked for at last: its word and this one's are one UPDATE.
     """
-    document = canonical_json({"schema": 1, "round": round.number, "cases": list(cases)})
-    key = storage.put(round.project_id, document)
+    evaluation = SealedEvaluation(round=round.number, cases=tuple(cases))
+    key = storage.put(round.project_id, evaluation.to_bytes())
     now = timezone.now()
     training = sum(member.card.get("seconds", 0.0) for member in round.members.all())
     total = (now - round.started_at).total_seconds() if round.started_at else 0.0
-    timed = _with_seconds(round, training=training, evaluating=seconds, total=total)
-    is_refused = gate.outcome == "refused"
-    reason = f"Refused by the gate. {gate.sentence}" if is_refused else ""
+    timed = figures.with_seconds(training=training, evaluating=seconds, total=total)
+    gate = figures.gate
+    reason = f"Refused by the gate. {gate.sentence}" if gate and gate.outcome == "refused" else ""
     with transaction.atomic():
         claims.release(
             claim,
             Q(cancel_requested=False),
-            state=State.REFUSED if is_refused else State.AWAITING_DECISION,
-            decided_at=now if is_refused else None,
+            state=State.REFUSED if reason else State.AWAITING_DECISION,
+            phase=Phase.DECIDING,
+            decided_at=now if reason else None,
             decision_reason=reason,
             evaluation_key=key,
             report_key=storage.put(round.project_id, canonical_json(report)),
-            metrics={**timed, **metrics, "gate": gate.as_json()},
+            metrics=timed.to_json(),
             progress={},
             failure="",
             finished_at=now,
         )
-        if is_refused:
+        if reason:
             audit.record(
                 project=round.project,
                 actor=None,
@@ -277,14 +282,3 @@ def _rows(
         )
         rows.append(row)
     return rows
-
-
-def _with_seconds(round: Round, **seconds: float) -> dict[str, object]:
-    known = round.metrics.get("seconds", {})
-    rounded = {name: round_to(value) for name, value in seconds.items()}
-    return {**round.metrics, "seconds": {**known, **rounded}}
-
-
-def round_to(seconds: float) -> float:
-    """Keep a tenth of a second: more would pretend to a precision that clocks lack."""
-    return float(f"{seconds:.1f}")

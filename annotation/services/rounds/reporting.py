@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from annotation.models import Image, Round
+from annotation.round_figures import SealedCase
 from annotation.selectors.rounds.sealed import MIN_SHOWN
 from annotation.services.rounds.measuring import Measured
 from mlloop.figures.detection import (
@@ -52,21 +53,22 @@ class _Row:
 def report_of(
     round: Round,
     *,
-    sealed: Sequence[Mapping[str, object]],
+    sealed: Sequence[SealedCase],
     reliability: object,
     proposals: Mapping[str, Sequence[Measured]],
 ) -> Plain:
     """Return the report as plain JSON: sealed figures, out-of-fold figures, the worst cases."""
     unseen = list(proposals.get("ensemble", ()))
-    images = Image.objects.in_bulk(
-        [str(one["image"]) for one in sealed] + [one.image for one in unseen]
-    )
+    images = Image.objects.in_bulk([case.image for case in sealed] + [one.image for one in unseen])
     by_id = {str(pk): image for pk, image in images.items()}
     own = [_Row(one.patient, one.found, by_id.get(one.image), 0) for one in unseen]
     return {
         "schema": 1,
         "round": round.number,
-        "sealed": _sealed([_sealed_row(one, by_id) for one in sealed], reliability),
+        "sealed": _sealed(
+            [_Row(case.patient, case.counts, by_id.get(case.image), case.peak) for case in sealed],
+            reliability,
+        ),
         "out_of_fold": {"n": len(own), **_pixels(own), "subgroups": _subgroups(own, at_least=2)},
         "worst": _worst(unseen),
     }
@@ -82,11 +84,6 @@ def _sealed(rows: Sequence[_Row], reliability: object) -> Plain:
         "detection": _detection(rows),
         "reliability": reliability,
     }
-
-
-def _sealed_row(one: Mapping[str, object], images: Mapping[str, Image]) -> _Row:
-    tp, fp, fn, tn, peak = (int(str(one[name])) for name in ("tp", "fp", "fn", "tn", "peak"))
-    return _Row(str(one["patient"]), Counts(tp, fp, fn, tn), images.get(str(one["image"])), peak)
 
 
 def _pixels(rows: Sequence[_Row]) -> Plain:

@@ -14,7 +14,7 @@ from annotation.models import Project, Round, User
 from annotation.permissions import Permission, may, require
 from annotation.selectors.rounds import status as selector
 from annotation.selectors.rounds.decisions import decisions_about
-from annotation.selectors.rounds.sealed import sealed_history, shown_sealed
+from annotation.selectors.rounds.sealed import sealed_history, shown_figures
 from annotation.services.rounds.decision_table import decide_round
 from annotation.services.rounds.lifecycle import plan_round
 from annotation.web.pages import project_page, render_page
@@ -52,9 +52,7 @@ def _page(request: HttpRequest, project: Project, shown: Round | None) -> HttpRe
     context = {
         "view": view,
         "decisions": decisions_about(shown) if shown else (),
-        "rounds": [
-            (row, shown_sealed(row).get("per_image")) for row in selector.rounds_of(project)[:SHOWN]
-        ],
+        "rounds": [(row, shown_figures(row).sealed) for row in selector.rounds_of(project)[:SHOWN]],
         "may_start": may_run and selector.may_start(project),
         "sealed_plot": sealed_plot(sealed_history(project)),
         "verdict_plot": verdict_plot(selector.verdict_history(project)),

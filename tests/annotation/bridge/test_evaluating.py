@@ -6,7 +6,7 @@ import pytest
 
 from annotation.bridge import loop
 from annotation.models import Project, Round
-from annotation.selectors.rounds.gate import Gate
+from annotation.round_figures import Gate, RoundFigures, SealedCase
 from annotation.services import claims
 from annotation.services.rounds import recording
 from annotation.services.rounds.lifecycle import cancel_round, plan_round, resume_round
@@ -45,7 +45,7 @@ def test_cancel_when_the_child_has_ended_and_proposals_are_measured_then_the_rou
     assert loop.evaluate_round(evaluating.pk, learner=learner, audience=audience)
     evaluating.refresh_from_db()
     assert (evaluating.state, evaluating.claim_token) == ("cancelled", None)
-    assert "sealed" not in evaluating.metrics
+    assert evaluating.figures.sealed is None
     assert looks_at(evaluating.project) == 0
 
     assert loop.evaluate_round(evaluating.pk, learner=learner, audience=audience) is False
@@ -72,9 +72,8 @@ def test_cancel_when_asked_for_just_before_the_last_write_then_the_cancel_wins(
         recording.finish_evaluating(
             claim,
             round,
-            cases=[{"image": "i"}],
-            metrics={},
-            gate=Gate(outcome, "As planted.", 0.0),  # type: ignore[arg-type]
+            cases=[SealedCase("i", "p", "covid", tp=1, fp=0, fn=0, tn=0)],
+            figures=RoundFigures(gate=Gate(outcome, "As planted.", 0.0, None)),
             report={},
             seconds=1.0,
         )

@@ -91,18 +91,19 @@ def test_thresholds_are_fitted_on_references_and_reach_the_rows_and_the_sealed_s
     ) == {FITTED_T8}
     assert evaluating.calibration is not None
     assert evaluating.calibration.t8("ensemble") == FITTED_T8
-    assert done.metrics["calibration"]["thresholds"][0]["plan_t8"] == small_plan().threshold
+    assert done.figures.calibration.thresholds[0].plan_t8 == small_plan().threshold
 
 
 def test_metrics_say_what_they_are(planned: Round) -> None:
     done = loop.run_until_decision(planned, learner=fake_learner())
     assert done.state == "awaiting_decision", done.failure
-    sealed = done.metrics["sealed"]["pooled"]
-    assert (sealed["value"], sealed["n"], sealed["convention"]) == (0.75, 2, "pooled")
-    assert done.metrics["proposals"]["ensemble"]["per_image"]["n"] == 6
-    assert 0 < done.metrics["proposals"][small_plan().networks[0].key]["pooled"]["value"] < 1
-    assert done.metrics["leaks"] == 0
-    assert {"training", "proposing", "evaluating", "total"} <= set(done.metrics["seconds"])
+    sealed = done.figures.sealed.pooled
+    assert (sealed.value, sealed.n, sealed.convention) == (0.75, 2, "pooled")
+    assert done.figures.proposals["ensemble"].per_image.n == 6
+    assert 0 < done.figures.proposals[small_plan().networks[0].key].pooled.value < 1
+    assert done.figures.leaks == 0
+    seconds = done.figures.seconds
+    assert None not in (seconds.training, seconds.proposing, seconds.evaluating, seconds.total)
     document = json.loads(storage.read(done.evaluation_key))
     assert {case["tp"] for case in document["cases"]} == {30}
     planned.project.refresh_from_db()
@@ -116,8 +117,8 @@ def test_without_sealed_reads_nothing_is_measured_and_no_look_is_counted(
     done = loop.run_until_decision(
         plan_round(project=project, actor=None, plan=small_plan()), learner=fake_learner()
     )
-    assert done.metrics["sealed"]["per_image"]["n"] == 0
-    assert done.metrics["sealed"]["per_image"]["value"] is None
+    assert done.figures.sealed.per_image.n == 0
+    assert done.figures.sealed.per_image.value is None
     project.refresh_from_db()
     assert project.sealed_looks == 0
 

@@ -32,10 +32,10 @@ def test_loop_report_when_lungs_are_known_then_it_has_their_dice_and_the_grades(
     play = played(project, has_lung=True)
     facts = play_facts(play)
     (found,) = facts["rounds"]
-    lung = play.rounds[0].round.metrics["lung"]["ensemble"]
+    lung = play.rounds[0].round.figures.lung["ensemble"]
     assert found["lung_n"] == 6
-    assert found["lung_dice_per_image"] == lung["per_image"]["value"] > 0
-    assert found["lung_dice_pooled"] == lung["pooled"]["value"]
+    assert found["lung_dice_per_image"] == lung.per_image.value > 0
+    assert found["lung_dice_pooled"] == lung.pooled.value
     # The fake child grades every film as mild: six read and two unread ones.
     assert found["severity"] == {
         "none": 0,

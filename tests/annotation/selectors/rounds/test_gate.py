@@ -10,7 +10,8 @@ from django.test import Client
 from annotation import storage
 from annotation.errors import Conflict, Invalid
 from annotation.models import AuditEvent, Image, Project, Round, User
-from annotation.selectors.rounds.gate import Gate, gate_of
+from annotation.round_figures import Gate, RoundFigures, SealedCase
+from annotation.selectors.rounds.gate import gate_of
 from annotation.services import claims
 from annotation.services.rounds import recording
 from annotation.services.rounds.decisions import promote_round, promote_unattended, refuse_round
@@ -67,7 +68,8 @@ def serving(project: Project, cases: Cases) -> Round:
 
 
 def judged(project: Project, cases: Cases) -> Gate:
-    return gate_of(make_round(project, number=2, stage="stage_2", state="evaluating"), cases)
+    row = make_round(project, number=2, stage="stage_2", state="evaluating")
+    return gate_of(row, [SealedCase(**case) for case in cases])
 
 
 def evaluated(project: Project, cases: Cases) -> Round:
@@ -75,9 +77,10 @@ def evaluated(project: Project, cases: Cases) -> Round:
     row = make_round(project, number=2, stage="stage_2", state="evaluating")
     claim = recording.claim_round(row.pk, Round.State.EVALUATING)
     assert isinstance(claim, claims.Claim)
-    gate = gate_of(row, cases)
+    sealed_cases = [SealedCase(**case) for case in cases]
+    gate = gate_of(row, sealed_cases)
     recording.finish_evaluating(
-        claim, row, cases=cases, metrics={}, gate=gate, report={}, seconds=1.0
+        claim, row, cases=sealed_cases, figures=RoundFigures(gate=gate), report={}, seconds=1.0
     )
     row.refresh_from_db()
     return row
@@ -150,8 +153,8 @@ def test_a_round_that_speckles_every_control_is_refused_for_the_controls(
         row.decision_reason
     )
     # Dice and the pixels of the controls see nothing wrong with it: it was passed before.
-    worse = [one for one in row.metrics["gate"]["checks"] if not one["holds"]]
-    assert {one["convention"] for one in worse} == {"image_level"}
+    worse = [check for check in row.figures.gate.checks if not check.holds]
+    assert {check.convention for check in worse} == {"image_level"}
     client.force_login(member("engineer", name="ann"))
     page = client.get("/p/pilot/rounds/2/").content.decode()
     assert "specificity, whole films by any pixel" in page
@@ -190,7 +193,7 @@ def test_a_plan_of_before_the_margin_of_controls_is_judged_by_its_default(
     row = make_round(project, number=2, stage="stage_2", state="evaluating")
     del row.plan["control_margin"]
     row.save()
-    gate = gate_of(row, speckled(counted(more_controls)))
+    gate = gate_of(row, [SealedCase(**case) for case in speckled(counted(more_controls))])
     assert {one.margin for one in gate.checks if not one.holds} == {0.2}
 
 
@@ -198,8 +201,8 @@ def test_too_few_sealed_images_say_so_and_nothing_is_promoted_by_itself(
     project: Project, sealed: list[Image]
 ) -> None:
     row = evaluated(project, counted(sealed[:19]))
-    assert row.metrics["gate"]["outcome"] == "not_measured"
-    assert "19 sealed images are read; at least 20" in row.metrics["gate"]["sentence"]
+    assert row.figures.gate.outcome == "not_measured"
+    assert "19 sealed images are read; at least 20" in row.figures.gate.sentence
     project.promotes_itself = True
     project.save()
     promote_unattended()
@@ -265,14 +268,14 @@ def test_a_subgroup_of_one_patient_is_named_and_not_judged(
     controls = sealed[30:]
     serving(project, of_one_patient(counted(sealed), controls))
     row = evaluated(project, of_one_patient(counted(sealed, false=2000), controls))
-    gate = row.metrics["gate"]
-    unjudged = [check for check in gate["checks"] if check["holds"] is None]
-    assert [(check["name"], check["convention"], check["ci_low"]) for check in unjudged] == [
+    gate = row.figures.gate
+    unjudged = [check for check in gate.checks if check.holds is None]
+    assert [(check.name, check.convention, check.ci_low) for check in unjudged] == [
         (name, convention, None)
         for name in ("group normal", "infection no")
         for convention in ("pooled", "image_level")
     ]
-    assert "group normal" not in gate["sentence"].split("Not judged")[0]
+    assert "group normal" not in gate.sentence.split("Not judged")[0]
     client.force_login(member("engineer"))
     page = client.get("/p/pilot/rounds/2/").content.decode()
     assert page.count("not judged: fewer than two patients") == 4

@@ -66,7 +66,7 @@ def test_a_sealed_patient_in_the_training_data_is_found(project: Project) -> Non
     assert {leak.kind for leak in leaks} == {"sealed_in_training"}
     assert {leak.patient for leak in leaks} == {patient_hash(project.id, "s0")}
     assert len(leaks) == 2
-    assert done.metrics["leaks"] == 2
+    assert done.figures.leaks == 2
     with pytest.raises(Conflict, match=r"leaks in 2 place.*had loaded the sealed"):
         promote_round(round=done, actor=None, reason="I did not look")
 

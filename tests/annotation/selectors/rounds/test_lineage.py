@@ -42,7 +42,7 @@ def test_a_warm_round_goes_on_from_the_same_network_and_fold_that_serve(project:
     first = served(project, plan)
     assert set(parents(first).values()) == {None}
     second = plan_round(project=project, actor=None, plan=plan)
-    assert second.metrics["train"]["warm_members"] == 6
+    assert second.figures.train.warm_members == 6
     for member in second.members.all():
         parent = first.members.get(network=member.network, fold=member.fold)
         handed = train_manifest(member).parent

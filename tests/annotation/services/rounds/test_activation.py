@@ -77,8 +77,8 @@ def test_activation_maps_when_recorded_then_they_wait_for_nobody_and_carry_no_fi
     assert {tuple(one) for row in infection for one in row.members}.isdisjoint(
         {(KEY, fold) for fold in range(3)}
     )
-    thresholds = done.metrics["calibration"]["thresholds"]
-    assert KEY not in {one["network"] for one in thresholds}
+    thresholds = done.figures.calibration.thresholds
+    assert KEY not in {fitted.network for fitted in thresholds}
 
 
 def test_leaks_when_a_classifier_saw_the_patient_then_found(done: Round) -> None:
@@ -90,20 +90,18 @@ def test_leaks_when_a_classifier_saw_the_patient_then_found(done: Round) -> None
 
 
 def test_metrics_when_there_is_a_classifier_then_auc_and_pixels_stand_apart(done: Round) -> None:
-    assert set(done.metrics["proposals"]) == {"ensemble", small_plan().networks[0].key}
-    found = done.metrics["activation"]
+    assert set(done.figures.proposals) == {"ensemble", small_plan().networks[0].key}
+    found = done.figures.activation
     assert set(found) == {KEY}
-    assert found[KEY]["auc"]["value"] == 1.0
-    assert (found[KEY]["auc"]["n"], found[KEY]["auc"]["n_positive"]) == (8, 6)
-    assert [(one["source"], one["auc"]["n"]) for one in found[KEY]["auc_by_source"]] == [
-        ("a", 4),
-        ("b", 4),
-    ]
-    pooled = {one["name"]: one for one in found[KEY]["pixels"] if one["convention"] == "pooled"}
-    ours = done.metrics["proposals"]["ensemble"]["pooled"]
-    assert pooled["dice"]["n"] == ours["n"] == 6
-    assert pooled["dice"] | {"n_empty": 0} == found[KEY]["pooled"]
-    assert "best pooled Dice on the other folds" in found[KEY]["threshold"]
+    classifier = found[KEY]
+    assert classifier.auc.value == 1.0
+    assert (classifier.auc.n, classifier.auc.n_positive) == (8, 6)
+    assert [(of.source, of.auc.n) for of in classifier.auc_by_source] == [("a", 4), ("b", 4)]
+    pooled = {one.name: one for one in classifier.pixels if one.convention == "pooled"}
+    ours = done.figures.proposals["ensemble"].pooled
+    assert pooled["dice"].n == ours.n == 6
+    assert replace(pooled["dice"], n_empty=0) == classifier.pooled
+    assert "best pooled Dice on the other folds" in classifier.threshold
 
 
 def test_scores_when_asked_for_then_of_every_training_film_once(
@@ -175,7 +173,7 @@ def test_a_classifier_when_really_trained_cancelled_and_resumed_then_its_maps_ar
         "u0": "mean",
     }
     assert find_leaks(done) == ()
-    assert done.metrics["activation"][KEY]["auc"]["n"] == 8
+    assert done.figures.activation[KEY].auc.n == 8
     card = done.members.get(network=KEY, fold=0).card
     assert card["decoder"] == "classifier"
 
@@ -186,11 +184,11 @@ def test_report_when_there_is_a_classifier_then_its_figures_stand_beside_the_ens
     client = Client()
     client.force_login(member("engineer"))
     found = client.get(reverse("api:round-report", args=["pilot", 1])).json()
-    assert found["activation"] == done.metrics["activation"]
+    assert found["activation"] == done.figures.to_json()["activation"]
     page = client.get(reverse("round_report", args=["pilot", 1])).content.decode()
     table = page.split("Could a classifier do it?")[1].split("</table>")[0]
-    ours = done.metrics["proposals"]["ensemble"]["pooled"]["value"]
-    theirs = done.metrics["activation"][KEY]["pooled"]["value"]
+    ours = done.figures.proposals["ensemble"].pooled.value
+    theirs = done.figures.activation[KEY].pooled.value
     row = next(row for row in table.split("<tr>") if "<td>dice</td>" in row and "pooled" in row)
     assert f"{ours:.3f}" in row
     assert f"{theirs:.3f}" in row

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from django.test import Client
@@ -12,7 +13,7 @@ from annotation.bridge import loop
 from annotation.models import Project, Round, User
 from annotation.selectors.rounds.manifests import snapshot_in
 from annotation.services.rounds.lifecycle import plan_round
-from mlloop.contract.calibration import equal_parts
+from mlloop.contract.calibration import CrossedFit, equal_parts
 from tests.annotation.fake_child import FITTED_T8
 from tests.annotation.learning import fake_learner, fill_project, small_plan
 
@@ -27,18 +28,18 @@ def measured(project: Project, *, crossed: bool) -> Round:
         loop.recording.advance_round(round)
         loop._work_once(round, fake_learner(), loop.NOBODY)
         round.refresh_from_db()
-    calibration = round.metrics["calibration"] | {"n_infected": 12}
-    if crossed:
-        calibration["crossed"] = [
-            {
-                "fold": fold,
-                "parts": equal_parts(2),
-                "temperature": 1.0,
-                "t8s": [FITTED_T8, FITTED_T8, NONE if fold == 0 else FITTED_T8],
-            }
-            for fold in range(3)
-        ]
-    round.metrics["calibration"] = calibration
+    fits = tuple(
+        CrossedFit(
+            fold=fold,
+            parts=equal_parts(2),
+            temperature=1.0,
+            t8s=(FITTED_T8, FITTED_T8, NONE if fold == 0 else FITTED_T8),
+        )
+        for fold in range(3)
+    )
+    figures = round.figures
+    calibration = replace(figures.calibration, n_infected=12, crossed=fits if crossed else ())
+    round.metrics = replace(figures, calibration=calibration).to_json()
     round.plan["thresholds"] = "out_of_fold"
     round.save()
     assert loop.evaluate_round(round.pk, learner=fake_learner())
@@ -58,12 +59,12 @@ def test_figures_when_values_were_fitted_then_each_film_is_scored_by_the_other_f
     project: Project, engineer: Client
 ) -> None:
     done = measured(project, crossed=True)
-    ensemble = done.metrics["proposals"]["ensemble"]["per_image"]
-    alone = done.metrics["proposals"][small_plan().networks[0].key]["per_image"]
+    ensemble = done.figures.proposals["ensemble"].per_image
+    alone = done.figures.proposals[small_plan().networks[0].key].per_image
     # The networks' thresholds are as served: of six films the three of fold 0 have none left.
     folds = [case.fold % 3 for case in snapshot_in(done).train if case.reference]
     assert (len(folds), folds.count(0)) == (6, 3)
-    assert 0.3 * alone["value"] < ensemble["value"] < 0.7 * alone["value"]
+    assert 0.3 * alone.value < ensemble.value < 0.7 * alone.value
     report = engineer.get(reverse("api:round-report", args=["pilot", 1])).json()
     assert min(one["dice"] for one in report["worst"]) > 0  # as proposed, which is how it is drawn
     words = "for each fold on the films of the other folds: thresholds"
@@ -77,9 +78,9 @@ def test_figures_when_a_round_has_no_crossed_fit_then_the_pages_say_the_same_fil
     project: Project, engineer: Client
 ) -> None:
     done = measured(project, crossed=False)
-    figures = done.metrics["proposals"]
+    figures = done.figures.proposals
     ensemble, alone = figures["ensemble"], figures[small_plan().networks[0].key]
-    assert ensemble["per_image"]["value"] == alone["per_image"]["value"]
+    assert ensemble.per_image.value == alone.per_image.value
     for page in ("round_report", "round"):
         text = engineer.get(reverse(page, args=["pilot", 1])).content.decode()
         assert "on these same films, which makes the figures a little too good" in text

@@ -9,6 +9,7 @@ from django.test import Client
 
 from annotation.errors import Conflict, Invalid
 from annotation.models import AuditEvent, Project, Round, User
+from annotation.round_figures import Gate, RoundFigures
 from annotation.selectors.rounds.decisions import decisions_about
 from annotation.selectors.rounds.status import view_of
 from annotation.services.rounds import decisions
@@ -147,7 +148,7 @@ def test_refuse_leaves_the_former_round_serving(project: Project) -> None:
 
 
 def test_unattended_promotion_only_where_the_project_asks_for_it(project: Project) -> None:
-    passed = {"gate": {"outcome": "passed"}}
+    passed = RoundFigures(gate=Gate("passed", "As planted.", 0.05, None)).to_json()
     row = make_round(project, state="awaiting_decision")
     Round.objects.filter(pk=row.pk).update(metrics=passed)
     promote_unattended()

@@ -69,10 +69,10 @@ def test_lung_proposals_when_recorded_then_they_wait_for_nobody_and_carry_no_fin
 
 
 def test_metrics_when_there_is_a_lung_network_then_its_figures_stand_apart(done: Round) -> None:
-    assert set(done.metrics["proposals"]) == {"ensemble", small_plan().networks[0].key}
-    assert set(done.metrics["lung"]) == {"ensemble", "lung-unet"}
-    assert done.metrics["lung"]["lung-unet"]["pooled"]["n"] == 3
-    assert done.metrics["sealed"]["pooled"]["n"] == 2
+    assert set(done.figures.proposals) == {"ensemble", small_plan().networks[0].key}
+    assert set(done.figures.lung) == {"ensemble", "lung-unet"}
+    assert done.figures.lung["lung-unet"].pooled.n == 3
+    assert done.figures.sealed.pooled.n == 2
 
 
 def test_leaks_when_a_lung_network_saw_the_patient_then_found(done: Round) -> None:

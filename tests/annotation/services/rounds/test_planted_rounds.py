@@ -89,4 +89,4 @@ def test_a_round_of_shuffled_masks_is_refused_and_a_good_one_after_it_is_offered
 
     good = decided(project_of_discs)
     assert good.state == Round.State.AWAITING_DECISION
-    assert good.metrics["gate"]["outcome"] == "passed"
+    assert good.figures.gate.outcome == "passed"

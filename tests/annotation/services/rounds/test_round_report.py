@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
 from annotation.models import Image, Project
+from annotation.round_figures import SealedCase
 from annotation.services.rounds.measuring import Measured
 from annotation.services.rounds.reporting import WORST, report_of
 from mlloop.figures.metrics import Counts, estimate
@@ -27,24 +29,24 @@ def images(project: Project) -> list[Image]:
     return made
 
 
-def sealed_line(image: Image, i: int) -> dict[str, object]:
+def sealed_case(image: Image, i: int) -> SealedCase:
     fn, tp = (0, 0) if i >= 24 or i % 8 == 7 else (40, 20 + 10 * i)
     fp = 0 if i % 3 else 12
     pixels = image.height * image.width
-    return {
-        "image": str(image.id),
-        "patient": image.patient.key,
-        "group": "covid",
-        "tp": tp,
-        "fp": fp,
-        "fn": fn,
-        "tn": pixels - tp - fp - fn,
-        "peak": 200 if tp + fp else 90,
-    }
+    return SealedCase(
+        image=str(image.id),
+        patient=image.patient.key,
+        group="covid",
+        tp=tp,
+        fp=fp,
+        fn=fn,
+        tn=pixels - tp - fp - fn,
+        peak=200 if tp + fp else 90,
+    )
 
 
 def report(project: Project, chosen: list[Image], unseen: list[Measured] = []):  # noqa: B006
-    lines = [sealed_line(image, i) for i, image in enumerate(chosen)]
+    lines = [sealed_case(image, i) for i, image in enumerate(chosen)]
     return report_of(
         make_round(project),
         sealed=lines,
@@ -58,8 +60,8 @@ def test_report_when_sealed_images_are_enough_then_each_figure_is_that_of_the_me
 ) -> None:
     made, lines = report(project, images)
     json.dumps(made, allow_nan=False)
-    many = [Counts(*(line[name] for name in ("tp", "fp", "fn", "tn"))) for line in lines]
-    patients = [line["patient"] for line in lines]
+    many = [line.counts for line in lines]
+    patients = [line.patient for line in lines]
     by_name = {(one["name"], one["convention"]): one for one in made["sealed"]["pixels"]}
     assert len(by_name) == 16
     expected = estimate(many, patients, name="f2", convention="pooled").as_json()
@@ -104,8 +106,8 @@ def test_report_when_a_source_or_subgroup_is_small_then_its_figures_are_not_writ
 def test_report_when_a_subgroup_is_of_one_patient_then_it_has_no_interval(
     project: Project, images: list[Image]
 ) -> None:
-    one = [sealed_line(image, i) | {"patient": "one"} for i, image in enumerate(images[:24])]
-    others = [sealed_line(image, i) for i, image in enumerate(images)][24:]
+    one = [replace(sealed_case(image, i), patient="one") for i, image in enumerate(images[:24])]
+    others = [sealed_case(image, i) for i, image in enumerate(images)][24:]
     made = report_of(make_round(project), sealed=one + others, reliability=None, proposals={})
     (east,) = [line for line in made["sealed"]["subgroups"] if line["name"] == "east"]
     for convention in ("per_image", "pooled"):

@@ -70,11 +70,11 @@ def test_round_when_a_film_goes_after_it_was_proposed_on_then_it_is_measured_wit
     assert done.state == Round.State.AWAITING_DECISION, done.failure
     assert Proposal.objects.filter(round=done, image=gone).exists()
     figures = [
-        *done.metrics["proposals"].values(),
-        done.metrics["lung"]["ensemble"],
-        done.metrics["activation"][KEY],
+        *done.figures.proposals.values(),
+        done.figures.lung["ensemble"],
+        done.figures.activation[KEY],
     ]
-    assert [one["pooled"]["n"] for one in figures] == [5, 5, 5, 5]
+    assert [one.pooled.n for one in figures] == [5, 5, 5, 5]
 
 
 @pytest.mark.parametrize("is_erased", [False, True])
@@ -86,7 +86,7 @@ def test_round_when_a_film_goes_while_its_child_proposes_then_no_map_of_it_is_ke
     assert done.state == Round.State.AWAITING_DECISION, done.failure
     assert not Proposal.objects.filter(round=done, image=gone).exists()
     assert done.proposals.values("image").distinct().count() == 7
-    assert done.metrics["activation"][KEY]["auc"]["n"] == 7
+    assert done.figures.activation[KEY].auc.n == 7
 
 
 def test_proposals_when_the_film_was_withdrawn_then_neither_row_nor_file_is_made(

@@ -13,11 +13,11 @@ from django.urls import reverse
 from PIL import Image as Picture
 
 from annotation.models import Image, Project, Round, User
+from annotation.round_figures import RoundFigures, SealedCase
 from annotation.selectors.rounds.manifests import plan_of
 from annotation.services.upkeep.withdrawal import withdraw_image
 from annotation.web.plots.report_plots import learning_curve_plot, reliability_plot, roc_plot
 from mlloop.contract.calibration import FittedThreshold
-from mlloop.contract.records import to_plain
 from mlloop.figures.fitting import plain_calibration
 from tests.annotation.factories import make_image, make_patient, make_proposals, make_round
 from tests.annotation.reporting import give_report
@@ -140,12 +140,11 @@ def test_report_page_when_sealed_figures_are_shown_then_threshold_and_films_are_
         Image.objects.filter(pk=image.pk).update(source="west" if i < 12 else "east")
         tp = 0 if i < 12 else 40 + i
         found = {"tp": tp, "fp": 7, "fn": 3 if tp else 0, "tn": 5000, "peak": 200}
-        lines.append({"image": str(image.id), "patient": str(i), "group": "covid"} | found)
+        lines.append(SealedCase(str(image.id), str(i), "covid", **found))
     give_report(row, sealed=lines)
     threshold = FittedThreshold("ensemble", 91, 128, 0.5, 0.4)
-    row.metrics["calibration"] = to_plain(
-        replace(plain_calibration(plan_of(row)), thresholds=(threshold,))
-    )
+    calibration = replace(plain_calibration(plan_of(row)), thresholds=(threshold,))
+    row.metrics = RoundFigures(calibration=calibration).to_json()
     row.save()
     page = client_of(member("engineer")).get(reverse("round_report", args=["pilot", 1]))
     text = page.content.decode()
