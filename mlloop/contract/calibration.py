@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from mlloop.pixels.masks import BoolArray, ByteArray
+from mlloop.pixels.arrays import BoolArray, ByteArray
 
 IntArray = npt.NDArray[np.int64]
 Float64Array = npt.NDArray[np.float64]

@@ -14,7 +14,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from mlloop.figures.metrics import FloatArray, IntArray
+from mlloop.pixels.arrays import Float64Array, IntArray
 
 RateName = Literal["sensitivity", "specificity", "precision", "accuracy", "f1", "f2"]
 RATES: tuple[RateName, ...] = ("sensitivity", "specificity", "precision", "accuracy", "f1", "f2")
@@ -133,7 +133,7 @@ def auc(images: Sequence[ScoredImage], *, n_boot: int = 1000, seed: int = 0) -> 
     starts = np.flatnonzero(np.diff(scores[order], prepend=-np.inf))
     sick = positive[order]
 
-    def of(weights: FloatArray) -> FloatArray:
+    def of(weights: Float64Array) -> Float64Array:
         return _auc_rows(weights[:, order], sick, starts)
 
     return _estimate("auc", "any cut-off", images, of, n_boot=n_boot, seed=seed)
@@ -150,7 +150,7 @@ def rates(
     ).astype(np.float64)
 
     def of(name: RateName) -> ImageEstimate:
-        def rate(weights: FloatArray) -> FloatArray:
+        def rate(weights: Float64Array) -> Float64Array:
             return _rate_rows(name, weights @ cells)
 
         return _estimate(name, rule.name, images, rate, n_boot=n_boot, seed=seed)
@@ -197,12 +197,12 @@ def _one_class_warning(source: str, estimate: ImageEstimate) -> str:
     )
 
 
-def _columns(images: Sequence[ScoredImage]) -> tuple[FloatArray, npt.NDArray[np.bool_]]:
+def _columns(images: Sequence[ScoredImage]) -> tuple[Float64Array, npt.NDArray[np.bool_]]:
     scores = np.array([image.score for image in images], np.float64)
     return scores, np.array([image.positive for image in images], np.bool_)
 
 
-def _auc_rows(weights: FloatArray, sick: npt.NDArray[np.bool_], starts: IntArray) -> FloatArray:
+def _auc_rows(weights: Float64Array, sick: npt.NDArray[np.bool_], starts: IntArray) -> Float64Array:
     """Return the AUC for each row of image weights `(b, n)`, images in order of their score.
 
     `starts` holds the first place of each run of equal scores.
@@ -216,7 +216,7 @@ def _auc_rows(weights: FloatArray, sick: npt.NDArray[np.bool_], starts: IntArray
     return _ratio(wins, positives.sum(axis=1) * negatives.sum(axis=1))
 
 
-def _rate_rows(name: RateName, table: FloatArray) -> FloatArray:
+def _rate_rows(name: RateName, table: Float64Array) -> Float64Array:
     tp, fp, fn, tn = table.T
     above, below = {
         "sensitivity": (tp, tp + fn),
@@ -229,7 +229,7 @@ def _rate_rows(name: RateName, table: FloatArray) -> FloatArray:
     return _ratio(above, below)
 
 
-def _ratio(above: FloatArray, below: FloatArray) -> FloatArray:
+def _ratio(above: Float64Array, below: Float64Array) -> Float64Array:
     ratio = np.full(above.shape, np.nan)
     np.divide(above, below, out=ratio, where=below > 0)
     return ratio
@@ -239,7 +239,7 @@ def _estimate(
     name: str,
     rule: str,
     images: Sequence[ScoredImage],
-    figure: Callable[[FloatArray], FloatArray],
+    figure: Callable[[Float64Array], Float64Array],
     *,
     n_boot: int,
     seed: int,
@@ -258,7 +258,7 @@ def _estimate(
     )
 
 
-def _weights(images: Sequence[ScoredImage], n_boot: int, seed: int) -> Iterator[FloatArray]:
+def _weights(images: Sequence[ScoredImage], n_boot: int, seed: int) -> Iterator[Float64Array]:
     """Yield how often each image is in each resample of patients, `(b, n)`, in blocks."""
     keys, index = np.unique([image.patient for image in images], return_inverse=True)
     if len(keys) == 0 or n_boot < 1:

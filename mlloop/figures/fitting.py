@@ -13,7 +13,6 @@ from mlloop.contract.calibration import (
     Calibration,
     CrossedFit,
     FittedThreshold,
-    IntArray,
     ThresholdSums,
     WeightSums,
     equal_parts,
@@ -27,7 +26,7 @@ from mlloop.contract.calibration import (
 from mlloop.contract.errors import Stop, Stopped
 from mlloop.contract.manifest import Case
 from mlloop.contract.plan import Plan
-from mlloop.pixels.masks import BoolArray, ByteArray
+from mlloop.pixels.arrays import BoolArray, ByteArray, IntArray
 
 MapsOf = Callable[[Case], list[ByteArray]]
 TargetOf = Callable[[Case], npt.NDArray[np.float32]]

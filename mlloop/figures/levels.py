@@ -10,8 +10,9 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from mlloop.figures.metrics import Counts, IntArray
-from mlloop.pixels.masks import BoolArray, ByteArray, upsample_p8
+from mlloop.figures.metrics import Counts
+from mlloop.pixels.arrays import BoolArray, ByteArray, IntArray
+from mlloop.pixels.raster import upsample_p8
 
 
 def level_counts(p8: ByteArray, truth: BoolArray) -> IntArray:

@@ -20,7 +20,7 @@ MetricName = Literal[
 ]
 CONVENTIONS: tuple[Convention, ...] = get_args(Convention)
 METRICS: tuple[MetricName, ...] = get_args(MetricName)
-FloatArray = npt.NDArray[np.float64]
+Float64Array = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 
 _BLOCK = 4_000_000  # patient draws held at once: 32 MB
@@ -180,7 +180,7 @@ def paired_bootstrap(
     sums_b, _ = _sums_by_patient(b, patients, name, convention)
     width = sums_a.shape[1]
 
-    def difference(rows: FloatArray) -> FloatArray:
+    def difference(rows: Float64Array) -> Float64Array:
         return reduce(rows[:, :width]) - reduce(rows[:, width:])
 
     both = np.hstack([sums_a, sums_b])
@@ -191,7 +191,7 @@ def paired_bootstrap(
     return PairedDifference(name, convention, value, low, high, _two_sided(resamples))
 
 
-def _metric_rows(name: MetricName, table: FloatArray) -> FloatArray:
+def _metric_rows(name: MetricName, table: Float64Array) -> Float64Array:
     """Return a measure for each row of `(n, 4)` counts (tp, fp, fn, tn)."""
     tp, fp, fn, tn = table.T
     if name == "specificity":
@@ -212,30 +212,30 @@ def _metric_rows(name: MetricName, table: FloatArray) -> FloatArray:
     return ratio
 
 
-def _ratio(above: FloatArray, below: FloatArray) -> FloatArray:
+def _ratio(above: Float64Array, below: Float64Array) -> Float64Array:
     ratio = np.full(above.shape, np.nan)
     np.divide(above, below, out=ratio, where=below > 0)
     return ratio
 
 
-def _table(many: Sequence[Counts]) -> FloatArray:
+def _table(many: Sequence[Counts]) -> Float64Array:
     rows = [(one.tp, one.fp, one.fn, one.tn) for one in many]
     return np.array(rows, np.float64).reshape(-1, 4)
 
 
-def _values_and_presence(values: FloatArray) -> FloatArray:
+def _values_and_presence(values: Float64Array) -> Float64Array:
     known = ~np.isnan(values)
     return np.column_stack([np.where(known, values, 0.0), known.astype(np.float64)])
 
 
-def _mean_rows(rows: FloatArray) -> FloatArray:
+def _mean_rows(rows: Float64Array) -> Float64Array:
     """Return the mean for each row of `(n, 2)`: sum of values, number of values."""
     return _ratio(rows[:, 0], rows[:, 1])
 
 
 def _sums_by_patient(
     many: Sequence[Counts], patients: Sequence[str], name: MetricName, convention: Convention
-) -> tuple[FloatArray, Callable[[FloatArray], FloatArray]]:
+) -> tuple[Float64Array, Callable[[Float64Array], Float64Array]]:
     """Return sums `(P, columns)` and how a row of them becomes the figure.
 
     Both conventions are ratios of sums over images: a resample of patients needs only their sums.
@@ -246,7 +246,7 @@ def _sums_by_patient(
     return _group(_values_and_presence(_metric_rows(name, table)), patients), _mean_rows
 
 
-def _group(rows: FloatArray, patients: Sequence[str]) -> FloatArray:
+def _group(rows: Float64Array, patients: Sequence[str]) -> Float64Array:
     if len(rows) != len(patients):
         raise ValueError(f"There are {len(rows)} images but {len(patients)} patients for them.")
     # In order of the key, so that the draws do not depend on the order of the images.
@@ -264,8 +264,8 @@ def _draws(n_patients: int, n_boot: int, seed: int) -> Iterator[IntArray]:
 
 
 def _resampled(
-    sums: FloatArray, reduce: Callable[[FloatArray], FloatArray], n_boot: int, seed: int
-) -> FloatArray:
+    sums: Float64Array, reduce: Callable[[Float64Array], Float64Array], n_boot: int, seed: int
+) -> Float64Array:
     """Return the figure of each resample that has one: `(n_boot,)` or fewer."""
     if len(sums) == 0 or n_boot < 1:
         return np.empty(0)
@@ -278,12 +278,12 @@ def _resampled(
     return figures[~np.isnan(figures)]
 
 
-def _n_telling(sums: FloatArray, reduce: Callable[[FloatArray], FloatArray]) -> int:
+def _n_telling(sums: Float64Array, reduce: Callable[[Float64Array], Float64Array]) -> int:
     """Count the patients who have the figure of their own; the others move no resample."""
     return int(np.count_nonzero(~np.isnan(reduce(sums))))
 
 
-def _interval(figures: FloatArray, n_patients: int) -> tuple[float, float]:
+def _interval(figures: Float64Array, n_patients: int) -> tuple[float, float]:
     """Return the interval; NaN below two patients, whose resamples would all be alike."""
     if figures.size == 0 or n_patients < 2:
         return math.nan, math.nan
@@ -291,7 +291,7 @@ def _interval(figures: FloatArray, n_patients: int) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def _two_sided(differences: FloatArray) -> float:
+def _two_sided(differences: Float64Array) -> float:
     if differences.size == 0:
         return math.nan
     below = int(np.count_nonzero(differences <= 0.0))

@@ -19,8 +19,9 @@ from mlloop.contract.network_plan import NetworkPlan
 from mlloop.contract.records import from_plain, read_json, write_bytes, write_json
 from mlloop.folders.run import FolderRun, member_folder, member_ref
 from mlloop.networks.devices import Device
-from mlloop.pixels.arrays import FloatArray
-from mlloop.pixels.masks import ByteArray, decode_probability, encode_probability, quantise
+from mlloop.pixels.arrays import ByteArray, FloatArray
+from mlloop.pixels.masks import decode_probability, encode_probability
+from mlloop.pixels.raster import quantise
 from mlloop.proposing.gradcam import activation_maps
 from mlloop.training.classifier import Classifier, load_classifier
 from mlloop.training.dataset import CaseReader

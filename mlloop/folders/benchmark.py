@@ -18,7 +18,6 @@ from mlloop.contract.events import Emit
 from mlloop.contract.manifest import ProposeManifest
 from mlloop.contract.network_plan import NetworkPlan
 from mlloop.figures.levels import counts_at, crossed_t8, level_counts, told
-from mlloop.figures.metrics import IntArray
 from mlloop.folders.activation import read_map, read_scores, write_activation_maps
 from mlloop.folders.measured import Meter
 from mlloop.folders.proposals import propose_on, read_proposal
@@ -32,7 +31,7 @@ from mlloop.folders.run import (
 )
 from mlloop.folders.scoring import Judged, Row
 from mlloop.networks.devices import Device
-from mlloop.pixels.masks import ByteArray
+from mlloop.pixels.arrays import ByteArray, IntArray
 from mlloop.proposing.maps import is_finished, kind_for
 from mlloop.training.classifier import is_covid, train_classifier
 from mlloop.training.dataset import read_truth

@@ -14,8 +14,16 @@ from matplotlib.figure import Figure
 from mlloop.figures.metrics import dice
 from mlloop.folders.reading import FolderCase
 from mlloop.folders.scoring import Row
-from mlloop.pixels.masks import ByteArray, threshold_mask
-from mlloop.pixels.overlays import EXPERT, NETWORK, Rgb, film, with_map, with_mask
+from mlloop.pixels.arrays import ByteArray
+from mlloop.pixels.overlays import (
+    EXPERT_COLOUR,
+    NETWORK_COLOUR,
+    Rgb,
+    decode_film,
+    overlay_map,
+    overlay_mask,
+)
+from mlloop.pixels.raster import threshold_mask
 from mlloop.training.classifier import is_covid
 from mlloop.training.dataset import read_truth
 
@@ -70,13 +78,13 @@ def draw_plate(examples: Sequence[Example], network: str) -> bytes:
 
 def _pictures(one: Example, has_cam: bool) -> list[Rgb]:
     case = one.one.case
-    shown = film(Path(case.image_path).read_bytes())
+    shown = decode_film(Path(case.image_path).read_bytes())
     mask = threshold_mask(one.p8, shape=(case.height, case.width), t8=one.t8)
     pictures = [
         shown,
-        with_mask(shown, read_truth(case), EXPERT),
-        with_mask(with_map(shown, one.p8), mask, NETWORK),
+        overlay_mask(shown, read_truth(case), EXPERT_COLOUR),
+        overlay_mask(overlay_map(shown, one.p8), mask, NETWORK_COLOUR),
     ]
     if has_cam:
-        pictures.append(shown if one.activation is None else with_map(shown, one.activation))
+        pictures.append(shown if one.activation is None else overlay_map(shown, one.activation))
     return pictures

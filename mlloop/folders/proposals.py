@@ -20,8 +20,16 @@ from mlloop.contract.records import FieldError, from_plain, read_json, write_byt
 from mlloop.folders.reading import FolderCase
 from mlloop.folders.run import ROUND, RunRecord, finished_members
 from mlloop.networks.devices import Device
-from mlloop.pixels.masks import ByteArray, decode_probability, encode_mask, threshold_mask
-from mlloop.pixels.overlays import NETWORK, encode_rgb, film, with_map, with_mask
+from mlloop.pixels.arrays import ByteArray
+from mlloop.pixels.masks import decode_probability, encode_mask
+from mlloop.pixels.overlays import (
+    NETWORK_COLOUR,
+    decode_film,
+    encode_rgb,
+    overlay_map,
+    overlay_mask,
+)
+from mlloop.pixels.raster import threshold_mask
 from mlloop.proposing.ensemble import propose
 from mlloop.proposing.maps import Kind, kind_for
 
@@ -109,8 +117,8 @@ def _draw(case: Case, plan: Plan, out: Path) -> None:
     p8 = read_proposal(out, case, "ensemble", "ensemble")
     mask = threshold_mask(p8, shape=(case.height, case.width), t8=plan.threshold)
     write_bytes(out / "masks" / f"{case.image}.png", encode_mask(mask))
-    shown = film(Path(case.image_path).read_bytes())
-    picture = with_mask(with_map(shown, p8), mask, NETWORK)
+    shown = decode_film(Path(case.image_path).read_bytes())
+    picture = overlay_mask(overlay_map(shown, p8), mask, NETWORK_COLOUR)
     write_bytes(out / "overlays" / f"{case.image}.png", encode_rgb(picture))
 
 

@@ -1,8 +1,12 @@
-"""The array types that more than one folder names."""
+"""The array types that more than one module uses."""
 
 from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
 
-FloatArray = npt.NDArray[np.float32]
+BoolArray = npt.NDArray[np.bool_]
+ByteArray = npt.NDArray[np.uint8]
+IntArray = npt.NDArray[np.int64]
+Float64Array = npt.NDArray[np.float32]
+Float64Array = npt.NDArray[np.float64]

@@ -17,7 +17,8 @@ import numpy.typing as npt
 from PIL import Image
 
 from mlloop.pixels.image_formats import AnyPixels, ImageError, Limits, RawImage, read_raw_image
-from mlloop.pixels.masks import area_sums, decode_mask, wrap_grey_png
+from mlloop.pixels.masks import decode_mask, wrap_grey_png
+from mlloop.pixels.raster import area_sums
 
 __all__ = [
     "FULL_WINDOW",

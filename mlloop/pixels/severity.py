@@ -14,7 +14,8 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from mlloop.pixels.masks import BoolArray, MaskError
+from mlloop.pixels.arrays import BoolArray
+from mlloop.pixels.masks import MaskError
 from mlloop.pixels.thorax import (
     SIDES,
     ZONES,

@@ -13,13 +13,12 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from mlloop.pixels.masks import BoolArray
+from mlloop.pixels.arrays import BoolArray, IntArray
 
 Side = Literal["right", "left"]
 Zone = Literal["upper", "middle", "lower"]
 SIDES: tuple[Side, ...] = ("right", "left")
 ZONES: tuple[Zone, ...] = ("upper", "middle", "lower")
-IntArray = npt.NDArray[np.int64]
 
 _TOUCHING = np.ones((3, 3), np.int64)  # pixels that meet at a corner belong together
 _MAIN = 0.2  # a part of this share of the largest one may be a lung, not a speck

@@ -25,7 +25,9 @@ from mlloop.contract.proposals import PROPOSALS_SCHEMA
 from mlloop.contract.records import from_plain, read_json, write_bytes, write_json
 from mlloop.figures.fitting import fit_calibration
 from mlloop.networks.devices import Device
-from mlloop.pixels.masks import ByteArray, encode_probability, threshold_mask
+from mlloop.pixels.arrays import ByteArray
+from mlloop.pixels.masks import encode_probability
+from mlloop.pixels.raster import threshold_mask
 from mlloop.pixels.severity import Findings, findings
 from mlloop.proposing.classifying import write_scores
 from mlloop.proposing.maps import (

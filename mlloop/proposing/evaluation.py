@@ -21,7 +21,8 @@ from mlloop.contract.records import write_json
 from mlloop.figures.fitting import plain_calibration, truth_of
 from mlloop.figures.metrics import counts, dice
 from mlloop.networks.devices import Device
-from mlloop.pixels.masks import ByteArray, threshold_mask
+from mlloop.pixels.arrays import ByteArray
+from mlloop.pixels.raster import threshold_mask
 from mlloop.proposing.maps import MapWriter
 from mlloop.training.dataset import read_truth
 

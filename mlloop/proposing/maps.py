@@ -26,8 +26,9 @@ from mlloop.contract.proposals import is_proposed
 from mlloop.contract.records import write_bytes
 from mlloop.networks.devices import Device
 from mlloop.networks.segmentation import load_member, predict
-from mlloop.pixels.arrays import FloatArray
-from mlloop.pixels.masks import ByteArray, decode_probability, encode_probability, quantise
+from mlloop.pixels.arrays import ByteArray, FloatArray
+from mlloop.pixels.masks import decode_probability, encode_probability
+from mlloop.pixels.raster import quantise
 from mlloop.proposing.gradcam import activation_maps
 from mlloop.training.classifier import Classifier, load_classifier
 from mlloop.training.dataset import CaseReader

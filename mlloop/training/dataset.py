@@ -24,9 +24,9 @@ from torch import Tensor
 from mlloop.contract.errors import LearningError
 from mlloop.contract.manifest import Case
 from mlloop.contract.plan import Augment, Plan
-from mlloop.pixels.arrays import FloatArray
+from mlloop.pixels.arrays import BoolArray, FloatArray
 from mlloop.pixels.images import ImageError, load_mask_target, load_network_input
-from mlloop.pixels.masks import BoolArray, MaskError, decode_mask
+from mlloop.pixels.masks import MaskError, decode_mask
 
 CACHE_BYTES = 512 * 2**20
 NO_INNER = "Nobody could be set aside to choose the epoch on: the last one is kept."

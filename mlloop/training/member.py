@@ -24,7 +24,7 @@ from mlloop.networks.devices import Device
 from mlloop.networks.segmentation import build_network, predict, untrained_network
 from mlloop.networks.weights import initial_identity, load_trained
 from mlloop.pixels.arrays import FloatArray
-from mlloop.pixels.masks import quantise
+from mlloop.pixels.raster import quantise
 from mlloop.training.checkpoint import (
     Card,
     EpochRecord,

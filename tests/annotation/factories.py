@@ -32,7 +32,8 @@ from annotation.selectors.reading.worklist import reading_order
 from annotation.services.projects import require_label
 from mlloop.contract.presets import preset
 from mlloop.pixels.images import DecodedImage, decode_image, encode_pixels, preview8, thumbnail
-from mlloop.pixels.masks import decode_probability, encode_mask, encode_probability, threshold_mask
+from mlloop.pixels.masks import decode_probability, encode_mask, encode_probability
+from mlloop.pixels.raster import threshold_mask
 from mlloop.pixels.severity import findings
 
 Mask = npt.NDArray[np.bool_]

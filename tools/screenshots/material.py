@@ -19,7 +19,8 @@ from annotation.services.intake.importing import import_folder
 from annotation.services.projects import create_project
 from bench.crowd import serving_round
 from mlloop.contract.calibration import mean_p8
-from mlloop.pixels.masks import decode_mask, encode_probability, threshold_mask
+from mlloop.pixels.masks import decode_mask, encode_probability
+from mlloop.pixels.raster import threshold_mask
 from mlloop.pixels.severity import findings
 
 GRID = 128

@@ -16,7 +16,8 @@ from annotation.api.schema import PNG_BYTES, PROBLEMS
 from annotation.errors import NotFound
 from annotation.selectors.reading.cases import shown_candidate, shown_layer
 from annotation.services.reading.candidates import mask_at
-from mlloop.pixels.masks import decode_probability, encode_wire_mask, threshold_mask
+from mlloop.pixels.masks import decode_probability, encode_wire_mask
+from mlloop.pixels.raster import threshold_mask
 
 
 class CandidateMaskView(APIView):

@@ -14,8 +14,9 @@ from annotation.selectors.labels import READING_LABEL
 from annotation.selectors.rounds.manifests import choice_in, ensemble_t8, snapshot_in
 from annotation.selectors.rounds.sealed import sealed_history, shown_metrics
 from mlloop.pixels.images import FULL_WINDOW, decode_image, preview8
-from mlloop.pixels.masks import decode_mask, decode_probability, threshold_mask
-from mlloop.pixels.outlines import overlay_png
+from mlloop.pixels.masks import decode_mask, decode_probability
+from mlloop.pixels.overlays import draw_outlines
+from mlloop.pixels.raster import threshold_mask
 
 Plain = dict[str, object]
 SIDE = 480
@@ -86,7 +87,7 @@ def overlay_of(round: Round, image_id: UUID) -> bytes:
     if case.mask_key:
         found.append((decode_mask(storage.read(case.mask_key), shape=shape), REFERENCE))
     shown = decode_image(storage.read(image.preview_key), min_side=1).pixels
-    return overlay_png(preview8(shown, window=FULL_WINDOW, side=SIDE), found)
+    return draw_outlines(preview8(shown, window=FULL_WINDOW, side=SIDE), found)
 
 
 def _without_images(worst: object) -> list[Plain]:

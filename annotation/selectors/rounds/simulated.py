@@ -22,7 +22,8 @@ from mlloop.figures.metrics import (
     estimate,
     paired_bootstrap,
 )
-from mlloop.pixels.masks import decode_mask, decode_probability, threshold_mask
+from mlloop.pixels.masks import decode_mask, decode_probability
+from mlloop.pixels.raster import threshold_mask
 
 Mask = npt.NDArray[np.bool_]
 

@@ -21,13 +21,8 @@ from annotation import storage
 from annotation.errors import Invalid
 from annotation.models import Annotation, Assignment, Candidate, Label, Proposal, Reference
 from annotation.selectors.labels import READING_LABEL, label_of
-from mlloop.pixels.masks import (
-    canonical_raster,
-    decode_mask,
-    decode_probability,
-    encode_mask,
-    threshold_mask,
-)
+from mlloop.pixels.masks import decode_mask, decode_probability, encode_mask
+from mlloop.pixels.raster import canonical_raster, threshold_mask
 
 Mask = npt.NDArray[np.bool_]
 

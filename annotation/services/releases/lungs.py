@@ -16,7 +16,8 @@ from annotation.models import Image, Proposal, Reference, Round
 from annotation.selectors.releases.released import MeasuredLung, Selected
 from annotation.selectors.releases.selection import Selection
 from mlloop.contract.plan import SEVERITY_CUTOFFS, SMALLEST_LESION, Plan
-from mlloop.pixels.masks import decode_mask, decode_probability, encode_mask, threshold_mask
+from mlloop.pixels.masks import decode_mask, decode_probability, encode_mask
+from mlloop.pixels.raster import threshold_mask
 from mlloop.pixels.severity import findings
 
 Mask = npt.NDArray[np.bool_]

@@ -14,7 +14,8 @@ from annotation.selectors.rounds.training_cases import Snapshot, withdrawn_since
 from annotation.services.rounds.measuring import mask_figures, unseen_maps
 from mlloop.figures.detection import ScoredImage, auc, auc_by_source
 from mlloop.figures.levels import counts_at, crossed_t8, level_counts, told
-from mlloop.figures.metrics import IntArray, every_estimate
+from mlloop.figures.metrics import every_estimate
+from mlloop.pixels.arrays import IntArray
 
 Scores = Mapping[str, Mapping[str, float]]  # by network and image
 

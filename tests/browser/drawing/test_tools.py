@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import expect
 from scipy import ndimage
 
-from mlloop.pixels.masks import threshold_mask
+from mlloop.pixels.raster import threshold_mask
 from tests.annotation.factories import lungs_p8
 from tests.browser.desk import SHAPE, Desk, drafted
 from tests.browser.drawing.outlining import OUTLINE, ZOOMS, enclosed

@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import expect
 
 from annotation.models import Image, User
-from mlloop.pixels.masks import threshold_mask
+from mlloop.pixels.raster import threshold_mask
 from mlloop.pixels.thorax import SIDES, ZONES, cut_zones, split_lungs
 from tests.annotation.factories import lungs_p8
 from tests.browser import desk as screen

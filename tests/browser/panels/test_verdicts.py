@@ -7,7 +7,8 @@ import pytest
 from playwright.sync_api import Route, expect
 
 from annotation.models import Annotation, Assignment
-from mlloop.pixels.masks import decode_mask, decode_probability, threshold_mask
+from mlloop.pixels.masks import decode_mask, decode_probability
+from mlloop.pixels.raster import threshold_mask
 from tests.browser.desk import SHAPE, Desk, annotated, drafted, url_of
 from tests.browser.saving.offline import accept_offline
 

@@ -15,7 +15,7 @@ from mlloop.figures.detection import RATES
 from mlloop.figures.levels import best_t8, counts_at, crossed_t8, level_counts
 from mlloop.figures.metrics import Counts, counts, dice, pooled
 from mlloop.folders.scoring import Judged, Row
-from mlloop.pixels.masks import threshold_mask
+from mlloop.pixels.raster import threshold_mask
 
 
 @given(seed=st.integers(0, 10_000), t8=st.integers(1, 255), side=st.integers(1, 9))

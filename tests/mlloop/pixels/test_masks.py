@@ -20,8 +20,6 @@ from PIL import Image
 from fixtures.make_golden import GOLDEN, write_golden
 from mlloop.pixels.masks import (
     MaskError,
-    area_sums,
-    canonical_raster,
     changed_pixels,
     contour_length,
     decode_mask,
@@ -30,10 +28,8 @@ from mlloop.pixels.masks import (
     encode_probability,
     encode_wire_mask,
     mask_changes,
-    quantise,
-    threshold_mask,
-    upsample_p8,
 )
+from mlloop.pixels.raster import area_sums, canonical_raster, quantise, threshold_mask, upsample_p8
 
 INDEX = json.loads((GOLDEN / "index.json").read_text(encoding="utf-8"))
 masks = arrays(np.bool_, array_shapes(min_dims=2, max_dims=2, max_side=40))

@@ -29,7 +29,8 @@ from mlloop.contract.proposals import is_proposed
 from mlloop.contract.records import from_plain
 from mlloop.figures.metrics import counts
 from mlloop.networks.devices import prepare
-from mlloop.pixels.masks import decode_mask, decode_probability, threshold_mask
+from mlloop.pixels.masks import decode_mask, decode_probability
+from mlloop.pixels.raster import threshold_mask
 from mlloop.pixels.severity import findings
 from mlloop.proposing.ensemble import disagreement_p8, proposal_findings, propose
 from mlloop.proposing.evaluation import evaluate

@@ -14,9 +14,9 @@ from mlloop.contract.errors import LearningError, Stopped
 from mlloop.contract.manifest import Case, TrainManifest
 from mlloop.contract.network_plan import NetworkPlan
 from mlloop.contract.plan import Plan
-from mlloop.figures.metrics import FloatArray
 from mlloop.folders.benchmark import weigh
 from mlloop.networks.devices import prepare
+from mlloop.pixels.arrays import Float64Array
 from mlloop.pixels.images import encode_pixels
 from mlloop.pixels.masks import encode_mask
 from mlloop.proposing.gradcam import activation_maps
@@ -106,7 +106,7 @@ def test_activation_when_a_bright_square_is_planted_then_is_higher_inside(
     assert inside > 1.5 * outside
 
 
-def _means(maps: FloatArray, truth: np.ndarray) -> tuple[float, float]:
+def _means(maps: Float64Array, truth: np.ndarray) -> tuple[float, float]:
     return float(maps[truth].mean()), float(maps[~truth].mean())
 
 

@@ -14,7 +14,8 @@ from annotation.services.reading import leases
 from annotation.services.releases.freezing import run_release
 from annotation.services.releases.requesting import request_release
 from annotation.storage import digest_of
-from mlloop.pixels.masks import canonical_raster, decode_mask
+from mlloop.pixels.masks import decode_mask
+from mlloop.pixels.raster import canonical_raster
 from tests.annotation import factories
 from tests.annotation.api.calls import lease, signed_in
 

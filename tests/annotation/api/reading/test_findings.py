@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from annotation.models import Assignment, Image, Project, Proposal, User
-from mlloop.pixels.masks import decode_mask, decode_probability, threshold_mask
+from mlloop.pixels.masks import decode_mask, decode_probability
+from mlloop.pixels.raster import threshold_mask
 from tests.annotation import factories
 from tests.annotation.api.calls import lease, signed_in
 

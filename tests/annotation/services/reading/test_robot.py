@@ -10,7 +10,8 @@ from annotation.models import Annotation, Project, Truth
 from annotation.selectors.labels import label_of
 from annotation.services.reading.robot import read_cases, wish_of
 from mlloop.figures.metrics import counts, dice
-from mlloop.pixels.masks import decode_mask, encode_mask, quantise
+from mlloop.pixels.masks import decode_mask, encode_mask
+from mlloop.pixels.raster import quantise
 from tests.annotation.factories import disc, make_image, make_proposal, make_round
 
 

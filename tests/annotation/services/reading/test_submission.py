@@ -33,7 +33,8 @@ from annotation.services.reading import drafts, leases, lost_drafts, submission
 from annotation.services.reading.candidates import mask_at
 from annotation.services.reading.edits import derive_edit
 from mlloop.figures.metrics import counts, dice
-from mlloop.pixels.masks import decode_mask, decode_probability, encode_wire_mask, threshold_mask
+from mlloop.pixels.masks import decode_mask, decode_probability, encode_wire_mask
+from mlloop.pixels.raster import threshold_mask
 from tests.annotation import factories
 
 Member = Callable[..., User]

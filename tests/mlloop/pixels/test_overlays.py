@@ -8,14 +8,14 @@ from hypothesis.extra.numpy import array_shapes, arrays
 from PIL import Image
 from scipy.ndimage import binary_erosion
 
-from mlloop.pixels.outlines import outline, overlay_png
+from mlloop.pixels.overlays import draw_outlines, find_outline
 
 RED, BLUE = (255, 0, 0), (0, 0, 255)
 
 
 @given(arrays(np.bool_, array_shapes(min_dims=2, max_dims=2, max_side=9)))
 def test_outline_when_compared_with_scipy_then_it_is_the_mask_without_its_inside(mask):
-    np.testing.assert_array_equal(outline(mask), mask & ~binary_erosion(mask))
+    np.testing.assert_array_equal(find_outline(mask), mask & ~binary_erosion(mask))
 
 
 def test_overlay_when_masks_are_larger_than_the_film_then_lines_lie_where_they_should():
@@ -23,7 +23,7 @@ def test_overlay_when_masks_are_larger_than_the_film_then_lines_lie_where_they_s
     lower, upper = np.zeros((2, 40, 60), np.bool_)
     lower[8:32, 8:32] = True
     upper[:, 56:] = True
-    png = overlay_png(film, [(lower, RED), (upper, BLUE)])
+    png = draw_outlines(film, [(lower, RED), (upper, BLUE)])
     found = np.asarray(Image.open(io.BytesIO(png)))
     assert found.shape == (20, 30, 3)
     assert tuple(found[0, 0]) == (77, 77, 77)
