@@ -1,34 +1,38 @@
-"""COVID-positive or not, image by image: rules, ROC curve, AUC and rates, all with intervals.
+"""COVID-positive or not, image by image: rules, ROC curve, AUC and rates, with intervals.
 
-The paper calls an image positive with one predicted pixel; an area rule asks for a share of the
-film. A class that is missing makes a figure NaN beside its n; it is never guessed.
+The paper calls an image positive if one pixel is predicted. An area rule needs a share of the film.
+A figure that needs a class of which there is no image is NaN.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 
-from mlloop.pixels.arrays import Float64Array, IntArray
+from mlloop.figures.bootstrap import (
+    FigureOf,
+    Json,
+    divide_or_nan,
+    draw_patients,
+    interval_95,
+    to_json,
+)
+from mlloop.pixels.arrays import BoolArray, Float64Array, IntArray
 
 RateName = Literal["sensitivity", "specificity", "precision", "accuracy", "f1", "f2"]
 RATES: tuple[RateName, ...] = ("sensitivity", "specificity", "precision", "accuracy", "f1", "f2")
-Json = dict[str, str | int | float | None]
-
-_BLOCK = 4_000_000  # image weights held at once: 32 MB
 
 
 @dataclass(frozen=True, slots=True)
 class ScoredImage:
-    """One image: its truth, and a score that is higher where infection is likelier.
+    """One image: its truth, and a score that rises with the probability of infection.
 
-    The score may be the predicted share of the film, the highest probability on it, or what a
-    classifier says. It must be a finite number.
+    The score may be the predicted share of the film, the highest probability on it, or the
+    probability of a classifier. It must be a finite number.
     """
 
     patient: str
@@ -46,20 +50,20 @@ class ScoredImage:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """An image is called positive where its score is at least `least`."""
+    """A rule: an image with a score of `least` or more is called positive."""
 
     name: str
     least: float
 
 
-ANY_PIXEL = Rule("any pixel", math.ulp(0.0))  # over a predicted share: any share above 0
+ANY_PIXEL = Rule("any pixel", math.ulp(0.0))  # for a score that is a share: any share above 0
 
 
 @dataclass(frozen=True, slots=True)
 class ImageEstimate:
-    """A figure over whole images. NaN where a class it needs is missing.
+    """A figure over whole images. NaN if it needs a class of which there is no image.
 
-    `n` counts the images, `n_positive` those with infection; the interval is 95 %, by patient.
+    `n` counts the images, `n_positive` the images with infection. The interval is 95 %, by patient.
     """
 
     name: str
@@ -73,17 +77,14 @@ class ImageEstimate:
 
     def as_json(self) -> Json:
         """Return the fields with None for NaN, which JSON cannot hold."""
-        return {
-            name: None if isinstance(value, float) and not math.isfinite(value) else value
-            for name, value in asdict(self).items()
-        }
+        return to_json(self)
 
 
 @dataclass(frozen=True, slots=True)
 class RocCurve:
     """The corners of a ROC curve from (0, 0) to (1, 1); the first threshold is infinite.
 
-    Empty where a class is missing.
+    Empty if all images are of one class.
     """
 
     fpr: tuple[float, ...]
@@ -98,19 +99,19 @@ class RocCurve:
 
 @dataclass(frozen=True, slots=True)
 class SourceAuc:
-    """The AUC within one source, and what must be said about it; `warning` may be empty."""
+    """The AUC within one source, and a warning about it, which may be empty."""
 
     source: str
     auc: ImageEstimate
     warning: str
 
     def as_json(self) -> dict[str, str | Json]:
-        """Return the fields, the estimate as JSON."""
+        """Return the fields, with the estimate as JSON."""
         return {"source": self.source, "auc": self.auc.as_json(), "warning": self.warning}
 
 
 def roc_curve(images: Sequence[ScoredImage]) -> RocCurve:
-    """Return the ROC curve without the points that lie on a straight line between two others."""
+    """Return the ROC curve. Points on a straight line between two others are left out."""
     scores, positive = _columns(images)
     n_positive, n_negative = int(positive.sum()), int((~positive).sum())
     if n_positive == 0 or n_negative == 0:
@@ -127,16 +128,16 @@ def roc_curve(images: Sequence[ScoredImage]) -> RocCurve:
 
 
 def auc(images: Sequence[ScoredImage], *, n_boot: int = 1000, seed: int = 0) -> ImageEstimate:
-    """Return the area under the ROC curve, ties counted half; NaN where a class is missing."""
+    """Return the area under the ROC curve, ties counted half; NaN with one class only."""
     scores, positive = _columns(images)
     order = np.argsort(scores, kind="stable")
     starts = np.flatnonzero(np.diff(scores[order], prepend=-np.inf))
     sick = positive[order]
 
-    def of(weights: Float64Array) -> Float64Array:
+    def auc_of(weights: Float64Array) -> Float64Array:
         return _auc_rows(weights[:, order], sick, starts)
 
-    return _estimate("auc", "any cut-off", images, of, n_boot=n_boot, seed=seed)
+    return _estimate("auc", "any cut-off", images, auc_of, n_boot=n_boot, seed=seed)
 
 
 def rates(
@@ -149,13 +150,13 @@ def rates(
         [called & positive, called & ~positive, ~called & positive, ~called & ~positive]
     ).astype(np.float64)
 
-    def of(name: RateName) -> ImageEstimate:
-        def rate(weights: Float64Array) -> Float64Array:
+    def estimate_rate(name: RateName) -> ImageEstimate:
+        def rate_of(weights: Float64Array) -> Float64Array:
             return _rate_rows(name, weights @ cells)
 
-        return _estimate(name, rule.name, images, rate, n_boot=n_boot, seed=seed)
+        return _estimate(name, rule.name, images, rate_of, n_boot=n_boot, seed=seed)
 
-    return tuple(of(name) for name in RATES)
+    return tuple(estimate_rate(name) for name in RATES)
 
 
 def auc_by_source(
@@ -163,26 +164,26 @@ def auc_by_source(
 ) -> tuple[SourceAuc, ...]:
     """Return the AUC within each source, sources in order of their name.
 
-    A high AUC over all sources proves little where a source holds one class: that is said.
+    If a source holds one class only, a high AUC over all sources proves little. A warning says so.
     """
-    found = []
+    by_source = []
     for source in sorted({image.source for image in images}):
-        own = [image for image in images if image.source == source]
-        estimate = auc(own, n_boot=n_boot, seed=seed)
-        found.append(SourceAuc(source, estimate, _one_class_warning(source, estimate)))
-    return tuple(found)
+        of_source = [image for image in images if image.source == source]
+        estimate = auc(of_source, n_boot=n_boot, seed=seed)
+        by_source.append(SourceAuc(source, estimate, _one_class_warning(source, estimate)))
+    return tuple(by_source)
 
 
 def best_rule(images: Sequence[ScoredImage], name: str) -> Rule | None:
     """Return the rule with the highest sensitivity + specificity, ties to the higher cut-off.
 
-    Fit it on out-of-fold images and judge it on others. With a class missing there is none.
+    Fit it on out-of-fold images and test it on others. With one class only, return None.
     """
     curve = roc_curve(images)
     if not curve.fpr:
         return None
     gain = np.asarray(curve.tpr) - np.asarray(curve.fpr)
-    # The first corner calls nothing positive; no rule can be made of an infinite cut-off.
+    # The first corner calls nothing positive: its infinite cut-off makes no rule.
     return Rule(name, curve.thresholds[1 + int(np.argmax(gain[1:]))])
 
 
@@ -197,12 +198,12 @@ def _one_class_warning(source: str, estimate: ImageEstimate) -> str:
     )
 
 
-def _columns(images: Sequence[ScoredImage]) -> tuple[Float64Array, npt.NDArray[np.bool_]]:
+def _columns(images: Sequence[ScoredImage]) -> tuple[Float64Array, BoolArray]:
     scores = np.array([image.score for image in images], np.float64)
     return scores, np.array([image.positive for image in images], np.bool_)
 
 
-def _auc_rows(weights: Float64Array, sick: npt.NDArray[np.bool_], starts: IntArray) -> Float64Array:
+def _auc_rows(weights: Float64Array, sick: BoolArray, starts: IntArray) -> Float64Array:
     """Return the AUC for each row of image weights `(b, n)`, images in order of their score.
 
     `starts` holds the first place of each run of equal scores.
@@ -213,7 +214,7 @@ def _auc_rows(weights: Float64Array, sick: npt.NDArray[np.bool_], starts: IntArr
     negatives = np.add.reduceat(weights * ~sick, starts, axis=1)
     below = np.cumsum(negatives, axis=1) - negatives
     wins = (positives * (below + negatives / 2)).sum(axis=1)
-    return _ratio(wins, positives.sum(axis=1) * negatives.sum(axis=1))
+    return divide_or_nan(wins, positives.sum(axis=1) * negatives.sum(axis=1))
 
 
 def _rate_rows(name: RateName, table: Float64Array) -> Float64Array:
@@ -226,48 +227,37 @@ def _rate_rows(name: RateName, table: Float64Array) -> Float64Array:
         "f1": (2 * tp, 2 * tp + fp + fn),
         "f2": (5 * tp, 5 * tp + 4 * fn + fp),
     }[name]
-    return _ratio(above, below)
-
-
-def _ratio(above: Float64Array, below: Float64Array) -> Float64Array:
-    ratio = np.full(above.shape, np.nan)
-    np.divide(above, below, out=ratio, where=below > 0)
-    return ratio
+    return divide_or_nan(above, below)
 
 
 def _estimate(
     name: str,
     rule: str,
     images: Sequence[ScoredImage],
-    figure: Callable[[Float64Array], Float64Array],
+    figure_of: FigureOf,
     *,
     n_boot: int,
     seed: int,
 ) -> ImageEstimate:
-    """Measure with `figure`, which takes image weights `(b, n)`; the interval is by patient."""
-    whole = float(figure(np.ones((1, len(images))))[0])
-    drawn = [figure(weights) for weights in _weights(images, n_boot, seed)]
+    """Measure with `figure_of`, which takes image weights `(b, n)`; the interval is by patient."""
+    whole = float(figure_of(np.ones((1, len(images))))[0])
+    drawn = [figure_of(weights) for weights in _resample_weights(images, n_boot, seed)]
     figures = np.concatenate(drawn) if drawn else np.empty(0)
-    figures = figures[~np.isnan(figures)]
-    if len({image.patient for image in images}) < 2:
-        figures = np.empty(0)  # the resamples of one patient are all alike: no interval
-    low, high = np.percentile(figures, (2.5, 97.5)) if figures.size else (math.nan, math.nan)
+    n_patients = len({image.patient for image in images})
+    low, high = interval_95(figures[~np.isnan(figures)], n_patients)
     n_positive = sum(image.positive for image in images)
-    return ImageEstimate(
-        name, "image_level", rule, whole, len(images), n_positive, float(low), float(high)
-    )
+    return ImageEstimate(name, "image_level", rule, whole, len(images), n_positive, low, high)
 
 
-def _weights(images: Sequence[ScoredImage], n_boot: int, seed: int) -> Iterator[Float64Array]:
+def _resample_weights(
+    images: Sequence[ScoredImage], n_boot: int, seed: int
+) -> Iterator[Float64Array]:
     """Yield how often each image is in each resample of patients, `(b, n)`, in blocks."""
     keys, index = np.unique([image.patient for image in images], return_inverse=True)
     if len(keys) == 0 or n_boot < 1:
         return
-    generator = np.random.default_rng(seed)
-    step = max(1, _BLOCK // len(images))
-    for start in range(0, n_boot, step):
-        rows = min(step, n_boot - start)
-        chosen = generator.integers(0, len(keys), (rows, len(keys)))
-        chosen += np.arange(rows)[:, None] * len(keys)
-        times = np.bincount(chosen.ravel(), minlength=rows * len(keys))
+    for chosen in draw_patients(len(keys), n_boot, seed, width=len(images)):
+        rows = len(chosen)
+        places = chosen + np.arange(rows)[:, None] * len(keys)
+        times = np.bincount(places.ravel(), minlength=rows * len(keys))
         yield times.reshape(rows, len(keys))[:, index].astype(np.float64)

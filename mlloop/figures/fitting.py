@@ -1,4 +1,9 @@
-"""Fit a round's calibration by streaming its out-of-fold maps, one image at a time."""
+"""Fit a round's calibration on its out-of-fold maps, one image at a time.
+
+Sums and histograms are kept, never all maps. The values that are served are fitted on all folds;
+the figures of a film use values fitted on the other folds. With too few infected images the plan's
+values stay.
+"""
 
 from __future__ import annotations
 
@@ -9,32 +14,28 @@ import numpy as np
 import numpy.typing as npt
 
 from mlloop.contract.calibration import (
-    MIN_INFECTED,
     Calibration,
     CrossedFit,
     FittedThreshold,
-    ThresholdSums,
-    WeightSums,
-    equal_parts,
-    fit_temperature,
-    histogram,
     mean_p8,
-    reliability,
     temperature_table,
-    through_table,
 )
 from mlloop.contract.errors import Stop, Stopped
 from mlloop.contract.manifest import Case
 from mlloop.contract.plan import Plan
+from mlloop.figures.reliability import apply_table, count_p8, fit_temperature, measure_reliability
+from mlloop.figures.thresholds import ThresholdSums
+from mlloop.figures.weights import WeightSums, equal_parts
 from mlloop.pixels.arrays import BoolArray, ByteArray, IntArray
 
 MapsOf = Callable[[Case], list[ByteArray]]
 TargetOf = Callable[[Case], npt.NDArray[np.float32]]
-COVERED = 0.5  # a cell of the grid counts as infected from this covered share on
+MIN_INFECTED = 10
+COVERED = 0.5  # a cell of the grid counts as infected if at least this share is covered
 
 
-def truth_of(case: Case, target: TargetOf) -> BoolArray:
-    """Return a case's reference at the grid `(grid, grid) bool`."""
+def reference_at_grid(case: Case, target: TargetOf) -> BoolArray:
+    """Return the reference of a case at the grid `(grid, grid) bool`."""
     truth: BoolArray = target(case) >= COVERED
     return truth
 
@@ -42,19 +43,19 @@ def truth_of(case: Case, target: TargetOf) -> BoolArray:
 def fit_calibration(
     plan: Plan, cases: Sequence[Case], *, maps: MapsOf, target: TargetOf, stop: Stop
 ) -> Calibration:
-    """Fit what the plan asks of its infection networks, on all folds and without each of them.
+    """Fit the values that the plan asks for, once on all folds and once without each fold.
 
-    `cases` have a reference and out-of-fold maps. Raises Stopped between two images; nothing is
-    written here.
+    `cases` have a reference and out-of-fold maps of the infection networks. Raises Stopped between
+    two images. Writes nothing.
     """
     infected = _infected(cases, target, stop)
-    is_fitted = bool(asked_of(plan)) and len(infected) >= MIN_INFECTED
+    is_fitted = bool(values_to_fit(plan)) and len(infected) >= MIN_INFECTED
     folds = sorted({case.fold for case in cases}) if is_fitted else []
     pools = [_Pool(left_out, infected) for left_out in (None, *folds)]
     films = _Films(cases, maps, target, stop)
     _fit_parts(plan, pools, films)
-    _add_up(plan, pools, films)
-    served, *crossed = (_fitted(plan, pool) for pool in pools)
+    _sum_histograms(plan, pools, films)
+    served, *crossed = (_fit(plan, pool) for pool in pools)
     scored = pools[1:] or pools[:1]
     return Calibration(
         plan_sha256=plan.sha256,
@@ -63,54 +64,56 @@ def fit_calibration(
         parts=served.parts,
         temperature=served.temperature,
         table=temperature_table(served.temperature),
-        before=reliability(_pixels(pool.scored for pool in scored)),
-        after=reliability(
-            _pixels(
-                through_table(pool.scored, temperature_table(fit.temperature))
+        before=measure_reliability(_add_histograms(pool.scored for pool in scored)),
+        after=measure_reliability(
+            _add_histograms(
+                apply_table(pool.scored, temperature_table(fit.temperature))
                 for pool, fit in zip(scored, crossed or [served], strict=True)
             )
         ),
         thresholds=served.thresholds,
-        notes=(*_notes(plan, len(infected)), *_fold_notes(pools[1:]), *served.notes),
+        notes=(*_fit_notes(plan, len(infected)), *_fold_notes(pools[1:]), *served.notes),
         crossed=tuple(
-            CrossedFit(fold, fit.parts, fit.temperature, tuple(one.t8 for one in fit.thresholds))
+            CrossedFit(
+                fold, fit.parts, fit.temperature, tuple(fitted.t8 for fitted in fit.thresholds)
+            )
             for fold, fit in zip(folds, crossed, strict=True)
         ),
     )
 
 
-def plain_calibration(plan: Plan) -> Calibration:
-    """Return what holds where nothing was fitted: equal weights and the plan's threshold."""
+def unfitted_calibration(plan: Plan) -> Calibration:
+    """Return the calibration without a fit: equal weights and the plan's threshold."""
     return fit_calibration(
         plan, (), maps=lambda _: [], target=lambda _: np.zeros((1, 1), np.float32), stop=bool
     )
 
 
-def asked_of(plan: Plan) -> list[str]:
-    """Name what a plan wants fitted out of fold."""
-    named = (
+def values_to_fit(plan: Plan) -> list[str]:
+    """Name the values that a plan wants fitted out of fold."""
+    choices = (
         ("thresholds", plan.thresholds),
         ("the ensemble's weights", plan.ensemble_weights),
         ("the temperature", plan.temperature),
     )
-    return [name for name, wanted in named if wanted == "out_of_fold"]
+    return [name for name, choice in choices if choice == "out_of_fold"]
 
 
-def choice_told(plan: Plan, calibration: Calibration | None) -> str:
-    """Say on which films the values behind the infection figures out of fold were chosen."""
-    asked = asked_of(plan)
+def describe_fit(plan: Plan, calibration: Calibration | None) -> str:
+    """Say on which films the values behind the out-of-fold infection figures were fitted."""
+    asked = values_to_fit(plan)
     if not asked or calibration is None or calibration.n_infected < MIN_INFECTED:
-        return "Out of fold, the plan's own values hold: nothing was fitted."
+        return "Out-of-fold figures use the plan's own values: nothing was fitted."
     if calibration.crossed:
-        where = "for each fold on the films of the other folds"
+        films = "for each fold on the films of the other folds"
     else:
-        where = "on these same films, which makes the figures a little too good"
-    return f"Out of fold, chosen {where}: {', '.join(asked)}."
+        films = "on these same films, which makes the figures a little too good"
+    return f"Out-of-fold figures use values chosen {films}: {', '.join(asked)}."
 
 
 @dataclass(frozen=True, slots=True)
 class _Films:
-    """The cases with their maps; going through them raises Stopped between two."""
+    """The cases with their maps and references. Iterating raises Stopped between two cases."""
 
     cases: Sequence[Case]
     maps: MapsOf
@@ -120,14 +123,15 @@ class _Films:
     def __iter__(self) -> Iterator[tuple[int, list[ByteArray], BoolArray]]:
         for case in self.cases:
             _stop_if(self.stop)
-            yield case.fold, self.maps(case), truth_of(case, self.target)
+            yield case.fold, self.maps(case), reference_at_grid(case, self.target)
 
 
 @dataclass(slots=True)
 class _Pool:
-    """The films that one fit may look at, all or those outside a fold, and their sums.
+    """The films that one fit may use, and their sums: all films, or all outside one fold.
 
-    `scored` are the ensemble's pixels of the films that the fit is for: those left out, or all.
+    `scored` is the ensemble's histogram over the films whose figures use this fit: the films of the
+    fold left out, or all films.
     """
 
     left_out: int | None
@@ -142,6 +146,7 @@ class _Pool:
         self.is_enough = sum(self.has(case.fold) for case in infected) >= MIN_INFECTED
 
     def has(self, fold: int) -> bool:
+        """Say whether this fit may use the films of a fold."""
         return fold != self.left_out
 
     def add(self, fold: int, pixels: IntArray) -> None:
@@ -154,7 +159,7 @@ class _Pool:
 
 @dataclass(frozen=True, slots=True)
 class _Fit:
-    """What was fitted on one pool."""
+    """The values that were fitted on one pool."""
 
     parts: tuple[int, ...]
     temperature: float
@@ -163,81 +168,83 @@ class _Fit:
 
 
 def _infected(cases: Sequence[Case], target: TargetOf, stop: Stop) -> list[Case]:
-    """Return the cases that are infected at the grid, which is what can be fitted on."""
-    found = []
+    """Return the cases with infection at the grid. Values are fitted on them."""
+    infected = []
     for case in cases:
         _stop_if(stop)
-        if case.mask_path is not None and truth_of(case, target).any():
-            found.append(case)
-    return found
+        if case.mask_path is not None and reference_at_grid(case, target).any():
+            infected.append(case)
+    return infected
 
 
 def _fit_parts(plan: Plan, pools: Sequence[_Pool], films: _Films) -> None:
-    """Weigh the networks for each pool; equally where that is not to be fitted."""
+    """Set the weights of the networks in each pool; equal weights if they are not fitted."""
     n = len(plan.networks_of("infection"))
-    asked = [p for p in pools if p.is_enough and plan.ensemble_weights == "out_of_fold"]
-    sums = {case.fold: WeightSums.of(n) for case in films.cases} if asked else {}
-    for fold, own, truth in films if asked else ():
-        sums[fold].add(own, truth)
+    to_fit = [p for p in pools if p.is_enough and plan.ensemble_weights == "out_of_fold"]
+    sums = {case.fold: WeightSums.zeros(n) for case in films.cases} if to_fit else {}
+    for fold, maps, truth in films if to_fit else ():
+        sums[fold].add(maps, truth)
     for pool in pools:
         pool.parts = tuple(equal_parts(n))
-    for pool in asked:
-        others = [one for fold, one in sums.items() if pool.has(fold)]
-        pool.parts = WeightSums.total(others, n).fit()
+    for pool in to_fit:
+        used = [fold_sums for fold, fold_sums in sums.items() if pool.has(fold)]
+        pool.parts = WeightSums.add_up(used, n).fit()
 
 
-def _add_up(plan: Plan, pools: Sequence[_Pool], films: _Films) -> None:
-    """Add up for each pool what its temperature and its thresholds depend on."""
+def _sum_histograms(plan: Plan, pools: Sequence[_Pool], films: _Films) -> None:
+    """Add up, for each pool, the histograms that its temperature and thresholds follow from."""
     n = len(plan.networks_of("infection"))
     sums = {case.fold: [ThresholdSums() for _ in range(n)] for case in films.cases}
-    weighed = {pool.parts for pool in pools}
-    for fold, own, truth in films:
-        for one, p8 in zip(sums[fold], own, strict=True):
-            one.add(histogram(p8, truth))
-        ensembles = {parts: histogram(mean_p8(own, parts), truth) for parts in weighed}
+    weights = {pool.parts for pool in pools}
+    for fold, maps, truth in films:
+        for network_sums, p8 in zip(sums[fold], maps, strict=True):
+            network_sums.add(count_p8(p8, truth))
+        ensembles = {parts: count_p8(mean_p8(maps, parts), truth) for parts in weights}
         for pool in pools:
             pool.add(fold, ensembles[pool.parts])
     for pool in pools:
-        others = [own for fold, own in sums.items() if pool.has(fold)]
-        pool.networks = [ThresholdSums.total([own[i] for own in others]) for i in range(n)]
+        used = [fold_sums for fold, fold_sums in sums.items() if pool.has(fold)]
+        pool.networks = [ThresholdSums.add_up([sums[i] for sums in used]) for i in range(n)]
 
 
-def _fitted(plan: Plan, pool: _Pool) -> _Fit:
+def _fit(plan: Plan, pool: _Pool) -> _Fit:
     temperature, notes = 1.0, tuple[str, ...]()
     if pool.is_enough and plan.temperature == "out_of_fold":
-        temperature, notes = _tempered(pool.ensemble.pixels)
+        temperature, notes = _fit_useful_temperature(pool.ensemble.pixels)
     fitted = pool.is_enough and plan.thresholds == "out_of_fold"
     keys = [network.key for network in plan.networks_of("infection")]
-    own = zip(keys, pool.networks, strict=True)
     table = temperature_table(temperature)
     return _Fit(
         pool.parts,
         temperature,
         (
-            *(one.fit(key, plan.threshold, fitted=fitted) for key, one in own),
+            *(
+                sums.fit(key, plan.threshold, fitted=fitted)
+                for key, sums in zip(keys, pool.networks, strict=True)
+            ),
             pool.ensemble.fit("ensemble", plan.threshold, table=table, fitted=fitted),
         ),
         notes,
     )
 
 
-def _pixels(many: Iterable[IntArray]) -> IntArray:
-    total: IntArray = np.sum(list(many), axis=0)
+def _add_histograms(histograms: Iterable[IntArray]) -> IntArray:
+    total: IntArray = np.sum(list(histograms), axis=0)
     return total
 
 
-def _tempered(pixels: IntArray) -> tuple[float, tuple[str, ...]]:
-    """Return the likeliest temperature, or 1 and why: it must bring the ECE down as well.
+def _fit_useful_temperature(pixels: IntArray) -> tuple[float, tuple[str, ...]]:
+    """Return the temperature of the highest likelihood if it lowers the ECE, else 1 and a note.
 
-    The likeliest one need not: one number for all pixels cannot cool the bright and warm the dark.
+    It does not always lower the ECE: bright and dark pixels may need opposite temperatures.
     """
-    found = fit_temperature(pixels)
-    before = reliability(pixels).ece or 0.0
-    after = reliability(through_table(pixels, temperature_table(found))).ece or 0.0
+    fitted = fit_temperature(pixels)
+    before = measure_reliability(pixels).ece or 0.0
+    after = measure_reliability(apply_table(pixels, temperature_table(fitted))).ece or 0.0
     if after <= before:
-        return found, ()
+        return fitted, ()
     return 1.0, (
-        f"The temperature stays 1: the likeliest, {found:.2f}, would bring the ECE from"
+        f"The temperature stays 1: the fitted one, {fitted:.2f}, would change the ECE from"
         f" {before:.4f} to {after:.4f}.",
     )
 
@@ -247,8 +254,8 @@ def _stop_if(stop: Stop) -> None:
         raise Stopped
 
 
-def _notes(plan: Plan, n_infected: int) -> tuple[str, ...]:
-    asked = asked_of(plan)
+def _fit_notes(plan: Plan, n_infected: int) -> tuple[str, ...]:
+    asked = values_to_fit(plan)
     if not asked or n_infected >= MIN_INFECTED:
         return ()
     return (
@@ -262,6 +269,6 @@ def _fold_notes(pools: Sequence[_Pool]) -> tuple[str, ...]:
     if not few:
         return ()
     return (
-        f"Films of fold {', '.join(few)} are scored by the plan's own values: fewer than"
-        f" {MIN_INFECTED} infected images are of other folds.",
+        f"The figures of films of fold {', '.join(few)} use the plan's own values: the other folds"
+        f" have fewer than {MIN_INFECTED} infected images.",
     )

@@ -1,18 +1,30 @@
 """Every figure of agreement between masks: counts first, then ratios, then intervals by patient.
 
-One convention holds everywhere: both masks empty is NaN, left out of means and counted beside
-them; one mask empty is 0. Specificity and accuracy count the background and have a value anyway.
+One convention holds everywhere. Both masks empty is NaN, left out of means and counted separately.
+One mask empty is 0. Specificity and accuracy count the background, so they have a value anyway.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Literal, get_args
 
 import numpy as np
-import numpy.typing as npt
+
+from mlloop.figures.bootstrap import (
+    FigureOf,
+    Json,
+    count_patients_with_figure,
+    divide_or_nan,
+    interval_95,
+    resample_figures,
+    sum_by_patient,
+    to_json,
+    two_sided_p,
+)
+from mlloop.pixels.arrays import BoolArray, Float64Array
 
 Convention = Literal["per_image", "pooled"]
 MetricName = Literal[
@@ -20,15 +32,11 @@ MetricName = Literal[
 ]
 CONVENTIONS: tuple[Convention, ...] = get_args(Convention)
 METRICS: tuple[MetricName, ...] = get_args(MetricName)
-Float64Array = npt.NDArray[np.float64]
-IntArray = npt.NDArray[np.int64]
-
-_BLOCK = 4_000_000  # patient draws held at once: 32 MB
 
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """The pixels of one image, or of many, by proposal and truth."""
+    """The pixels of one image, or of many together, by proposal and truth."""
 
     tp: int
     fp: int
@@ -40,7 +48,7 @@ class Counts:
 class Estimate:
     """A figure that says what it is. NaN where nothing could be measured.
 
-    `n` counts the images in it: per image those with a value, pooled all that were pooled.
+    `n` counts its images: per image the ones with a value, pooled all of them.
     """
 
     name: str
@@ -51,14 +59,14 @@ class Estimate:
     ci_low: float
     ci_high: float
 
-    def as_json(self) -> dict[str, str | int | float | None]:
+    def as_json(self) -> Json:
         """Return the fields with None for NaN, which JSON cannot hold."""
-        return {name: _or_none(value) for name, value in asdict(self).items()}
+        return to_json(self)
 
 
 @dataclass(frozen=True, slots=True)
 class PairedDifference:
-    """The value of one arm less the other on the same images, its interval and two-sided p."""
+    """The value of one arm minus the other on the same images, its interval and two-sided p."""
 
     name: str
     convention: Convention
@@ -67,12 +75,12 @@ class PairedDifference:
     ci_high: float
     p: float
 
-    def as_json(self) -> dict[str, str | int | float | None]:
+    def as_json(self) -> Json:
         """Return the fields with None for NaN, which JSON cannot hold."""
-        return {name: _or_none(value) for name, value in asdict(self).items()}
+        return to_json(self)
 
 
-def counts(pred: npt.NDArray[np.bool_], truth: npt.NDArray[np.bool_]) -> Counts:
+def count_pixels(pred: BoolArray, truth: BoolArray) -> Counts:
     """Count the pixels of two masks `(H, W) bool`. Raises ValueError where their sizes differ."""
     if pred.shape != truth.shape:
         raise ValueError(f"The masks have different sizes: {pred.shape} and {truth.shape}.")
@@ -82,45 +90,45 @@ def counts(pred: npt.NDArray[np.bool_], truth: npt.NDArray[np.bool_]) -> Counts:
     return Counts(tp, fp, fn, pred.size - tp - fp - fn)
 
 
-def pooled(many: Sequence[Counts]) -> Counts:
+def pool_counts(images: Sequence[Counts]) -> Counts:
     """Add up the counts of many images."""
     return Counts(
-        sum(one.tp for one in many),
-        sum(one.fp for one in many),
-        sum(one.fn for one in many),
-        sum(one.tn for one in many),
+        sum(image.tp for image in images),
+        sum(image.fp for image in images),
+        sum(image.fn for image in images),
+        sum(image.tn for image in images),
     )
 
 
-def is_both_empty(one: Counts) -> bool:
-    """Tell whether neither mask has a pixel."""
-    return one.tp + one.fp + one.fn == 0
+def is_both_empty(image: Counts) -> bool:
+    """Say whether neither mask has a pixel."""
+    return image.tp + image.fp + image.fn == 0
 
 
-def metric(name: MetricName, one: Counts) -> float:
-    """Return one measure of one image, or of pooled counts."""
-    return float(_metric_rows(name, _table([one]))[0])
+def metric(name: MetricName, image: Counts) -> float:
+    """Return one metric of one image, or of pooled counts."""
+    return float(_metric_rows(name, _table([image]))[0])
 
 
-def dice(one: Counts) -> float:
+def dice(image: Counts) -> float:
     """Return Dice = 2 tp / (2 tp + fp + fn); NaN where both masks are empty."""
-    return metric("dice", one)
+    return metric("dice", image)
 
 
-def iou(one: Counts) -> float:
+def iou(image: Counts) -> float:
     """Return IoU = tp / (tp + fp + fn); NaN where both masks are empty."""
-    return metric("iou", one)
+    return metric("iou", image)
 
 
 def summarise_per_image(values: Sequence[float]) -> tuple[float, int, int]:
-    """Return the mean without NaN, the number of values in it, and the number of NaN left out."""
+    """Return the mean of the values that are not NaN, their number, and the number of NaN."""
     known = [value for value in values if not math.isnan(value)]
     mean = float(np.mean(known)) if known else math.nan
     return mean, len(known), len(values) - len(known)
 
 
 def estimate(
-    many: Sequence[Counts],
+    images: Sequence[Counts],
     patients: Sequence[str],
     *,
     name: MetricName = "dice",
@@ -128,24 +136,24 @@ def estimate(
     n_boot: int = 1000,
     seed: int = 0,
 ) -> Estimate:
-    """Measure many images, with a 95 % interval by bootstrap of patients.
+    """Measure images, with a 95 % interval by bootstrap of patients.
 
-    Of fewer than two patients with a value there is no interval: it is NaN.
+    The interval is NaN if fewer than two patients have a value.
     """
-    sums, reduce = _sums_by_patient(many, patients, name, convention)
-    low, high = _interval(_resampled(sums, reduce, n_boot, seed), _n_telling(sums, reduce))
-    n_both_empty = sum(is_both_empty(one) for one in many)
-    n = len(many) if convention == "pooled" else int(sums[:, 1].sum())
-    value = float(reduce(sums.sum(axis=0, keepdims=True))[0])
+    sums, figure_of = _sums_by_patient(images, patients, name, convention)
+    low, high = _interval(sums, figure_of, n_boot, seed)
+    n_both_empty = sum(is_both_empty(image) for image in images)
+    n = len(images) if convention == "pooled" else int(sums[:, 1].sum())
+    value = float(figure_of(sums.sum(axis=0, keepdims=True))[0])
     return Estimate(name, convention, value, n, n_both_empty, low, high)
 
 
-def every_estimate(
-    many: Sequence[Counts], patients: Sequence[str], *, n_boot: int = 1000, seed: int = 0
+def estimate_all(
+    images: Sequence[Counts], patients: Sequence[str], *, n_boot: int = 1000, seed: int = 0
 ) -> tuple[Estimate, ...]:
-    """Measure everything there is, each pooled (the paper's way) and per image."""
+    """Measure images by every metric, pooled (as the paper does) and per image."""
     return tuple(
-        estimate(many, patients, name=name, convention=convention, n_boot=n_boot, seed=seed)
+        estimate(images, patients, name=name, convention=convention, n_boot=n_boot, seed=seed)
         for name in METRICS
         for convention in CONVENTIONS
     )
@@ -154,9 +162,9 @@ def every_estimate(
 def bootstrap_ci(
     values: Sequence[float], patients: Sequence[str], *, n_boot: int = 1000, seed: int = 0
 ) -> tuple[float, float]:
-    """Return the 95 % interval of the mean of per-image values, NaN left out, by patient."""
-    sums = _group(_values_and_presence(np.asarray(values, np.float64)), patients)
-    return _interval(_resampled(sums, _mean_rows, n_boot, seed), _n_telling(sums, _mean_rows))
+    """Return the 95 % interval, by patient, of the mean of the values that are not NaN."""
+    sums = sum_by_patient(_values_and_presence(np.asarray(values, np.float64)), patients)
+    return _interval(sums, _mean_rows, n_boot, seed)
 
 
 def paired_bootstrap(
@@ -171,33 +179,34 @@ def paired_bootstrap(
 ) -> PairedDifference:
     """Compare two arms on the same images: value(a) - value(b), its 95 % interval, two-sided p.
 
-    Both arms are resampled with the same patients. Each keeps its own mean, so the difference is
-    that of the two printed figures.
+    Both arms are resampled with the same patients. The difference is the difference of the two
+    printed figures, since each arm keeps its own mean.
     """
     if len(a) != len(b):
-        raise ValueError(f"The arms have {len(a)} and {len(b)} images; they must be the same ones.")
-    sums_a, reduce = _sums_by_patient(a, patients, name, convention)
+        raise ValueError(f"The arms have {len(a)} and {len(b)} images; both need the same images.")
+    sums_a, figure_of = _sums_by_patient(a, patients, name, convention)
     sums_b, _ = _sums_by_patient(b, patients, name, convention)
     width = sums_a.shape[1]
 
     def difference(rows: Float64Array) -> Float64Array:
-        return reduce(rows[:, :width]) - reduce(rows[:, width:])
+        return figure_of(rows[:, :width]) - figure_of(rows[:, width:])
 
     both = np.hstack([sums_a, sums_b])
     value = float(difference(both.sum(axis=0, keepdims=True))[0])
-    resamples = _resampled(both, difference, n_boot, seed)
-    # Only who tells nothing of either arm counts for nobody.
-    low, high = _interval(resamples, max(_n_telling(sums_a, reduce), _n_telling(sums_b, reduce)))
-    return PairedDifference(name, convention, value, low, high, _two_sided(resamples))
+    resamples = resample_figures(both, difference, n_boot, seed)
+    # An interval needs two patients with a figure in at least one arm.
+    n_patients = max(count_patients_with_figure(sums, figure_of) for sums in (sums_a, sums_b))
+    low, high = interval_95(resamples, n_patients)
+    return PairedDifference(name, convention, value, low, high, two_sided_p(resamples))
 
 
 def _metric_rows(name: MetricName, table: Float64Array) -> Float64Array:
-    """Return a measure for each row of `(n, 4)` counts (tp, fp, fn, tn)."""
+    """Return the metric of each row of counts `(n, 4)`: tp, fp, fn, tn."""
     tp, fp, fn, tn = table.T
     if name == "specificity":
-        return _ratio(tn, tn + fp)
+        return divide_or_nan(tn, tn + fp)
     if name == "accuracy":
-        return _ratio(tp + tn, tp + fp + fn + tn)
+        return divide_or_nan(tp + tn, tp + fp + fn + tn)
     above, below = {
         "dice": (2 * tp, 2 * tp + fp + fn),
         "f1": (2 * tp, 2 * tp + fp + fn),
@@ -206,99 +215,41 @@ def _metric_rows(name: MetricName, table: Float64Array) -> Float64Array:
         "sensitivity": (tp, tp + fn),
         "precision": (tp, tp + fp),
     }[name]
-    # One mask empty makes a denominator 0 while there is something to miss: that is 0, not NaN.
-    ratio = _ratio(above, below)
+    # If only one mask is empty, a denominator can be 0. The metric is then 0, not NaN.
+    ratio = divide_or_nan(above, below)
     ratio[(tp + fp + fn > 0) & (below == 0)] = 0.0
     return ratio
 
 
-def _ratio(above: Float64Array, below: Float64Array) -> Float64Array:
-    ratio = np.full(above.shape, np.nan)
-    np.divide(above, below, out=ratio, where=below > 0)
-    return ratio
-
-
-def _table(many: Sequence[Counts]) -> Float64Array:
-    rows = [(one.tp, one.fp, one.fn, one.tn) for one in many]
+def _table(images: Sequence[Counts]) -> Float64Array:
+    rows = [(image.tp, image.fp, image.fn, image.tn) for image in images]
     return np.array(rows, np.float64).reshape(-1, 4)
 
 
 def _values_and_presence(values: Float64Array) -> Float64Array:
+    """Return `(n, 2)`: each value, or 0 for NaN, and 1 if it is a value."""
     known = ~np.isnan(values)
     return np.column_stack([np.where(known, values, 0.0), known.astype(np.float64)])
 
 
 def _mean_rows(rows: Float64Array) -> Float64Array:
     """Return the mean for each row of `(n, 2)`: sum of values, number of values."""
-    return _ratio(rows[:, 0], rows[:, 1])
+    return divide_or_nan(rows[:, 0], rows[:, 1])
 
 
 def _sums_by_patient(
-    many: Sequence[Counts], patients: Sequence[str], name: MetricName, convention: Convention
-) -> tuple[Float64Array, Callable[[Float64Array], Float64Array]]:
-    """Return sums `(P, columns)` and how a row of them becomes the figure.
-
-    Both conventions are ratios of sums over images: a resample of patients needs only their sums.
-    """
-    table = _table(many)
+    images: Sequence[Counts], patients: Sequence[str], name: MetricName, convention: Convention
+) -> tuple[Float64Array, FigureOf]:
+    """Return the sums of each patient `(P, columns)`, and the function from sums to the figure."""
+    table = _table(images)
     if convention == "pooled":
-        return _group(table, patients), lambda rows: _metric_rows(name, rows)
-    return _group(_values_and_presence(_metric_rows(name, table)), patients), _mean_rows
+        return sum_by_patient(table, patients), lambda rows: _metric_rows(name, rows)
+    values = _values_and_presence(_metric_rows(name, table))
+    return sum_by_patient(values, patients), _mean_rows
 
 
-def _group(rows: Float64Array, patients: Sequence[str]) -> Float64Array:
-    if len(rows) != len(patients):
-        raise ValueError(f"There are {len(rows)} images but {len(patients)} patients for them.")
-    # In order of the key, so that the draws do not depend on the order of the images.
-    keys, index = np.unique(np.asarray(patients, dtype=np.str_), return_inverse=True)
-    sums = np.zeros((len(keys), rows.shape[1]))
-    np.add.at(sums, index, rows)
-    return sums
-
-
-def _draws(n_patients: int, n_boot: int, seed: int) -> Iterator[IntArray]:
-    generator = np.random.default_rng(seed)
-    step = max(1, _BLOCK // n_patients)
-    for start in range(0, n_boot, step):
-        yield generator.integers(0, n_patients, (min(step, n_boot - start), n_patients))
-
-
-def _resampled(
-    sums: Float64Array, reduce: Callable[[Float64Array], Float64Array], n_boot: int, seed: int
-) -> Float64Array:
-    """Return the figure of each resample that has one: `(n_boot,)` or fewer."""
-    if len(sums) == 0 or n_boot < 1:
-        return np.empty(0)
-    parts = []
-    for chosen in _draws(len(sums), n_boot, seed):
-        # One column at a time: a gather of whole rows is five times as much memory at once.
-        columns = [column[chosen].sum(axis=1) for column in sums.T]
-        parts.append(reduce(np.column_stack(columns)))
-    figures = np.concatenate(parts)
-    return figures[~np.isnan(figures)]
-
-
-def _n_telling(sums: Float64Array, reduce: Callable[[Float64Array], Float64Array]) -> int:
-    """Count the patients who have the figure of their own; the others move no resample."""
-    return int(np.count_nonzero(~np.isnan(reduce(sums))))
-
-
-def _interval(figures: Float64Array, n_patients: int) -> tuple[float, float]:
-    """Return the interval; NaN below two patients, whose resamples would all be alike."""
-    if figures.size == 0 or n_patients < 2:
-        return math.nan, math.nan
-    low, high = np.percentile(figures, (2.5, 97.5))
-    return float(low), float(high)
-
-
-def _two_sided(differences: Float64Array) -> float:
-    if differences.size == 0:
-        return math.nan
-    below = int(np.count_nonzero(differences <= 0.0))
-    above = int(np.count_nonzero(differences >= 0.0))
-    # One is added to both, as a resample count of 0 is no proof of p = 0 (Davison and Hinkley).
-    return min(1.0, 2.0 * (min(below, above) + 1) / (differences.size + 1))
-
-
-def _or_none(value: str | float) -> str | int | float | None:
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+def _interval(
+    sums: Float64Array, figure_of: FigureOf, n_boot: int, seed: int
+) -> tuple[float, float]:
+    resamples = resample_figures(sums, figure_of, n_boot, seed)
+    return interval_95(resamples, count_patients_with_figure(sums, figure_of))

@@ -17,7 +17,7 @@ from mlloop.contract.errors import Stop
 from mlloop.contract.events import Emit
 from mlloop.contract.manifest import ProposeManifest
 from mlloop.contract.network_plan import NetworkPlan
-from mlloop.figures.levels import counts_at, crossed_t8, level_counts, told
+from mlloop.figures.levels import best_t8_by_fold, count_levels, counts_at, describe_thresholds
 from mlloop.folders.activation import read_map, read_scores, write_activation_maps
 from mlloop.folders.measured import Meter
 from mlloop.folders.proposals import propose_on, read_proposal
@@ -115,7 +115,7 @@ def lung_rows(cases: Sequence[FolderCase], manifest: ProposeManifest, out: Path)
         judged = []
         for case, one in drawn.items():
             kind = kind_for(case, manifest, "lung")
-            levels = level_counts(read_proposal(out, case, network.key, kind), read_truth(case))
+            levels = count_levels(read_proposal(out, case, network.key, kind), read_truth(case))
             judged.append(judge(one, levels, plan.threshold))
         score = "lung share of film"
         rows.append(Row(network.key, f"{plan.threshold} of 255", score, tuple(judged)))
@@ -132,8 +132,8 @@ def activation_rows(run: FolderRun, encoder: str) -> tuple[Row, ...]:
     plain, weighed = [], []
     for one in run.cases:
         p8, truth = read_map(run.out, encoder, one.case), read_truth(one.case)
-        plain.append(level_counts(p8, truth))
-        weighed.append(level_counts(weigh(p8, scores[one.case.image]), truth))
+        plain.append(count_levels(p8, truth))
+        weighed.append(count_levels(weigh(p8, scores[one.case.image]), truth))
     return (
         _activation_row(f"Grad-CAM {encoder}", run, scores, plain),
         _activation_row(f"Grad-CAM x probability {encoder}", run, scores, weighed),
@@ -148,7 +148,7 @@ def weigh(p8: ByteArray, probability: float) -> ByteArray:
 
 def _judge_proposal(one: FolderCase, network: str, manifest: ProposeManifest, out: Path) -> Judged:
     p8 = read_proposal(out, one.case, network, kind_for(one.case, manifest))
-    levels = level_counts(p8, read_truth(one.case))
+    levels = count_levels(p8, read_truth(one.case))
     return judge(one, levels, manifest.plan.threshold)
 
 
@@ -170,9 +170,11 @@ def judge(one: FolderCase, levels: IntArray, t8: int, score: float | None = None
 def _activation_row(
     name: str, run: FolderRun, scores: dict[str, float], levels: Sequence[IntArray]
 ) -> Row:
-    thresholds = crossed_t8(levels, [one.case.fold for one in run.cases])
+    thresholds = best_t8_by_fold(levels, [one.case.fold for one in run.cases])
     judged = [
         judge(one, own, thresholds[one.case.fold], scores[one.case.image])
         for one, own in zip(run.cases, levels, strict=True)
     ]
-    return Row(name, told(thresholds), "probability of the classifier", tuple(judged))
+    return Row(
+        name, describe_thresholds(thresholds), "probability of the classifier", tuple(judged)
+    )

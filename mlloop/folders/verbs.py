@@ -19,7 +19,7 @@ from mlloop.contract.network_plan import NetworkPlan
 from mlloop.contract.plan import Plan
 from mlloop.contract.presets import preset
 from mlloop.contract.records import FieldError, read_json, write_bytes
-from mlloop.figures.levels import level_counts
+from mlloop.figures.levels import count_levels
 from mlloop.figures.metrics import dice
 from mlloop.folders.activation import read_map
 from mlloop.folders.benchmark import (
@@ -212,7 +212,7 @@ def _row_of_masks(cases: Sequence[FolderCase], folder: Path) -> Row:
                 "unusable_prediction", f"The mask {path.name} in {folder} cannot be used: {reason}"
             ) from error
         judged.append(
-            judge(one, level_counts(mask.astype("uint8") * 255, read_truth(one.case)), 255)
+            judge(one, count_levels(mask.astype("uint8") * 255, read_truth(one.case)), 255)
         )
     return Row(folder.name, "1 of 255", "infected share of film", tuple(judged))
 

@@ -8,5 +8,5 @@ import numpy.typing as npt
 BoolArray = npt.NDArray[np.bool_]
 ByteArray = npt.NDArray[np.uint8]
 IntArray = npt.NDArray[np.int64]
-Float64Array = npt.NDArray[np.float32]
+FloatArray = npt.NDArray[np.float32]
 Float64Array = npt.NDArray[np.float64]

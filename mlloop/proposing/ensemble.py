@@ -120,7 +120,7 @@ def _finish(
     """Write the ensembles and the disagreement, then the record that marks the image as done."""
     folder, plan = out / case.image, manifest.plan
     maps = writer.read(case)
-    infection, disagreement = calibration.ensemble(maps), disagreement_p8(maps)
+    infection, disagreement = calibration.ensemble_map(maps), disagreement_p8(maps)
     write_bytes(folder / "ensemble.ensemble.png", encode_probability(infection))
     write_bytes(folder / "disagreement.png", encode_probability(disagreement))
     fitted = {one.network: one.t8 for one in calibration.thresholds}

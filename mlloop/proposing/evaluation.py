@@ -13,13 +13,13 @@ from pathlib import Path
 
 import numpy as np
 
-from mlloop.contract.calibration import histogram, reliability
 from mlloop.contract.errors import Stop
 from mlloop.contract.events import Emit, Progress
 from mlloop.contract.manifest import Case, EvaluateManifest
 from mlloop.contract.records import write_json
-from mlloop.figures.fitting import plain_calibration, truth_of
-from mlloop.figures.metrics import counts, dice
+from mlloop.figures.fitting import reference_at_grid, unfitted_calibration
+from mlloop.figures.metrics import count_pixels, dice
+from mlloop.figures.reliability import count_p8, measure_reliability
 from mlloop.networks.devices import Device
 from mlloop.pixels.arrays import ByteArray
 from mlloop.pixels.raster import threshold_mask
@@ -56,19 +56,19 @@ def evaluate(
         progress = Progress(emit, total=len(manifest.cases) * len(networks))
         for _ in maps.write(networks, progress=progress, stop=stop):
             pass  # measured once they are all there
-        calibration = manifest.calibration or plain_calibration(manifest.plan)
+        calibration = manifest.calibration or unfitted_calibration(manifest.plan)
         pixels, images = np.zeros((2, 256), np.int64), []
         for case in manifest.cases:
-            ensemble = calibration.ensemble(maps.read(case))
-            pixels += histogram(ensemble, truth_of(case, maps.reader.target))
-            images.append(_evaluate_image(case, ensemble, calibration.t8("ensemble")))
+            ensemble = calibration.ensemble_map(maps.read(case))
+            pixels += count_p8(ensemble, reference_at_grid(case, maps.reader.target))
+            images.append(_evaluate_image(case, ensemble, calibration.t8_of("ensemble")))
         write_json(
             result,
             {
                 "schema": 1,
                 "plan_sha256": manifest.plan.sha256,
                 "images": images,
-                "reliability": reliability(pixels),
+                "reliability": measure_reliability(pixels),
             },
         )
     # No proposal on a sealed image may lie about once it is counted.
@@ -78,7 +78,7 @@ def evaluate(
 
 def _evaluate_image(case: Case, ensemble: ByteArray, t8: int) -> ImageResult:
     predicted = threshold_mask(ensemble, shape=(case.height, case.width), t8=t8)
-    found = counts(predicted, read_truth(case))
+    found = count_pixels(predicted, read_truth(case))
     value = dice(found)
     return ImageResult(
         image=case.image,

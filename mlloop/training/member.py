@@ -19,7 +19,7 @@ from mlloop.contract.events import Clock, Emit
 from mlloop.contract.manifest import Case, TrainManifest
 from mlloop.contract.plan import Plan
 from mlloop.contract.records import digest
-from mlloop.figures.metrics import Counts, counts, dice, pooled
+from mlloop.figures.metrics import Counts, count_pixels, dice, pool_counts
 from mlloop.networks.devices import Device
 from mlloop.networks.segmentation import build_network, predict, untrained_network
 from mlloop.networks.weights import initial_identity, load_trained
@@ -172,7 +172,7 @@ def inner_dice(run: Run, state: TrainingState) -> float:
     found = [_case_counts(run, state, case, passes) for case in run.split.inner]
     state.network.load_state_dict(trained)
     state.network.train()
-    return dice(pooled(found))
+    return dice(pool_counts(found))
 
 
 def _case_counts(run: Run, state: TrainingState, case: Case, passes: Passes) -> Counts:
@@ -181,7 +181,7 @@ def _case_counts(run: Run, state: TrainingState, case: Case, passes: Passes) -> 
 
     probability = passes.through(forward, run.reader.image(case)[None])[0]
     truth = run.reader.target(case) >= np.float32(0.5)
-    return counts(quantise(probability) >= run.plan.threshold, truth)
+    return count_pixels(quantise(probability) >= run.plan.threshold, truth)
 
 
 def _card(run: Run, state: TrainingState, started: float) -> Card:

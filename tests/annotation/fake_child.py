@@ -17,7 +17,6 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from mlloop.contract.calibration import reliability
 from mlloop.contract.manifest import (
     EstimateManifest,
     EvaluateManifest,
@@ -27,7 +26,8 @@ from mlloop.contract.manifest import (
 )
 from mlloop.contract.proposals import PROPOSALS_SCHEMA
 from mlloop.contract.records import write_bytes, write_json
-from mlloop.figures.fitting import plain_calibration
+from mlloop.figures.fitting import unfitted_calibration
+from mlloop.figures.reliability import measure_reliability
 from mlloop.pixels.masks import encode_probability
 
 FITTED_T8 = 120  # not the plan's: it must reach the rows and the sealed set
@@ -104,7 +104,7 @@ def propose(options: argparse.Namespace) -> None:
     keys = [network.key for network in manifest.plan.networks_of("activation")]
     document = {"schema": 1, "networks": dict.fromkeys(keys, scores)}
     write_json(options.out / "scores.json", document)
-    plain = plain_calibration(manifest.plan)
+    plain = unfitted_calibration(manifest.plan)
     thresholds = tuple(replace(one, t8=FITTED_T8) for one in plain.thresholds)
     write_json(options.out / "calibration.json", replace(plain, thresholds=thresholds))
 
@@ -147,7 +147,7 @@ def evaluate(options: argparse.Namespace) -> None:
     pixels[1, 200] = pixels[0, 20] = 8
     write_json(
         options.out / "evaluation.json",
-        {"schema": 1, "images": images, "reliability": reliability(pixels)},
+        {"schema": 1, "images": images, "reliability": measure_reliability(pixels)},
     )
 
 

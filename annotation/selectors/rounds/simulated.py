@@ -18,7 +18,7 @@ from mlloop.figures.metrics import (
     Counts,
     Estimate,
     PairedDifference,
-    counts,
+    count_pixels,
     estimate,
     paired_bootstrap,
 )
@@ -118,7 +118,7 @@ def _mask(key: str) -> Mask:
 
 
 def _measure(pairs: Iterable[tuple[str, Mask, Mask]]) -> AgainstTruth:
-    measured = [(patient, counts(mask, truth)) for patient, mask, truth in pairs]
+    measured = [(patient, count_pixels(mask, truth)) for patient, mask, truth in pairs]
     many = [one for _, one in measured]
     patients = [patient for patient, _ in measured]
     return AgainstTruth(

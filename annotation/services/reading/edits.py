@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from annotation.models import Provenance, Verdict
-from mlloop.figures.metrics import counts, dice
+from mlloop.figures.metrics import count_pixels, dice
 from mlloop.pixels.masks import contour_length, mask_changes
 
 Mask = npt.NDArray[np.bool_]
@@ -41,7 +41,7 @@ def derive_edit(
         drawn = int(np.count_nonzero(mask))
         return Edit(verdict, Provenance.MANUAL, None, drawn, 0, contour_length(mask))
     added, removed = mask_changes(base, mask)
-    agreement = dice(counts(mask, base))
+    agreement = dice(count_pixels(mask, base))
     is_same = not added.any() and not removed.any()
     return Edit(
         verdict=_verdict(mask, is_same=is_same, decision=decision),

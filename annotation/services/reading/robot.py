@@ -21,7 +21,7 @@ from annotation.models import Annotation, Assignment, Candidate, Label, Project,
 from annotation.selectors.labels import label_of
 from annotation.services.reading import drafts, leases, submission
 from annotation.services.reading.candidates import mask_at
-from mlloop.figures.metrics import counts, dice
+from mlloop.figures.metrics import count_pixels, dice
 from mlloop.pixels.masks import decode_mask, encode_wire_mask
 
 Mask = npt.NDArray[np.bool_]
@@ -144,7 +144,7 @@ def _slide(choice: _Choice, wish: Mask) -> _Choice:
 
 
 def _agreement(mask: Mask, wish: Mask) -> float:
-    value = dice(counts(mask, wish))
+    value = dice(count_pixels(mask, wish))
     return 1.0 if np.isnan(value) else value  # both empty: nothing to change
 
 

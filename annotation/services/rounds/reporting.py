@@ -22,7 +22,7 @@ from mlloop.figures.detection import (
     rates,
     roc_curve,
 )
-from mlloop.figures.metrics import Counts, dice, estimate, every_estimate, is_both_empty
+from mlloop.figures.metrics import Counts, dice, estimate, estimate_all, is_both_empty
 
 Plain = dict[str, object]
 WORST = 12
@@ -87,7 +87,7 @@ def _sealed(rows: Sequence[_Row], reliability: object) -> Plain:
 
 
 def _pixels(rows: Sequence[_Row]) -> Plain:
-    found = every_estimate([row.found for row in rows], [row.patient for row in rows])
+    found = estimate_all([row.found for row in rows], [row.patient for row in rows])
     return {"pixels": [one.as_json() for one in found]}
 
 

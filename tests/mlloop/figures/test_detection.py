@@ -131,7 +131,7 @@ def test_intervals_when_patients_are_resampled_by_a_loop_then_they_are_the_same(
 def test_resampling_when_it_is_done_in_blocks_then_the_interval_is_the_same(monkeypatch):
     images = study()
     whole = auc(images, n_boot=50, seed=3)
-    monkeypatch.setattr("mlloop.figures.detection._BLOCK", 200)
+    monkeypatch.setattr("mlloop.figures.bootstrap.BLOCK", 200)
     assert auc(images, n_boot=50, seed=3) == whole
 
 

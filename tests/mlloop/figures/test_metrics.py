@@ -22,15 +22,15 @@ from mlloop.figures.metrics import (
     METRICS,
     Counts,
     bootstrap_ci,
-    counts,
+    count_pixels,
     dice,
     estimate,
-    every_estimate,
+    estimate_all,
     iou,
     is_both_empty,
     metric,
     paired_bootstrap,
-    pooled,
+    pool_counts,
     summarise_per_image,
 )
 
@@ -69,7 +69,7 @@ def masks_with_empties() -> list[tuple[np.ndarray, np.ndarray]]:
 @pytest.mark.parametrize("name", REFERENCES)
 def test_metric_when_compared_with_scikit_learn_then_it_is_equal(name):
     for pred, truth in masks_with_empties():
-        value = metric(name, counts(pred, truth))
+        value = metric(name, count_pixels(pred, truth))
         if pred.any() or truth.any():
             reference = REFERENCES[name](truth.ravel(), pred.ravel(), zero_division=0.0)
             assert value == pytest.approx(reference, abs=1e-12)
@@ -81,7 +81,7 @@ def test_metric_when_compared_with_scikit_learn_then_it_is_equal(name):
 def test_estimate_when_pooled_or_per_image_then_it_is_scikit_learns_figure(name):
     reference = EVERY_REFERENCE[name]
     pairs = [(pred.ravel(), truth.ravel()) for pred, truth in masks_with_empties()]
-    many = [counts(pred, truth) for pred, truth in pairs]
+    many = [count_pixels(pred, truth) for pred, truth in pairs]
     patients = [str(number) for number in range(len(many))]
     preds, truths = (np.concatenate(side) for side in zip(*pairs, strict=True))
     pooled_figure = estimate(many, patients, name=name, convention="pooled", n_boot=0)
@@ -101,7 +101,7 @@ def test_estimate_when_pooled_or_per_image_then_it_is_scikit_learns_figure(name)
 
 def test_every_estimate_when_asked_then_each_measure_comes_once_in_both_conventions():
     many, patients = random_study(12)
-    found = every_estimate(many, patients, n_boot=10, seed=3)
+    found = estimate_all(many, patients, n_boot=10, seed=3)
     assert [(one.name, one.convention) for one in found] == [
         (name, convention) for name in METRICS for convention in ("per_image", "pooled")
     ]
@@ -110,7 +110,7 @@ def test_every_estimate_when_asked_then_each_measure_comes_once_in_both_conventi
 
 def test_accuracy_and_specificity_when_compared_with_scikit_learn_then_they_are_equal():
     for pred, truth in masks_with_empties():
-        one = counts(pred, truth)
+        one = count_pixels(pred, truth)
         accuracy = accuracy_score(truth.ravel(), pred.ravel())
         assert metric("accuracy", one) == pytest.approx(accuracy)
         if truth.all():
@@ -123,9 +123,9 @@ def test_accuracy_and_specificity_when_compared_with_scikit_learn_then_they_are_
 def test_counts_when_given_two_masks_then_every_pixel_is_in_one_cell():
     pred = np.array([[True, True, False, False]])
     truth = np.array([[True, False, True, False]])
-    assert counts(pred, truth) == Counts(1, 1, 1, 1)
+    assert count_pixels(pred, truth) == Counts(1, 1, 1, 1)
     with pytest.raises(ValueError, match="The masks have different sizes"):
-        counts(pred, truth.T)
+        count_pixels(pred, truth.T)
 
 
 @pytest.mark.parametrize("name", [*REFERENCES])
@@ -156,7 +156,7 @@ def test_estimate_when_any_counts_then_both_conventions_are_the_plain_formulas(m
     assert per_image.value == pytest.approx(mean, nan_ok=True)
     assert (per_image.n, per_image.n_both_empty) == (n, n_both_empty)
     together = estimate(many, patients, convention="pooled", n_boot=20)
-    assert together.value == pytest.approx(dice(pooled(many)), nan_ok=True)
+    assert together.value == pytest.approx(dice(pool_counts(many)), nan_ok=True)
     assert (together.n, together.n_both_empty) == (len(many), n_both_empty)
 
 
@@ -203,7 +203,7 @@ def test_estimate_when_patients_are_resampled_by_a_loop_then_the_interval_is_the
         drawn = [of[keys[number]] for number in generator.integers(0, len(keys), len(keys))]
         flat = [one for ones in drawn for one in ones]
         mean = summarise_per_image([dice(one) for one in flat])[0]
-        figures.append(mean if convention == "per_image" else dice(pooled(flat)))
+        figures.append(mean if convention == "per_image" else dice(pool_counts(flat)))
     result = estimate(many, patients, convention=convention, n_boot=50, seed=11)
     expected = np.percentile(figures, (2.5, 97.5))
     assert (result.ci_low, result.ci_high) == pytest.approx(tuple(expected))
@@ -277,5 +277,5 @@ def test_measures_when_lists_have_other_lengths_then_they_refuse():
 def test_resampling_when_it_is_done_in_blocks_then_the_draws_are_the_same(monkeypatch):
     many, patients = random_study()
     whole = estimate(many, patients, seed=8)
-    monkeypatch.setattr("mlloop.figures.metrics._BLOCK", 70)
+    monkeypatch.setattr("mlloop.figures.bootstrap.BLOCK", 70)
     assert estimate(many, patients, seed=8) == whole

@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mlloop.figures.detection import RATES
-from mlloop.figures.levels import best_t8, counts_at, crossed_t8, level_counts
-from mlloop.figures.metrics import Counts, counts, dice, pooled
+from mlloop.figures.levels import best_t8, best_t8_by_fold, count_levels, counts_at
+from mlloop.figures.metrics import Counts, count_pixels, dice, pool_counts
 from mlloop.folders.scoring import Judged, Row
 from mlloop.pixels.raster import threshold_mask
 
@@ -24,33 +24,33 @@ def test_counts_at_when_compared_with_the_mask_then_agree(seed: int, t8: int, si
     p8 = rng.integers(0, 256, (side, side + 1)).astype(np.uint8)
     truth = rng.random((23, 17)) < rng.random()
     mask = threshold_mask(p8, shape=truth.shape, t8=t8)
-    assert counts_at(level_counts(p8, truth), t8) == counts(mask, truth)
+    assert counts_at(count_levels(p8, truth), t8) == count_pixels(mask, truth)
 
 
 @given(seed=st.integers(0, 10_000))
 def test_best_t8_when_all_thresholds_are_tried_then_none_is_better(seed: int) -> None:
     rng = np.random.default_rng(seed)
     levels = [
-        level_counts(rng.integers(0, 256, (6, 6)).astype(np.uint8), rng.random((6, 6)) < 0.3)
+        count_levels(rng.integers(0, 256, (6, 6)).astype(np.uint8), rng.random((6, 6)) < 0.3)
         for _ in range(3)
     ]
     found = best_t8(levels)
-    tried = {t: dice(pooled([counts_at(one, t) for one in levels])) for t in range(1, 256)}
+    tried = {t: dice(pool_counts([counts_at(one, t) for one in levels])) for t in range(1, 256)}
     assert math.isclose(tried[found], max(tried.values()), abs_tol=1e-12) or not any(tried.values())
 
 
 def test_best_t8_when_nothing_is_infected_then_stays_in_the_middle() -> None:
-    assert best_t8([level_counts(np.full((2, 2), 9, np.uint8), np.zeros((2, 2), np.bool_))]) == 128
+    assert best_t8([count_levels(np.full((2, 2), 9, np.uint8), np.zeros((2, 2), np.bool_))]) == 128
 
 
 def test_crossed_t8_when_a_fold_changes_then_its_own_threshold_does_not() -> None:
     truth = np.zeros((4, 4), np.bool_)
     truth[:2] = True
-    levels = [level_counts(np.where(truth, high, 10).astype(np.uint8), truth) for high in (90, 60)]
-    before = crossed_t8(levels, [0, 1])
+    levels = [count_levels(np.where(truth, high, 10).astype(np.uint8), truth) for high in (90, 60)]
+    before = best_t8_by_fold(levels, [0, 1])
     assert before == {0: 11, 1: 11}
-    worse = level_counts(np.where(truth, 0, 200).astype(np.uint8), truth)
-    after = crossed_t8([levels[0], worse], [0, 1])
+    worse = count_levels(np.where(truth, 0, 200).astype(np.uint8), truth)
+    after = best_t8_by_fold([levels[0], worse], [0, 1])
     assert after[1] == before[1]
     assert after[0] != before[0]
 

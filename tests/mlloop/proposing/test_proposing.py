@@ -27,7 +27,7 @@ from mlloop.contract.network_plan import NetworkPlan
 from mlloop.contract.plan import Plan
 from mlloop.contract.proposals import is_proposed
 from mlloop.contract.records import from_plain
-from mlloop.figures.metrics import counts
+from mlloop.figures.metrics import count_pixels
 from mlloop.networks.devices import prepare
 from mlloop.pixels.masks import decode_mask, decode_probability
 from mlloop.pixels.raster import threshold_mask
@@ -215,7 +215,7 @@ def test_proposing_when_references_are_known_then_thresholds_are_fitted_and_writ
             decode_probability((tmp_path / "a" / case.image / line["file"]).read_bytes())
             for line in lines
         ]
-        np.testing.assert_array_equal(own[-1], written.ensemble(own[:-1]))
+        np.testing.assert_array_equal(own[-1], written.ensemble_map(own[:-1]))
     # A kill between the calibration and the proposals.
     run(manifest, tmp_path / "b")
     (tmp_path / "b/image-3/proposals.json").unlink()
@@ -278,7 +278,7 @@ def test_evaluation_when_done_counts_the_ensemble_and_leaves_no_map_behind(
         truth = np.zeros((40, 48), np.bool_)
         if case.mask_path:
             truth = decode_mask(Path(case.mask_path).read_bytes())
-        expected = counts(threshold_mask(p8, shape=(40, 48), t8=128), truth)
+        expected = count_pixels(threshold_mask(p8, shape=(40, 48), t8=128), truth)
         assert (line["tp"], line["fp"], line["fn"]) == (expected.tp, expected.fp, expected.fn)
         assert line["image"] == case.image
         assert line["peak"] == p8.max()

@@ -9,7 +9,7 @@ from annotation import storage
 from annotation.models import Annotation, Project, Truth
 from annotation.selectors.labels import label_of
 from annotation.services.reading.robot import read_cases, wish_of
-from mlloop.figures.metrics import counts, dice
+from mlloop.figures.metrics import count_pixels, dice
 from mlloop.pixels.masks import decode_mask, encode_mask
 from mlloop.pixels.raster import quantise
 from tests.annotation.factories import disc, make_image, make_proposal, make_round
@@ -32,7 +32,7 @@ def test_wish_is_the_same_hand_every_time_and_near_the_truth() -> None:
     wish = wish_of(truth, seed=1, key="a")
     assert np.array_equal(wish, wish_of(truth, seed=1, key="a"))
     assert not np.array_equal(wish, wish_of(truth, seed=1, key="b"))
-    assert 0.9 < dice(counts(wish, truth)) < 1.0
+    assert 0.9 < dice(count_pixels(wish, truth)) < 1.0
     assert not wish_of(np.zeros_like(truth), seed=1, key="a").any()
 
 

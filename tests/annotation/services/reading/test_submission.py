@@ -32,7 +32,7 @@ from annotation.selectors.reading.lost_masks import lost_mask
 from annotation.services.reading import drafts, leases, lost_drafts, submission
 from annotation.services.reading.candidates import mask_at
 from annotation.services.reading.edits import derive_edit
-from mlloop.figures.metrics import counts, dice
+from mlloop.figures.metrics import count_pixels, dice
 from mlloop.pixels.masks import decode_mask, decode_probability, encode_wire_mask
 from mlloop.pixels.raster import threshold_mask
 from tests.annotation import factories
@@ -102,7 +102,7 @@ def test_accept_when_drawn_over_then_corrected_with_its_cost(case: Assignment) -
     row = submit(case, draft_etag=save(case, mask), candidate=candidate.id)
     assert (row.verdict, row.provenance) == ("corrected", "SEMIAUTOMATIC")
     assert (row.added_pixels, row.removed_pixels, row.redrawn_contour) == (12, 0, 14)
-    assert row.agreement == pytest.approx(dice(counts(mask, base)))
+    assert row.agreement == pytest.approx(dice(count_pixels(mask, base)))
 
 
 def test_accept_when_drawn_from_nothing_then_redrawn(case: Assignment) -> None:

@@ -13,26 +13,15 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.optimize import minimize_scalar
 
-from mlloop.contract.calibration import (
-    MIN_INFECTED,
-    PARTS,
-    TIE,
-    Calibration,
-    ThresholdSums,
-    WeightSums,
-    equal_parts,
-    fit_temperature,
-    histogram,
-    mean_p8,
-    reliability,
-    temperature_table,
-    through_table,
-)
+from mlloop.contract.calibration import Calibration, mean_p8, temperature_table
 from mlloop.contract.errors import Stopped
 from mlloop.contract.manifest import Case
 from mlloop.contract.records import canonical_json, from_plain
-from mlloop.figures.fitting import choice_told, fit_calibration, plain_calibration
-from mlloop.figures.metrics import counts, dice
+from mlloop.figures.fitting import MIN_INFECTED, describe_fit, fit_calibration, unfitted_calibration
+from mlloop.figures.metrics import count_pixels, dice
+from mlloop.figures.reliability import apply_table, count_p8, fit_temperature, measure_reliability
+from mlloop.figures.thresholds import TIE, ThresholdSums
+from mlloop.figures.weights import PARTS, WeightSums, equal_parts
 from tests.mlloop.conftest import small_plan
 
 pixels = st.sampled_from([0, 1, 60, 127, 128, 200, 255])
@@ -75,7 +64,7 @@ def fitted(n: int = 14, stop=lambda: False, **changes: object) -> Calibration:
 def test_threshold_when_fitted_then_it_is_the_nearest_that_is_as_good_as_the_best(found, plan):
     sums = ThresholdSums()
     for p8, truth in found:
-        sums.add(histogram(p8, truth))
+        sums.add(count_p8(p8, truth))
     best = sums.fit("unet", plan)
     infected = [(p8, truth) for p8, truth in found if truth.any()]
     if not infected:
@@ -83,7 +72,7 @@ def test_threshold_when_fitted_then_it_is_the_nearest_that_is_as_good_as_the_bes
         return
 
     def mean(t8: int) -> float:
-        return float(np.mean([dice(counts(p8 >= t8, truth)) for p8, truth in infected]))
+        return float(np.mean([dice(count_pixels(p8 >= t8, truth)) for p8, truth in infected]))
 
     values = {t8: mean(t8) for t8 in range(1, 256)}
     limit = max(values.values()) - TIE
@@ -101,15 +90,15 @@ def test_threshold_when_a_table_comes_before_it_then_it_is_that_of_the_changed_m
     table = temperature_table(heat)
     before, after = ThresholdSums(), ThresholdSums()
     for p8, truth in found:
-        before.add(histogram(p8, truth))
-        after.add(histogram(np.array(table, np.uint8)[p8], truth))
+        before.add(count_p8(p8, truth))
+        after.add(count_p8(np.array(table, np.uint8)[p8], truth))
     assert before.fit("ensemble", 128, table=table) == after.fit("ensemble", 128)
-    np.testing.assert_array_equal(through_table(before.pixels, table), after.pixels)
+    np.testing.assert_array_equal(apply_table(before.pixels, table), after.pixels)
 
 
 @given(st.lists(st.tuples(maps, maps, maps, truths), min_size=1, max_size=4))
 def test_weights_when_fitted_then_they_are_shares_and_no_random_ones_are_better(found):
-    sums = WeightSums.of(3)
+    sums = WeightSums.zeros(3)
     for *own, truth in found:
         sums.add(own, truth)
     parts = sums.fit()
@@ -139,7 +128,7 @@ def test_temperature_when_compared_with_scipy_then_it_is_the_likeliest_and_the_e
     logits = generator.normal(0, 1.5, 40_000)
     truth = generator.random(logits.size) < 1 / (1 + np.exp(-logits))
     p8 = np.floor(255 / (1 + np.exp(-2.5 * logits)) + 0.5).astype(np.uint8)  # too sure of itself
-    pixels_ = histogram(p8, truth)
+    pixels_ = count_p8(p8, truth)
     found = fit_temperature(pixels_)
     inner = (p8 > 0) & (p8 < 255)
     z, y = np.log(p8[inner] / (255.0 - p8[inner])), truth[inner]
@@ -149,8 +138,8 @@ def test_temperature_when_compared_with_scipy_then_it_is_the_likeliest_and_the_e
         method="bounded",
     )
     assert abs(math.log(found) - reference.x) <= math.log(2) / 64 + 1e-3
-    before = reliability(pixels_)
-    after = reliability(through_table(pixels_, temperature_table(found)))
+    before = measure_reliability(pixels_)
+    after = measure_reliability(apply_table(pixels_, temperature_table(found)))
     assert after.ece < before.ece / 3
 
 
@@ -164,8 +153,8 @@ def test_temperature_table_when_made_then_it_never_falls_and_keeps_both_ends(hea
 
 @given(st.lists(st.tuples(maps, truths), max_size=4))
 def test_reliability_when_compared_with_a_loop_over_pixels_then_it_is_the_same(found):
-    pixels_ = sum((histogram(p8, truth) for p8, truth in found), np.zeros((2, 256), np.int64))
-    result = reliability(pixels_)
+    pixels_ = sum((count_p8(p8, truth) for p8, truth in found), np.zeros((2, 256), np.int64))
+    result = measure_reliability(pixels_)
     flat = [
         (int(value), bool(own))
         for p8, truth in found
@@ -194,7 +183,7 @@ def test_calibration_when_networks_are_faint_then_the_threshold_falls_and_noise_
     assert (found.n_images, found.n_infected, found.notes) == (14, 14, ())
     assert found.after.ece < found.before.ece
     assert [one.network for one in found.thresholds] == ["unet", "unetplusplus", "ensemble"]
-    assert found.t8("ensemble") == found.thresholds[-1].t8
+    assert found.t8_of("ensemble") == found.thresholds[-1].t8
 
 
 def test_calibration_when_there_are_too_few_cases_then_the_plan_holds_and_it_says_so():
@@ -209,7 +198,7 @@ def test_calibration_when_there_are_too_few_cases_then_the_plan_holds_and_it_say
 
 def test_calibration_when_the_plan_fits_nothing_then_it_is_the_plain_mean_at_its_threshold():
     asked = {"thresholds": "plan", "ensemble_weights": "equal"}
-    measured, plain = fitted(**asked), plain_calibration(small_plan(**asked))
+    measured, plain = fitted(**asked), unfitted_calibration(small_plan(**asked))
     for found in (measured, plain):
         assert (found.parts, found.temperature, found.notes) == ((420, 420), 1.0, ())
         assert found.table == tuple(range(256))
@@ -236,7 +225,7 @@ def test_calibration_when_the_likeliest_temperature_spoils_the_ece_then_it_stays
         target=lambda _: truth.astype(np.float32),
         stop=lambda: False,
     )
-    assert fit_temperature(histogram(p8, truth)) > 1.1
+    assert fit_temperature(count_p8(p8, truth)) > 1.1
     assert (found.temperature, found.after) == (1.0, found.before)
     assert found.notes[0].startswith("The temperature stays 1")
 
@@ -277,17 +266,17 @@ def test_crossed_fit_when_a_fold_is_left_out_then_it_is_what_the_other_folds_ser
     crossed = found.crossed[3]
     assert (crossed.parts, crossed.temperature) == (alone.parts, alone.temperature)
     assert crossed.t8s == tuple(one.t8 for one in alone.thresholds)
-    assert (crossed.ensemble(maps_[3]) == alone.ensemble(maps_[3])).all()
+    assert (crossed.ensemble_map(maps_[3]) == alone.ensemble_map(maps_[3])).all()
 
 
 def test_reliability_when_fitted_then_each_film_is_measured_by_the_fit_of_the_other_folds():
     truths_, maps_ = world(24)
     found = fit_of(truths_, maps_)
     total = sum(
-        histogram(found.crossed[i % 4].ensemble(own), truth)
+        count_p8(found.crossed[i % 4].ensemble_map(own), truth)
         for i, (own, truth) in enumerate(zip(maps_, truths_, strict=True))
     )
-    assert found.after == reliability(total)
+    assert found.after == measure_reliability(total)
     assert found.after.ece < found.before.ece
 
 
@@ -295,8 +284,8 @@ def test_crossed_fit_when_others_are_too_few_then_the_plan_scores_the_fold_and_i
     truths_, maps_ = world(11)
     found = fit_of(truths_, maps_)
     assert [one.t8s for one in found.crossed] == [(128, 128, 128)] * 4
-    assert found.t8("ensemble") != 128
-    assert "Films of fold 0, 1, 2, 3 are scored by the plan's own values" in found.notes[0]
+    assert found.t8_of("ensemble") != 128
+    assert "films of fold 0, 1, 2, 3 use the plan's own values" in found.notes[0]
 
 
 @pytest.mark.parametrize(
@@ -308,12 +297,12 @@ def test_crossed_fit_when_others_are_too_few_then_the_plan_scores_the_fold_and_i
     ],
 )
 def test_choice_when_told_then_it_names_the_films(n, plan, words):
-    assert words in choice_told(small_plan(**plan), fitted(n, **plan))
+    assert words in describe_fit(small_plan(**plan), fitted(n, **plan))
 
 
 def test_choice_when_a_round_of_before_has_no_crossed_fit_then_it_says_the_same_films():
     old = replace(fitted(24, **FITS), crossed=())
-    assert "on these same films" in choice_told(small_plan(**FITS), old)
+    assert "on these same films" in describe_fit(small_plan(**FITS), old)
 
 
 @pytest.mark.parametrize("after", [0, 20, 40])
