@@ -28,7 +28,7 @@ from mlloop.contract.manifest import (
     TrainManifest,
 )
 from mlloop.contract.plan import Plan
-from mlloop.figures.fitting import choice_told
+from mlloop.figures.fitting import describe_fit
 
 
 def plan_of(round: Round) -> Plan:
@@ -44,12 +44,12 @@ def calibration_in(round: Round) -> Calibration | None:
 def ensemble_t8(round: Round) -> int:
     """Return the threshold of the ensemble's masks, as served and on the sealed set."""
     calibration = calibration_in(round)
-    return calibration.t8("ensemble") if calibration else plan_of(round).threshold
+    return calibration.t8_of("ensemble") if calibration else plan_of(round).threshold
 
 
 def choice_in(round: Round) -> str:
     """Say on which films the values behind the round's out-of-fold figures were chosen."""
-    return choice_told(plan_of(round), calibration_in(round))
+    return describe_fit(plan_of(round), calibration_in(round))
 
 
 def snapshot_in(round: Round) -> Snapshot:

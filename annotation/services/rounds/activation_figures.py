@@ -13,8 +13,8 @@ from annotation.round_figures import ClassifierFigures, ImageFigure, MaskFigure,
 from annotation.selectors.rounds.training_cases import Snapshot, withdrawn_since
 from annotation.services.rounds.measuring import mask_figures, unseen_maps
 from mlloop.figures.detection import ScoredImage, auc, auc_by_source
-from mlloop.figures.levels import counts_at, crossed_t8, level_counts, told
-from mlloop.figures.metrics import every_estimate
+from mlloop.figures.levels import best_t8_by_fold, count_levels, counts_at, describe_thresholds
+from mlloop.figures.metrics import estimate_all
 from mlloop.pixels.arrays import IntArray
 
 Scores = Mapping[str, Mapping[str, float]]  # by network and image
@@ -59,7 +59,7 @@ def with_pixels(
     looks: dict[str, _Looks] = {network: _Looks() for network in known}
     for one in unseen_maps(round, snapshot.train, "activation", on_image):
         for network, own in looks.items():
-            own.levels.append(level_counts(one.shown[network][0], one.truth))
+            own.levels.append(count_levels(one.shown[network][0], one.truth))
             own.folds.append(one.case.fold % round.folds)
             own.patients.append(one.case.patient)
     return {network: looks[network].added_to(known[network]) for network in known}
@@ -74,7 +74,7 @@ class _Looks:
     patients: list[str] = field(default_factory=list)
 
     def added_to(self, figures: ClassifierFigures) -> ClassifierFigures:
-        thresholds = crossed_t8(self.levels, self.folds)
+        thresholds = best_t8_by_fold(self.levels, self.folds)
         many = [
             counts_at(levels, thresholds[fold])
             for levels, fold in zip(self.levels, self.folds, strict=True)
@@ -82,11 +82,10 @@ class _Looks:
         dice = mask_figures(many, self.patients)
         return replace(
             figures,
-            threshold=told(thresholds),
+            threshold=describe_thresholds(thresholds),
             per_image=dice.per_image,
             pooled=dice.pooled,
             pixels=tuple(
-                MaskFigure.from_estimate(estimate)
-                for estimate in every_estimate(many, self.patients)
+                MaskFigure.from_estimate(estimate) for estimate in estimate_all(many, self.patients)
             ),
         )

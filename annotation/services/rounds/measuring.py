@@ -17,14 +17,10 @@ from annotation.selectors.labels import READING_LABEL
 from annotation.selectors.rounds.manifests import calibration_in, plan_of
 from annotation.selectors.rounds.training_cases import Snapshot, SnapshotCase, withdrawn_since
 from mlloop.contract.calibration import CrossedFit
-from mlloop.figures.metrics import Convention, Counts, counts, estimate
-from mlloop.pixels.masks import (
-    BoolArray,
-    ByteArray,
-    decode_mask,
-    decode_probability,
-    threshold_mask,
-)
+from mlloop.figures.metrics import Convention, Counts, count_pixels, estimate
+from mlloop.pixels.arrays import BoolArray, ByteArray
+from mlloop.pixels.masks import decode_mask, decode_probability
+from mlloop.pixels.raster import threshold_mask
 
 
 def mask_figures(many: Sequence[Counts], patients: Sequence[str]) -> MaskFigures:
@@ -121,7 +117,7 @@ def _crossed(shown: Shown, networks: Sequence[str], fit: CrossedFit) -> Shown:
     return dict(
         zip(
             (*networks, "ensemble"),
-            zip((*maps, fit.ensemble(maps)), fit.t8s, strict=True),
+            zip((*maps, fit.ensemble_map(maps)), fit.t8s, strict=True),
             strict=True,
         )
     )
@@ -136,7 +132,7 @@ def _count(one: UnseenMaps, crossed: Shown, found: dict[str, list[Measured]]) ->
 
 
 def _counts(p8: ByteArray, t8: int, truth: BoolArray) -> Counts:
-    return counts(threshold_mask(p8, shape=truth.shape, t8=t8), truth)
+    return count_pixels(threshold_mask(p8, shape=truth.shape, t8=t8), truth)
 
 
 def proposal_figures(measured: Mapping[str, Sequence[Measured]]) -> dict[str, MaskFigures]:

@@ -90,7 +90,7 @@ def test_thresholds_are_fitted_on_references_and_reach_the_rows_and_the_sealed_s
         done.proposals.filter(label__key="infection").values_list("threshold", flat=True)
     ) == {FITTED_T8}
     assert evaluating.calibration is not None
-    assert evaluating.calibration.t8("ensemble") == FITTED_T8
+    assert evaluating.calibration.t8_of("ensemble") == FITTED_T8
     assert done.figures.calibration.thresholds[0].plan_t8 == small_plan().threshold
 
 

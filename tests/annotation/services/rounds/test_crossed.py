@@ -13,7 +13,8 @@ from annotation.bridge import loop
 from annotation.models import Project, Round, User
 from annotation.selectors.rounds.manifests import snapshot_in
 from annotation.services.rounds.lifecycle import plan_round
-from mlloop.contract.calibration import CrossedFit, equal_parts
+from mlloop.contract.calibration import CrossedFit
+from mlloop.figures.weights import equal_parts
 from tests.annotation.fake_child import FITTED_T8
 from tests.annotation.learning import fake_learner, fill_project, small_plan
 

@@ -18,7 +18,7 @@ from annotation.selectors.rounds.manifests import plan_of
 from annotation.services.upkeep.withdrawal import withdraw_image
 from annotation.web.plots.report_plots import learning_curve_plot, reliability_plot, roc_plot
 from mlloop.contract.calibration import FittedThreshold
-from mlloop.figures.fitting import plain_calibration
+from mlloop.figures.fitting import unfitted_calibration
 from tests.annotation.factories import make_image, make_patient, make_proposals, make_round
 from tests.annotation.reporting import give_report
 
@@ -143,7 +143,7 @@ def test_report_page_when_sealed_figures_are_shown_then_threshold_and_films_are_
         lines.append(SealedCase(str(image.id), str(i), "covid", **found))
     give_report(row, sealed=lines)
     threshold = FittedThreshold("ensemble", 91, 128, 0.5, 0.4)
-    calibration = replace(plain_calibration(plan_of(row)), thresholds=(threshold,))
+    calibration = replace(unfitted_calibration(plan_of(row)), thresholds=(threshold,))
     row.metrics = RoundFigures(calibration=calibration).to_json()
     row.save()
     page = client_of(member("engineer")).get(reverse("round_report", args=["pilot", 1]))
