@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Iterable
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -19,7 +20,6 @@ from celery.signals import worker_ready, worker_shutting_down
 from celery.worker import state as worker_state
 from django.conf import settings
 from django.db import OperationalError, close_old_connections
-from django.utils import timezone
 
 from annotation.bridge import loop, timing
 from annotation.models import Intake, PlanEstimate, Project, Release
@@ -28,7 +28,7 @@ from annotation.services.intake import importing
 from annotation.services.reading import lost_drafts, putting_back
 from annotation.services.releases import freezing
 from annotation.services.rounds import estimates
-from annotation.services.upkeep import loose_files
+from annotation.services.upkeep import unused_files
 
 logger = logging.getLogger(__name__)
 _TRAINING = threading.BoundedSemaphore(settings.TRAIN_SLOTS)
@@ -90,9 +90,9 @@ def run_release(release_id: str) -> None:
 
 
 @durable_task
-def clear_loose_files(project_id: str) -> None:
-    """Remove one project's masks that no row names any more."""
-    loose_files.clear_loose_files(project_id=UUID(project_id))
+def clear_unused_files(project_id: str) -> None:
+    """Delete one project's stored pictures that no row names."""
+    unused_files.clear_unused_files(project_id=UUID(project_id))
 
 
 def dispatch_due(queues: Iterable[str], busy: Counter[str]) -> int:
@@ -123,27 +123,31 @@ def dispatch_due(queues: Iterable[str], busy: Counter[str]) -> int:
     return sent
 
 
-def send_loose_files(queues: Iterable[str]) -> int:
-    """Send a hint for each project's loose files: they take minutes, too long for the timer."""
+def send_unused_files(queues: Iterable[str]) -> int:
+    """Send a hint to clear each project's unused files: too long a work for the timer."""
     if "io" not in queues:
         return 0
     ids = list(Project.objects.values_list("id", flat=True))
     for pk in ids:
-        clear_loose_files.apply_async((str(pk),), queue="io")
+        clear_unused_files.apply_async((str(pk),), queue="io")
     return len(ids)
 
 
-class Daily:
-    """Do a chore at a worker's start and once a day; two workers doing it at once is no harm."""
+class Chore:
+    """Do something at a worker's start and then regularly; two workers may do it at once.
 
-    def __init__(self, chore: Callable[[], int]) -> None:
+    The time between is counted by a clock that only goes forward, whatever happens to the date.
+    """
+
+    def __init__(self, chore: Callable[[], int], every: timedelta) -> None:
         self._chore = chore
-        self._done_at: datetime | None = None
+        self._every = every.total_seconds()
+        self._done_at: float | None = None
 
     def run(self) -> None:
-        """Do it when a day has passed; what raises has its turn again at the next sweep."""
-        now = timezone.now()
-        if self._done_at is None or now - self._done_at >= timedelta(days=1):
+        """Do it if it is due; a chore that raises is due again at the next sweep."""
+        now = time.monotonic()
+        if self._done_at is None or now - self._done_at >= self._every:
             if done := self._chore():
                 logger.info("%s: %d", self._chore.__name__, done)
             self._done_at = now
@@ -154,10 +158,14 @@ def start_timer(sender: Any, **_: object) -> None:
     """Sweep at once and then by the worker's own clock: no beat process is needed."""
     queues = [queue.name for queue in sender.app.amqp.queues.consume_from.values()]
 
-    def hint_at_loose_files() -> int:
-        return send_loose_files(queues)
+    def hint_at_unused_files() -> int:
+        return send_unused_files(queues)
 
-    chores = Daily(lost_drafts.purge_lost_drafts), Daily(hint_at_loose_files)
+    chores = (
+        Chore(lost_drafts.purge_lost_drafts, timedelta(days=1)),
+        # A file goes at the second look: more often than daily, so that it is gone within a day.
+        Chore(hint_at_unused_files, timedelta(hours=6)),
+    )
 
     def sweep() -> None:
         close_old_connections()

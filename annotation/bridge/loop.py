@@ -23,6 +23,7 @@ from django.db.models import Q
 from annotation.bridge import outputs
 from annotation.bridge.child import Ended, run_child
 from annotation.bridge.watch import Audience, MemberWatch, OnProgress, ProposeWatch, Say, Watch
+from annotation.errors import NotFound
 from annotation.models import RUNNING_STATES, EnsembleMember, Round
 from annotation.selectors.labels import labels_of
 from annotation.selectors.rounds import manifests
@@ -34,6 +35,7 @@ from annotation.services.claims import Claim, ClaimLost
 from annotation.services.rounds import activation_figures, decisions, measuring, recording
 from annotation.services.rounds.lifecycle import State
 from annotation.services.rounds.reporting import report_of
+from annotation.storage import Checkout
 from mlloop.contract.errors import Stopped
 from mlloop.contract.manifest import Manifest, write_manifest
 from mlloop.contract.records import FieldError, write_json
@@ -63,9 +65,11 @@ def train_member(
     folder = work_folder(member.round) / f"{member.network}-{member.fold}"
 
     def work() -> None:
-        manifest = manifests.train_manifest(member)
+        files = Checkout(folder / "stored")
+        manifest = manifests.train_manifest(member, files)
         watch = MemberWatch(claim, member.round, State.TRAINING, STOPPING, audience, member=member)
-        _run("train", manifest, folder, learner, watch)
+        with files:
+            _run("train", manifest, folder, learner, watch)
         found = outputs.read_member(folder, manifest)
         recording.finish_member(
             claim,
@@ -91,7 +95,8 @@ def propose_round(
     def work() -> None:
         began = time.monotonic()
         _lay_out_cards(round, folder)
-        manifest = manifests.propose_manifest(round, folder)
+        files = Checkout(folder / "stored")
+        manifest = manifests.propose_manifest(round, folder, files)
         watch = ProposeWatch(
             claim,
             round,
@@ -102,7 +107,8 @@ def propose_round(
             labels={label.key: label.id for label in labels_of(round.project)},
             cases=manifest.cases,
         )
-        _run("propose", manifest, folder, learner, watch)
+        with files:
+            _run("propose", manifest, folder, learner, watch)
         watch.collect()
         watch.require_all()
         scores = outputs.read_scores(folder, manifest)
@@ -131,11 +137,13 @@ def evaluate_round(
     def work() -> None:
         began = time.monotonic()
         _lay_out_cards(round, folder)
-        manifest = manifests.evaluate_manifest(round, folder)
+        files = Checkout(folder / "stored")
+        manifest = manifests.evaluate_manifest(round, folder, files)
         watch = Watch(claim, round, State.EVALUATING, STOPPING, audience)
         found = outputs.Sealed([], {})
         if manifest.cases:
-            _run("evaluate", manifest, folder, learner, watch)
+            with files:
+                _run("evaluate", manifest, folder, learner, watch)
             found = outputs.read_sealed(folder, manifest.cases)
         snapshot = manifests.snapshot_in(round)
         unseen = measuring.measured_proposals(round, snapshot, watch.go_on)
@@ -271,7 +279,7 @@ def _attempt(claim: Claim, round: Round, work: Callable[[], None]) -> None:
             work()
         except Stopped:
             recording.give_back(claim)
-        except (outputs.BadOutput, FieldError, OSError) as error:
+        except (outputs.BadOutput, FieldError, NotFound, OSError) as error:
             recording.record_failure(claim, str(error))
         except ClaimLost:
             raise

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from annotation.bridge.loop import Learner
 from annotation.models import Image, Project
+from annotation.storage import Checkout
 from mlloop.contract.network_plan import NetworkPlan
 from mlloop.contract.plan import Plan
 from mlloop.contract.presets import tiny
@@ -20,6 +21,11 @@ FAKE = str(Path(__file__).with_name("fake_child.py"))
 def fake_learner(*options: str) -> Learner:
     """Learn nothing, quickly."""
     return Learner(command=(sys.executable, FAKE, *options))
+
+
+def no_files() -> Checkout:
+    """Name files for a manifest that no child will read."""
+    return Checkout(Path("never-checked-out"))
 
 
 def small_plan(*, networks: int = 2, folds: int = 3) -> Plan:

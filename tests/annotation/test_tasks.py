@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections import Counter
 from collections.abc import Callable
 from datetime import timedelta
@@ -18,6 +17,7 @@ from annotation.bridge import loop
 from annotation.models import LostDraft, Project, Round, User
 from annotation.selectors.labels import label_of
 from annotation.services.rounds.lifecycle import plan_round
+from annotation.services.upkeep import unused_files
 from mlloop.pixels.masks import encode_mask
 from tests.annotation.factories import disc, make_assignment, make_image
 from tests.annotation.learning import fake_learner, fill_project, small_plan
@@ -31,7 +31,7 @@ ALL = (
     "estimate_plan",
     "run_intake",
     "run_release",
-    "clear_loose_files",
+    "clear_unused_files",
 )
 
 
@@ -133,6 +133,14 @@ def test_messages_carry_ids_only(training: Round, sent: Sent) -> None:
 
 
 @pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
+    """Let the test say what the worker's clock shows."""
+    shown = SimpleNamespace(seconds=1000.0)
+    monkeypatch.setattr(tasks, "time", SimpleNamespace(monotonic=lambda: shown.seconds))
+    return shown
+
+
+@pytest.fixture
 def timer(transactional_db: None) -> list[Callable[[], None]]:
     """Start a worker's timer and catch what it would call every two seconds.
 
@@ -163,7 +171,11 @@ def lose_draft(project: Project, reader: User, *, days_ago: float) -> LostDraft:
 
 
 def test_masks_that_lost_a_race_are_forgotten_by_the_sweep_at_start_and_then_daily(
-    project: Project, member: Callable[..., User], timer: list[Callable[[], None]], sent: Sent
+    project: Project,
+    member: Callable[..., User],
+    timer: list[Callable[[], None]],
+    sent: Sent,
+    clock: SimpleNamespace,
 ) -> None:
     (sweep,) = timer
     reader = member("reader")
@@ -174,34 +186,39 @@ def test_masks_that_lost_a_race_are_forgotten_by_the_sweep_at_start_and_then_dai
     late = lose_draft(project, reader, days_ago=31)
     sweep()
     assert set(LostDraft.objects.all()) == {kept, late}  # not twice a day
-    with time_machine.travel(timezone.now() + timedelta(days=1, minutes=1)):
-        sweep()
-        sweep()
+    clock.seconds += 86_460
+    sweep()
+    sweep()
     assert list(LostDraft.objects.all()) == [kept]
 
 
-def test_loose_files_are_hinted_at_once_a_day_and_only_where_the_queue_is(
-    project: Project, timer: list[Callable[[], None]], sent: Sent
+def test_unused_files_are_hinted_at_every_six_hours_and_only_where_the_queue_is(
+    project: Project, timer: list[Callable[[], None]], sent: Sent, clock: SimpleNamespace
 ) -> None:
     (sweep,) = timer
     sweep()
+    with time_machine.travel(timezone.now() + timedelta(days=400)):
+        sweep()  # a date that jumps is no reason
+    assert sent == [("clear_unused_files", str(project.pk))]
+    assert tasks.send_unused_files(["train", "propose"]) == 0
+    clock.seconds += 6 * 3600
     sweep()
-    assert sent == [("clear_loose_files", str(project.pk))]
-    assert tasks.send_loose_files(["train", "propose"]) == 0
-    with time_machine.travel(timezone.now() + timedelta(days=1, minutes=1)):
-        sweep()
     assert len(sent) == 2
 
 
-def test_loose_files_when_the_message_is_doubled_then_gone_once(
-    project: Project, member: Callable[..., User]
+def test_unused_files_when_the_message_is_doubled_then_one_look_and_gone_after_the_next(
+    project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    seconds = [0.0]
+    files = unused_files.UnusedFiles(lambda: seconds[0])
+    monkeypatch.setattr(unused_files, "_UNUSED_FILES", files)
     named = make_image(project)
-    loose = storage.put(project.id, encode_mask(disc()))
-    for key in (named.pixels_key, loose):
-        os.utime(storage.local_path(key), (0, 0))
-    run_twice(tasks.clear_loose_files, project.pk)
-    assert not storage.local_path(loose).exists()
+    unused = storage.put(project.id, encode_mask(disc()))
+    run_twice(tasks.clear_unused_files, project.pk)
+    assert storage.is_stored(unused)
+    seconds[0] = 6 * 3600.0
+    run_twice(tasks.clear_unused_files, project.pk)
+    assert not storage.is_stored(unused)
     assert storage.read(named.pixels_key)
 
 
@@ -216,9 +233,9 @@ def test_a_chore_that_fails_is_done_at_the_next_sweep_and_ends_no_worker(
             raise OperationalError("database is locked")
         return 0
 
-    daily = tasks.Daily(chore)
+    repeated = tasks.Chore(chore, timedelta(days=1))
     with pytest.raises(OperationalError):
-        daily.run()
-    daily.run()
-    daily.run()
+        repeated.run()
+    repeated.run()
+    repeated.run()
     assert len(calls) == 2

@@ -18,6 +18,7 @@ from annotation.selectors.rounds.training_cases import (
     sealed_cases,
     withdrawn_since,
 )
+from annotation.storage import Checkout
 from mlloop.contract.calibration import Calibration
 from mlloop.contract.manifest import (
     Case,
@@ -57,17 +58,18 @@ def snapshot_in(round: Round) -> Snapshot:
     return Snapshot.from_plain(json.loads(storage.read(round.snapshot_key)))
 
 
-def train_manifest(member: EnsembleMember) -> TrainManifest:
+def train_manifest(member: EnsembleMember, files: Checkout) -> TrainManifest:
     """Hand over the cases of every fold but the one held out; what was withdrawn is left out.
 
-    A parent that saw somebody who is no longer among them is left out too.
+    `files` collects what the child reads. A parent that saw somebody who is no longer among them is
+    left out too.
     """
     round, plan = member.round, plan_of(member.round)
     network = plan.network(member.network)
     train = snapshot_in(round).train_of(network.label)
     gone = withdrawn_since(round.project, train)
     cases = tuple(
-        _case(case, round.folds)
+        _case(case, round.folds, files)
         for case in train
         if case.image not in gone and case.fold % round.folds != member.fold
     )
@@ -81,11 +83,11 @@ def train_manifest(member: EnsembleMember) -> TrainManifest:
         fold=member.fold,
         k=round.folds,
         cases=cases,
-        parent=_parent(parent) if parent else None,
+        parent=_parent(parent, files) if parent else None,
     )
 
 
-def propose_manifest(round: Round, folder: Path) -> ProposeManifest:
+def propose_manifest(round: Round, folder: Path, files: Checkout) -> ProposeManifest:
     """Hand over the images to propose on; what was withdrawn since is left out.
 
     The snapshot's references go with them: thresholds are fitted on them, out of fold. So do all
@@ -99,35 +101,37 @@ def propose_manifest(round: Round, folder: Path) -> ProposeManifest:
         round=round.number,
         plan=plan,
         k=round.folds,
-        members=_members(round, folder),
-        cases=tuple(_case(case, round.folds) for case in cases),
+        members=_members(round, folder, files),
+        cases=tuple(_case(case, round.folds, files) for case in cases),
         trained_patients=trained,
         references=tuple(
             case.image for case in cases if case.reference and case.patient in trained
         ),
         lung_patients=frozenset(case.patient for case in snapshot.lung),
-        scored=_scored(round, plan, snapshot),
+        scored=_scored(round, plan, snapshot, files),
     )
 
 
-def evaluate_manifest(round: Round, folder: Path) -> EvaluateManifest:
+def evaluate_manifest(round: Round, folder: Path, files: Checkout) -> EvaluateManifest:
     """Hand over the sealed cases that have a reading, the sealed controls, and the calibration."""
     sealed = sealed_cases(round.project, label_of(round.project, "infection"))
     return EvaluateManifest(
         round=round.number,
         plan=plan_of(round),
         k=round.folds,
-        members=_members(round, folder),
-        cases=tuple(_case(case, round.folds) for case in sealed),
+        members=_members(round, folder, files),
+        cases=tuple(_case(case, round.folds, files) for case in sealed),
         calibration=calibration_in(round),
     )
 
 
-def _scored(round: Round, plan: Plan, snapshot: Snapshot) -> tuple[Case, ...]:
+def _scored(round: Round, plan: Plan, snapshot: Snapshot, files: Checkout) -> tuple[Case, ...]:
     if not plan.networks_of("activation"):
         return ()
     gone = withdrawn_since(round.project, snapshot.train)
-    return tuple(_case(case, round.folds) for case in snapshot.train if case.image not in gone)
+    return tuple(
+        _case(case, round.folds, files) for case in snapshot.train if case.image not in gone
+    )
 
 
 def card_path(member: EnsembleMember, folder: Path) -> Path:
@@ -135,21 +139,21 @@ def card_path(member: EnsembleMember, folder: Path) -> Path:
     return folder / "cards" / f"{member.network}-{member.fold}.json"
 
 
-def _parent(member: EnsembleMember) -> Parent:
+def _parent(member: EnsembleMember, files: Checkout) -> Parent:
     return Parent(
-        weights_path=str(storage.local_path(member.weights_key)),
+        weights_path=files.path_of(member.weights_key),
         weights_sha256=member.weights_sha256,
         patients=tuple(sorted(seen_in_lineage(member))),
         taught=tuple(sorted(taught_in_lineage(member))),
     )
 
 
-def _members(round: Round, folder: Path) -> tuple[MemberRef, ...]:
+def _members(round: Round, folder: Path, files: Checkout) -> tuple[MemberRef, ...]:
     return tuple(
         MemberRef(
             network=member.network,
             fold=member.fold,
-            weights_path=str(storage.local_path(member.weights_key)),
+            weights_path=files.path_of(member.weights_key),
             card_path=str(card_path(member, folder)),
             weights_sha256=member.weights_sha256,
         )
@@ -157,14 +161,14 @@ def _members(round: Round, folder: Path) -> tuple[MemberRef, ...]:
     )
 
 
-def _case(case: SnapshotCase, k: int) -> Case:
+def _case(case: SnapshotCase, k: int, files: Checkout) -> Case:
     return Case(
         image=case.image,
         patient=case.patient,
         group=case.group,
         fold=case.fold % k,
-        image_path=str(storage.local_path(case.pixels_key)),
-        mask_path=str(storage.local_path(case.mask_key)) if case.mask_key else None,
+        image_path=files.path_of(case.pixels_key),
+        mask_path=files.path_of(case.mask_key) if case.mask_key else None,
         height=case.height,
         width=case.width,
         spacing_mm=case.spacing_mm,

@@ -100,5 +100,5 @@ def _bytes(project: Project) -> Iterator[str]:
     )
     for noun, rows, column in named:
         for pk, key in rows.values_list("id", column).iterator(chunk_size=2000):
-            if not storage.local_path(key).is_file():
+            if not storage.is_stored(key):
                 yield f"The bytes of {noun} {pk} are missing: {key}."

@@ -98,7 +98,7 @@ def _store(assignment: Assignment, png: bytes) -> tuple[str, bool]:
         mask = decode_mask(png, shape=(image.height, image.width))
     except MaskError as error:
         raise Invalid(str(error), code="invalid_mask", field="mask") from None
-    return storage.place(assignment.project_id, encode_mask(mask))
+    return storage.put_over(assignment.project_id, encode_mask(mask))
 
 
 def _create(save: Drawing) -> bool:

@@ -80,7 +80,7 @@ def keep_current(*, assignment: Assignment, label: Label) -> None:
 def purge_lost_drafts() -> int:
     """Forget masks that lost a race longer ago than they are kept; return how many.
 
-    Their bytes go with the loose files.
+    `upkeep/unused_files` deletes their bytes.
     """
     deleted, _ = LostDraft.objects.filter(created_at__lt=kept_since()).delete()
     return deleted

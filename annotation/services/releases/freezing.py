@@ -58,12 +58,12 @@ def _freeze(
     while True:
         selection = narrowing.drop_withdrawn(release=release, claim=claim)
         try:
-            masks, files = _render(release, claim, selection, progress)
+            masks, manifest = _render(release, claim, selection, progress)
         except NotFound:
             if without_withdrawn(release.project, selection) is selection:
                 raise
             continue  # its bytes were erased under our hands
-        if _publish(release, claim, selection, masks, files):
+        if _publish(release, claim, selection, masks, manifest):
             return
 
 
@@ -72,23 +72,25 @@ def _render(
     claim: claims.Claim,
     selection: Selection,
     progress: Callable[[int, int], None] | None,
-) -> tuple[list[qata.ReleasedMask], list[qata.ReleasedFile]]:
-    """Store every file of the release; the last is the manifest's own checksum."""
+) -> tuple[list[qata.ReleasedMask], qata.ReleasedFile]:
+    """Store and list every file of the release; return its masks and its manifest."""
+    _forget_files(release, claim)
     masks: list[qata.ReleasedMask] = []
     files: list[qata.ReleasedFile] = []
     scale = scale_of(selection)
     for batch in batched(iter_selected(selection), BATCH):
+        added: list[qata.ReleasedFile] = []
         for selected in batch:
-            mask, added = _mask_and_files(release, selected, scale)
+            mask, of_mask = _mask_and_files(release, selected, scale)
             masks.append(mask)
-            files += added
-        claims.update(claim, done=len(masks))
+            added += of_mask
+        _list_files(release, claim, added, done=len(masks))
+        files += added
         if progress:
             progress(len(masks), release.total)
-    files += [
-        _stored(release, path, data)
-        for path, data in dataset_card.card_files(_card_facts(release, selection), masks).items()
-    ]
+    card = dataset_card.card_files(_card_facts(release, selection), masks)
+    last = [_stored(release, path, data) for path, data in card.items()]
+    files += last
     manifest = qata.manifest_bytes(
         project=release.project.slug,
         version=release.version,
@@ -99,7 +101,8 @@ def _render(
     )
     listed = _stored(release, qata.MANIFEST, manifest)
     checksum = _stored(release, qata.CHECKSUM, f"{listed.sha256}  {qata.MANIFEST}\n".encode())
-    return masks, [*files, listed, checksum]
+    _list_files(release, claim, [*last, listed, checksum], done=len(masks))
+    return masks, listed
 
 
 def _mask_and_files(
@@ -132,11 +135,9 @@ def _publish(
     claim: claims.Claim,
     selection: Selection,
     masks: list[qata.ReleasedMask],
-    files: list[qata.ReleasedFile],
+    manifest: qata.ReleasedFile,
 ) -> bool:
-    """List the files and freeze the row; False where an image was withdrawn in the meantime."""
-    _list_files(release, claim, files)
-    listed = files[-2]
+    """Freeze the row; return False if an image was withdrawn in the meantime."""
     with transaction.atomic():
         # This locks the row: a withdrawal waits for it from here on, or is seen below.
         claims.update(claim)
@@ -145,8 +146,8 @@ def _publish(
         claims.release(
             claim,
             state=State.FROZEN,
-            manifest_key=storage.key_of(release.project_id, listed.sha256),
-            manifest_sha256=listed.sha256,
+            manifest_key=storage.key_of(release.project_id, manifest.sha256),
+            manifest_sha256=manifest.sha256,
             n_masks=len(masks),
             done=len(masks),
             summary=dataset_card.counts_of(masks),
@@ -155,25 +156,32 @@ def _publish(
     return True
 
 
-def _list_files(release: Release, claim: claims.Claim, files: list[qata.ReleasedFile]) -> None:
-    """Write the items anew, in batches that each need the claim: a killed run left others."""
+def _forget_files(release: Release, claim: claims.Claim) -> None:
+    """Drop the list of files that a killed run left: its selection may have been larger."""
     with transaction.atomic():
-        claims.update(claim)
+        claims.update(claim, done=0)
         ReleaseItem.objects.filter(release=release).delete()
-    items = (
-        ReleaseItem(
-            release=release,
-            path=file.path,
-            key=storage.key_of(release.project_id, file.sha256),
-            sha256=file.sha256,
-            size=file.size,
+
+
+def _list_files(
+    release: Release, claim: claims.Claim, files: list[qata.ReleasedFile], *, done: int
+) -> None:
+    """Write the rows of some files, which needs the claim.
+
+    Files are listed soon after they were stored: until a row names it, a file counts as unused.
+    """
+    with transaction.atomic():
+        claims.update(claim, done=done)
+        ReleaseItem.objects.bulk_create(
+            ReleaseItem(
+                release=release,
+                path=file.path,
+                key=storage.key_of(release.project_id, file.sha256),
+                sha256=file.sha256,
+                size=file.size,
+            )
+            for file in files
         )
-        for file in files
-    )
-    for batch in batched(items, 1000):
-        with transaction.atomic():
-            claims.update(claim)
-            ReleaseItem.objects.bulk_create(batch)
 
 
 def _card_facts(release: Release, selection: Selection) -> dataset_card.CardFacts:

@@ -21,6 +21,7 @@ from annotation.services import audit
 from annotation.services.releases.narrowing import store_selection
 
 FORMATS = ("qata",)
+_COPY_BYTES = 1024**2
 _VERSION = re.compile(r"(0|[1-9]\d{0,5})\.(0|[1-9]\d{0,5})\.(0|[1-9]\d{0,5})")
 
 
@@ -84,7 +85,9 @@ def export_release(
         for number, (path, key) in enumerate(_items(release), start=1):
             target = staging / path
             target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(storage.local_path(key), target)
+            # A copy and no checkout: whoever gets the folder may write to its files.
+            with storage.open(key) as stored, target.open("xb") as out:
+                shutil.copyfileobj(stored, out, _COPY_BYTES)
             if progress:
                 progress(number, total)
         staging.chmod(0o755)

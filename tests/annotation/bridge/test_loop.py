@@ -84,6 +84,9 @@ def test_thresholds_are_fitted_on_references_and_reach_the_rows_and_the_sealed_s
     assert isinstance(proposing, ProposeManifest)
     assert isinstance(evaluating, EvaluateManifest)
     masks = {case.image: case.mask_path for case in proposing.cases}
+    work = loop.work_folder(done)
+    stored = {Path(case.image_path).parent for case in proposing.cases}
+    assert stored == {work / "proposals" / "stored"}  # no path of the store itself
     assert sorted(proposing.references) == sorted(image for image, mask in masks.items() if mask)
     assert len(proposing.references) == 6
     assert set(

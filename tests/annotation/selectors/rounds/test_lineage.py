@@ -16,7 +16,7 @@ from annotation.selectors.rounds.training_cases import patient_hash
 from annotation.services.rounds.decisions import promote_round
 from annotation.services.rounds.lifecycle import plan_round
 from mlloop.contract.plan import Plan
-from tests.annotation.learning import fake_learner, fill_project, small_plan
+from tests.annotation.learning import fake_learner, fill_project, no_files, small_plan
 
 
 def warm(plan: Plan) -> Plan:
@@ -45,7 +45,7 @@ def test_a_warm_round_goes_on_from_the_same_network_and_fold_that_serve(project:
     assert second.figures.train.warm_members == 6
     for member in second.members.all():
         parent = first.members.get(network=member.network, fold=member.fold)
-        handed = train_manifest(member).parent
+        handed = train_manifest(member, no_files()).parent
         assert member.parent == parent
         assert handed is not None
         assert handed.weights_sha256 == parent.weights_sha256
@@ -94,14 +94,14 @@ def test_whom_any_ancestor_learned_counts_as_taught_and_so_does_all_an_old_card_
     parent.save()
     third = plan_round(project=project, actor=None, plan=plan)
     member = third.members.get(fold=parent.fold)
-    handed = train_manifest(member).parent
+    handed = train_manifest(member, no_files()).parent
     assert handed
     assert min(learned) in handed.taught
     assert set(handed.patients) - set(handed.taught) == set(grandparent.card["inner_patients"])
     del grandparent.card["inner_patients"]  # as members before this field
     grandparent.save()
     member = third.members.get(fold=parent.fold)
-    handed = train_manifest(member).parent
+    handed = train_manifest(member, no_files()).parent
     assert handed
     assert handed.taught == handed.patients
 
@@ -150,7 +150,7 @@ def test_a_patient_withdrawn_after_planning_is_neither_loaded_nor_inherited(
     gone.withdrawn_at = timezone.now()
     gone.save()
     for member in round.members.all():
-        manifest = train_manifest(member)
+        manifest = train_manifest(member, no_files())
         assert str(gone.id) not in {case.image for case in manifest.cases}
         saw = member.fold != gone.patient.fold % round.folds
         assert (manifest.parent is None) == saw

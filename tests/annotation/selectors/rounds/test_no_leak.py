@@ -28,7 +28,7 @@ from annotation.services.upkeep.withdrawal import withdraw_image
 from mlloop.contract.manifest import TrainManifest
 from mlloop.proposing.maps import folds_for
 from tests.annotation.factories import make_reference
-from tests.annotation.learning import CLASSIFIER, fill_project, small_plan
+from tests.annotation.learning import CLASSIFIER, fill_project, no_files, small_plan
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,7 @@ def play(turn: Turn, world: World, folder: Path) -> None:
 
 def train(member: EnsembleMember, world: World) -> None:
     """Do what a child does: load what is handed over, write a card of it."""
-    manifest = train_manifest(member)
+    manifest = train_manifest(member, no_files())
     handed = frozenset(case.patient for case in manifest.cases)
     check_handed(member, manifest, world)
     weights = f"{member.round_id} {member.network} {member.fold}".encode()
@@ -145,7 +145,7 @@ def check_handed(member: EnsembleMember, manifest: TrainManifest, world: World) 
 
 def propose(round: Round, world: World, folder: Path) -> None:
     """Let the weights that the manifest names propose on the cases that it names."""
-    manifest = propose_manifest(round, folder)
+    manifest = propose_manifest(round, folder, no_files())
     weights = {(one.network, one.fold): one.weights_sha256 for one in manifest.members}
     for case in manifest.scored:
         for network in manifest.plan.networks_of("activation"):

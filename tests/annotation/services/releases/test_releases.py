@@ -9,7 +9,7 @@ import pytest
 
 from annotation import storage
 from annotation.errors import Conflict, Invalid, NotFound, Refused
-from annotation.formats.qata import MANIFEST, verify_folder
+from annotation.formats.qata import CHECKSUM, MANIFEST, verify_folder
 from annotation.models import Project, Release, ReleaseItem
 from annotation.services import claims
 from annotation.services.releases.freezing import DUE, run_release
@@ -82,11 +82,16 @@ def test_release_killed_and_run_again_has_the_same_manifest(filled: Project) -> 
     release = request_release(project=filled, version="1.0.0", actor=None)
     with pytest.raises(Killed):
         run_release(release_id=release.id, progress=kill)
-    assert not ReleaseItem.objects.exists()
+    left = set(ReleaseItem.objects.values_list("id", flat=True))
+    assert left  # files are listed as they are stored
     Release.objects.filter(pk=release.pk).update(claim_token=None)
     make_reference(make_image(filled, seed=60))  # read after the release was asked for
     run_release(release_id=release.id)
     release.refresh_from_db()
+    assert not ReleaseItem.objects.filter(id__in=left).exists()
+    listed = json.loads(storage.read(release.manifest_key))["files"]
+    paths = set(release.items.values_list("path", flat=True))
+    assert paths == {*listed, MANIFEST, CHECKSUM}
     whole = freeze(filled, "1.1.0")
     assert release.state == Release.State.FROZEN
     assert release.n_masks == 4
@@ -105,7 +110,7 @@ def test_release_with_missing_bytes_fails_with_the_reason(filled: Project) -> No
     release = request_release(project=filled, version="1.0.0", actor=None)
     image = filled.images.filter(references__verdict="redrawn").first()
     assert image is not None
-    storage.local_path(image.pixels_key).unlink()
+    storage.delete(image.pixels_key)
     run_release(release_id=release.id)
     release.refresh_from_db()
     assert release.state == Release.State.FAILED

@@ -20,7 +20,7 @@ from annotation.selectors.rounds.manifests import plan_of, propose_manifest, sna
 from annotation.services.rounds.lifecycle import cancel_round, plan_round, resume_round
 from mlloop.contract.plan import Plan
 from tests.annotation.factories import disc, make_reference
-from tests.annotation.learning import CLASSIFIER, fake_learner, fill_project, small_plan
+from tests.annotation.learning import CLASSIFIER, fake_learner, fill_project, no_files, small_plan
 
 KEY = CLASSIFIER.key
 
@@ -107,7 +107,7 @@ def test_metrics_when_there_is_a_classifier_then_auc_and_pixels_stand_apart(done
 def test_scores_when_asked_for_then_of_every_training_film_once(
     done: Round, tmp_path: Path
 ) -> None:
-    manifest = propose_manifest(done, tmp_path)
+    manifest = propose_manifest(done, tmp_path, no_files())
     assert {case.image for case in manifest.scored} == {c.image for c in snapshot_in(done).train}
     assert {case.group for case in manifest.scored} == {"covid", "normal"}
 

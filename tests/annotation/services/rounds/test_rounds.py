@@ -16,7 +16,7 @@ from annotation.selectors.rounds.manifests import snapshot_in, train_manifest
 from annotation.services.rounds.decisions import promote_round, refuse_round, rollback_round
 from annotation.services.rounds.lifecycle import cancel_round, close_round, plan_round, resume_round
 from tests.annotation.factories import make_image, make_patient, make_reference
-from tests.annotation.learning import fake_learner, fill_project, small_plan
+from tests.annotation.learning import fake_learner, fill_project, no_files, small_plan
 
 
 def decided(project: Project) -> Round:
@@ -59,7 +59,7 @@ def test_manifests_hold_no_sealed_patient_and_not_the_held_out_fold(project: Pro
     round = plan_round(project=project, actor=None, plan=small_plan())
     sealed = {str(image.id) for image in made["sealed"]}
     for member in round.members.all():
-        manifest = train_manifest(member)
+        manifest = train_manifest(member, no_files())
         assert {case.image for case in manifest.cases}.isdisjoint(sealed)
         assert member.fold not in {case.fold for case in manifest.cases}
         assert {str(case.image) for case in manifest.cases}
@@ -76,7 +76,7 @@ def test_k_is_lowered_and_said(project: Project, folds_of_positives: list[int], 
     assert round.folds == k
     assert f"5 folds were planned; {k} are used" in round.folds_note
     for member in round.members.all():
-        assert any(case.mask_path for case in train_manifest(member).cases)
+        assert any(case.mask_path for case in train_manifest(member, no_files()).cases)
 
 
 def test_nothing_to_train_on_and_too_few_patients_are_refused(project: Project) -> None:

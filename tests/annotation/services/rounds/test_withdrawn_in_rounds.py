@@ -110,8 +110,8 @@ def test_proposals_when_the_film_was_withdrawn_then_neither_row_nor_file_is_made
         recording.record_proposals(claim, row, {"infection": label.id}, images)
     assert list(row.proposals.values_list("image_id", flat=True)) == [kept.pk]
     keys = {pk: storage.key_of(project.id, sha256(own).hexdigest()) for pk, own in maps.items()}
-    assert storage.local_path(keys[kept.pk]).exists()
-    assert not storage.local_path(keys[gone.pk]).exists()
+    assert storage.is_stored(keys[kept.pk])
+    assert not storage.is_stored(keys[gone.pk])
 
 
 @pytest.mark.postgres  # SQLite lets one transaction write at a time

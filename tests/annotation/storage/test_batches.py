@@ -10,6 +10,7 @@ import pytest
 
 from annotation import storage
 from annotation.errors import NotFound
+from annotation.storage import disk_writing
 
 
 def test_batch_when_settled_then_its_files_are_there_and_not_before(data_root: Path) -> None:
@@ -27,7 +28,7 @@ def test_batch_when_settled_then_its_files_are_there_and_not_before(data_root: P
 def test_batch_when_the_system_has_no_syncfs_then_each_file_is_flushed(
     data_root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(storage, "_LIBC", None)
+    monkeypatch.setattr(disk_writing, "_LIBC", None)
     batch = storage.Batch(uuid4())
     key = batch.put(b"bytes")
     batch.settle()

@@ -1,0 +1,40 @@
+"""The stored files that one child process reads, in a folder of its own while it runs."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from types import TracebackType
+
+from annotation.storage.contents import checkout
+from annotation.storage.keys import digest_of
+
+
+class Checkout:
+    """Collect keys, then hold their files in a folder inside a `with` block.
+
+    The folder goes with the block: otherwise the bytes of an image that is erased later would stay
+    in it. What a killed process left there is replaced.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._keys: set[str] = set()
+
+    def path_of(self, key: str) -> str:
+        """Add a key; return the path that its file has inside the block."""
+        self._keys.add(key)
+        return str(self._folder / digest_of(key))
+
+    def __enter__(self) -> Checkout:
+        shutil.rmtree(self._folder, ignore_errors=True)
+        checkout(sorted(self._keys), self._folder)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        shutil.rmtree(self._folder, ignore_errors=True)
