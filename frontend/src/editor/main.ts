@@ -12,7 +12,7 @@ import { isAtWork } from "./drawing/idle";
 import { createPalmGuard } from "./drawing/palm";
 import { createHand } from "./drawing/pointerinput";
 import { createCodec } from "./film/codec";
-import { createLayers } from "./film/layers";
+import { createLayerPictures } from "./film/layerpictures";
 import { h } from "./page/elements";
 import { createToolbar, createVerdictBar } from "./panels/bars";
 import { createHeader } from "./panels/header";
@@ -85,7 +85,7 @@ async function start(): Promise<void> {
     askLastCase: () => askLastCase(client, codec, room.store),
     signIn: signIn.ask,
   });
-  const layers = createLayers(room, () => renderer.invalidate({ layers: true }));
+  const layers = createLayerPictures(room, () => renderer.invalidate({ layers: true }));
   const compared = holdCompared(room, () => renderer.invalidate({ mask: "all" }));
   const renderer = createRenderer(stage.canvases, () =>
     stage.sceneOf(room, hand, layers.shown(), compared()),
@@ -96,7 +96,8 @@ async function start(): Promise<void> {
   );
   stage.connect(room, renderer);
   stage.element.append(createZoneNames(room.store), ...createOverlays(config, room.store, verbs));
-  const beside = createComparePane(pointing, createComparer(client, codec, room.store), registry);
+  const comparer = createComparer(client, codec, room.store);
+  const beside = createComparePane({ store: room.store, verbs, pointing, comparer, registry });
   host.replaceChildren(
     createHeader(config, room.store, verbs, registry),
     createToolbar(registry, room.store, verbs),

@@ -1,6 +1,6 @@
 /** A mask is one byte a pixel, 0 or 1, row by row. This file owns its shape and its counting. */
 
-import { wordsOf } from "./words";
+import { quadsOf } from "./quads";
 
 export type Mask = {
   readonly width: number;
@@ -84,7 +84,7 @@ export function overlap(a: Mask, b: Mask): Overlap {
   let both = 0;
   let countA = 0;
   let countB = 0;
-  const [inA, inB] = [wordsOf(a), wordsOf(b)];
+  const [inA, inB] = [quadsOf(a), quadsOf(b)];
   for (let i = 0; i < inA.length; i++) {
     const wordA = inA[i] as number;
     const wordB = inB[i] as number;
@@ -116,7 +116,7 @@ export function fingerprint(mask: Mask): string {
     b = Math.imul(b ^ (value + 0x9e3779b9), 0x85ebca6b) >>> 0;
   };
   const { data } = mask;
-  const words = wordsOf(mask);
+  const words = quadsOf(mask);
   for (let at = 0; at < data.length; ) {
     // Most words go on with the run; only those at an edge are looked into.
     if (at % 4 === 0 && words[at >> 2] === last * 0x01010101) {

@@ -5,7 +5,7 @@
  */
 
 import { isEmptyRect, type Mask, type Rect } from "./bitmap";
-import { wordsOf } from "./words";
+import { quadsOf } from "./quads";
 
 export type Patch = { readonly rect: Rect; readonly bits: Uint8Array<ArrayBuffer> };
 
@@ -35,7 +35,7 @@ const gather = (word: number) => Math.imul(word, 0x08040201) >>> 24;
 export function takePatch(mask: Mask, rect: Rect): Patch {
   const bits = new Uint8Array(byteCount(rect));
   const { data, width } = mask;
-  const words = wordsOf(mask);
+  const words = quadsOf(mask);
   const byWords = beginsAtWord(rect, mask) ? (rect.x1 - rect.x0) >> 3 : 0;
   let out = 0;
   for (let y = rect.y0; y < rect.y1; y++) {

@@ -5,7 +5,7 @@
  */
 
 import { EMPTY_RECT, joinRects, type Mask, type Rect } from "./bitmap";
-import { wordsOf } from "./words";
+import { quadsOf } from "./quads";
 
 /** For each run the pixels since the last one and its length, seven bits a byte, lowest first. */
 export type Runs = Uint8Array<ArrayBuffer>;
@@ -54,7 +54,7 @@ function collectRuns() {
 /** What leads from one mask to another, inside a rectangle. */
 export function changeBetween(before: Mask, after: Mask, within: Rect): Change {
   const [old, now] = [before.data, after.data];
-  const [oldWords, nowWords] = [wordsOf(before), wordsOf(after)];
+  const [oldWords, nowWords] = [quadsOf(before), quadsOf(after)];
   const [set, cleared] = [collectRuns(), collectRuns()];
   let rect = EMPTY_RECT;
   for (let y = within.y0; y < within.y1; y++) {

@@ -2,7 +2,7 @@
 
 import { createMask, type Mask, type Rect } from "./bitmap";
 import { alignRect } from "./bits";
-import { wordsOf } from "./words";
+import { quadsOf } from "./quads";
 
 export type Difference = { readonly added: Mask; readonly removed: Mask };
 
@@ -19,10 +19,10 @@ export function compareInto(
 ): void {
   const rect = alignRect(within, mine);
   const [mineWords, baseWords, addedWords, removedWords] = [
-    wordsOf(mine),
-    wordsOf(base),
-    wordsOf(added),
-    wordsOf(removed),
+    quadsOf(mine),
+    quadsOf(base),
+    quadsOf(added),
+    quadsOf(removed),
   ] as const;
   for (let y = rect.y0; y < rect.y1; y++) {
     const end = y * mine.width + rect.x1;

@@ -4,7 +4,7 @@
  */
 
 import type { Mask, Rect } from "./bitmap";
-import { wordsOf } from "./words";
+import { quadsOf } from "./quads";
 
 /** Device pixels: `scale` per image pixel; (x, y) is the image's corner. */
 export type Placement = { readonly scale: number; readonly x: number; readonly y: number };
@@ -92,7 +92,7 @@ function coverBoxes(mask: Mask, xs: Int32Array, ys: Int32Array, out: Coverage): 
   const count = (x1 - left + 3) >> 2;
   const boxes = boxesOf(xs, left, x0, x1);
   const [some, all] = [new Int32Array(count), new Int32Array(count)];
-  const whole = wordsOf(mask);
+  const whole = quadsOf(mask);
   for (let row = 0; row < out.height; row++) {
     const top = Math.max(ys[row] as number, 0);
     const bottom = Math.min(ys[row + 1] as number, mask.height);

@@ -1,20 +1,11 @@
 /** The actions that make the mask: the tools, cleaning up, undo and the size of the brush. */
 
-import { MAX_RADIUS, MIN_RADIUS } from "../../mask/brush";
+import { copySource, isSliding, nextSource, SUBTRACTORS } from "../drawing/state";
+import { stepRadius } from "../drawing/strokes";
 import { layerUrl } from "../film/layers";
 import { isReading, type Unnamed } from "./action";
-import { copySource, isSliding, nextSource, SUBTRACTORS } from "./state";
 
 export const COPY_ICON = "M9 9h11v11H9z|M15 9V4H4v11h5";
-const RADIUS_STEP = 1.2;
-
-export function stepRadius(radius: number, steps: number): number {
-  const next = radius * RADIUS_STEP ** steps;
-  const least = steps > 0 ? radius + 1 : radius - 1;
-  const wanted = steps > 0 ? Math.max(next, least) : Math.min(next, least);
-  return Math.min(Math.max(Math.round(wanted), MIN_RADIUS), MAX_RADIUS);
-}
-
 export const TOOLS: readonly Unnamed[] = [
   {
     id: "pan",

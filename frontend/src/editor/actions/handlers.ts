@@ -1,11 +1,12 @@
 /** Everything a reader can do in the room, as the buttons, keys and pointers call it. */
 
 import type { CleanUp } from "../drawing/cleanup";
+import type { Tool } from "../drawing/state";
 import type { Window } from "../film/film";
 import type { Preset } from "../film/presets";
+import type { LayerName } from "../film/state";
 import type { Viewport } from "../film/viewport";
-import type { Preferences } from "../room/preferences";
-import type { LayerName, Tool } from "./state";
+import type { Preferences } from "./state";
 
 export type Verbs = {
   readonly chooseTool: (tool: Tool) => void;

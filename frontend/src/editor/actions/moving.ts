@@ -4,12 +4,13 @@
  */
 
 import { LONG_STEP, WAYS, type Way } from "../drawing/cross";
+import { isCrossShown, isFilmHeld } from "../drawing/state";
 import { dragWindow } from "../film/film";
 import { wayInFrame } from "../film/orientation";
 import { imagePoint, imageToScreen, panBy, screenPoint, zoomAt } from "../film/viewport";
 import type { Unnamed } from "./action";
 import type { Verbs } from "./handlers";
-import { isCrossShown, isFilmHeld, type RoomState } from "./state";
+import type { RoomState } from "./state";
 
 const STEP_PX = 60;
 const ZOOM_STEP = 1.25;

@@ -4,13 +4,14 @@
  */
 
 import { words } from "../../words";
-import { isCompareShown } from "../compare/comparison";
 import { layerUrl } from "../film/layers";
+import { isReopened } from "../film/state";
 import { type Action, type ActionId, isReading, named, type Place, type Unnamed } from "./action";
 import { CLEANUPS, EDITS, TOOLS } from "./drawing";
 import type { Verbs } from "./handlers";
 import { MOVES } from "./moving";
-import { isReopened, type RoomState } from "./state";
+import type { RoomState } from "./state";
+import { isCompareShown } from "./state";
 import { VIEWS } from "./viewing";
 
 const COMPARISONS: readonly Unnamed[] = [

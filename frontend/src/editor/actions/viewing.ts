@@ -1,8 +1,8 @@
 /** The actions of how the film and the mask are shown. */
 
+import { hasDifference, shownLook } from "../drawing/state";
 import { nextPreset } from "../film/presets";
 import type { Unnamed } from "./action";
-import { hasDifference, shownLook } from "./state";
 
 export const VIEWS: readonly Unnamed[] = [
   {

@@ -5,8 +5,8 @@
 
 import type { Candidate } from "../../api/types";
 import type { Mask } from "../../mask/bitmap";
-import { type RoomState, shownLook } from "../actions/state";
-import type { Room } from "../room/room";
+import type { RoomState, ShownRoom } from "../actions/state";
+import { shownLook } from "../drawing/state";
 
 export function comparedCandidate(state: RoomState): Candidate | null {
   const { current, peek, basis } = state;
@@ -16,7 +16,7 @@ export function comparedCandidate(state: RoomState): Candidate | null {
 }
 
 /** Hold its mask, fetched with the case; `onMask` hears of another one. */
-export function holdCompared(room: Room, onMask: () => void): () => Mask | null {
+export function holdCompared(room: ShownRoom, onMask: () => void): () => Mask | null {
   let held: { readonly candidate: string; readonly mask: Mask } | null = null;
   let wanted: string | null = null;
 

@@ -6,7 +6,7 @@
 import type { Client } from "../../api/client";
 import type { ComparedFilm } from "../../api/types";
 import { words } from "../../words";
-import type { Comparison, RoomState } from "../actions/state";
+import { type Comparison, isCompareShown, type RoomState } from "../actions/state";
 import type { Codec } from "../film/codec";
 import type { Film } from "../film/film";
 import { loadFilm, loadPreview, quiet } from "../film/prepare";
@@ -16,10 +16,6 @@ export type Pictures = { readonly film: Film | null; readonly preview: ImageBitm
 
 const NO_PICTURES: Pictures = { film: null, preview: null };
 const EMPTY: Comparison = { films: [], chosen: 0, hasFilm: false, problem: "" };
-
-export function isCompareShown(state: RoomState): boolean {
-  return state.isComparing && state.phase === "reading" && state.current?.has_comparisons === true;
-}
 
 export function chosenFilm({ comparison }: RoomState): ComparedFilm | null {
   return comparison?.films[comparison.chosen] ?? null;

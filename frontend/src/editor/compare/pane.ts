@@ -4,6 +4,7 @@ import { words } from "../../words";
 import type { Verbs } from "../actions/handlers";
 import type { Registry } from "../actions/registry";
 import type { RoomState } from "../actions/state";
+import { isCompareShown } from "../actions/state";
 import type { Pointing } from "../drawing/pointerevents";
 import { clear, context, layFrame } from "../film/canvas";
 import { createFilmDrawer, type FilmScene } from "../film/draw";
@@ -11,7 +12,7 @@ import { orientationWords } from "../film/orientation";
 import type { Size } from "../film/viewport";
 import { blurAfterPointer, h, keycap, setText } from "../page/elements";
 import type { Store } from "../page/store";
-import { type Comparer, chosenFilm, filmWords, isCompareShown } from "./comparison";
+import { type Comparer, chosenFilm, filmWords } from "./comparison";
 import { type Extent, isScaledInMm, linkView, linkWindow } from "./linking";
 import { dragHand } from "./pointer";
 
@@ -104,8 +105,15 @@ function createProblem(store: Store<RoomState>, verbs: Verbs): HTMLElement {
   return box;
 }
 
-export function createComparePane(pointing: Pointing, comparer: Comparer, registry: Registry) {
-  const { store, verbs } = pointing;
+type PaneParts = {
+  readonly store: Store<RoomState>;
+  readonly verbs: Verbs;
+  readonly pointing: Pointing;
+  readonly comparer: Comparer;
+  readonly registry: Registry;
+};
+
+export function createComparePane({ store, verbs, pointing, comparer, registry }: PaneParts) {
   const closeKey = registry.keyOf("compare");
   const nextHint = words.withKey(words.compare.next, registry.keyOf("next-comparison"));
   const canvas = h("canvas", { role: "img", "aria-label": words.compare.picture });

@@ -4,7 +4,7 @@ import { isBlank, type Mask, type Rect } from "../../mask/bitmap";
 import { grow, shrink, smooth } from "../../mask/morphology";
 import { fillHoles, keepInside, removeIslands, SMALLEST_SHARE } from "../../mask/parts";
 import { words } from "../../words";
-import type { Room } from "../room/room";
+import type { DrawingGround } from "./state";
 
 export type CleanUp = "fillHoles" | "removeIslands" | "smooth" | "grow" | "shrink";
 
@@ -21,7 +21,7 @@ const KINDS: Readonly<Record<CleanUp, Kind>> = {
   shrink: { act: shrink, nothing: words.cleanup.shrink },
 };
 
-type Place = Pick<Room, "sitting" | "store">;
+type Place = Pick<DrawingGround, "sitting" | "store">;
 
 export function cleanUp(room: Place, kind: CleanUp): void {
   const desk = room.sitting()?.desk;

@@ -1,7 +1,6 @@
 /** The keyboard's cross on the case's film: what it presses goes the way of every other pointer. */
 
 import type { Point } from "../../mask/brush";
-import { isCrossShown, type RoomState } from "../actions/state";
 import { frameToStage, wayInFrame } from "../film/orientation";
 import {
   imagePoint,
@@ -15,6 +14,7 @@ import type { Store } from "../page/store";
 import { createCross } from "./cross";
 import type { Gesture, Hold, Place } from "./gestures";
 import type { Polygon } from "./outlines";
+import { type DrawingState, isCrossShown } from "./state";
 
 /** How near the edge of the stage it comes before the film moves on, in CSS pixels. */
 const MARGIN_PX = 48;
@@ -22,7 +22,7 @@ const MARGIN_PX = 48;
 export type CrossHand = ReturnType<typeof createCrossHand>;
 
 export function createCrossHand(
-  store: Store<RoomState>,
+  store: Store<DrawingState>,
   hold: Hold,
   polygon: Polygon,
   draw: (at: Place) => Gesture | null,

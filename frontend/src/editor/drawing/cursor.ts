@@ -1,7 +1,10 @@
 /** Draws what goes with the pointer: the ring of the brush, the outline under way, the ruler. */
 
 import type { Point } from "../../mask/brush";
+import { context } from "../film/canvas";
 import { MINE, THEIRS } from "../film/overlays";
+import { fitInside } from "../film/thumbnails";
+import type { Size } from "../film/viewport";
 import {
   imagePoint,
   imageToScreen,
@@ -10,7 +13,7 @@ import {
   type Viewport,
 } from "../film/viewport";
 import type { Outline } from "./outlines";
-import type { Ruler } from "./ruler";
+import type { Ruler } from "./state";
 
 export type Ring = {
   readonly at: ScreenPoint;
@@ -103,4 +106,10 @@ export function drawRuler(ctx: CanvasRenderingContext2D, ruler: Ruler, view: Vie
     path.lineTo(b.x, b.y);
   }
   strokeTwice(ctx, path, "look");
+}
+
+/** The keyboard's cross at an image point of a small canvas. */
+export function drawSmallCross(canvas: HTMLCanvasElement, size: Size, at: Point): void {
+  const { scale, x, y } = fitInside(canvas, size);
+  drawCross(context(canvas), { x: x + at.x * scale, y: y + at.y * scale });
 }

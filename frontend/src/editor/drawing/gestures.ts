@@ -1,12 +1,11 @@
 /** What a pointer does while it is down: one gesture on a film at a time, whoever began it. */
 
-import type { Verbs } from "../actions/handlers";
-import type { RoomState } from "../actions/state";
-import { dragWindow } from "../film/film";
+import { dragWindow, type Window } from "../film/film";
 import type { StagePoint } from "../film/orientation";
-import { panBy, type ScreenPoint, screenPoint, zoomAt } from "../film/viewport";
+import { panBy, type ScreenPoint, screenPoint, type Viewport, zoomAt } from "../film/viewport";
 import type { Store } from "../page/store";
 import type { Sample } from "./outlines";
+import type { DrawingState } from "./state";
 
 /** Where a pointer is: on its pane as it is seen, in the frame of the case's own film, and on that film. */
 export type Place = {
@@ -28,7 +27,7 @@ export type Gesture = {
 /** What a press means, by its button, its pointer and the tool. */
 export function meaningOf(
   event: Pick<PointerEvent, "button" | "pointerType">,
-  { tool, isNaked, isRegionNext, fingerPans }: RoomState,
+  { tool, isNaked, isRegionNext, fingerPans }: DrawingState,
 ): "draw" | "pan" | "window" | null {
   const { button, pointerType } = event;
   if (button === 1) return "pan";
@@ -74,7 +73,13 @@ export function createHold(onChange: () => void = () => undefined) {
   };
 }
 
-type Film = { readonly store: Store<RoomState>; readonly verbs: Verbs };
+/** What a gesture may change in the way the film is shown. */
+export type ViewHandlers = {
+  readonly setView: (view: Viewport) => void;
+  readonly setWindow: (window: Window, isDragging: boolean) => void;
+};
+
+type Film = { readonly store: Store<DrawingState>; readonly verbs: ViewHandlers };
 
 export function startPan({ store, verbs }: Film, from: Place): Gesture {
   let last = from.at;

@@ -1,8 +1,8 @@
 /** Whether the reader is in the middle of something that a dialog or another case would break off. */
 
-import type { Room } from "../room/room";
+import type { DrawingGround } from "./state";
 
-type Place = Pick<Room, "store" | "sitting">;
+type Place = Pick<DrawingGround, "store" | "sitting">;
 
 const LOOK_EVERY_MS = 50;
 

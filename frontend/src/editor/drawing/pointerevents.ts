@@ -3,13 +3,12 @@
  * the wheel zooms; what any other press does is its film's affair.
  */
 
-import type { Verbs } from "../actions/handlers";
-import type { RoomState } from "../actions/state";
 import { type StagePoint, stagePoint } from "../film/orientation";
 import { type ScreenPoint, screenToImage, zoomAt } from "../film/viewport";
 import type { Store } from "../page/store";
-import { type Hold, type Place, startPinch } from "./gestures";
+import { type Hold, type Place, startPinch, type ViewHandlers } from "./gestures";
 import type { PalmGuard } from "./palm";
+import type { DrawingState } from "./state";
 
 export type Ground = {
   readonly canvas: HTMLCanvasElement;
@@ -31,8 +30,8 @@ function wheelFactor(event: WheelEvent): number {
 }
 
 export type Pointing = {
-  readonly store: Store<RoomState>;
-  readonly verbs: Verbs;
+  readonly store: Store<DrawingState>;
+  readonly verbs: ViewHandlers;
   /** One for all films: a pen at work on one makes a touch on any of them a palm. */
   readonly palms: PalmGuard;
 };

@@ -5,17 +5,17 @@
 
 import type { Point } from "../../mask/brush";
 import { words } from "../../words";
-import { stepRadius } from "../actions/drawing";
-import { BRUSHES, POLYGON_KEEPERS } from "../actions/state";
 import { type StagePoint, stageToFrame } from "../film/orientation";
 import type { ScreenPoint } from "../film/viewport";
-import type { Room } from "../room/room";
 import { type CrossHand, createCrossHand } from "./crossinput";
 import type { Ring } from "./cursor";
 import { createHold, type Gesture, meaningOf, type Place, startPan, startWindow } from "./gestures";
 import { createPolygon, type Drawing, type Outline } from "./outlines";
 import { listenToPointers, type Pointing } from "./pointerevents";
 import { startDrawing } from "./starting";
+import type { DrawingGround } from "./state";
+import { BRUSHES, POLYGON_KEEPERS } from "./state";
+import { stepRadius } from "./strokes";
 
 const KEEP_EVERY_MS = 250;
 const NEAR_PX = 8;
@@ -52,7 +52,7 @@ export type Hand = {
 
 export function createHand(
   canvas: HTMLCanvasElement,
-  room: Room,
+  room: DrawingGround,
   pointing: Pointing,
   onRing: () => void,
 ): Hand {
@@ -121,7 +121,8 @@ export function createHand(
       },
       turnWheel: (event) => {
         const amount = event.deltaY || event.deltaX;
-        if (event.shiftKey) verbs.setRadius(stepRadius(store.get().radius, amount > 0 ? -1 : 1));
+        if (event.shiftKey)
+          store.set({ radius: stepRadius(store.get().radius, amount > 0 ? -1 : 1) });
         return event.shiftKey;
       },
     },

@@ -3,13 +3,16 @@
 import type { Point } from "../../mask/brush";
 import { words } from "../../words";
 import { regionWindow } from "../film/presets";
-import type { Room } from "../room/room";
 import type { Drawing } from "./outlines";
+import type { DrawingGround } from "./state";
 
 const SMALLEST_PX = 4;
 
 /** One drag; a rectangle too small to be meant leaves the window as it is, and waits for another. */
-export function startRegion({ store, film }: Pick<Room, "store" | "film">, from: Point): Drawing {
+export function startRegion(
+  { store, film }: Pick<DrawingGround, "store" | "film">,
+  from: Point,
+): Drawing {
   let to = from;
   const sides = () => [Math.abs(to.x - from.x), Math.abs(to.y - from.y)] as const;
 

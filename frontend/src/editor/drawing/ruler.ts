@@ -2,14 +2,12 @@
 
 import type { Point } from "../../mask/brush";
 import { words } from "../../words";
-import type { RoomState } from "../actions/state";
 import { frameToStage, turnedSize } from "../film/orientation";
 import { imagePoint, imageToScreen } from "../film/viewport";
 import { h, setText } from "../page/elements";
 import type { Store } from "../page/store";
 import type { Drawing } from "./outlines";
-
-export type Ruler = { readonly from: Point; readonly to: Point };
+import type { DrawingState, Ruler } from "./state";
 
 const BESIDE_PX = 14;
 
@@ -20,7 +18,7 @@ export function rulerWords({ from, to }: Ruler, spacing: number | null): string 
 }
 
 /** The former ruler stays until the new one has a length. */
-export function startRuler(store: Store<RoomState>, from: Point): Drawing {
+export function startRuler(store: Store<DrawingState>, from: Point): Drawing {
   const { ruler } = store.get();
   return {
     move: (to) => store.set({ ruler: { from, to } }),
@@ -31,14 +29,14 @@ export function startRuler(store: Store<RoomState>, from: Point): Drawing {
 }
 
 /** The length beside the ruler's end: words of the page, sharp and upright however the film lies. */
-export function createRulerLabel(store: Store<RoomState>): HTMLElement {
+export function createRulerLabel(store: Store<DrawingState>): HTMLElement {
   const label = h("output", {
     class: "ruler",
     "aria-label": words.ruler.name,
     // It changes with every step of a drag; what is spoken waits for its end.
     "aria-live": "off",
   });
-  const refresh = ({ ruler, current, view, orientation, isNaked, phase }: RoomState) => {
+  const refresh = ({ ruler, current, view, orientation, isNaked, phase }: DrawingState) => {
     label.hidden = !ruler || !current || isNaked || phase !== "reading";
     if (!ruler || !current || label.hidden) return;
     setText(label, rulerWords(ruler, current.spacing_mm));

@@ -1,12 +1,10 @@
 /** Which drawing a press of the pointer starts: the tool's, with what it needs of the case. */
 
 import { words } from "../../words";
-import { copySource, SUBTRACTORS } from "../actions/state";
-import type { Room } from "../room/room";
-import type { Sitting } from "../saving/opencase";
 import { type Drawing, type Polygon, type Sample, startCopy, startLasso } from "./outlines";
 import { startRegion } from "./region";
 import { startRuler } from "./ruler";
+import { copySource, type DrawingGround, type DrawnCase, SUBTRACTORS } from "./state";
 import { pressedRadius, startStroke, startThreshold } from "./strokes";
 
 export type Press = {
@@ -16,9 +14,7 @@ export type Press = {
   readonly isAlt: boolean;
 };
 
-type Place = Pick<Room, "store" | "sitting" | "film">;
-
-function copy({ store }: Place, { desk, prepared }: Sitting, at: Sample): Drawing | null {
+function copy({ store }: DrawingGround, { desk, prepared }: DrawnCase, at: Sample): Drawing | null {
   const candidate = copySource(store.get());
   const source = candidate && prepared.candidates.get(candidate.id);
   if (!source) {
@@ -30,7 +26,7 @@ function copy({ store }: Place, { desk, prepared }: Sitting, at: Sample): Drawin
 }
 
 /** Null where nothing may be drawn now. */
-export function startDrawing(room: Place, polygon: Polygon, press: Press): Drawing | null {
+export function startDrawing(room: DrawingGround, polygon: Polygon, press: Press): Drawing | null {
   const { tool, isBusy, phase, isSubtracting, isRegionNext, window } = room.store.get();
   const sitting = room.sitting();
   if (isBusy || phase !== "reading" || !sitting) return null;

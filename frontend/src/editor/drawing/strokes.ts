@@ -1,6 +1,6 @@
 /** A stroke of a brush: each move paints, the release commits. */
 
-import { MIN_RADIUS, type Point, sweepCapsule } from "../../mask/brush";
+import { MAX_RADIUS, MIN_RADIUS, type Point, sweepCapsule } from "../../mask/brush";
 import { brightInk, type Ink, solidInk } from "../../mask/ink";
 import type { Film } from "../film/film";
 import type { Desk } from "./maskdocument";
@@ -67,4 +67,13 @@ export function startThreshold(
     radius,
     brightInk(desk.mask, level.pixels, floor, takesAway ? 0 : 1),
   );
+}
+
+const RADIUS_STEP = 1.2;
+
+export function stepRadius(radius: number, steps: number): number {
+  const next = radius * RADIUS_STEP ** steps;
+  const least = steps > 0 ? radius + 1 : radius - 1;
+  const wanted = steps > 0 ? Math.max(next, least) : Math.min(next, least);
+  return Math.min(Math.max(Math.round(wanted), MIN_RADIUS), MAX_RADIUS);
 }

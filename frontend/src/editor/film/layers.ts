@@ -6,9 +6,7 @@
 import type { Border, Case } from "../../api/types";
 import type { Mask } from "../../mask/bitmap";
 import type { ByteMap } from "../../mask/probability";
-import type { LayerName, RoomState } from "../actions/state";
-import type { Room } from "../room/room";
-import type { Prepared } from "./prepare";
+import type { FilmState, LayerName } from "./state";
 import { zoneBorders } from "./zones";
 
 export const LAYER_NAMES: readonly LayerName[] = [
@@ -47,18 +45,18 @@ export function layerUrl(current: Case | null, name: LayerName): string | null {
 }
 
 /** The layers with one switched on or off; the activation map and the infection map take turns. */
-export function toggled(layers: RoomState["layers"], name: LayerName): RoomState["layers"] {
+export function toggled(layers: FilmState["layers"], name: LayerName): FilmState["layers"] {
   const others = TWO_MAPS.some((one) => one === name) ? TWO_MAPS.filter((one) => one !== name) : [];
   const off = Object.fromEntries(others.map((one) => [one, false]));
   return { ...layers, ...(layers[name] ? {} : off), [name]: !layers[name] };
 }
 
-export function isLayerShown(state: RoomState, name: LayerName): boolean {
+export function isLayerShown(state: FilmState, name: LayerName): boolean {
   return state.layers[name] && !state.isNaked && layerUrl(state.current, name) !== null;
 }
 
 /** What is to be drawn of what was fetched. */
-export function shownPictures(state: RoomState, fetched: LayerPictures): ShownLayers {
+export function shownPictures(state: FilmState, fetched: LayerPictures): ShownLayers {
   return {
     infection: isLayerShown(state, "infection") ? fetched.infection : null,
     activation: isLayerShown(state, "activation") ? fetched.activation : null,
@@ -66,32 +64,4 @@ export function shownPictures(state: RoomState, fetched: LayerPictures): ShownLa
     disagreement: isLayerShown(state, "disagreement") ? fetched.disagreement : null,
     borders: isLayerShown(state, "lung") ? zoneBorders(state.current) : [],
   };
-}
-
-export function createLayers(room: Room, onPicture: () => void) {
-  let owner: Prepared | null = null;
-  let fetched = NO_PICTURES;
-
-  async function fetchLayer(prepared: Prepared, name: LayerName): Promise<void> {
-    const picture = await prepared.layer(name);
-    if (owner !== prepared) return;
-    fetched = { ...fetched, [name]: picture };
-    onPicture();
-  }
-
-  room.store.subscribe((state) => {
-    const prepared = room.sitting()?.prepared ?? null;
-    if (prepared !== owner) {
-      owner = prepared;
-      fetched = NO_PICTURES;
-    }
-    if (!prepared) return;
-    for (const name of LAYER_NAMES)
-      if (isLayerShown(state, name) && !fetched[name])
-        fetchLayer(prepared, name).catch((error: Error) => {
-          const layers = { ...room.store.get().layers, [name]: false };
-          room.store.set({ layers, notice: error.message });
-        });
-  });
-  return { shown: () => shownPictures(room.store.get(), fetched) };
 }

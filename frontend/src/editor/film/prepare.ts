@@ -5,10 +5,10 @@ import type { Case, Reply } from "../../api/types";
 import type { Mask } from "../../mask/bitmap";
 import type { ByteMap } from "../../mask/probability";
 import { words } from "../../words";
-import type { LayerName } from "../actions/state";
 import type { Codec } from "./codec";
 import type { Film } from "./film";
 import { layerUrl } from "./layers";
+import type { LayerName } from "./state";
 
 export type Prepared = {
   readonly case: Case;

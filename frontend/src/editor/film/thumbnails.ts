@@ -1,11 +1,9 @@
 /** Draws the small pictures: legends, and the film with a map or a mask on it. */
 
 import type { Mask, Rect } from "../../mask/bitmap";
-import type { Point } from "../../mask/brush";
 import { INFECTION_COLOURS } from "../../mask/colour";
 import { type Placement, paintOverlay } from "../../mask/outline";
 import type { ByteMap } from "../../mask/probability";
-import { drawCross } from "../drawing/cursor";
 import { context } from "./canvas";
 import { abgr, createHeatBuffer, MINE, THEIRS } from "./overlays";
 import type { Size } from "./viewport";
@@ -79,12 +77,6 @@ export function drawThumbnail(
 ): void {
   drawSmallFilm(canvas, preview, mask);
   drawOver(canvas, mask, whose, 0.12);
-}
-
-/** The keyboard's cross at an image point of a small canvas. */
-export function drawSmallCross(canvas: HTMLCanvasElement, size: Size, at: Point): void {
-  const { scale, x, y } = fitInside(canvas, size);
-  drawCross(context(canvas), { x: x + at.x * scale, y: y + at.y * scale });
 }
 
 /** Frames around image rectangles, in the colour of what is theirs. */

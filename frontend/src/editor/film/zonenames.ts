@@ -3,11 +3,11 @@
 import type { Case } from "../../api/types";
 import { clipRect, isEmptyRect, type Rect } from "../../mask/bitmap";
 import { words } from "../../words";
-import type { RoomState } from "../actions/state";
 import { h } from "../page/elements";
 import type { Store } from "../page/store";
 import { isLayerShown } from "./layers";
 import { frameToStage, toStage, turnedSize } from "./orientation";
+import type { FilmState } from "./state";
 import { imagePoint, imageToScreen, screenPoint, type Viewport } from "./viewport";
 import { type ZonePlace, zonePlaces } from "./zones";
 
@@ -25,7 +25,7 @@ function onScreen(rect: Rect, view: Viewport): Rect {
  */
 export function nameTranslation(
   { side, rect }: ZonePlace,
-  { view, orientation }: Pick<RoomState, "view" | "orientation">,
+  { view, orientation }: Pick<FilmState, "view" | "orientation">,
 ): string | null {
   const seen = onScreen(rect, view);
   if (isEmptyRect(seen)) return null;
@@ -40,7 +40,7 @@ export function nameTranslation(
 }
 
 /** Words of the page: sharp and upright however the film lies. The table says them aloud. */
-export function createZoneNames(store: Store<RoomState>): HTMLElement {
+export function createZoneNames(store: Store<FilmState>): HTMLElement {
   const element = h("div", { class: "zones", "aria-hidden": "true" });
   const { sides, zones, place } = words.findings;
   let named: Case | null = null;

@@ -3,12 +3,16 @@
 import { words } from "../../words";
 import type { Verbs } from "../actions/handlers";
 import type { Registry } from "../actions/registry";
-import { hasDifference, type RoomState } from "../actions/state";
+import type { RoomState, ShownRoom } from "../actions/state";
 import { comparedCandidate } from "../compare/compared";
+import { hasDifference } from "../drawing/state";
 import { h, keycap, setText } from "../page/elements";
-import type { Room } from "../room/room";
 
-export function createDifferencePanel(room: Room, verbs: Verbs, registry: Registry): HTMLElement {
+export function createDifferencePanel(
+  room: ShownRoom,
+  verbs: Verbs,
+  registry: Registry,
+): HTMLElement {
   const key = registry.keyOf("difference");
   const { name } = words.actions.difference;
   const { label, against, noCandidate } = words.difference;

@@ -4,10 +4,9 @@ import { words } from "../../words";
 import type { Action } from "../actions/action";
 import type { Verbs } from "../actions/handlers";
 import { firstKey, type Registry } from "../actions/registry";
-import type { RoomState } from "../actions/state";
+import type { RoomState, ShownRoom } from "../actions/state";
 import { BANDS, PRESETS, type Preset } from "../film/presets";
 import { h, icon, keycap } from "../page/elements";
-import type { Room } from "../room/room";
 import { makeButton } from "./bars";
 
 /** What a preset shows; there is no absolute scale that it could be read on. */
@@ -18,7 +17,12 @@ export function presetWords(preset: Preset): string {
   return bandWindow(windows[preset], from, to);
 }
 
-function createPreset({ store }: Room, verbs: Verbs, preset: Preset, nextKey: string): HTMLElement {
+function createPreset(
+  { store }: ShownRoom,
+  verbs: Verbs,
+  preset: Preset,
+  nextKey: string,
+): HTMLElement {
   const { windows, windowName, withNextKey } = words.film;
   const name = windowName(windows[preset]);
   const title = withNextKey(presetWords(preset), nextKey);
@@ -40,7 +44,7 @@ function createPreset({ store }: Room, verbs: Verbs, preset: Preset, nextKey: st
   return button;
 }
 
-function createVerb({ store }: Room, verbs: Verbs, action: Action): HTMLElement {
+function createVerb({ store }: ShownRoom, verbs: Verbs, action: Action): HTMLElement {
   const label = h("span", {}, action.label ?? action.name);
   const hint = firstKey(action);
   const key = h("span", { class: "hint", "aria-hidden": "true", "data-key": hint });
@@ -49,7 +53,7 @@ function createVerb({ store }: Room, verbs: Verbs, action: Action): HTMLElement 
   return button;
 }
 
-export function createFilmPanel(room: Room, verbs: Verbs, registry: Registry): HTMLElement {
+export function createFilmPanel(room: ShownRoom, verbs: Verbs, registry: Registry): HTMLElement {
   const nextKey = registry.keyOf("next-window");
   const presets = PRESETS.map((preset) => createPreset(room, verbs, preset, nextKey));
   const next = h("small", { class: "dim" }, words.film.nextWindow, keycap(nextKey));

@@ -2,9 +2,9 @@
 
 import type { Findings, Lesion, LungPart } from "../../api/types";
 import { words } from "../../words";
+import type { ShownRoom } from "../actions/state";
 import { ZONES } from "../film/zones";
 import { h } from "../page/elements";
-import type { Room } from "../room/room";
 
 const LISTED = 6;
 
@@ -109,7 +109,7 @@ function fill(section: HTMLElement, found: Findings): void {
   );
 }
 
-export function createFindings(room: Room): HTMLElement {
+export function createFindings(room: ShownRoom): HTMLElement {
   const section = h("section", { class: "findings" });
   let shown: Findings | null = null;
   section.hidden = true;

@@ -3,15 +3,9 @@
 import type { ReadingConfig } from "../../api/types";
 import { words } from "../../words";
 import type { Verbs } from "../actions/handlers";
-import {
-  BRUSHES,
-  copySource,
-  isCrossShown,
-  type RoomState,
-  SUBTRACTORS,
-  type Tool,
-} from "../actions/state";
+import type { RoomState } from "../actions/state";
 import { createRulerLabel, rulerWords } from "../drawing/ruler";
+import { BRUSHES, copySource, isCrossShown, SUBTRACTORS, type Tool } from "../drawing/state";
 import { type Orientation, orientationWords } from "../film/orientation";
 import { h, setText } from "../page/elements";
 import { createSpeech } from "../page/speech";

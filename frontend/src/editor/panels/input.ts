@@ -2,10 +2,9 @@
 
 import { words } from "../../words";
 import type { Verbs } from "../actions/handlers";
-import type { RoomState } from "../actions/state";
+import type { Preferences, RoomState } from "../actions/state";
 import { blurAfterPointer, h } from "../page/elements";
 import type { Store } from "../page/store";
-import type { Preferences } from "../room/preferences";
 
 function createSwitch(
   store: Store<RoomState>,

@@ -5,12 +5,12 @@ import { words } from "../../words";
 import type { ActionId } from "../actions/action";
 import type { Verbs } from "../actions/handlers";
 import type { Registry } from "../actions/registry";
-import type { LayerName, RoomState } from "../actions/state";
+import type { RoomState, ShownRoom } from "../actions/state";
 import { isLayerShown, LAYER_NAMES, layerUrl, TWO_MAPS } from "../film/layers";
+import type { LayerName } from "../film/state";
 import { drawColours } from "../film/thumbnails";
 import { zoneBorders } from "../film/zones";
 import { h, keycap } from "../page/elements";
-import type { Room } from "../room/room";
 import { createTwoMaps } from "./twomaps";
 
 const ACTIONS: Readonly<Record<LayerName, ActionId>> = {
@@ -69,7 +69,7 @@ function createSwitch(verbs: Verbs, registry: Registry, layer: LayerName) {
   return { button, legend, refresh };
 }
 
-export function createLayerPanel(room: Room, verbs: Verbs, registry: Registry): HTMLElement {
+export function createLayerPanel(room: ShownRoom, verbs: Verbs, registry: Registry): HTMLElement {
   const switches = LAYER_NAMES.map((layer) => createSwitch(verbs, registry, layer));
   const section = h("section", { class: "layers" });
   const parts: HTMLElement[] = [h("h2", {}, words.layers.title)];

@@ -13,13 +13,8 @@ import {
 import type { Point } from "../../mask/brush";
 import { words } from "../../words";
 import { listenToCross } from "../drawing/cross";
-import {
-  drawOver,
-  drawRegions,
-  drawSmallCross,
-  drawThumbnail,
-  fitInside,
-} from "../film/thumbnails";
+import { drawSmallCross } from "../drawing/cursor";
+import { drawOver, drawRegions, drawThumbnail, fitInside } from "../film/thumbnails";
 import { h } from "../page/elements";
 import { createSpeech } from "../page/speech";
 import { openDialog } from "./dialogs";

@@ -5,10 +5,10 @@ import { words } from "../../words";
 import { COPY_ICON } from "../actions/drawing";
 import type { Verbs } from "../actions/handlers";
 import { firstKey, type Registry } from "../actions/registry";
-import { copySource, type RoomState, shownLook } from "../actions/state";
+import type { RoomState, ShownRoom } from "../actions/state";
+import { copySource, shownLook } from "../drawing/state";
 import { drawThumbnail } from "../film/thumbnails";
 import { blurAfterPointer, h, icon, keycap, setText } from "../page/elements";
-import type { Room } from "../room/room";
 import { createDifferencePanel } from "./difference";
 import { createFilmPanel } from "./film";
 import { createFindings } from "./findings";
@@ -39,7 +39,7 @@ export function candidateName(candidate: Candidate): string {
 }
 
 function createCard(
-  room: Room,
+  room: ShownRoom,
   verbs: Verbs,
   registry: Registry,
   candidate: Candidate,
@@ -101,7 +101,7 @@ function createCard(
   return { slot, paint, refresh };
 }
 
-function createThreshold(room: Room, verbs: Verbs) {
+function createThreshold(room: ShownRoom, verbs: Verbs) {
   const title = h("h2", { id: "threshold-title" });
   const value = h("output", { class: "figure" });
   const slider = h("input", {
@@ -136,7 +136,7 @@ function createThreshold(room: Room, verbs: Verbs) {
   return section;
 }
 
-function createLooks(room: Room, verbs: Verbs, registry: Registry): HTMLElement {
+function createLooks(room: ShownRoom, verbs: Verbs, registry: Registry): HTMLElement {
   const opacity = h("input", {
     type: "range",
     min: "0",
@@ -171,7 +171,7 @@ function createLooks(room: Room, verbs: Verbs, registry: Registry): HTMLElement 
   );
 }
 
-export function createSidebar(room: Room, verbs: Verbs, registry: Registry): HTMLElement {
+export function createSidebar(room: ShownRoom, verbs: Verbs, registry: Registry): HTMLElement {
   const cards = h("div", { class: "cards" });
   const heading = h("h2", {}, words.candidates.title);
   const list = h("section", { class: "candidates" }, heading, cards);

@@ -3,9 +3,9 @@
 import type { Client } from "../../api/client";
 import type { Problem, ReadingConfig, Reply } from "../../api/types";
 import { words } from "../../words";
+import type { ShownRoom } from "../actions/state";
 import { atRest } from "../drawing/idle";
 import { h, setText } from "../page/elements";
-import type { Room } from "../room/room";
 import { openDialog } from "./dialogs";
 import { keptWords } from "./header";
 
@@ -57,7 +57,7 @@ async function askPassword(config: ReadingConfig, kept: string, signIn: SignIn):
 export function createSignIn(
   config: ReadingConfig,
   client: Pick<Client, "signIn">,
-  room: Room,
+  room: ShownRoom,
   onBack: () => void,
 ) {
   let standing: "in" | "asked" | "later" = "in";

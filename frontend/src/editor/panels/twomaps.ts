@@ -2,12 +2,11 @@
 
 import type { ByteMap } from "../../mask/probability";
 import { words } from "../../words";
-import type { RoomState } from "../actions/state";
+import type { RoomState, ShownRoom } from "../actions/state";
 import { isLayerShown, layerUrl, TWO_MAPS } from "../film/layers";
 import type { Prepared } from "../film/prepare";
 import { drawSmallMap } from "../film/thumbnails";
 import { h } from "../page/elements";
-import type { Room } from "../room/room";
 
 const SIDE = 280; // pixels of a small picture: about twice what the panel has room for
 
@@ -28,7 +27,7 @@ function createPicture(layer: (typeof TWO_MAPS)[number]) {
   return { layer, figure, paint };
 }
 
-export function createTwoMaps(room: Room): HTMLElement {
+export function createTwoMaps(room: ShownRoom): HTMLElement {
   const pictures = TWO_MAPS.map(createPicture);
   const element = h("div", { class: "two-maps" }, ...pictures.map(({ figure }) => figure));
   let painted: Prepared | null = null;

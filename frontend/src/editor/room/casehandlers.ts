@@ -5,10 +5,10 @@ import { isBlank } from "../../mask/bitmap";
 import { words } from "../../words";
 import type { Verbs } from "../actions/handlers";
 import type { Registry } from "../actions/registry";
-import { type MaskLook, shownLook } from "../actions/state";
-import { isCompareShown } from "../compare/comparison";
+import { isCompareShown } from "../actions/state";
 import { isAtWork } from "../drawing/idle";
 import type { Hand } from "../drawing/pointerinput";
+import { type MaskLook, shownLook } from "../drawing/state";
 import { toggled } from "../film/layers";
 import {
   askExclusionReason,

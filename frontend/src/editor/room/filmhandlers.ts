@@ -1,8 +1,8 @@
 /** The verbs of how the film is shown: its place, window and turn. None of them changes a mask. */
 
 import type { Verbs } from "../actions/handlers";
-import { isFilmHeld } from "../actions/state";
 import type { Hand } from "../drawing/pointerinput";
+import { isFilmHeld } from "../drawing/state";
 import { flipped, type Orientation, rotated } from "../film/orientation";
 import { presetWindow } from "../film/presets";
 import { actualSize, fitImage, screenPoint } from "../film/viewport";

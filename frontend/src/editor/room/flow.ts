@@ -6,10 +6,11 @@
 import type { Client } from "../../api/client";
 import type { Case, Decision, ExclusionReason, Problem, ReadingConfig } from "../../api/types";
 import { words } from "../../words";
-import { isReopened, type RoomState } from "../actions/state";
+import type { RoomState } from "../actions/state";
 import { atRest, isAtWork } from "../drawing/idle";
 import type { Codec } from "../film/codec";
 import { type Prepared, prepareCase } from "../film/prepare";
+import { isReopened } from "../film/state";
 import type { Sitting } from "../saving/opencase";
 import { createOutbox } from "../saving/pendingsubmission";
 import { sayProblem } from "../saving/problems";

@@ -3,10 +3,11 @@
 import { type Mask, wholeRect } from "../../mask/bitmap";
 import { type ByteMap, moveThreshold } from "../../mask/probability";
 import type { Verbs } from "../actions/handlers";
-import { copySource, type RoomState } from "../actions/state";
+import type { RoomState } from "../actions/state";
 import { cleanUp, clipToLung } from "../drawing/cleanup";
 import type { Desk } from "../drawing/maskdocument";
 import type { Hand } from "../drawing/pointerinput";
+import { copySource } from "../drawing/state";
 import type { Room } from "./room";
 
 /** While regions are copied their source is outlined, unless another candidate is looked at. */

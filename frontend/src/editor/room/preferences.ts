@@ -1,12 +1,9 @@
 /** How pen, fingers and keys work in this browser. Kept in the browser: a tablet wants others than a desk. */
 
-import type { RoomState } from "../actions/state";
+import { PREFERENCES, type Preferences, type RoomState } from "../actions/state";
 import type { Store } from "../page/store";
 
-const NAMES = ["fingerPans", "usesPressure", "keysNeedFilm"] as const;
 const KEY = "roundtruth.input";
-
-export type Preferences = Pick<RoomState, (typeof NAMES)[number]>;
 
 type Shelf = Pick<Storage, "getItem" | "setItem">;
 
@@ -15,7 +12,7 @@ export function readPreferences(shelf: Pick<Shelf, "getItem">): Partial<Preferen
   try {
     const kept: unknown = JSON.parse(shelf.getItem(KEY) ?? "{}");
     const entries = Object.entries(kept ?? {}).filter(
-      ([name, value]) => NAMES.some((one) => one === name) && typeof value === "boolean",
+      ([name, value]) => PREFERENCES.some((one) => one === name) && typeof value === "boolean",
     );
     return Object.fromEntries(entries);
   } catch {
@@ -31,8 +28,8 @@ export function keepPreferences(store: Store<RoomState>, shelf: () => Shelf): vo
     return;
   }
   store.subscribe((now, before) => {
-    if (NAMES.every((name) => now[name] === before[name])) return;
-    const kept = Object.fromEntries(NAMES.map((name) => [name, now[name]]));
+    if (PREFERENCES.every((name) => now[name] === before[name])) return;
+    const kept = Object.fromEntries(PREFERENCES.map((name) => [name, now[name]]));
     try {
       shelf().setItem(KEY, JSON.stringify(kept));
     } catch {

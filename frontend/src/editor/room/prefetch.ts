@@ -1,9 +1,9 @@
 /** The case after the one that is read: leased and fetched meanwhile, and free for others unread. */
 
 import type { Client } from "../../api/client";
-import { isReopened } from "../actions/state";
 import type { Codec } from "../film/codec";
 import { type Prepared, prepareCase } from "../film/prepare";
+import { isReopened } from "../film/state";
 import type { Sitting } from "../saving/opencase";
 import { createPause, isPassing, type Outbox } from "../saving/pendingsubmission";
 import { retryDelay } from "../saving/saver";

@@ -4,7 +4,6 @@
  */
 
 import { joinRects, type Mask, type Rect } from "../../mask/bitmap";
-import type { MaskLook } from "../actions/state";
 import { createDifferenceDrawer } from "../compare/drawdifference";
 import {
   drawCross,
@@ -15,7 +14,7 @@ import {
   startCursor,
 } from "../drawing/cursor";
 import type { Outline } from "../drawing/outlines";
-import type { Ruler } from "../drawing/ruler";
+import type { MaskLook, Ruler } from "../drawing/state";
 import { clear, context } from "../film/canvas";
 import { createFilmDrawer, type FilmScene } from "../film/draw";
 import type { ShownLayers } from "../film/layers";

@@ -5,16 +5,12 @@ import type { Case } from "../../api/types";
 import type { Mask, Rect } from "../../mask/bitmap";
 import { overlap } from "../../mask/bitmap";
 import { words } from "../../words";
-import {
-  type Figure,
-  FRESH_CASE,
-  INITIAL_STATE,
-  isReopened,
-  type RoomState,
-} from "../actions/state";
+import { FRESH_CASE, INITIAL_STATE, type RoomState } from "../actions/state";
+import type { Figure } from "../drawing/state";
 import type { Codec } from "../film/codec";
 import type { Film } from "../film/film";
 import type { Prepared } from "../film/prepare";
+import { isReopened } from "../film/state";
 import { fitImage } from "../film/viewport";
 import { createStore, type Store } from "../page/store";
 import { dropCase, type Kept, readJournal } from "../saving/journal";

@@ -1,9 +1,9 @@
 /** The decision that is on its way while the next case is already read: one, until it is taken. */
 
 import type { Problem } from "../../api/types";
-import type { RoomState } from "../actions/state";
 import type { Store } from "../page/store";
 import { phaseOf, retryDelay } from "./saver";
+import type { SavingState } from "./state";
 
 /** A server that fails so often on one decision may do so for ever: the reader must hear of it. */
 const SERVER_FAILURES = 4;
@@ -35,7 +35,7 @@ export function createPause() {
 
 export type Outbox = ReturnType<typeof createOutbox>;
 
-export function createOutbox(store: Store<RoomState>) {
+export function createOutbox(store: Store<SavingState>) {
   let running: Promise<Problem | null> | null = null;
   const pause = createPause();
 

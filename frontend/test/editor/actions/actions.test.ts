@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { stepRadius } from "../../../src/editor/actions/drawing";
 import { chordOf } from "../../../src/editor/actions/keyboard";
 import { ACTIONS, createRegistry, keyLabel, tooltip } from "../../../src/editor/actions/registry";
+import { stepRadius } from "../../../src/editor/drawing/strokes";
 
 const press = (
   key: string,

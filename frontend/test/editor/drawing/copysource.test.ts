@@ -1,11 +1,7 @@
 import { expect, it } from "vitest";
 import type { Case } from "../../../src/api/types";
-import {
-  copySource,
-  INITIAL_STATE,
-  nextSource,
-  type RoomState,
-} from "../../../src/editor/actions/state";
+import { INITIAL_STATE, type RoomState } from "../../../src/editor/actions/state";
+import { copySource, nextSource } from "../../../src/editor/drawing/state";
 
 const current = { candidates: [{ id: "a" }, { id: "b" }] } as unknown as Case;
 const stateOf = (change: Partial<RoomState>): RoomState => ({ ...INITIAL_STATE, ...change });

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { INITIAL_STATE, isCrossShown } from "../../../src/editor/actions/state";
+import { INITIAL_STATE } from "../../../src/editor/actions/state";
 import { createCross } from "../../../src/editor/drawing/cross";
+import { isCrossShown } from "../../../src/editor/drawing/state";
 import type { Point } from "../../../src/mask/brush";
 
 function pad() {

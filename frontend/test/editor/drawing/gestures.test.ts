@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Verbs } from "../../../src/editor/actions/handlers";
-import { INITIAL_STATE, type RoomState, type Tool } from "../../../src/editor/actions/state";
+import { INITIAL_STATE, type RoomState } from "../../../src/editor/actions/state";
 import {
   createHold,
   meaningOf,
@@ -8,6 +8,7 @@ import {
   startPan,
   startPinch,
 } from "../../../src/editor/drawing/gestures";
+import type { Tool } from "../../../src/editor/drawing/state";
 import { stagePoint } from "../../../src/editor/film/orientation";
 import { fitImage, screenPoint, screenToImage } from "../../../src/editor/film/viewport";
 import { createStore } from "../../../src/editor/page/store";

@@ -83,7 +83,13 @@ test("the pane of other days shows the registry's keys", () => {
   const pane = built((store) => {
     const pointing = { store, verbs: {} } as unknown as Pointing;
     const comparer = { onPaint: () => undefined } as unknown as Comparer;
-    return createComparePane(pointing, comparer, registry).element;
+    return createComparePane({
+      store,
+      verbs: pointing.verbs as Verbs,
+      pointing,
+      comparer,
+      registry,
+    }).element;
   });
   const close = named(pane, "Close the other film");
   expect(caps(close)).toEqual([keyOf("compare")]);

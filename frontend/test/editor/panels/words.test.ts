@@ -1,15 +1,12 @@
 import { describe, expect, it } from "vitest";
 import type { Candidate, Case } from "../../../src/api/types";
 import { ACTIONS } from "../../../src/editor/actions/registry";
-import {
-  CLEAN_SAVE,
-  INITIAL_STATE,
-  type RoomState,
-  shownLook,
-} from "../../../src/editor/actions/state";
+import { INITIAL_STATE, type RoomState } from "../../../src/editor/actions/state";
+import { shownLook } from "../../../src/editor/drawing/state";
 import { clock, saveWords } from "../../../src/editor/panels/header";
 import { brushWords } from "../../../src/editor/panels/hud";
 import { candidateName, candidateWords } from "../../../src/editor/panels/sidebar";
+import { CLEAN_SAVE } from "../../../src/editor/saving/state";
 
 const withSave = (save: Partial<RoomState["save"]>, more: Partial<RoomState> = {}): RoomState => ({
   ...INITIAL_STATE,
