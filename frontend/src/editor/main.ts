@@ -8,9 +8,9 @@ import { ACTIONS, createRegistry } from "./actions/registry";
 import { holdCompared } from "./compare/compared";
 import { createComparer } from "./compare/comparison";
 import { createComparePane } from "./compare/pane";
-import { isAtWork } from "./drawing/idle";
+import { isInteracting } from "./drawing/idle";
 import { createPalmGuard } from "./drawing/palm";
-import { createHand } from "./drawing/pointerinput";
+import { createPointerInput } from "./drawing/pointerinput";
 import { createCodec } from "./film/codec";
 import { createLayerPictures } from "./film/layerpictures";
 import { h } from "./page/elements";
@@ -18,7 +18,7 @@ import { createToolbar, createVerdictBar } from "./panels/bars";
 import { createHeader } from "./panels/header";
 import { createOverlays } from "./panels/hud";
 import { askLastCase } from "./panels/lastcases";
-import { createVerbs } from "./room/casehandlers";
+import { createHandlers } from "./room/casehandlers";
 import { settleConflict } from "./room/conflict";
 import { createFlow } from "./room/flow";
 import { keepPreferences } from "./room/preferences";
@@ -32,7 +32,7 @@ import { createRoom } from "./room/room";
 import { createStage } from "./room/stage";
 import { exposeTestHandle } from "./room/testhandle";
 import { watchTime } from "./room/time";
-import { meetNeighbours, nameTab } from "./saving/tabs";
+import { connectOtherTabs, nameTab } from "./saving/tabs";
 
 function readConfig(): ReadingConfig {
   const tag = document.getElementById("reading-config");
@@ -66,56 +66,59 @@ async function start(): Promise<void> {
   );
   void dropExpired(db, Date.now()).catch(() => undefined);
 
-  const room = createRoom({ client, codec, db, tab, neighbours: meetNeighbours() });
+  const room = createRoom({ client, codec, db, tab, otherTabs: connectOtherTabs() });
   keepPreferences(room.store, () => localStorage);
   const registry = createRegistry(ACTIONS);
   const flow = createFlow({ config, client, codec, room });
   const stage = createStage();
   const signIn = createSignIn(config, client, room, () => {
     room.store.set({ notice: "" });
-    if (room.sitting()) verbs.retry();
+    if (room.openCase()) handlers.retry();
     else void flow.begin();
   });
-  const verbs = createVerbs({
+  const handlers = createHandlers({
     room,
     flow,
     registry,
     config,
-    hand: () => hand,
+    pointerInput: () => pointerInput,
     askLastCase: () => askLastCase(client, codec, room.store),
     signIn: signIn.ask,
   });
   const layers = createLayerPictures(room, () => renderer.invalidate({ layers: true }));
   const compared = holdCompared(room, () => renderer.invalidate({ mask: "all" }));
   const renderer = createRenderer(stage.canvases, () =>
-    stage.sceneOf(room, hand, layers.shown(), compared()),
+    stage.sceneOf(room, pointerInput, layers.shown(), compared()),
   );
-  const pointing = { store: room.store, verbs, palms: createPalmGuard() };
-  const hand = createHand(stage.canvases.cursor, room, pointing, () =>
+  const pointing = { store: room.store, handlers, palms: createPalmGuard() };
+  const pointerInput = createPointerInput(stage.canvases.cursor, room, pointing, () =>
     renderer.invalidate({ cursor: true }),
   );
   stage.connect(room, renderer);
-  stage.element.append(createZoneNames(room.store), ...createOverlays(config, room.store, verbs));
-  const comparer = createComparer(client, codec, room.store);
-  const beside = createComparePane({ store: room.store, verbs, pointing, comparer, registry });
-  host.replaceChildren(
-    createHeader(config, room.store, verbs, registry),
-    createToolbar(registry, room.store, verbs),
-    h("div", { class: "panes" }, stage.element, beside.element),
-    createSidebar(room, verbs, registry),
-    createVerdictBar(registry, room.store, verbs),
+  stage.element.append(
+    createZoneNames(room.store),
+    ...createOverlays(config, room.store, handlers),
   );
-  listenToKeys(registry, room.store, verbs);
+  const comparer = createComparer(client, codec, room.store);
+  const beside = createComparePane({ store: room.store, handlers, pointing, comparer, registry });
+  host.replaceChildren(
+    createHeader(config, room.store, handlers, registry),
+    createToolbar(registry, room.store, handlers),
+    h("div", { class: "panes" }, stage.element, beside.element),
+    createSidebar(room, handlers, registry),
+    createVerdictBar(registry, room.store, handlers),
+  );
+  listenToKeys(registry, room.store, handlers);
   watchTime(room);
-  room.onConflict((sitting) => void settleConflict(client, codec, room, sitting));
+  room.onConflict((openCase) => void settleConflict(client, codec, room, openCase));
   window.addEventListener("pagehide", flow.leave);
   // The mask is kept whatever happens; what is begun and not ended is not, nor a decision on its way.
   window.addEventListener("beforeunload", (event) => {
-    const isBegun = isAtWork(room) || room.store.get().corners > 0;
+    const isBegun = isInteracting(room) || room.store.get().corners > 0;
     if (isBegun || flow.isSending()) event.preventDefault();
   });
-  window.addEventListener("online", verbs.retry);
-  window.addEventListener("focus", verbs.retry);
+  window.addEventListener("online", handlers.retry);
+  window.addEventListener("focus", handlers.retry);
   // A page from the back/forward cache holds leases it gave back.
   window.addEventListener("pageshow", (event) => event.persisted && location.reload());
   if (config.testHandle) exposeTestHandle(room, stage.canvases.cursor, beside.scene);

@@ -1,7 +1,7 @@
 /** What a verb of the room is: its name, its keys, its place, and what it does. */
 
 import { words } from "../../words";
-import type { Verbs } from "./handlers";
+import type { ActionHandlers } from "./handlers";
 import type { RoomState } from "./state";
 
 export type Place =
@@ -33,7 +33,7 @@ export type Action = {
   readonly isEnabled?: (state: RoomState) => boolean;
   /** Of two that take turns in one place, the one that is there. */
   readonly isShown?: (state: RoomState) => boolean;
-  readonly perform: (verbs: Verbs, state: RoomState) => void;
+  readonly perform: (handlers: ActionHandlers, state: RoomState) => void;
 };
 
 /** An action before the catalogue of words has named it: an id that has no name there is an error. */

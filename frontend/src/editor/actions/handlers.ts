@@ -8,7 +8,7 @@ import type { LayerName } from "../film/state";
 import type { Viewport } from "../film/viewport";
 import type { Preferences } from "./state";
 
-export type Verbs = {
+export type ActionHandlers = {
   readonly chooseTool: (tool: Tool) => void;
   readonly copyFrom: (candidate: string) => void;
   readonly toggleSubtract: () => void;

@@ -1,7 +1,7 @@
 /** From a key press to an action's chord. Typing and dialogs keep their keys. */
 
 import type { Store } from "../page/store";
-import type { Verbs } from "./handlers";
+import type { ActionHandlers } from "./handlers";
 import type { Registry } from "./registry";
 import type { RoomState } from "./state";
 
@@ -52,12 +52,16 @@ const isSingleCharacter = ({ key, ctrlKey, metaKey }: Press): boolean =>
 const isOnFilm = (target: EventTarget | null): boolean =>
   target instanceof HTMLElement && target.closest(".stage") !== null;
 
-export function listenToKeys(registry: Registry, store: Store<RoomState>, verbs: Verbs): void {
+export function listenToKeys(
+  registry: Registry,
+  store: Store<RoomState>,
+  handlers: ActionHandlers,
+): void {
   window.addEventListener("keydown", (event) => {
     if (typesText(event.target) || belongsToControl(event)) return;
     const isBoundToFilm = store.get().keysNeedFilm && isSingleCharacter(event);
     if (isBoundToFilm && !isOnFilm(event.target)) return;
-    if (event.key === "Escape") return verbs.escape();
+    if (event.key === "Escape") return handlers.escape();
     const chord = chordOf(event);
     const action = chord === null ? undefined : registry.byKey.get(chord);
     const isSpace = event.key === " ";
@@ -65,12 +69,12 @@ export function listenToKeys(registry: Registry, store: Store<RoomState>, verbs:
     event.preventDefault();
     if (event.repeat && !action?.repeats) return;
     const isEnabled = action?.isEnabled?.(store.get()) ?? true;
-    if (action && isEnabled) action.perform(verbs, store.get());
+    if (action && isEnabled) action.perform(handlers, store.get());
     // Held for as long as it is, which no action is.
-    else if (isSpace) verbs.setNaked(true);
+    else if (isSpace) handlers.setNaked(true);
   });
   window.addEventListener("keyup", (event) => {
-    if (event.key === " ") verbs.setNaked(false);
+    if (event.key === " ") handlers.setNaked(false);
   });
-  window.addEventListener("blur", () => verbs.setNaked(false));
+  window.addEventListener("blur", () => handlers.setNaked(false));
 }

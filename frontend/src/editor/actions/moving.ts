@@ -9,7 +9,7 @@ import { dragWindow } from "../film/film";
 import { wayInFrame } from "../film/orientation";
 import { imagePoint, imageToScreen, panBy, screenPoint, zoomAt } from "../film/viewport";
 import type { Unnamed } from "./action";
-import type { Verbs } from "./handlers";
+import type { ActionHandlers } from "./handlers";
 import type { RoomState } from "./state";
 
 const STEP_PX = 60;
@@ -18,15 +18,20 @@ const ZOOM_STEP = 1.25;
 const windows = (state: RoomState) => state.cross !== null && state.tool === "window";
 
 /** An arrow works the tool while the cross is out; else the film goes the other way of the eye. */
-function steer(verbs: Verbs, state: RoomState, { right, down }: Way, steps: number): void {
+function steer(
+  handlers: ActionHandlers,
+  state: RoomState,
+  { right, down }: Way,
+  steps: number,
+): void {
   const { current, view, window, orientation } = state;
   if (!current) return;
-  if (isCrossShown(state)) verbs.moveCross(right * steps, down * steps);
+  if (isCrossShown(state)) handlers.moveCross(right * steps, down * steps);
   else if (windows(state))
-    verbs.setWindow(dragWindow(window, right * steps, down * steps, current.image.bits), false);
+    handlers.setWindow(dragWindow(window, right * steps, down * steps, current.image.bits), false);
   else if (!isFilmHeld(state)) {
     const { x, y } = wayInFrame(orientation, right * STEP_PX, down * STEP_PX);
-    verbs.setView(panBy(view, -x, -y, current.image));
+    handlers.setView(panBy(view, -x, -y, current.image));
   }
 }
 
@@ -35,7 +40,7 @@ const arrow = (id: Unnamed["id"], key: keyof typeof WAYS): Unnamed => ({
   keys: [key],
   place: "help",
   repeats: true,
-  perform: (verbs, state) => steer(verbs, state, WAYS[key] as Way, 1),
+  perform: (handlers, state) => steer(handlers, state, WAYS[key] as Way, 1),
 });
 
 const longArrow = (id: Unnamed["id"], key: keyof typeof WAYS): Unnamed => ({
@@ -44,7 +49,7 @@ const longArrow = (id: Unnamed["id"], key: keyof typeof WAYS): Unnamed => ({
   place: "help",
   repeats: true,
   isEnabled: (state) => isCrossShown(state) || windows(state),
-  perform: (verbs, state) => steer(verbs, state, WAYS[key] as Way, LONG_STEP),
+  perform: (handlers, state) => steer(handlers, state, WAYS[key] as Way, LONG_STEP),
 });
 
 /** About the cross, where it is; else about the middle of the screen. */
@@ -53,7 +58,7 @@ const zoom = (id: Unnamed["id"], key: string, factor: number): Unnamed => ({
   keys: [key],
   place: "help",
   repeats: true,
-  perform: (verbs, state) => {
+  perform: (handlers, state) => {
     const { current, view, cross } = state;
     if (!current || isFilmHeld(state)) return;
     const { width, height } = view.screen;
@@ -61,7 +66,7 @@ const zoom = (id: Unnamed["id"], key: string, factor: number): Unnamed => ({
       cross && isCrossShown(state)
         ? imageToScreen(view, imagePoint(cross.at.x, cross.at.y))
         : screenPoint(width / 2, height / 2);
-    verbs.setView(zoomAt(view, at, factor, current.image));
+    handlers.setView(zoomAt(view, at, factor, current.image));
   },
 });
 
@@ -77,14 +82,14 @@ export const MOVES: readonly Unnamed[] = [
     keys: ["."],
     place: "help",
     isEnabled: (state) => state.current !== null,
-    perform: (verbs) => verbs.toggleCross(),
+    perform: (handlers) => handlers.toggleCross(),
   },
   {
     id: "press-cross",
     keys: [" "],
     place: "help",
     isEnabled: isCrossShown,
-    perform: (verbs) => verbs.pressCross(),
+    perform: (handlers) => handlers.pressCross(),
   },
   longArrow("cross-left", "ArrowLeft"),
   longArrow("cross-right", "ArrowRight"),

@@ -8,7 +8,7 @@ import { layerUrl } from "../film/layers";
 import { isReopened } from "../film/state";
 import { type Action, type ActionId, isReading, named, type Place, type Unnamed } from "./action";
 import { CLEANUPS, EDITS, TOOLS } from "./drawing";
-import type { Verbs } from "./handlers";
+import type { ActionHandlers } from "./handlers";
 import { MOVES } from "./moving";
 import type { RoomState } from "./state";
 import { isCompareShown } from "./state";
@@ -22,14 +22,14 @@ const COMPARISONS: readonly Unnamed[] = [
     icon: "M4 5h7v14H4z|M13 5h7v14h-7z",
     isOn: isCompareShown,
     isEnabled: (state) => state.current?.has_comparisons === true,
-    perform: (verbs) => verbs.toggleCompare(),
+    perform: (handlers) => handlers.toggleCompare(),
   },
   {
     id: "next-comparison",
     keys: ["Shift+y"],
     place: "help",
     isEnabled: isCompareShown,
-    perform: (verbs) => verbs.compareWith(),
+    perform: (handlers) => handlers.compareWith(),
   },
 ];
 
@@ -39,28 +39,28 @@ const LAYERS: readonly Unnamed[] = [
     keys: ["m"],
     place: "help",
     isEnabled: (state) => layerUrl(state.current, "infection") !== null,
-    perform: (verbs) => verbs.toggleLayer("infection"),
+    perform: (handlers) => handlers.toggleLayer("infection"),
   },
   {
     id: "activation-map",
     keys: ["a"],
     place: "help",
     isEnabled: (state) => layerUrl(state.current, "activation") !== null,
-    perform: (verbs) => verbs.toggleLayer("activation"),
+    perform: (handlers) => handlers.toggleLayer("activation"),
   },
   {
     id: "lung-outline",
     keys: ["l"],
     place: "help",
     isEnabled: (state) => layerUrl(state.current, "lung") !== null,
-    perform: (verbs) => verbs.toggleLayer("lung"),
+    perform: (handlers) => handlers.toggleLayer("lung"),
   },
   {
     id: "disagreement",
     keys: ["d"],
     place: "help",
     isEnabled: (state) => layerUrl(state.current, "disagreement") !== null,
-    perform: (verbs) => verbs.toggleLayer("disagreement"),
+    perform: (handlers) => handlers.toggleLayer("disagreement"),
   },
 ];
 
@@ -70,7 +70,7 @@ const CASE: readonly Unnamed[] = [
     keys: ["x"],
     place: "case",
     isEnabled: isReading,
-    perform: (verbs) => verbs.askExclusion(),
+    perform: (handlers) => handlers.askExclusion(),
   },
   {
     id: "flag",
@@ -78,7 +78,7 @@ const CASE: readonly Unnamed[] = [
     place: "case",
     isOn: (state) => state.isFlagged,
     isEnabled: isReading,
-    perform: (verbs) => verbs.toggleFlag(),
+    perform: (handlers) => handlers.toggleFlag(),
   },
   {
     id: "note",
@@ -86,14 +86,14 @@ const CASE: readonly Unnamed[] = [
     place: "case",
     isOn: (state) => state.note !== "",
     isEnabled: isReading,
-    perform: (verbs) => verbs.editNote(),
+    perform: (handlers) => handlers.editNote(),
   },
   {
     id: "no-infection",
     keys: ["0"],
     place: "verdict",
     isEnabled: isReading,
-    perform: (verbs) => verbs.noInfection(),
+    perform: (handlers) => handlers.noInfection(),
   },
   {
     id: "later",
@@ -101,7 +101,7 @@ const CASE: readonly Unnamed[] = [
     place: "verdict",
     isShown: (state) => !isReopened(state.current),
     isEnabled: (state) => isReading(state) && !isReopened(state.current),
-    perform: (verbs) => verbs.saveForLater(),
+    perform: (handlers) => handlers.saveForLater(),
   },
   {
     id: "leave",
@@ -109,33 +109,33 @@ const CASE: readonly Unnamed[] = [
     place: "verdict",
     isShown: (state) => isReopened(state.current),
     isEnabled: (state) => isReading(state) && isReopened(state.current),
-    perform: (verbs) => verbs.leaveAsItWas(),
+    perform: (handlers) => handlers.leaveAsItWas(),
   },
   {
     id: "accept",
     keys: ["Enter"],
     place: "verdict",
     isEnabled: isReading,
-    perform: (verbs) => verbs.accept(),
+    perform: (handlers) => handlers.accept(),
   },
   {
     id: "last-cases",
     keys: ["Backspace"],
     place: "header",
     isEnabled: (state) => isReading(state) || state.phase === "empty" || state.phase === "failed",
-    perform: (verbs) => verbs.showLastCases(),
+    perform: (handlers) => handlers.showLastCases(),
   },
   {
     id: "guideline",
     keys: ["Shift+g"],
     place: "header",
-    perform: (verbs) => verbs.showGuideline(),
+    perform: (handlers) => handlers.showGuideline(),
   },
   {
     id: "shortcuts",
     keys: ["?"],
     place: "header",
-    perform: (verbs) => verbs.showShortcuts(),
+    perform: (handlers) => handlers.showShortcuts(),
   },
 ];
 
@@ -146,7 +146,7 @@ const PICKS: readonly Action[] = Array.from({ length: 9 }, (_, index) => ({
   place: "candidate",
   isEnabled: (state: RoomState) =>
     isReading(state) && index < (state.current?.candidates.length ?? 0),
-  perform: (verbs: Verbs) => verbs.pick(index),
+  perform: (handlers: ActionHandlers) => handlers.pick(index),
 }));
 
 export type Registry = {

@@ -29,7 +29,7 @@ export type RoomState = DrawingState &
   };
 
 /** What the panels see of the room: the shown state and the open case. */
-export type ShownRoom = Pick<DrawingGround, "sitting"> & { readonly store: Store<RoomState> };
+export type ShownRoom = Pick<DrawingGround, "openCase"> & { readonly store: Store<RoomState> };
 
 /** How pen, fingers and keys work: the settings that the browser keeps. */
 export const PREFERENCES = ["fingerPans", "usesPressure", "keysNeedFilm"] as const;

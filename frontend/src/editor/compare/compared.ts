@@ -21,7 +21,7 @@ export function holdCompared(room: ShownRoom, onMask: () => void): () => Mask | 
   let wanted: string | null = null;
 
   async function fetch(candidate: string): Promise<void> {
-    const mask = await room.sitting()?.prepared.candidates.get(candidate);
+    const mask = await room.openCase()?.prepared.candidates.get(candidate);
     if (wanted !== candidate) return;
     held = mask ? { candidate, mask } : null;
     onMask();

@@ -45,7 +45,7 @@ export type Comparer = {
 };
 
 export function createComparer(client: Client, codec: Codec, store: Store<RoomState>): Comparer {
-  const painters: (() => void)[] = [];
+  const paintListeners: (() => void)[] = [];
   let pictures = NO_PICTURES;
   /** The case whose films are asked for now, and the film that is shown or on its way. */
   let listed: string | null = null;
@@ -53,7 +53,7 @@ export function createComparer(client: Client, codec: Codec, store: Store<RoomSt
 
   function show(next: Pictures): void {
     pictures = next;
-    for (const painter of painters) painter();
+    for (const listener of paintListeners) listener();
   }
 
   function change(part: Partial<Comparison>): void {
@@ -109,5 +109,5 @@ export function createComparer(client: Client, codec: Codec, store: Store<RoomSt
   }
 
   store.subscribe(follow);
-  return { pictures: () => pictures, onPaint: (listener) => void painters.push(listener) };
+  return { pictures: () => pictures, onPaint: (listener) => void paintListeners.push(listener) };
 }

@@ -1,12 +1,12 @@
 /** The pane beside the stage: another film of the patient, its caption, and the choice among them. */
 
 import { words } from "../../words";
-import type { Verbs } from "../actions/handlers";
+import type { ActionHandlers } from "../actions/handlers";
 import type { Registry } from "../actions/registry";
 import type { RoomState } from "../actions/state";
 import { isCompareShown } from "../actions/state";
 import type { Pointing } from "../drawing/pointerevents";
-import { clear, context, layFrame } from "../film/canvas";
+import { clear, context, placeFrame } from "../film/canvas";
 import { createFilmDrawer, type FilmScene } from "../film/draw";
 import { orientationWords } from "../film/orientation";
 import type { Size } from "../film/viewport";
@@ -14,7 +14,7 @@ import { blurAfterPointer, h, keycap, setText } from "../page/elements";
 import type { Store } from "../page/store";
 import { type Comparer, chosenFilm, filmWords } from "./comparison";
 import { type Extent, isScaledInMm, linkView, linkWindow } from "./linking";
-import { dragHand } from "./pointer";
+import { listenOnOtherFilm } from "./pointer";
 
 type Windowed = { readonly window_center: number; readonly window_width: number };
 
@@ -71,10 +71,14 @@ const SEEN = [
   "isInverted",
 ] as const;
 
-function createChoice(store: Store<RoomState>, verbs: Verbs, hint: string): HTMLSelectElement {
+function createChoice(
+  store: Store<RoomState>,
+  handlers: ActionHandlers,
+  hint: string,
+): HTMLSelectElement {
   const choice = h("select", { "aria-label": words.compare.choice, title: hint });
   let listed: unknown = null;
-  choice.addEventListener("change", () => verbs.compareWith(choice.selectedIndex));
+  choice.addEventListener("change", () => handlers.compareWith(choice.selectedIndex));
   blurAfterPointer(choice);
   choice.addEventListener("keydown", (event) => {
     if (event.key === "Escape") choice.blur();
@@ -92,10 +96,10 @@ function createChoice(store: Store<RoomState>, verbs: Verbs, hint: string): HTML
   return choice;
 }
 
-function createProblem(store: Store<RoomState>, verbs: Verbs): HTMLElement {
+function createProblem(store: Store<RoomState>, handlers: ActionHandlers): HTMLElement {
   const text = h("span", {});
   const again = h("button", { type: "button", class: "button" }, words.compare.again);
-  again.addEventListener("click", () => verbs.retryCompare());
+  again.addEventListener("click", () => handlers.retryCompare());
   const box = h("div", { class: "problem", role: "alert" }, text, again);
   store.subscribe(({ comparison }) => {
     setText(text, comparison?.problem ?? "");
@@ -107,13 +111,13 @@ function createProblem(store: Store<RoomState>, verbs: Verbs): HTMLElement {
 
 type PaneParts = {
   readonly store: Store<RoomState>;
-  readonly verbs: Verbs;
+  readonly handlers: ActionHandlers;
   readonly pointing: Pointing;
   readonly comparer: Comparer;
   readonly registry: Registry;
 };
 
-export function createComparePane({ store, verbs, pointing, comparer, registry }: PaneParts) {
+export function createComparePane({ store, handlers, pointing, comparer, registry }: PaneParts) {
   const closeKey = registry.keyOf("compare");
   const nextHint = words.withKey(words.compare.next, registry.keyOf("next-comparison"));
   const canvas = h("canvas", { role: "img", "aria-label": words.compare.picture });
@@ -130,14 +134,14 @@ export function createComparePane({ store, verbs, pointing, comparer, registry }
     words.compare.close,
     keycap(closeKey),
   );
-  close.addEventListener("click", () => verbs.toggleCompare());
+  close.addEventListener("click", () => handlers.toggleCompare());
   const element = h(
     "section",
     { class: "compare", "aria-label": words.compare.region },
     canvas,
-    h("div", { class: "hud tl" }, caption, createChoice(store, verbs, nextHint), small),
+    h("div", { class: "hud tl" }, caption, createChoice(store, handlers, nextHint), small),
     close,
-    createProblem(store, verbs),
+    createProblem(store, handlers),
   );
   let pane: Size = { width: 0, height: 0 };
   let isDue = false;
@@ -167,7 +171,7 @@ export function createComparePane({ store, verbs, pointing, comparer, registry }
   function measure(): void {
     const { orientation, view } = store.get();
     const { pixelRatio } = view;
-    pane = layFrame(canvas, element, orientation, pixelRatio);
+    pane = placeFrame(canvas, element, orientation, pixelRatio);
     canvas.width = Math.round(pane.width * pixelRatio);
     canvas.height = Math.round(pane.height * pixelRatio);
     invalidate();
@@ -190,6 +194,6 @@ export function createComparePane({ store, verbs, pointing, comparer, registry }
   store.subscribe(refresh);
   refresh(store.get());
   comparer.onPaint(invalidate);
-  dragHand(canvas, pointing, () => pane);
+  listenOnOtherFilm(canvas, pointing, () => pane);
   return { element, scene: () => sceneOf(store.get(), comparer, pane) };
 }

@@ -6,7 +6,11 @@ import { stageToFrame } from "../film/orientation";
 import type { Size } from "../film/viewport";
 import { acrossPanes } from "./linking";
 
-export function dragHand(canvas: HTMLCanvasElement, pointing: Pointing, pane: () => Size): void {
+export function listenOnOtherFilm(
+  canvas: HTMLCanvasElement,
+  pointing: Pointing,
+  pane: () => Size,
+): void {
   const { store } = pointing;
   const hold = createHold();
   listenToPointers(

@@ -21,26 +21,26 @@ const KINDS: Readonly<Record<CleanUp, Kind>> = {
   shrink: { act: shrink, nothing: words.cleanup.shrink },
 };
 
-type Place = Pick<DrawingGround, "sitting" | "store">;
+type Place = Pick<DrawingGround, "openCase" | "store">;
 
 export function cleanUp(room: Place, kind: CleanUp): void {
-  const desk = room.sitting()?.desk;
-  if (!desk) return;
+  const maskDocument = room.openCase()?.maskDocument;
+  if (!maskDocument) return;
   const { act, nothing } = KINDS[kind];
-  desk.touch(act(desk.mask));
-  if (!desk.commit()) room.store.set({ notice: nothing });
+  maskDocument.touch(act(maskDocument.mask));
+  if (!maskDocument.commit()) room.store.set({ notice: nothing });
 }
 
 /** The lung mask comes from the server when it is first wanted; an empty one clips nothing. */
 export async function clipToLung(room: Place, endDrawing: () => void): Promise<void> {
-  const sitting = room.sitting();
-  const lung = await sitting?.prepared.layer("lung");
-  if (!sitting || !lung || room.sitting() !== sitting || room.store.get().isBusy) return;
+  const openCase = room.openCase();
+  const lung = await openCase?.prepared.layer("lung");
+  if (!openCase || !lung || room.openCase() !== openCase || room.store.get().isBusy) return;
   endDrawing();
   if (isBlank(lung)) {
     room.store.set({ notice: words.cleanup.noLung });
     return;
   }
-  sitting.desk.touch(keepInside(sitting.desk.mask, lung));
-  if (!sitting.desk.commit()) room.store.set({ notice: words.cleanup.allInside });
+  openCase.maskDocument.touch(keepInside(openCase.maskDocument.mask, lung));
+  if (!openCase.maskDocument.commit()) room.store.set({ notice: words.cleanup.allInside });
 }

@@ -19,9 +19,9 @@ import { type DrawingState, isCrossShown } from "./state";
 /** How near the edge of the stage it comes before the film moves on, in CSS pixels. */
 const MARGIN_PX = 48;
 
-export type CrossHand = ReturnType<typeof createCrossHand>;
+export type CrossInput = ReturnType<typeof createCrossInput>;
 
-export function createCrossHand(
+export function createCrossInput(
   store: Store<DrawingState>,
   hold: Hold,
   polygon: Polygon,

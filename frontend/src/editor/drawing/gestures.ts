@@ -79,14 +79,14 @@ export type ViewHandlers = {
   readonly setWindow: (window: Window, isDragging: boolean) => void;
 };
 
-type Film = { readonly store: Store<DrawingState>; readonly verbs: ViewHandlers };
+type Film = { readonly store: Store<DrawingState>; readonly handlers: ViewHandlers };
 
-export function startPan({ store, verbs }: Film, from: Place): Gesture {
+export function startPan({ store, handlers }: Film, from: Place): Gesture {
   let last = from.at;
   return {
     move: ({ at }) => {
       const { current, view } = store.get();
-      if (current) verbs.setView(panBy(view, at.x - last.x, at.y - last.y, current.image));
+      if (current) handlers.setView(panBy(view, at.x - last.x, at.y - last.y, current.image));
       last = at;
     },
     end: () => undefined,
@@ -95,14 +95,14 @@ export function startPan({ store, verbs }: Film, from: Place): Gesture {
 }
 
 /** The way is the eye's, however the film is turned. */
-export function startWindow({ store, verbs }: Film, from: Place): Gesture {
+export function startWindow({ store, handlers }: Film, from: Place): Gesture {
   let last = from.seen;
-  const end = () => verbs.setWindow(store.get().window, false);
+  const end = () => handlers.setWindow(store.get().window, false);
   return {
     move: ({ seen }) => {
       const { current, window } = store.get();
       const [dx, dy] = [seen.x - last.x, seen.y - last.y];
-      if (current) verbs.setWindow(dragWindow(window, dx, dy, current.image.bits), true);
+      if (current) handlers.setWindow(dragWindow(window, dx, dy, current.image.bits), true);
       last = seen;
     },
     end,
@@ -111,7 +111,10 @@ export function startWindow({ store, verbs }: Film, from: Place): Gesture {
 }
 
 /** The film follows the middle of two fingers and grows as they part. */
-export function startPinch({ store, verbs }: Film, fingers: ReadonlyMap<number, Place>): Gesture {
+export function startPinch(
+  { store, handlers }: Film,
+  fingers: ReadonlyMap<number, Place>,
+): Gesture {
   const now = () => {
     const [a, b] = [...fingers.values()].map(({ at }) => at);
     if (!a || !b) return null;
@@ -128,7 +131,7 @@ export function startPinch({ store, verbs }: Film, fingers: ReadonlyMap<number, 
       const [dx, dy] = [to.middle.x - from.middle.x, to.middle.y - from.middle.y];
       const moved = panBy(view, dx, dy, current.image);
       const factor = to.apart / Math.max(1, from.apart);
-      verbs.setView(zoomAt(moved, to.middle, factor, current.image));
+      handlers.setView(zoomAt(moved, to.middle, factor, current.image));
     },
     end: () => undefined,
     cancel: () => undefined,

@@ -26,7 +26,7 @@ import {
   stepForward,
 } from "./undo";
 
-export type DeskEvents = {
+export type MaskDocumentEvents = {
   /** Pixels to draw again. */
   readonly onPaint: (rect: Rect) => void;
   /** What a gesture that ended changed: the journal must keep it. */
@@ -39,7 +39,7 @@ export type DeskEvents = {
   readonly onPolygon: () => void;
 };
 
-export type DeskStart = {
+export type MaskDocumentStart = {
   readonly mask: Mask;
   readonly stroke: number;
   readonly basis: Basis;
@@ -47,9 +47,9 @@ export type DeskStart = {
   readonly polygon: OpenPolygon | null;
 };
 
-export type Desk = ReturnType<typeof createDesk>;
+export type MaskDocument = ReturnType<typeof createMaskDocument>;
 
-export function createDesk(start: DeskStart, events: DeskEvents) {
+export function createMaskDocument(start: MaskDocumentStart, events: MaskDocumentEvents) {
   const mask = start.mask;
   const committed = copyMask(mask);
   let stroke = start.stroke;

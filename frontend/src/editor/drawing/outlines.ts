@@ -7,7 +7,7 @@ import type { Mask } from "../../mask/bitmap";
 import type { Point } from "../../mask/brush";
 import { copyInk, type Ink, solidInk } from "../../mask/ink";
 import { type OpenPolygon, sweepPolygon } from "../../mask/polygon";
-import type { Desk } from "./maskdocument";
+import type { MaskDocument } from "./maskdocument";
 
 export type Outline = {
   readonly points: readonly Point[];
@@ -30,12 +30,12 @@ export type Drawing = {
   readonly outline: () => Outline | null;
 };
 
-function enclose({ mask, touch, commit }: Desk, points: readonly Point[], ink: Ink): void {
+function enclose({ mask, touch, commit }: MaskDocument, points: readonly Point[], ink: Ink): void {
   touch(sweepPolygon(mask, points, ink));
   commit();
 }
 
-function solid({ mask }: Desk, takesAway: boolean): Ink {
+function solid({ mask }: MaskDocument, takesAway: boolean): Ink {
   return solidInk(mask, takesAway ? 0 : 1);
 }
 
@@ -54,15 +54,15 @@ function drag(
   };
 }
 
-export function startLasso(desk: Desk, from: Point, takesAway: boolean): Drawing {
+export function startLasso(maskDocument: MaskDocument, from: Point, takesAway: boolean): Drawing {
   return drag(from, takesAway ? "remove" : "add", (points) =>
-    enclose(desk, points, solid(desk, takesAway)),
+    enclose(maskDocument, points, solid(maskDocument, takesAway)),
   );
 }
 
 /** A lasso whose inside becomes what another mask has there; `onMissing`: it is not there yet. */
 export function startCopy(
-  desk: Desk,
+  maskDocument: MaskDocument,
   from: Point,
   source: Promise<Mask>,
   onMissing: () => void,
@@ -75,7 +75,7 @@ export function startCopy(
     () => undefined,
   );
   return drag(from, "copy", (points) => {
-    if (theirs) enclose(desk, points, copyInk(theirs, desk.mask));
+    if (theirs) enclose(maskDocument, points, copyInk(theirs, maskDocument.mask));
     else onMissing();
   });
 }
@@ -87,22 +87,22 @@ export type Polygon = ReturnType<typeof createPolygon>;
  * so near on the screen that a click on one means the other.
  */
 export function createPolygon(
-  desk: () => Desk | undefined,
+  maskDocument: () => MaskDocument | undefined,
   isNear: (a: Point, b: Point) => boolean,
 ) {
   /** Where the pointer is, for the edge to come. */
   let next: Point | null = null;
 
-  const open = () => desk()?.polygon() ?? null;
+  const open = () => maskDocument()?.polygon() ?? null;
 
   function drop(): void {
     next = null;
-    if (open()) desk()?.setPolygon(null);
+    if (open()) maskDocument()?.setPolygon(null);
   }
 
   /** Close it; false where there is none, or where it has too few corners to enclose anything. */
   function close(): boolean {
-    const [here, done] = [desk(), open()];
+    const [here, done] = [maskDocument(), open()];
     if (!here || !done || done.corners.length < 3) return false;
     // Killed between the two, the journal still has the corners beside what they enclose.
     enclose(here, done.corners, solid(here, done.takesAway));
@@ -113,7 +113,7 @@ export function createPolygon(
   function add({ corners, takesAway }: OpenPolygon, corner: Point): void {
     const [first] = corners;
     if (first && corners.length >= 3 && isNear(first, corner)) close();
-    else desk()?.setPolygon({ corners: [...corners, corner], takesAway });
+    else maskDocument()?.setPolygon({ corners: [...corners, corner], takesAway });
   }
 
   /** Take the last corner back; false where none is set. */
@@ -121,7 +121,7 @@ export function createPolygon(
     const before = open();
     if (!before) return false;
     const corners = before.corners.slice(0, -1);
-    if (corners.length > 0) desk()?.setPolygon({ ...before, corners });
+    if (corners.length > 0) maskDocument()?.setPolygon({ ...before, corners });
     else drop();
     return true;
   }

@@ -31,12 +31,12 @@ function wheelFactor(event: WheelEvent): number {
 
 export type Pointing = {
   readonly store: Store<DrawingState>;
-  readonly verbs: ViewHandlers;
+  readonly handlers: ViewHandlers;
   /** One for all films: a pen at work on one makes a touch on any of them a palm. */
   readonly palms: PalmGuard;
 };
 
-export function listenToPointers(ground: Ground, { store, verbs, palms }: Pointing): void {
+export function listenToPointers(ground: Ground, { store, handlers, palms }: Pointing): void {
   const { canvas, hold } = ground;
   const fingers = new Map<number, Place>();
   let box = canvas.getBoundingClientRect();
@@ -72,7 +72,7 @@ export function listenToPointers(ground: Ground, { store, verbs, palms }: Pointi
     if (event.pointerType === "touch") fingers.set(event.pointerId, at);
     if (fingers.size === 2) {
       hold.cancel();
-      hold.take("fingers", startPinch({ store, verbs }, fingers));
+      hold.take("fingers", startPinch({ store, handlers }, fingers));
       return;
     }
     // A dialog that came up meanwhile can swallow a release.
@@ -115,7 +115,7 @@ export function listenToPointers(ground: Ground, { store, verbs, palms }: Pointi
       measure();
       const { current, view } = store.get();
       if (!current || (event.deltaY || event.deltaX) === 0 || ground.turnWheel?.(event)) return;
-      verbs.setView(zoomAt(view, frameAt(event).at, wheelFactor(event), current.image));
+      handlers.setView(zoomAt(view, frameAt(event).at, wheelFactor(event), current.image));
     },
     { passive: false },
   );

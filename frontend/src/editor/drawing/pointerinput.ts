@@ -7,20 +7,20 @@ import type { Point } from "../../mask/brush";
 import { words } from "../../words";
 import { type StagePoint, stageToFrame } from "../film/orientation";
 import type { ScreenPoint } from "../film/viewport";
-import { type CrossHand, createCrossHand } from "./crossinput";
+import { type CrossInput, createCrossInput } from "./crossinput";
 import type { Ring } from "./cursor";
 import { createHold, type Gesture, meaningOf, type Place, startPan, startWindow } from "./gestures";
 import { createPolygon, type Drawing, type Outline } from "./outlines";
 import { listenToPointers, type Pointing } from "./pointerevents";
 import { startDrawing } from "./starting";
 import type { DrawingGround } from "./state";
-import { BRUSHES, POLYGON_KEEPERS } from "./state";
+import { BRUSHES, POLYGON_TOOLS } from "./state";
 import { stepRadius } from "./strokes";
 
 const KEEP_EVERY_MS = 250;
 const NEAR_PX = 8;
 
-export type Hand = {
+export type PointerInput = {
   /**
    * End what is being drawn, by a pointer or the keys, or the threshold that slides: it is work.
    * Whether there was anything.
@@ -41,7 +41,7 @@ export type Hand = {
   /** Whether a drag is under way. */
   readonly isHeld: () => boolean;
   /** The keyboard's pointer. */
-  readonly cross: Pick<CrossHand, "move" | "press" | "at">;
+  readonly cross: Pick<CrossInput, "move" | "press" | "at">;
   /** Take it out, where a pointer was last, or put it away. */
   readonly toggleCross: () => void;
   /** Where the pointer is; null off the film. */
@@ -50,23 +50,23 @@ export type Hand = {
   readonly ring: () => Ring | null;
 };
 
-export function createHand(
+export function createPointerInput(
   canvas: HTMLCanvasElement,
   room: DrawingGround,
   pointing: Pointing,
   onRing: () => void,
-): Hand {
+): PointerInput {
   const { store } = room;
-  const { verbs } = pointing;
+  const { handlers } = pointing;
   let hover: StagePoint | null = null;
   let drawing: Drawing | null = null;
-  let keeper: ReturnType<typeof setInterval> | undefined;
+  let keepTimer: ReturnType<typeof setInterval> | undefined;
   const hold = createHold(() => {
     const { cross } = store.get();
     const isDown = hold.isBy("keys");
     if (cross && cross.isDown !== isDown) store.set({ cross: { ...cross, isDown } });
     if (!hold.isHeld()) {
-      clearInterval(keeper);
+      clearInterval(keepTimer);
       drawing = null;
     }
     const isDrawing = drawing !== null;
@@ -79,18 +79,18 @@ export function createHand(
   };
   const isNear = (a: Point, b: Point) =>
     Math.hypot(a.x - b.x, a.y - b.y) * store.get().view.zoom < NEAR_PX;
-  const polygon = createPolygon(() => room.sitting()?.desk, isNear);
+  const polygon = createPolygon(() => room.openCase()?.maskDocument, isNear);
 
   function draw(at: Place, isEraserEnd: boolean, isAlt: boolean): Gesture | null {
     const begun = startDrawing(room, polygon, { at: at.on, isEraserEnd, isAlt });
     if (!begun) return null;
     drawing = begun;
-    clearInterval(keeper);
-    keeper = setInterval(() => room.sitting()?.desk.keepRunning(), KEEP_EVERY_MS);
+    clearInterval(keepTimer);
+    keepTimer = setInterval(() => room.openCase()?.maskDocument.keepRunning(), KEEP_EVERY_MS);
     return { ...begun, isFine: true, move: ({ on }) => begun.move(on) };
   }
 
-  const cross = createCrossHand(store, hold, polygon, (at) => draw(at, false, false));
+  const cross = createCrossInput(store, hold, polygon, (at) => draw(at, false, false));
   /** Where the reader points: with the keys, while the cross is shown. */
   const pointedAt = () => cross.at() ?? (hover && inFrame(hover));
 
@@ -109,7 +109,7 @@ export function createHand(
           hold.take(event.pointerId, draw(at, isEraserEnd, event.altKey));
           return;
         }
-        const film = { store, verbs };
+        const film = { store, handlers };
         hold.take(event.pointerId, kind === "pan" ? startPan(film, at) : startWindow(film, at));
         event.preventDefault();
       },
@@ -130,9 +130,10 @@ export function createHand(
   );
 
   function end(): boolean {
-    const desk = room.sitting()?.desk;
+    const maskDocument = room.openCase()?.maskDocument;
     if (drawing) hold.end();
-    else if (desk?.isRunning()) desk.commit({ ...desk.basis(), threshold: store.get().threshold });
+    else if (maskDocument?.isRunning())
+      maskDocument.commit({ ...maskDocument.basis(), threshold: store.get().threshold });
     else return false;
     return true;
   }
@@ -160,7 +161,7 @@ export function createHand(
       polygon.forget();
     } else if (now.tool !== before.tool) {
       end(); // it was drawn with the former tool
-      if (!POLYGON_KEEPERS.includes(now.tool)) leavePolygon();
+      if (!POLYGON_TOOLS.includes(now.tool)) leavePolygon();
     }
   });
 

@@ -14,7 +14,11 @@ export type Press = {
   readonly isAlt: boolean;
 };
 
-function copy({ store }: DrawingGround, { desk, prepared }: DrawnCase, at: Sample): Drawing | null {
+function copy(
+  { store }: DrawingGround,
+  { maskDocument, prepared }: DrawnCase,
+  at: Sample,
+): Drawing | null {
   const candidate = copySource(store.get());
   const source = candidate && prepared.candidates.get(candidate.id);
   if (!source) {
@@ -22,15 +26,15 @@ function copy({ store }: DrawingGround, { desk, prepared }: DrawnCase, at: Sampl
     return null;
   }
   const notice = words.drawing.sourceMissing(candidate.letter);
-  return startCopy(desk, at, source, () => store.set({ notice }));
+  return startCopy(maskDocument, at, source, () => store.set({ notice }));
 }
 
 /** Null where nothing may be drawn now. */
 export function startDrawing(room: DrawingGround, polygon: Polygon, press: Press): Drawing | null {
   const { tool, isBusy, phase, isSubtracting, isRegionNext, window } = room.store.get();
-  const sitting = room.sitting();
-  if (isBusy || phase !== "reading" || !sitting) return null;
-  const { desk } = sitting;
+  const openCase = room.openCase();
+  if (isBusy || phase !== "reading" || !openCase) return null;
+  const { maskDocument } = openCase;
   const { at, isEraserEnd, isAlt } = press;
   const radius = ({ pressure }: Sample) => {
     const { radius, usesPressure } = room.store.get();
@@ -39,12 +43,13 @@ export function startDrawing(room: DrawingGround, polygon: Polygon, press: Press
   const takesAway = isEraserEnd || isAlt || (isSubtracting && SUBTRACTORS.includes(tool));
   if (isRegionNext && !isEraserEnd) return startRegion(room, at);
   if (tool === "ruler" && !isEraserEnd) return startRuler(room.store, at);
-  if (tool === "copy" && !isEraserEnd) return copy(room, sitting, at);
-  if (tool === "lasso") return startLasso(desk, at, takesAway);
+  if (tool === "copy" && !isEraserEnd) return copy(room, openCase, at);
+  if (tool === "lasso") return startLasso(maskDocument, at, takesAway);
   if (tool === "polygon") return polygon.press(at, takesAway);
-  if (tool !== "threshold") return startStroke(desk, at, radius, takesAway || tool === "eraser");
+  if (tool !== "threshold")
+    return startStroke(maskDocument, at, radius, takesAway || tool === "eraser");
   const film = room.film();
-  if (film) return startThreshold(desk, at, radius, takesAway, film, window.width);
+  if (film) return startThreshold(maskDocument, at, radius, takesAway, film, window.width);
   room.store.set({ notice: words.drawing.filmLoading });
   return null;
 }

@@ -7,7 +7,7 @@ import type { Film } from "../film/film";
 import type { Prepared } from "../film/prepare";
 import { type FilmState, FRESH_FILM, INITIAL_FILM } from "../film/state";
 import type { Store } from "../page/store";
-import type { Desk } from "./maskdocument";
+import type { MaskDocument } from "./maskdocument";
 import { type Basis, NO_BASIS } from "./undo";
 
 export type Tool =
@@ -70,13 +70,13 @@ export type DrawingState = FilmState & {
 export type DrawnCase = {
   readonly case: Case;
   readonly prepared: Prepared;
-  readonly desk: Desk;
+  readonly maskDocument: MaskDocument;
 };
 
 /** What the tools draw on: the shown state, the open case and its film. */
 export type DrawingGround = {
   readonly store: Store<DrawingState>;
-  readonly sitting: () => DrawnCase | null;
+  readonly openCase: () => DrawnCase | null;
   readonly film: () => Film | null;
 };
 
@@ -99,9 +99,9 @@ export const isFilmHeld = ({ isDrawing, cross }: DrawingState): boolean =>
 /** The tools that paint a disc along the way. */
 export const BRUSHES: readonly Tool[] = ["brush", "eraser", "threshold"];
 /** The tools under which an open polygon waits for its next corner: the others draw. */
-export const POLYGON_KEEPERS: readonly Tool[] = ["polygon", "pan", "window", "ruler"];
+export const POLYGON_TOOLS: readonly Tool[] = ["polygon", "pan", "window", "ruler"];
 /** The tools that are no pointer's: with the cross out, the arrows move or window the film. */
-const PLACELESS: readonly Tool[] = ["pan", "window"];
+const FILM_TOOLS: readonly Tool[] = ["pan", "window"];
 /** Whether the cross is out and a press there would draw. */
 export const isCrossShown = ({
   cross,
@@ -110,7 +110,7 @@ export const isCrossShown = ({
   isNaked,
   phase,
 }: DrawingState): boolean =>
-  cross !== null && phase === "reading" && !isNaked && (isRegionNext || !PLACELESS.includes(tool));
+  cross !== null && phase === "reading" && !isNaked && (isRegionNext || !FILM_TOOLS.includes(tool));
 /** The tools that add, or subtract on request. */
 export const SUBTRACTORS: readonly Tool[] = ["threshold", "lasso", "polygon"];
 

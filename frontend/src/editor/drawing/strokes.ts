@@ -3,7 +3,7 @@
 import { MAX_RADIUS, MIN_RADIUS, type Point, sweepCapsule } from "../../mask/brush";
 import { brightInk, type Ink, solidInk } from "../../mask/ink";
 import type { Film } from "../film/film";
-import type { Desk } from "./maskdocument";
+import type { MaskDocument } from "./maskdocument";
 import type { Drawing, Sample } from "./outlines";
 
 /** How much darker than where the stroke began still counts, as a share of the window's width. */
@@ -19,19 +19,29 @@ export function pressedRadius(radius: number, pressure: number): number {
 
 type Radius = (sample: Sample) => number;
 
-function startSweep(desk: Desk, from: Sample, radius: Radius, ink: Ink): Drawing {
+function startSweep(maskDocument: MaskDocument, from: Sample, radius: Radius, ink: Ink): Drawing {
   let last = { at: from, radius: radius(from) };
   const paint = (at: Sample) => {
     const next = { at, radius: radius(at) };
-    desk.touch(sweepCapsule(desk.mask, last.at, at, last.radius, ink, next.radius));
+    maskDocument.touch(sweepCapsule(maskDocument.mask, last.at, at, last.radius, ink, next.radius));
     last = next;
   };
   paint(from);
-  return { move: paint, end: desk.commit, cancel: desk.cancel, outline: () => null };
+  return {
+    move: paint,
+    end: maskDocument.commit,
+    cancel: maskDocument.cancel,
+    outline: () => null,
+  };
 }
 
-export function startStroke(desk: Desk, from: Sample, radius: Radius, takesAway: boolean): Drawing {
-  return startSweep(desk, from, radius, solidInk(desk.mask, takesAway ? 0 : 1));
+export function startStroke(
+  maskDocument: MaskDocument,
+  from: Sample,
+  radius: Radius,
+  takesAway: boolean,
+): Drawing {
+  return startSweep(maskDocument, from, radius, solidInk(maskDocument.mask, takesAway ? 0 : 1));
 }
 
 /** The film's mean value in the 3 x 3 pixels around a point, or around the film's nearest one. */
@@ -51,7 +61,7 @@ export function valueAt(film: Film, point: Point): number {
 
 /** A stroke that takes only pixels about as bright as where it began, or brighter. */
 export function startThreshold(
-  desk: Desk,
+  maskDocument: MaskDocument,
   from: Sample,
   radius: Radius,
   takesAway: boolean,
@@ -59,13 +69,14 @@ export function startThreshold(
   windowWidth: number,
 ): Drawing | null {
   const [level] = film.levels;
-  if (level?.width !== desk.mask.width || level.height !== desk.mask.height) return null;
+  if (level?.width !== maskDocument.mask.width || level.height !== maskDocument.mask.height)
+    return null;
   const floor = valueAt(film, from) - windowWidth * TOLERANCE;
   return startSweep(
-    desk,
+    maskDocument,
     from,
     radius,
-    brightInk(desk.mask, level.pixels, floor, takesAway ? 0 : 1),
+    brightInk(maskDocument.mask, level.pixels, floor, takesAway ? 0 : 1),
   );
 }
 

@@ -25,7 +25,7 @@ export function place(view: Viewport): Placement {
  * Lay an element, as the film's own frame, over the stage on which it is seen turned. Returns its
  * size in CSS pixels, which is whole in the screen's: any other canvas is drawn again, and blurred.
  */
-export function layFrame(
+export function placeFrame(
   element: HTMLElement,
   stage: HTMLElement,
   orientation: Orientation,

@@ -15,12 +15,12 @@ function startWorker(): (job: Job, transfer: Transferable[]) => Promise<unknown>
 
   function open(): Worker {
     const made = new Worker(new URL("./codec.worker.ts", import.meta.url), { type: "module" });
-    made.addEventListener("message", heard);
+    made.addEventListener("message", lastState);
     made.addEventListener("error", died);
     return made;
   }
 
-  function heard(event: MessageEvent<Answer>): void {
+  function lastState(event: MessageEvent<Answer>): void {
     const { id, value, error } = event.data;
     const caller = waiting.get(id);
     waiting.delete(id);

@@ -7,7 +7,7 @@ import type { FilmState, LayerName } from "./state";
 
 type Source = {
   readonly store: Store<FilmState>;
-  readonly sitting: () => { readonly prepared: Prepared } | null;
+  readonly openCase: () => { readonly prepared: Prepared } | null;
 };
 
 export function createLayerPictures(room: Source, onPicture: () => void) {
@@ -22,7 +22,7 @@ export function createLayerPictures(room: Source, onPicture: () => void) {
   }
 
   room.store.subscribe((state) => {
-    const prepared = room.sitting()?.prepared ?? null;
+    const prepared = room.openCase()?.prepared ?? null;
     if (prepared !== owner) {
       owner = prepared;
       fetched = NO_PICTURES;

@@ -2,7 +2,7 @@
 
 import { words } from "../../words";
 import type { Action } from "../actions/action";
-import type { Verbs } from "../actions/handlers";
+import type { ActionHandlers } from "../actions/handlers";
 import { firstKey, type Registry, tooltip } from "../actions/registry";
 import type { RoomState } from "../actions/state";
 import { h, icon, keycap } from "../page/elements";
@@ -13,13 +13,13 @@ import type { Store } from "../page/store";
 export function makeButton(
   action: Action,
   store: Store<RoomState>,
-  verbs: Verbs,
+  handlers: ActionHandlers,
   ...content: (Node | string)[]
 ): HTMLButtonElement {
   const attributes = { type: "button", "aria-label": action.name, title: tooltip(action) };
   const button = h("button", { ...attributes, "data-action": action.id }, ...content);
   button.addEventListener("click", (event) => {
-    action.perform(verbs, store.get());
+    action.perform(handlers, store.get());
     // A mouse click must not leave Enter and Space with the button.
     if (event.detail > 0) button.blur();
   });
@@ -37,13 +37,13 @@ export function makeButton(
 export function createToolbar(
   registry: Registry,
   store: Store<RoomState>,
-  verbs: Verbs,
+  handlers: ActionHandlers,
 ): HTMLElement {
   const make = (action: Action) => {
     const hint = firstKey(action);
     const isShort = hint.length <= 2;
     const mark = h("span", { class: "hint", "aria-hidden": "true", "data-key": isShort && hint });
-    return makeButton(action, store, verbs, icon(action.icon ?? ""), mark);
+    return makeButton(action, store, handlers, icon(action.icon ?? ""), mark);
   };
   const groups = (["tool", "cleanup", "edit", "view"] as const).map((place) =>
     h("div", { class: "group" }, ...registry.at(place).map(make)),
@@ -58,11 +58,11 @@ export function createToolbar(
 export function createVerdictBar(
   registry: Registry,
   store: Store<RoomState>,
-  verbs: Verbs,
+  handlers: ActionHandlers,
 ): HTMLElement {
   const make = (action: Action) => {
     const label = h("span", {}, action.label ?? action.name);
-    const button = makeButton(action, store, verbs, label, keycap(firstKey(action)));
+    const button = makeButton(action, store, handlers, label, keycap(firstKey(action)));
     if (action.id === "accept") button.classList.add("go");
     return button;
   };

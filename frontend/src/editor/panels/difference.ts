@@ -1,7 +1,7 @@
 /** The switch of the difference view, with what its colours mean. Not in the page of a blind read. */
 
 import { words } from "../../words";
-import type { Verbs } from "../actions/handlers";
+import type { ActionHandlers } from "../actions/handlers";
 import type { Registry } from "../actions/registry";
 import type { RoomState, ShownRoom } from "../actions/state";
 import { comparedCandidate } from "../compare/compared";
@@ -10,7 +10,7 @@ import { h, keycap, setText } from "../page/elements";
 
 export function createDifferencePanel(
   room: ShownRoom,
-  verbs: Verbs,
+  handlers: ActionHandlers,
   registry: Registry,
 ): HTMLElement {
   const key = registry.keyOf("difference");
@@ -24,7 +24,7 @@ export function createDifferencePanel(
     keycap(key),
   );
   button.addEventListener("click", (event) => {
-    verbs.toggleDifference();
+    handlers.toggleDifference();
     if (event.detail > 0) button.blur();
   });
   const from = h("span", {});

@@ -2,7 +2,7 @@
 
 import { words } from "../../words";
 import type { Action } from "../actions/action";
-import type { Verbs } from "../actions/handlers";
+import type { ActionHandlers } from "../actions/handlers";
 import { firstKey, type Registry } from "../actions/registry";
 import type { RoomState, ShownRoom } from "../actions/state";
 import { BANDS, PRESETS, type Preset } from "../film/presets";
@@ -19,7 +19,7 @@ export function presetWords(preset: Preset): string {
 
 function createPreset(
   { store }: ShownRoom,
-  verbs: Verbs,
+  handlers: ActionHandlers,
   preset: Preset,
   nextKey: string,
 ): HTMLElement {
@@ -32,7 +32,7 @@ function createPreset(
     windows[preset],
   );
   button.addEventListener("click", (event) => {
-    verbs.setPreset(preset);
+    handlers.setPreset(preset);
     if (event.detail > 0) button.blur();
   });
   const refresh = (state: RoomState) => {
@@ -44,24 +44,36 @@ function createPreset(
   return button;
 }
 
-function createVerb({ store }: ShownRoom, verbs: Verbs, action: Action): HTMLElement {
+function createActionButton(
+  { store }: ShownRoom,
+  handlers: ActionHandlers,
+  action: Action,
+): HTMLElement {
   const label = h("span", {}, action.label ?? action.name);
   const hint = firstKey(action);
   const key = h("span", { class: "hint", "aria-hidden": "true", "data-key": hint });
-  const button = makeButton(action, store, verbs, icon(action.icon ?? ""), label, key);
+  const button = makeButton(action, store, handlers, icon(action.icon ?? ""), label, key);
   button.classList.add("chip");
   return button;
 }
 
-export function createFilmPanel(room: ShownRoom, verbs: Verbs, registry: Registry): HTMLElement {
+export function createFilmPanel(
+  room: ShownRoom,
+  handlers: ActionHandlers,
+  registry: Registry,
+): HTMLElement {
   const nextKey = registry.keyOf("next-window");
-  const presets = PRESETS.map((preset) => createPreset(room, verbs, preset, nextKey));
+  const presets = PRESETS.map((preset) => createPreset(room, handlers, preset, nextKey));
   const next = h("small", { class: "dim" }, words.film.nextWindow, keycap(nextKey));
   return h(
     "section",
     { class: "film" },
     h("div", { class: "row" }, h("h2", {}, words.film.title), next),
     h("div", { class: "chips", role: "group", "aria-label": words.film.windowGroup }, ...presets),
-    h("div", { class: "chips" }, ...registry.at("film").map((one) => createVerb(room, verbs, one))),
+    h(
+      "div",
+      { class: "chips" },
+      ...registry.at("film").map((one) => createActionButton(room, handlers, one)),
+    ),
   );
 }

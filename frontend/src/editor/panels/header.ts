@@ -2,7 +2,7 @@
 
 import type { ReadingConfig } from "../../api/types";
 import { words } from "../../words";
-import type { Verbs } from "../actions/handlers";
+import type { ActionHandlers } from "../actions/handlers";
 import { firstKey, type Registry } from "../actions/registry";
 import type { RoomState } from "../actions/state";
 import { isReopened } from "../film/state";
@@ -22,10 +22,10 @@ export function keptWords({ save, stroke, keptStroke, journalFailure }: RoomStat
 /** The truth about the case at hand, and about the decision before it while it is on its way. */
 export function saveWords(state: RoomState, now: number): SaveWords {
   const said = caseWords(state, now);
-  const { outgoing, jotProblem } = state;
+  const { outgoing, noteProblem } = state;
   if (outgoing?.problem) return { text: words.saving.lastUnsent(said.text), tone: "bad" };
   if (outgoing && said.tone === "quiet") return { text: words.saving.sendingLast, tone: "busy" };
-  if (jotProblem) return { text: words.saving.jotUnsent(said.text), tone: "bad" };
+  if (noteProblem) return { text: words.saving.noteUnsent(said.text), tone: "bad" };
   return said;
 }
 
@@ -77,7 +77,7 @@ function titleOf(config: ReadingConfig, state: RoomState): string {
 export function createHeader(
   config: ReadingConfig,
   store: Store<RoomState>,
-  verbs: Verbs,
+  handlers: ActionHandlers,
   registry: Registry,
 ): HTMLElement {
   const title = h("span", { class: "dim title" });
@@ -96,7 +96,7 @@ export function createHeader(
   const helps = registry.at("header").map((action) => {
     const label = `${action.label ?? action.name} `;
     const key = keycap(firstKey(action));
-    const button = makeButton(action, store, verbs, label, key);
+    const button = makeButton(action, store, handlers, label, key);
     button.classList.add("bare");
     return button;
   });

@@ -2,7 +2,7 @@
 
 import type { ReadingConfig } from "../../api/types";
 import { words } from "../../words";
-import type { Verbs } from "../actions/handlers";
+import type { ActionHandlers } from "../actions/handlers";
 import type { RoomState } from "../actions/state";
 import { createRulerLabel, rulerWords } from "../drawing/ruler";
 import { BRUSHES, copySource, isCrossShown, SUBTRACTORS, type Tool } from "../drawing/state";
@@ -92,14 +92,14 @@ function corners(store: Store<RoomState>): HTMLElement[] {
   ];
 }
 
-function createNotice(store: Store<RoomState>, verbs: Verbs): HTMLElement {
+function createNotice(store: Store<RoomState>, handlers: ActionHandlers): HTMLElement {
   const said = h("span", {});
   const signIn = h("button", { type: "button" }, words.notices.signIn);
   const retry = h("button", { type: "button" }, words.notices.retry);
   const skip = h("button", { type: "button" }, words.notices.skip);
-  skip.addEventListener("click", () => verbs.skip());
-  signIn.addEventListener("click", () => verbs.signIn());
-  retry.addEventListener("click", () => verbs.retry());
+  skip.addEventListener("click", () => handlers.skip());
+  signIn.addEventListener("click", () => handlers.signIn());
+  retry.addEventListener("click", () => handlers.retry());
   const box = h("div", { class: "notice", role: "alert" }, said, signIn, retry, skip);
   store.subscribe((state) => {
     const { phase } = state.save;
@@ -163,13 +163,13 @@ function createCurtain(config: ReadingConfig, store: Store<RoomState>): HTMLElem
 export function createOverlays(
   config: ReadingConfig,
   store: Store<RoomState>,
-  verbs: Verbs,
+  handlers: ActionHandlers,
 ): HTMLElement[] {
   return [
     createRulerLabel(store),
     createPointerSpeech(store),
     ...corners(store),
-    createNotice(store, verbs),
+    createNotice(store, handlers),
     createCurtain(config, store),
   ];
 }

@@ -3,7 +3,7 @@
 import { INFECTION_COLOURS, SPREAD_COLOURS } from "../../mask/colour";
 import { words } from "../../words";
 import type { ActionId } from "../actions/action";
-import type { Verbs } from "../actions/handlers";
+import type { ActionHandlers } from "../actions/handlers";
 import type { Registry } from "../actions/registry";
 import type { RoomState, ShownRoom } from "../actions/state";
 import { isLayerShown, LAYER_NAMES, layerUrl, TWO_MAPS } from "../film/layers";
@@ -44,7 +44,7 @@ const LEGENDS: Readonly<Record<LayerName, () => HTMLElement>> = {
     createLegend(SPREAD_COLOURS, words.layers.disagreementLegend, ["0", "0.25", "0.5"]),
 };
 
-function createSwitch(verbs: Verbs, registry: Registry, layer: LayerName) {
+function createSwitch(handlers: ActionHandlers, registry: Registry, layer: LayerName) {
   const name = words.layers[layer];
   const key = registry.keyOf(ACTIONS[layer]);
   const button = h(
@@ -55,7 +55,7 @@ function createSwitch(verbs: Verbs, registry: Registry, layer: LayerName) {
     keycap(key),
   );
   button.addEventListener("click", (event) => {
-    verbs.toggleLayer(layer);
+    handlers.toggleLayer(layer);
     if (event.detail > 0) button.blur();
   });
   const legend = LEGENDS[layer]();
@@ -69,8 +69,12 @@ function createSwitch(verbs: Verbs, registry: Registry, layer: LayerName) {
   return { button, legend, refresh };
 }
 
-export function createLayerPanel(room: ShownRoom, verbs: Verbs, registry: Registry): HTMLElement {
-  const switches = LAYER_NAMES.map((layer) => createSwitch(verbs, registry, layer));
+export function createLayerPanel(
+  room: ShownRoom,
+  handlers: ActionHandlers,
+  registry: Registry,
+): HTMLElement {
+  const switches = LAYER_NAMES.map((layer) => createSwitch(handlers, registry, layer));
   const section = h("section", { class: "layers" });
   const parts: HTMLElement[] = [h("h2", {}, words.layers.title)];
   for (const { button, legend } of switches) parts.push(button, legend);

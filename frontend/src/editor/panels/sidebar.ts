@@ -3,7 +3,7 @@
 import type { Candidate } from "../../api/types";
 import { words } from "../../words";
 import { COPY_ICON } from "../actions/drawing";
-import type { Verbs } from "../actions/handlers";
+import type { ActionHandlers } from "../actions/handlers";
 import { firstKey, type Registry } from "../actions/registry";
 import type { RoomState, ShownRoom } from "../actions/state";
 import { copySource, shownLook } from "../drawing/state";
@@ -40,7 +40,7 @@ export function candidateName(candidate: Candidate): string {
 
 function createCard(
   room: ShownRoom,
-  verbs: Verbs,
+  handlers: ActionHandlers,
   registry: Registry,
   candidate: Candidate,
   index: number,
@@ -64,7 +64,7 @@ function createCard(
     pick ? keycap(firstKey(pick)) : null,
   );
   card.addEventListener("click", (event) => {
-    verbs.pick(index);
+    handlers.pick(index);
     if (event.detail > 0) card.blur();
   });
   const copyName = words.candidates.copy(candidate.letter);
@@ -79,16 +79,16 @@ function createCard(
     icon(COPY_ICON),
   );
   copy.addEventListener("click", (event) => {
-    verbs.copyFrom(candidate.id);
+    handlers.copyFrom(candidate.id);
     if (event.detail > 0) copy.blur();
   });
   const slot = h("div", { class: "slot" }, card, text, copy);
-  slot.addEventListener("pointerenter", () => verbs.setPeek(candidate.id));
-  slot.addEventListener("pointerleave", () => verbs.setPeek(null));
-  slot.addEventListener("focusin", () => verbs.setPeek(candidate.id));
-  slot.addEventListener("focusout", () => verbs.setPeek(null));
+  slot.addEventListener("pointerenter", () => handlers.setPeek(candidate.id));
+  slot.addEventListener("pointerleave", () => handlers.setPeek(null));
+  slot.addEventListener("focusin", () => handlers.setPeek(candidate.id));
+  slot.addEventListener("focusout", () => handlers.setPeek(null));
   const paint = async () => {
-    const prepared = room.sitting()?.prepared;
+    const prepared = room.openCase()?.prepared;
     const mask = await prepared?.candidates.get(candidate.id);
     if (mask) drawThumbnail(thumb, (await prepared?.preview) ?? null, mask, "theirs");
   };
@@ -101,7 +101,7 @@ function createCard(
   return { slot, paint, refresh };
 }
 
-function createThreshold(room: ShownRoom, verbs: Verbs) {
+function createThreshold(room: ShownRoom, handlers: ActionHandlers) {
   const title = h("h2", { id: "threshold-title" });
   const value = h("output", { class: "figure" });
   const slider = h("input", {
@@ -111,8 +111,8 @@ function createThreshold(room: ShownRoom, verbs: Verbs) {
     step: "1",
     "aria-labelledby": "threshold-title",
   });
-  slider.addEventListener("input", () => verbs.slideThreshold(slider.valueAsNumber));
-  slider.addEventListener("change", () => verbs.settleThreshold());
+  slider.addEventListener("input", () => handlers.slideThreshold(slider.valueAsNumber));
+  slider.addEventListener("change", () => handlers.settleThreshold());
   blurAfterPointer(slider);
   const section = h(
     "section",
@@ -136,7 +136,7 @@ function createThreshold(room: ShownRoom, verbs: Verbs) {
   return section;
 }
 
-function createLooks(room: ShownRoom, verbs: Verbs, registry: Registry): HTMLElement {
+function createLooks(room: ShownRoom, handlers: ActionHandlers, registry: Registry): HTMLElement {
   const opacity = h("input", {
     type: "range",
     min: "0",
@@ -144,13 +144,13 @@ function createLooks(room: ShownRoom, verbs: Verbs, registry: Registry): HTMLEle
     step: "0.05",
     "aria-label": words.looks.opacityName,
   });
-  opacity.addEventListener("input", () => verbs.setOpacity(opacity.valueAsNumber));
+  opacity.addEventListener("input", () => handlers.setOpacity(opacity.valueAsNumber));
   blurAfterPointer(opacity);
   const look = h("button", { type: "button", class: "bare" });
   const said = h("span", {});
   look.append(said, " ", keycap(registry.keyOf("outline")));
   look.addEventListener("click", (event) => {
-    verbs.cycleLook();
+    handlers.cycleLook();
     if (event.detail > 0) look.blur();
   });
   const refresh = (state: RoomState) => {
@@ -171,7 +171,11 @@ function createLooks(room: ShownRoom, verbs: Verbs, registry: Registry): HTMLEle
   );
 }
 
-export function createSidebar(room: ShownRoom, verbs: Verbs, registry: Registry): HTMLElement {
+export function createSidebar(
+  room: ShownRoom,
+  handlers: ActionHandlers,
+  registry: Registry,
+): HTMLElement {
   const cards = h("div", { class: "cards" });
   const heading = h("h2", {}, words.candidates.title);
   const list = h("section", { class: "candidates" }, heading, cards);
@@ -179,12 +183,12 @@ export function createSidebar(room: ShownRoom, verbs: Verbs, registry: Registry)
   let refreshers: readonly ((state: RoomState) => void)[] = [];
 
   room.store.subscribe((state) => {
-    const sitting = room.sitting();
-    const now = sitting && state.current ? state.current.assignment : null;
+    const openCase = room.openCase();
+    const now = openCase && state.current ? state.current.assignment : null;
     if (now !== shown) {
       shown = now;
       const made = (state.current?.candidates ?? []).map((candidate, index) =>
-        createCard(room, verbs, registry, candidate, index),
+        createCard(room, handlers, registry, candidate, index),
       );
       cards.replaceChildren(...made.map(({ slot }) => slot));
       refreshers = made.map(({ refresh }) => refresh);
@@ -197,12 +201,12 @@ export function createSidebar(room: ShownRoom, verbs: Verbs, registry: Registry)
     "aside",
     { class: "side", "aria-label": words.candidates.region },
     list,
-    createDifferencePanel(room, verbs, registry),
-    createThreshold(room, verbs),
-    createLayerPanel(room, verbs, registry),
+    createDifferencePanel(room, handlers, registry),
+    createThreshold(room, handlers),
+    createLayerPanel(room, handlers, registry),
     createFindings(room),
-    createLooks(room, verbs, registry),
-    createInputPanel(room.store, verbs),
-    createFilmPanel(room, verbs, registry),
+    createLooks(room, handlers, registry),
+    createInputPanel(room.store, handlers),
+    createFilmPanel(room, handlers, registry),
   );
 }

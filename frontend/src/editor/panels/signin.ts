@@ -4,7 +4,7 @@ import type { Client } from "../../api/client";
 import type { Problem, ReadingConfig, Reply } from "../../api/types";
 import { words } from "../../words";
 import type { ShownRoom } from "../actions/state";
-import { atRest } from "../drawing/idle";
+import { waitUntilIdle } from "../drawing/idle";
 import { h, setText } from "../page/elements";
 import { openDialog } from "./dialogs";
 import { keptWords } from "./header";
@@ -66,7 +66,7 @@ export function createSignIn(
   async function ask(): Promise<void> {
     if (standing === "asked") return;
     standing = "asked";
-    await atRest(room);
+    await waitUntilIdle(room);
     const kept = keptWords(room.store.get());
     const isBack = await askPassword(config, kept, (given) => client.signIn(config.account, given));
     standing = isBack ? "in" : "later";

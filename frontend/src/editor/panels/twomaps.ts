@@ -35,7 +35,7 @@ export function createTwoMaps(room: ShownRoom): HTMLElement {
   const refresh = (state: RoomState) => {
     const hasBoth = TWO_MAPS.every((layer) => layerUrl(state.current, layer) !== null);
     element.hidden = !hasBoth || !TWO_MAPS.some((layer) => isLayerShown(state, layer));
-    const prepared = room.sitting()?.prepared ?? null;
+    const prepared = room.openCase()?.prepared ?? null;
     if (element.hidden || !prepared) return;
     for (const { layer, figure } of pictures)
       figure.classList.toggle("on-film", isLayerShown(state, layer));

@@ -3,11 +3,11 @@
 import type { ReadingConfig } from "../../api/types";
 import { isBlank } from "../../mask/bitmap";
 import { words } from "../../words";
-import type { Verbs } from "../actions/handlers";
+import type { ActionHandlers } from "../actions/handlers";
 import type { Registry } from "../actions/registry";
 import { isCompareShown } from "../actions/state";
-import { isAtWork } from "../drawing/idle";
-import type { Hand } from "../drawing/pointerinput";
+import { isInteracting } from "../drawing/idle";
+import type { PointerInput } from "../drawing/pointerinput";
 import { type MaskLook, shownLook } from "../drawing/state";
 import { toggled } from "../film/layers";
 import {
@@ -17,9 +17,9 @@ import {
   showGuideline,
   showShortcutSheet,
 } from "../panels/dialogs";
-import { filmVerbs } from "./filmhandlers";
+import { createFilmHandlers } from "./filmhandlers";
 import type { Flow } from "./flow";
-import { maskVerbs } from "./maskhandlers";
+import { createMaskHandlers } from "./maskhandlers";
 import type { Room } from "./room";
 
 const NEXT_LOOK: Readonly<Record<MaskLook, MaskLook>> = {
@@ -29,23 +29,23 @@ const NEXT_LOOK: Readonly<Record<MaskLook, MaskLook>> = {
   difference: "fill",
 };
 
-export type VerbParts = {
+export type HandlerParts = {
   readonly room: Room;
   readonly flow: Flow;
   readonly registry: Registry;
   readonly config: ReadingConfig;
   /** What the pointer does; it is made after the verbs, which it calls. */
-  readonly hand: () => Hand;
+  readonly pointerInput: () => PointerInput;
   readonly askLastCase: () => Promise<string | null>;
   readonly signIn: () => void;
 };
 
-function compareVerbs({ room, hand }: VerbParts) {
+function createCompareHandlers({ room, pointerInput }: HandlerParts) {
   const { store } = room;
   return {
     toggleCompare: () => {
       // The panes change their size, which must not move the film under a stroke.
-      if (isAtWork(room)) return;
+      if (isInteracting(room)) return;
       store.set({ isComparing: !store.get().isComparing });
     },
     compareWith: (film) => {
@@ -56,12 +56,13 @@ function compareVerbs({ room, hand }: VerbParts) {
     },
     retryCompare: () => store.set({ comparison: null }),
     escape: () => {
-      if (!hand().escape() && isCompareShown(store.get())) store.set({ isComparing: false });
+      if (!pointerInput().escape() && isCompareShown(store.get()))
+        store.set({ isComparing: false });
     },
-  } satisfies Partial<Verbs>;
+  } satisfies Partial<ActionHandlers>;
 }
 
-function viewVerbs({ room }: VerbParts) {
+function createViewHandlers({ room }: HandlerParts) {
   const { store } = room;
   return {
     chooseTool: (tool) => store.set({ tool, isRegionNext: false }),
@@ -76,91 +77,92 @@ function viewVerbs({ room }: VerbParts) {
     setNaked: (isNaked) => store.get().isNaked !== isNaked && store.set({ isNaked }),
     setPeek: room.setPeek,
     copyFrom: (copyFrom) => store.set({ copyFrom, tool: "copy", isRegionNext: false }),
-  } satisfies Partial<Verbs>;
+  } satisfies Partial<ActionHandlers>;
 }
 
-function caseVerbs(parts: VerbParts) {
-  const { room, flow, config, registry, hand, askLastCase, signIn } = parts;
+function createCaseHandlers(parts: HandlerParts) {
+  const { room, flow, config, registry, pointerInput, askLastCase, signIn } = parts;
   const { store } = room;
 
   async function askExclusion(): Promise<void> {
-    const sitting = room.sitting();
+    const openCase = room.openCase();
     const reason = await askExclusionReason();
-    if (reason && room.sitting() === sitting) await flow.submit("exclude", reason);
+    if (reason && room.openCase() === openCase) await flow.submit("exclude", reason);
   }
 
   async function editNote(): Promise<void> {
-    const sitting = room.sitting();
+    const openCase = room.openCase();
     const note = await askNote(store.get().note);
-    if (note === null || room.sitting() !== sitting) return;
+    if (note === null || room.openCase() !== openCase) return;
     store.set({ note });
-    sitting?.jotter.write({ note });
+    openCase?.noteSaver.write({ note });
   }
 
   async function showLastCases(): Promise<void> {
-    if (hand().settle()) return;
+    if (pointerInput().settle()) return;
     // The case accepted a moment ago is the first that one goes back to.
     if (!store.get().outgoing?.problem) await flow.sent();
     const chosen = await askLastCase();
     if (chosen === null || chosen === store.get().current?.assignment) return;
-    hand().end();
+    pointerInput().end();
     await flow.reopen(chosen);
   }
 
   async function noInfection(): Promise<void> {
-    const sitting = room.sitting();
-    if (!sitting) return;
-    const isSure = isBlank(sitting.desk.mask) || (await confirmNoInfection());
-    if (isSure && room.sitting() === sitting) await flow.submit("no_infection");
+    const openCase = room.openCase();
+    if (!openCase) return;
+    const isSure = isBlank(openCase.maskDocument.mask) || (await confirmNoInfection());
+    if (isSure && room.openCase() === openCase) await flow.submit("no_infection");
   }
 
   // What is begun and not ended is work: it ends first, and is seen before anything is sent.
   return {
-    askExclusion: () => void (hand().settle() || askExclusion()),
+    askExclusion: () => void (pointerInput().settle() || askExclusion()),
     toggleFlag: () => {
       const isFlagged = !store.get().isFlagged;
       store.set({ isFlagged });
-      room.sitting()?.jotter.write({ flagged: isFlagged });
+      room.openCase()?.noteSaver.write({ flagged: isFlagged });
     },
     editNote: () => void editNote(),
-    noInfection: () => void (hand().settle() || noInfection()),
-    saveForLater: () => void (hand().settle() || flow.saveForLater()),
+    noInfection: () => void (pointerInput().settle() || noInfection()),
+    saveForLater: () => void (pointerInput().settle() || flow.saveForLater()),
     accept: () => {
-      if (hand().settle()) return;
-      const sitting = room.sitting();
-      if (!sitting) return;
-      const isPickComing = sitting.case.candidates.some(({ id }) => id === store.get().picked);
+      if (pointerInput().settle()) return;
+      const openCase = room.openCase();
+      if (!openCase) return;
+      const isPickComing = openCase.case.candidates.some(({ id }) => id === store.get().picked);
       // Not the mask before it, which the reader has just turned away from.
       if (isPickComing) store.set({ notice: words.notices.pickComing });
-      else if (isBlank(sitting.desk.mask)) store.set({ notice: words.notices.nothingMarked });
+      else if (isBlank(openCase.maskDocument.mask))
+        store.set({ notice: words.notices.nothingMarked });
       else void flow.submit("accept");
     },
-    leaveAsItWas: () => void (hand().settle() || flow.leaveAsItWas()),
+    leaveAsItWas: () => void (pointerInput().settle() || flow.leaveAsItWas()),
     showLastCases: () => void showLastCases(),
     showGuideline: () => showGuideline(config),
     showShortcuts: () => showShortcutSheet(registry),
     skip: () => {
-      hand().settle();
+      pointerInput().settle();
       void flow.skip();
     },
     retry: () => {
       flow.retry();
-      room.sitting()?.saver.retry();
-      room.sitting()?.jotter.retry();
+      room.openCase()?.saver.retry();
+      room.openCase()?.noteSaver.retry();
     },
     signIn: () => {
-      hand().end(); // the question waits for it
+      pointerInput().end(); // the question waits for it
       signIn();
     },
-  } satisfies Partial<Verbs>;
+  } satisfies Partial<ActionHandlers>;
 }
 
-export function createVerbs(parts: VerbParts): Verbs {
+export function createHandlers(parts: HandlerParts): ActionHandlers {
   return {
-    ...filmVerbs(parts.room, parts.hand),
-    ...viewVerbs(parts),
-    ...compareVerbs(parts),
-    ...maskVerbs(parts.room, parts.hand),
-    ...caseVerbs(parts),
+    ...createFilmHandlers(parts.room, parts.pointerInput),
+    ...createViewHandlers(parts),
+    ...createCompareHandlers(parts),
+    ...createMaskHandlers(parts.room, parts.pointerInput),
+    ...createCaseHandlers(parts),
   };
 }

@@ -3,20 +3,20 @@
 import type { Client } from "../../api/client";
 import { copyMask } from "../../mask/bitmap";
 import { words } from "../../words";
-import { atRest } from "../drawing/idle";
+import { waitUntilIdle } from "../drawing/idle";
 import type { Codec } from "../film/codec";
 import { askConflict, mixMasks } from "../panels/merge";
-import type { Sitting } from "../saving/opencase";
+import type { OpenCase } from "../saving/opencase";
 import type { Room } from "./room";
 
 export async function settleConflict(
   client: Client,
   codec: Codec,
   room: Room,
-  sitting: Sitting,
+  openCase: OpenCase,
   ask = askConflict,
 ): Promise<void> {
-  const { problem } = sitting.saver.state();
+  const { problem } = openCase.saver.state();
   if (!problem?.current_url || !problem.current_etag) {
     room.store.set({ notice: problem?.detail ?? words.notices.changedElsewhere });
     return;
@@ -28,15 +28,16 @@ export async function settleConflict(
     return;
   }
   const { etag, basis: theirBasis } = reply.value;
-  await atRest(room);
-  const answer = await ask(sitting.desk.mask, theirs, room.preview());
-  if (room.sitting() !== sitting) return;
+  await waitUntilIdle(room);
+  const answer = await ask(openCase.maskDocument.mask, theirs, room.preview());
+  if (room.openCase() !== openCase) return;
   // Theirs comes in as a gesture, so that Undo brings back whichever mask was not taken. Each mask
   // has its own base with it: the verdict is judged against that one. A mix is mine, corrected.
-  const mine = copyMask(sitting.desk.mask);
-  const basis = sitting.desk.basis();
-  sitting.desk.replace(theirs, theirBasis);
-  if (answer === "mine") sitting.desk.replace(mine, basis);
-  else if (answer !== "theirs") sitting.desk.replace(mixMasks(mine, theirs, answer), basis);
-  sitting.saver.resolve(etag ?? problem.current_etag);
+  const mine = copyMask(openCase.maskDocument.mask);
+  const basis = openCase.maskDocument.basis();
+  openCase.maskDocument.replace(theirs, theirBasis);
+  if (answer === "mine") openCase.maskDocument.replace(mine, basis);
+  else if (answer !== "theirs")
+    openCase.maskDocument.replace(mixMasks(mine, theirs, answer), basis);
+  openCase.saver.resolve(etag ?? problem.current_etag);
 }

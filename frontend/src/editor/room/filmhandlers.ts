@@ -1,17 +1,17 @@
 /** The verbs of how the film is shown: its place, window and turn. None of them changes a mask. */
 
-import type { Verbs } from "../actions/handlers";
-import type { Hand } from "../drawing/pointerinput";
+import type { ActionHandlers } from "../actions/handlers";
+import type { PointerInput } from "../drawing/pointerinput";
 import { isFilmHeld } from "../drawing/state";
 import { flipped, type Orientation, rotated } from "../film/orientation";
 import { presetWindow } from "../film/presets";
 import { actualSize, fitImage, screenPoint } from "../film/viewport";
 import type { Room } from "./room";
 
-export function filmVerbs({ store, film }: Room, hand: () => Hand) {
+export function createFilmHandlers({ store, film }: Room, pointerInput: () => PointerInput) {
   /** Not under a stroke: its next point would lie across the film. */
   const turn = (turned: (now: Orientation) => Orientation) => {
-    if (!hand().isHeld()) store.set({ orientation: turned(store.get().orientation) });
+    if (!pointerInput().isHeld()) store.set({ orientation: turned(store.get().orientation) });
   };
 
   return {
@@ -23,8 +23,9 @@ export function filmVerbs({ store, film }: Room, hand: () => Hand) {
     actualSize: () => {
       const { view, current } = store.get();
       const { width, height } = view.screen;
-      const at = hand().at() ?? screenPoint(width / 2, height / 2);
-      if (current && !hand().isHeld()) store.set({ view: actualSize(view, at, current.image) });
+      const at = pointerInput().at() ?? screenPoint(width / 2, height / 2);
+      if (current && !pointerInput().isHeld())
+        store.set({ view: actualSize(view, at, current.image) });
     },
     rotate: () => turn(rotated),
     flip: () => turn(flipped),
@@ -37,9 +38,9 @@ export function filmVerbs({ store, film }: Room, hand: () => Hand) {
       const now = film();
       if (now) store.set({ window: presetWindow(now, preset), preset });
     },
-    toggleCross: () => hand().toggleCross(),
-    moveCross: (right, down) => hand().cross.move(right, down),
-    pressCross: () => hand().cross.press(),
+    toggleCross: () => pointerInput().toggleCross(),
+    moveCross: (right, down) => pointerInput().cross.move(right, down),
+    pressCross: () => pointerInput().cross.press(),
     chooseRegion: () => store.set({ isRegionNext: !store.get().isRegionNext }),
     resetWindow: () => {
       const image = store.get().current?.image;
@@ -48,5 +49,5 @@ export function filmVerbs({ store, film }: Room, hand: () => Hand) {
       store.set({ window, preset: null, isInverted: false });
     },
     toggleInvert: () => store.set({ isInverted: !store.get().isInverted }),
-  } satisfies Partial<Verbs>;
+  } satisfies Partial<ActionHandlers>;
 }

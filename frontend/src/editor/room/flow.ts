@@ -7,15 +7,15 @@ import type { Client } from "../../api/client";
 import type { Case, Decision, ExclusionReason, Problem, ReadingConfig } from "../../api/types";
 import { words } from "../../words";
 import type { RoomState } from "../actions/state";
-import { atRest, isAtWork } from "../drawing/idle";
+import { isInteracting, waitUntilIdle } from "../drawing/idle";
 import type { Codec } from "../film/codec";
 import { type Prepared, prepareCase } from "../film/prepare";
 import { isReopened } from "../film/state";
-import type { Sitting } from "../saving/opencase";
-import { createOutbox } from "../saving/pendingsubmission";
+import type { OpenCase } from "../saving/opencase";
+import { createPendingSubmission } from "../saving/pendingsubmission";
 import { sayProblem } from "../saving/problems";
 import type { Ending } from "../saving/tabs";
-import { createAhead } from "./prefetch";
+import { createPrefetch } from "./prefetch";
 import type { Parked, Room } from "./room";
 
 export type Flow = ReturnType<typeof createFlow>;
@@ -31,8 +31,8 @@ export function createFlow(parts: {
 }) {
   const { client, codec, room } = parts;
   const { store } = room;
-  const outbox = createOutbox(store);
-  const ahead = createAhead(client, codec, room, outbox);
+  const pendingSubmission = createPendingSubmission(store);
+  const ahead = createPrefetch(client, codec, room, pendingSubmission);
 
   function fail(problem: Problem): void {
     store.set({
@@ -51,7 +51,7 @@ export function createFlow(parts: {
       return;
     }
     await prepared.film.catch(() => undefined);
-    const now = room.sitting();
+    const now = room.openCase();
     if (now?.case.assignment === prepared.case.assignment) await ahead.fetch(now);
   }
 
@@ -59,9 +59,9 @@ export function createFlow(parts: {
   async function confirm(shown: Prepared): Promise<void> {
     const reply = await client.next(false, []);
     if (!reply.ok) return;
-    const now = room.sitting();
+    const now = room.openCase();
     const isStill = now?.case.assignment === shown.case.assignment;
-    const isTouched = now?.desk.canUndo() || isAtWork(room) || store.get().corners > 0;
+    const isTouched = now?.maskDocument.canUndo() || isInteracting(room) || store.get().corners > 0;
     if (!isStill || isTouched || reply.value?.assignment === shown.case.assignment) return;
     room.close();
     ahead.dropIf(reply.value?.assignment);
@@ -79,7 +79,7 @@ export function createFlow(parts: {
   /** The case that the server holds for us now. */
   async function resume(): Promise<void> {
     store.set({ phase: "loading", current: null });
-    await outbox.emptied(); // until then the server takes the last case for the current one
+    await pendingSubmission.emptied(); // until then the server takes the last case for the current one
     const reply = await client.next(false, []);
     if (!reply.ok) fail(reply.problem);
     else if (reply.value === null) store.set({ phase: "empty", current: null });
@@ -90,12 +90,12 @@ export function createFlow(parts: {
   }
 
   /** After a case that was open again: back to the one it interrupted. */
-  const goOn = (from: Sitting | null) => (isReopened(from?.case ?? null) ? resume() : advance());
+  const goOn = (from: OpenCase | null) => (isReopened(from?.case ?? null) ? resume() : advance());
 
   /** What came of one write, with everything drawn saved before it; an exception is a refusal too. */
   async function outcome(
-    now: Sitting,
-    work: (now: Sitting) => Promise<Problem | null>,
+    now: OpenCase,
+    work: (now: OpenCase) => Promise<Problem | null>,
   ): Promise<Problem | null> {
     try {
       if (await now.saver.flush()) return await work(now);
@@ -110,7 +110,7 @@ export function createFlow(parts: {
    * The case stays, unlocked, and says why; another drawing on the server is shown beside it. Of a
    * case that is no longer ours nothing more is saved, and the next one is offered.
    */
-  function refuse(now: Sitting, problem: Problem): void {
+  function refuse(now: OpenCase, problem: Problem): void {
     const isDispute = problem.code === "draft_moved" && problem.current_url;
     const isShown = isDispute || now.saver.state().phase === "conflict";
     store.set({ isBusy: false, notice: isShown ? "" : sayProblem(problem) });
@@ -120,28 +120,28 @@ export function createFlow(parts: {
 
   /** Run one write with the verdicts locked; true: it was taken. On refusal the case stays. */
   async function locked(
-    now: Sitting,
-    work: (now: Sitting) => Promise<Problem | null>,
+    now: OpenCase,
+    work: (now: OpenCase) => Promise<Problem | null>,
   ): Promise<boolean> {
     store.set({ isBusy: true, notice: "" });
-    await outbox.emptied();
-    if (room.sitting() !== now) return false;
+    await pendingSubmission.emptied();
+    if (room.openCase() !== now) return false;
     const problem = await outcome(now, work);
-    if (room.sitting() !== now) return false;
+    if (room.openCase() !== now) return false;
     if (problem) refuse(now, problem);
     return !problem;
   }
 
   /** The case that may be decided now, with the gesture under way given up. */
-  function decided(): Sitting | null {
-    const now = room.sitting();
+  function decided(): OpenCase | null {
+    const now = room.openCase();
     const { isBusy, outgoing } = store.get();
     if (!now || isBusy) return null;
     if (outgoing?.problem) {
       store.set({ notice: words.notices.lastNotSent });
       return null;
     }
-    now.desk.cancel();
+    now.maskDocument.cancel();
     return now;
   }
 
@@ -154,12 +154,12 @@ export function createFlow(parts: {
       opened = reply.value;
       return null;
     };
-    if (room.sitting()) {
+    if (room.openCase()) {
       const now = decided();
       if (!now || !(await locked(now, ask))) return;
       room.close();
     } else {
-      await outbox.emptied();
+      await pendingSubmission.emptied();
       const problem = await ask();
       if (problem) fail(problem);
     }
@@ -167,12 +167,12 @@ export function createFlow(parts: {
   }
 
   async function send(
-    now: Sitting,
+    now: OpenCase,
     { note, isFlagged, activeSeconds }: RoomState,
     decision: Decision,
     reason: ExclusionReason | null,
   ): Promise<Problem | null> {
-    const basis = now.desk.basis();
+    const basis = now.maskDocument.basis();
     const reply = await client.submit(now.case.assignment, {
       client_id: now.clientId,
       label: now.label,
@@ -184,20 +184,20 @@ export function createFlow(parts: {
       note,
       flagged: isFlagged,
       active_seconds: activeSeconds,
-      strokes: now.desk.stroke(),
+      strokes: now.maskDocument.stroke(),
     });
     return reply.ok ? null : reply.problem;
   }
 
   /** The case that was left comes back with the reason; the one shown meanwhile is kept. */
   function comeBack(parked: Parked, problem: Problem): void {
-    const newer = room.park()?.sitting;
+    const newer = room.park()?.openCase;
     ahead.drop();
     room.bringBack(parked);
-    refuse(parked.sitting, problem);
+    refuse(parked.openCase, problem);
     // Fetched again once what was drawn on it is there: its draft is another one now.
     const put = newer?.saver.flush().finally(newer.stop) ?? Promise.resolve();
-    void put.catch(() => false).then(() => ahead.fetch(parked.sitting));
+    void put.catch(() => false).then(() => ahead.fetch(parked.openCase));
   }
 
   async function submit(decision: Decision, reason: ExclusionReason | null = null): Promise<void> {
@@ -205,7 +205,8 @@ export function createFlow(parts: {
     if (!now) return;
     // Where saving is in trouble already, the reader stays with the case.
     const isWell = now.saver.state().problem === null;
-    const post = (state: RoomState) => (sitting: Sitting) => send(sitting, state, decision, reason);
+    const post = (state: RoomState) => (openCase: OpenCase) =>
+      send(openCase, state, decision, reason);
     const ready = isWell && !isReopened(now.case) ? ahead.take() : null;
     if (!ready) {
       if (!(await locked(now, post(store.get())))) return;
@@ -216,11 +217,11 @@ export function createFlow(parts: {
     }
     const parked = room.park() as Parked;
     void show(ready);
-    const problem = await outbox.send(() => outcome(now, post(parked.state)));
+    const problem = await pendingSubmission.send(() => outcome(now, post(parked.state)));
     if (problem) {
-      if (isAtWork(room)) {
+      if (isInteracting(room)) {
         store.set({ isBusy: true }); // nothing is begun or decided any more on the newer case
-        await atRest(room);
+        await waitUntilIdle(room);
       }
       comeBack(parked, problem);
       return;
@@ -237,18 +238,18 @@ export function createFlow(parts: {
       const now = decided();
       const { note, isFlagged } = store.get();
       const change = { note, flagged: isFlagged, saved_for_later: true } as const;
-      const put = async ({ case: { assignment } }: Sitting) => {
+      const put = async ({ case: { assignment } }: OpenCase) => {
         const reply = await client.patch(assignment, change);
         return reply.ok ? null : reply.problem;
       };
       if (!now || !(await locked(now, put))) return;
-      now.jotter.taken();
+      now.noteSaver.taken();
       room.close();
       await goOn(now);
     },
     /** Leave a case that is no longer ours; what was drawn stays in the journal. */
     skip: async () => {
-      const from = room.sitting();
+      const from = room.openCase();
       room.close();
       await goOn(from);
     },
@@ -256,7 +257,7 @@ export function createFlow(parts: {
     /** What was submitted stands; what was changed since is on the server, which keeps it. */
     leaveAsItWas: async () => {
       const now = decided();
-      const leave = async ({ case: { assignment } }: Sitting) => {
+      const leave = async ({ case: { assignment } }: OpenCase) => {
         const reply = await client.leaveAsItWas(assignment);
         return reply.ok ? null : reply.problem;
       };
@@ -267,12 +268,12 @@ export function createFlow(parts: {
     },
     /** Try again now what waits for the network or the session. */
     retry: () => {
-      outbox.retry();
+      pendingSubmission.retry();
       ahead.retry();
     },
-    isSending: () => !outbox.isEmpty(),
+    isSending: () => !pendingSubmission.isEmpty(),
     /** Resolves once the server has the last decision. */
-    sent: outbox.emptied,
+    sent: pendingSubmission.emptied,
     /** The page goes. */
     leave: ahead.giveBack,
   };

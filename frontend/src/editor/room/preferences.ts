@@ -5,12 +5,12 @@ import type { Store } from "../page/store";
 
 const KEY = "roundtruth.input";
 
-type Shelf = Pick<Storage, "getItem" | "setItem">;
+type PreferenceStorage = Pick<Storage, "getItem" | "setItem">;
 
 /** What was kept; nothing where it cannot be read. */
-export function readPreferences(shelf: Pick<Shelf, "getItem">): Partial<Preferences> {
+export function readPreferences(storage: Pick<PreferenceStorage, "getItem">): Partial<Preferences> {
   try {
-    const kept: unknown = JSON.parse(shelf.getItem(KEY) ?? "{}");
+    const kept: unknown = JSON.parse(storage.getItem(KEY) ?? "{}");
     const entries = Object.entries(kept ?? {}).filter(
       ([name, value]) => PREFERENCES.some((one) => one === name) && typeof value === "boolean",
     );
@@ -21,9 +21,9 @@ export function readPreferences(shelf: Pick<Shelf, "getItem">): Partial<Preferen
 }
 
 /** Take up what was kept, and keep what is changed. `shelf` throws where the browser forbids it. */
-export function keepPreferences(store: Store<RoomState>, shelf: () => Shelf): void {
+export function keepPreferences(store: Store<RoomState>, storage: () => PreferenceStorage): void {
   try {
-    store.set(readPreferences(shelf()));
+    store.set(readPreferences(storage()));
   } catch {
     return;
   }
@@ -31,7 +31,7 @@ export function keepPreferences(store: Store<RoomState>, shelf: () => Shelf): vo
     if (PREFERENCES.every((name) => now[name] === before[name])) return;
     const kept = Object.fromEntries(PREFERENCES.map((name) => [name, now[name]]));
     try {
-      shelf().setItem(KEY, JSON.stringify(kept));
+      storage().setItem(KEY, JSON.stringify(kept));
     } catch {
       // A full storage: the preference holds until the page is left.
     }

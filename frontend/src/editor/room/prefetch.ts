@@ -4,22 +4,27 @@ import type { Client } from "../../api/client";
 import type { Codec } from "../film/codec";
 import { type Prepared, prepareCase } from "../film/prepare";
 import { isReopened } from "../film/state";
-import type { Sitting } from "../saving/opencase";
-import { createPause, isPassing, type Outbox } from "../saving/pendingsubmission";
+import type { OpenCase } from "../saving/opencase";
+import { createPause, isPassing, type PendingSubmission } from "../saving/pendingsubmission";
 import { retryDelay } from "../saving/saver";
 import type { Room } from "./room";
 
-export function createAhead(client: Client, codec: Codec, room: Room, outbox: Outbox) {
+export function createPrefetch(
+  client: Client,
+  codec: Codec,
+  room: Room,
+  pendingSubmission: PendingSubmission,
+) {
   const pause = createPause();
   let ready: Prepared | null = null;
 
   /** Lease and fetch the case after this one; while this one is read, a failure is tried again. */
-  async function fetch(now: Sitting, failures = 0): Promise<void> {
-    await outbox.emptied(); // a reader holds two cases at most
+  async function fetch(now: OpenCase, failures = 0): Promise<void> {
+    await pendingSubmission.emptied(); // a reader holds two cases at most
     // A case that is open again keeps the one it interrupted, and nothing is fetched beside it.
-    if (room.sitting() !== now || ready || isReopened(now.case)) return;
+    if (room.openCase() !== now || ready || isReopened(now.case)) return;
     const reply = await client.next(true, [now.case.assignment]);
-    if (room.sitting() !== now) return;
+    if (room.openCase() !== now) return;
     const later = () => void pause.take(retryDelay(failures)).then(() => fetch(now, failures + 1));
     if (!reply.ok) {
       if (isPassing(reply.problem)) later();

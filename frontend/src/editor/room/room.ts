@@ -13,11 +13,11 @@ import type { Prepared } from "../film/prepare";
 import { isReopened } from "../film/state";
 import { fitImage } from "../film/viewport";
 import { createStore, type Store } from "../page/store";
-import { dropCase, type Kept, readJournal } from "../saving/journal";
-import { type Sitting, startSitting } from "../saving/opencase";
+import { dropCase, type JournaledCase, readJournal } from "../saving/journal";
+import { type OpenCase, startOpenCase } from "../saving/opencase";
 import { isPassing } from "../saving/pendingsubmission";
 import { sayProblem } from "../saving/problems";
-import { type Ending, isTabAlive, type Neighbours } from "../saving/tabs";
+import { type Ending, isTabAlive, type OtherTabs } from "../saving/tabs";
 
 const FIGURES_AFTER_MS = 150;
 
@@ -26,17 +26,17 @@ export type RoomParts = {
   readonly codec: Codec;
   readonly db: IDBDatabase;
   readonly tab: string;
-  readonly neighbours: Neighbours;
+  readonly otherTabs: OtherTabs;
 };
 
 export type Room = {
   readonly store: Store<RoomState>;
-  readonly sitting: () => Sitting | null;
+  readonly openCase: () => OpenCase | null;
   readonly film: () => Film | null;
   readonly preview: () => ImageBitmap | null;
   readonly peek: () => Mask | null;
   readonly onPaint: (listener: (rect: Rect | "all") => void) => void;
-  readonly onConflict: (listener: (sitting: Sitting) => void) => void;
+  readonly onConflict: (listener: (openCase: OpenCase) => void) => void;
   readonly open: (prepared: Prepared) => Promise<void>;
   /** Leave the case; what was drawn stays in the journal. */
   readonly close: () => void;
@@ -44,18 +44,18 @@ export type Room = {
   readonly park: () => Parked | null;
   readonly bringBack: (parked: Parked) => void;
   /** A case was submitted or put back: its journal goes and other tabs are told. */
-  readonly finish: (sitting: Sitting, ending: Ending) => Promise<void>;
+  readonly finish: (openCase: OpenCase, ending: Ending) => Promise<void>;
   readonly setPeek: (candidate: string | null) => void;
 };
 
 /** A case that is off the desk and not over, with what the room showed of it. */
-export type Parked = { readonly sitting: Sitting; readonly state: RoomState };
+export type Parked = { readonly openCase: OpenCase; readonly state: RoomState };
 
 export function createRoom(parts: RoomParts): Room {
   const store = createStore<RoomState>(INITIAL_STATE);
-  const painters: ((rect: Rect | "all") => void)[] = [];
-  const judges: ((sitting: Sitting) => void)[] = [];
-  let sitting: Sitting | null = null;
+  const paintListeners: ((rect: Rect | "all") => void)[] = [];
+  const conflictListeners: ((openCase: OpenCase) => void)[] = [];
+  let openCase: OpenCase | null = null;
   let film: Film | null = null;
   let preview: ImageBitmap | null = null;
   let peek: Mask | null = null;
@@ -63,29 +63,29 @@ export function createRoom(parts: RoomParts): Room {
   let turn = 0;
 
   const repaint = (rect: Rect | "all") => {
-    for (const painter of painters) painter(rect);
+    for (const listener of paintListeners) listener(rect);
   };
 
-  async function refreshFigures(now: Sitting): Promise<void> {
+  async function refreshFigures(now: OpenCase): Promise<void> {
     const figures: Record<string, Figure> = {};
     for (const candidate of now.case.candidates) {
       const mask = await now.prepared.candidates.get(candidate.id);
       // A stroke that begins meanwhile must not wait for all of them.
       await new Promise((done) => setTimeout(done));
-      if (now !== sitting) return;
-      if (mask) figures[candidate.id] = overlap(now.desk.mask, mask);
+      if (now !== openCase) return;
+      if (mask) figures[candidate.id] = overlap(now.maskDocument.mask, mask);
     }
     store.set({ figures });
   }
 
   function gestureDone(): void {
-    const now = sitting;
+    const now = openCase;
     if (!now) return;
-    const { desk } = now;
-    const basis = desk.basis();
-    const stroke = desk.stroke();
+    const { maskDocument } = now;
+    const basis = maskDocument.basis();
+    const stroke = maskDocument.stroke();
     const threshold = basis.threshold ?? store.get().threshold;
-    const [canUndo, canRedo] = [desk.canUndo(), desk.canRedo()];
+    const [canUndo, canRedo] = [maskDocument.canUndo(), maskDocument.canRedo()];
     store.set({ canUndo, canRedo, stroke, basis, threshold, notice: "" });
     if (now.case.blind) return;
     clearTimeout(figuresTimer);
@@ -96,7 +96,7 @@ export function createRoom(parts: RoomParts): Room {
   }
 
   function countCorners(): void {
-    store.set({ corners: sitting?.desk.polygon()?.corners.length ?? 0 });
+    store.set({ corners: openCase?.maskDocument.polygon()?.corners.length ?? 0 });
   }
 
   async function showPictures(prepared: Prepared, mine: number): Promise<void> {
@@ -112,7 +112,7 @@ export function createRoom(parts: RoomParts): Room {
     repaint("all");
   }
 
-  function readKept({ assignment, times_submitted }: Case): Promise<Kept | null> {
+  function readKept({ assignment, times_submitted }: Case): Promise<JournaledCase | null> {
     const { db, tab } = parts;
     return readJournal(db, assignment, tab, isTabAlive, times_submitted).catch(() => null);
   }
@@ -134,11 +134,11 @@ export function createRoom(parts: RoomParts): Room {
       note: kept?.head.jotted?.note ?? next.note,
       activeSeconds: kept?.head.activeSeconds ?? 0,
     });
-    let own: Sitting | null = null;
+    let own: OpenCase | null = null;
     // A parked case goes on saving and says nothing; it may come back.
-    const isShown = () => (own === null ? mine === turn : own === sitting);
+    const isShown = () => (own === null ? mine === turn : own === openCase);
     let activeSeconds = store.get().activeSeconds;
-    own = startSitting({
+    own = startOpenCase({
       ...parts,
       prepared,
       kept,
@@ -154,13 +154,13 @@ export function createRoom(parts: RoomParts): Room {
         if (!isShown()) return;
         const before = store.get().save.phase;
         store.set({ save });
-        if (before !== "conflict") judgeConflict();
+        if (before !== "conflict") reportConflict();
       },
-      onJotted: (jotProblem) => {
+      onNote: (noteProblem) => {
         if (!isShown()) return;
-        store.set({ jotProblem });
+        store.set({ noteProblem });
         // What comes again by itself is said in the header.
-        if (jotProblem && !isPassing(jotProblem)) store.set({ notice: sayProblem(jotProblem) });
+        if (noteProblem && !isPassing(noteProblem)) store.set({ notice: sayProblem(noteProblem) });
       },
       onKept: (stroke) => {
         const { keptStroke, journalFailure } = store.get();
@@ -172,24 +172,25 @@ export function createRoom(parts: RoomParts): Room {
       },
     });
     seat(own);
-    if (own.desk.polygon()) store.set({ tool: "polygon" });
+    if (own.maskDocument.polygon()) store.set({ tool: "polygon" });
     const { reopened, polygonOpen, stepsLost } = words.notices;
     const notices = [
       isReopened(next) ? reopened : "",
-      own.desk.polygon() ? polygonOpen : "",
+      own.maskDocument.polygon() ? polygonOpen : "",
       kept?.head.hasLostSteps ? stepsLost : "",
     ];
     store.set({ notice: notices.filter(Boolean).join(" ") });
   }
 
-  function judgeConflict(): void {
-    if (sitting?.saver.state().phase === "conflict") for (const judge of judges) judge(sitting);
+  function reportConflict(): void {
+    if (openCase?.saver.state().phase === "conflict")
+      for (const listener of conflictListeners) listener(openCase);
   }
 
   /** The case is on the desk: show it. */
-  function seat(now: Sitting): void {
+  function seat(now: OpenCase): void {
     const mine = turn;
-    sitting = now;
+    openCase = now;
     store.set({ save: now.saver.state() });
     gestureDone();
     countCorners();
@@ -200,21 +201,21 @@ export function createRoom(parts: RoomParts): Room {
   }
 
   function park(): Parked | null {
-    const parked = sitting && { sitting, state: store.get() };
+    const parked = openCase && { openCase, state: store.get() };
     turn++;
-    sitting = null;
+    openCase = null;
     return parked;
   }
 
   function close(): void {
-    sitting?.noteTime();
-    park()?.sitting.stop();
+    openCase?.noteTime();
+    park()?.openCase.stop();
     film = null;
     preview = null;
     peek = null;
   }
 
-  function bringBack({ sitting: now, state }: Parked): void {
+  function bringBack({ openCase: now, state }: Parked): void {
     close();
     const { current, window, isFlagged, note, activeSeconds, keptStroke, journalFailure } = state;
     store.set({
@@ -224,21 +225,21 @@ export function createRoom(parts: RoomParts): Room {
       view: fitImage(store.get().view, now.case.image),
     });
     seat(now);
-    judgeConflict();
+    reportConflict();
   }
 
-  async function finish(over: Sitting, ending: Ending): Promise<void> {
+  async function finish(over: OpenCase, ending: Ending): Promise<void> {
     const { assignment } = over.case;
     over.stop();
-    parts.neighbours.tellOver({ assignment, ending });
+    parts.otherTabs.announceEnd({ assignment, ending });
     await dropCase(parts.db, assignment, parts.tab, isTabAlive).catch(() => undefined);
   }
 
   /** The case on this desk is over in another tab: what is drawn here can no longer enter. */
-  parts.neighbours.onOver(({ assignment, ending }) => {
-    if (!sitting || sitting.case.assignment !== assignment) return;
-    const { desk, saver } = sitting;
-    const unsaved = desk.stroke() - saver.state().savedStroke;
+  parts.otherTabs.onEnd(({ assignment, ending }) => {
+    if (!openCase || openCase.case.assignment !== assignment) return;
+    const { maskDocument, saver } = openCase;
+    const unsaved = maskDocument.stroke() - saver.state().savedStroke;
     const isKept = store.get().journalFailure === null;
     const detail = words.notices.over(ending === "put_back", unsaved, isKept);
     store.set({ notice: "" });
@@ -247,7 +248,7 @@ export function createRoom(parts: RoomParts): Room {
 
   async function setPeek(candidate: string | null): Promise<void> {
     store.set({ peek: candidate });
-    const mask = candidate ? await sitting?.prepared.candidates.get(candidate) : null;
+    const mask = candidate ? await openCase?.prepared.candidates.get(candidate) : null;
     if (store.get().peek !== candidate) return;
     peek = mask ?? null;
     repaint({ x0: 0, y0: 0, x1: 0, y1: 0 });
@@ -255,12 +256,12 @@ export function createRoom(parts: RoomParts): Room {
 
   return {
     store,
-    sitting: () => sitting,
+    openCase: () => openCase,
     film: () => film,
     preview: () => preview,
     peek: () => peek,
-    onPaint: (listener) => void painters.push(listener),
-    onConflict: (listener) => void judges.push(listener),
+    onPaint: (listener) => void paintListeners.push(listener),
+    onConflict: (listener) => void conflictListeners.push(listener),
     open,
     close,
     park,

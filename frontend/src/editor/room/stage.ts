@@ -3,15 +3,20 @@
 import type { Mask } from "../../mask/bitmap";
 import { words } from "../../words";
 import type { RoomState } from "../actions/state";
-import type { Hand } from "../drawing/pointerinput";
-import { layFrame } from "../film/canvas";
+import type { PointerInput } from "../drawing/pointerinput";
+import { placeFrame } from "../film/canvas";
 import type { ShownLayers } from "../film/layers";
 import { resize } from "../film/viewport";
 import { h } from "../page/elements";
 import type { Canvases, Renderer, Scene } from "./render";
 import type { Room } from "./room";
 
-function sceneOf(room: Room, hand: Hand, layers: ShownLayers, compared: Mask | null): Scene {
+function sceneOf(
+  room: Room,
+  pointerInput: PointerInput,
+  layers: ShownLayers,
+  compared: Mask | null,
+): Scene {
   const state = room.store.get();
   return {
     image: state.current?.image ?? null,
@@ -22,14 +27,14 @@ function sceneOf(room: Room, hand: Hand, layers: ShownLayers, compared: Mask | n
     isWindowing: state.isWindowing,
     isInverted: state.isInverted,
     layers,
-    mask: room.sitting()?.desk.mask ?? null,
+    mask: room.openCase()?.maskDocument.mask ?? null,
     look: state.isNaked ? "hidden" : state.look,
     opacity: state.opacity,
     compared: state.isNaked ? null : compared,
     peek: state.isNaked ? null : room.peek(),
-    ring: hand.ring(),
-    outline: hand.outline(),
-    cross: hand.cross.at(),
+    ring: pointerInput.ring(),
+    outline: pointerInput.outline(),
+    cross: pointerInput.cross.at(),
     ruler: state.isNaked ? null : state.ruler,
   };
 }
@@ -86,7 +91,7 @@ export function createStage() {
     const measure = () => {
       const { view, current, orientation } = store.get();
       const ratio = window.devicePixelRatio || 1;
-      const size = layFrame(frame, element, orientation, ratio);
+      const size = placeFrame(frame, element, orientation, ratio);
       const image = current?.image ?? { width: 1, height: 1 };
       const next = resize(view, size, ratio, image);
       renderer.resize(next);

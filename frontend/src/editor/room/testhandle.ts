@@ -21,7 +21,7 @@ export function exposeTestHandle(
   canvas: HTMLCanvasElement,
   beside: () => FilmScene | null,
 ): void {
-  const mask = () => room.sitting()?.desk.mask ?? null;
+  const mask = () => room.openCase()?.maskDocument.mask ?? null;
   const handle = {
     mask: {
       at: (x: number, y: number): number => {

@@ -10,7 +10,7 @@ import { applyChange, type Change, changeBetween } from "../../mask/change";
 import type { OpenPolygon } from "../../mask/polygon";
 import { words } from "../../words";
 import { type Basis, type Entry, type History, remember, restoreHistory } from "../drawing/undo";
-import type { Jotting } from "./notesaver";
+import type { NoteChange } from "./notesaver";
 
 const STORES = ["heads", "bases", "deltas", "steps"] as const;
 const KEEP_DAYS = 30;
@@ -33,7 +33,7 @@ export type Head = {
   /** What was begun with the polygon tool; older releases did not keep it. */
   readonly polygon?: OpenPolygon | null;
   /** What the server has not of the note and the flag. */
-  readonly jotted?: Jotting | null;
+  readonly jotted?: NoteChange | null;
   readonly clientId: string;
   /** How often the case had been submitted; older versions kept only those never submitted. */
   readonly timesSubmitted?: number;
@@ -53,7 +53,7 @@ export type Done = Numbered & { readonly change: Change };
 export type Running = Numbered & Patch & { readonly isRunning: boolean };
 export type Step = Owner & { readonly number: number; readonly entry: Entry };
 
-export type Kept = { readonly head: Head; readonly mask: Mask; readonly history: History };
+export type JournaledCase = { readonly head: Head; readonly mask: Mask; readonly history: History };
 
 function answer<T>(request: IDBRequest<T>): Promise<T> {
   return new Promise((done, fail) => {
@@ -161,7 +161,7 @@ function rebuild(
   return { head, mask, history: remember(history, cut, head.basis, head.basis) };
 }
 
-async function replay(db: IDBDatabase, head: Head): Promise<Kept> {
+async function replay(db: IDBDatabase, head: Head): Promise<JournaledCase> {
   const transaction = db.transaction(STORES, "readonly");
   const key = [head.assignment, head.tab];
   const all = <T>(store: "deltas" | "steps") =>
@@ -181,8 +181,8 @@ async function headsOf(db: IDBDatabase, assignment: string): Promise<Head[]> {
 
 const isUnsaved = (head: Head) => head.stroke > head.savedStroke;
 /** Whether it holds what else the server never had. */
-const isBegun = (head: Head) => Boolean(head.polygon) || isJotted(head);
-const isJotted = ({ jotted }: Head) => Boolean(jotted);
+const isBegun = (head: Head) => Boolean(head.polygon) || hasUnsentNote(head);
+const hasUnsentNote = ({ jotted }: Head) => Boolean(jotted);
 
 /**
  * What is kept of a case: this tab's own work, else the newest of a tab that is gone. Strokes that
@@ -195,7 +195,7 @@ export async function readJournal(
   tab: string,
   isAlive: (tab: string) => Promise<boolean>,
   timesSubmitted = 0,
-): Promise<Kept | null> {
+): Promise<JournaledCase | null> {
   const all = await headsOf(db, assignment);
   const heads = all.filter((head) => (head.timesSubmitted ?? 0) === timesSubmitted);
   const own = heads.find((head) => head.tab === tab);
@@ -214,7 +214,8 @@ export async function readJournal(
 /** What is begun in both, since where another tab's work is taken over this tab's records go. */
 function withBegun(head: Head, own: Head): Head {
   const [older, newer] = own.touchedAt > head.touchedAt ? [head, own] : [own, head];
-  const jotted = isJotted(head) || isJotted(own) ? { ...older.jotted, ...newer.jotted } : null;
+  const jotted =
+    hasUnsentNote(head) || hasUnsentNote(own) ? { ...older.jotted, ...newer.jotted } : null;
   return { ...head, polygon: head.polygon ?? own.polygon ?? null, jotted };
 }
 

@@ -59,9 +59,14 @@ function holds(history: History, entry: Entry): boolean {
  * Start writing about a case with its whole mask. `from` is the tab whose work was taken over: its
  * records go in the same transaction that writes ours.
  */
-export function createKeeper(db: IDBDatabase, desk: Desktop, first: Head, from: string | null) {
+export function createJournalWriter(
+  db: IDBDatabase,
+  maskDocument: Desktop,
+  first: Head,
+  from: string | null,
+) {
   const { assignment, tab } = first;
-  const { committed, mask } = desk;
+  const { committed, mask } = maskDocument;
   const range = (low: number, high: number) =>
     IDBKeyRange.bound([assignment, tab, low], [assignment, tab, high]);
   let latest = first;
@@ -121,7 +126,7 @@ export function createKeeper(db: IDBDatabase, desk: Desktop, first: Head, from: 
       .slice(ended + 1)
       .map((one) => one.running)
       .reduce(joinRects, EMPTY_RECT);
-    const mayRebase = sinceBase >= REBASE_AFTER && !desk.isRunning();
+    const mayRebase = sinceBase >= REBASE_AFTER && !maskDocument.isRunning();
     if (!isBased || mayRebase) putBase(transaction);
     // Done again, in their order, changes lead to the same mask.
     else for (const change of owed) putDelta(transaction, { assignment, tab, seq: ++seq, change });
@@ -141,7 +146,7 @@ export function createKeeper(db: IDBDatabase, desk: Desktop, first: Head, from: 
   /** Where the browser's storage is full, the history is given up first: strokes come before undo. */
   async function keep(done: Change | null, running: Rect, head: Head): Promise<void> {
     latest = head;
-    const history = keepsHistory ? desk.history() : EMPTY_HISTORY;
+    const history = keepsHistory ? maskDocument.history() : EMPTY_HISTORY;
     try {
       await send(done, running, history);
     } catch (error) {
@@ -160,4 +165,4 @@ export function createKeeper(db: IDBDatabase, desk: Desktop, first: Head, from: 
   };
 }
 
-export type Keeper = ReturnType<typeof createKeeper>;
+export type JournalWriter = ReturnType<typeof createJournalWriter>;

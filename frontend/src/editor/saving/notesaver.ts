@@ -8,18 +8,18 @@ import type { Problem } from "../../api/types";
 import { isPassing } from "./pendingsubmission";
 import { retryDelay } from "./saver";
 
-export type Jotting = { readonly note?: string; readonly flagged?: boolean };
+export type NoteChange = { readonly note?: string; readonly flagged?: boolean };
 
-export type Jotter = ReturnType<typeof createJotter>;
+export type NoteSaver = ReturnType<typeof createNoteSaver>;
 
-export function createJotter(
+export function createNoteSaver(
   parts: {
     readonly assignment: string;
     readonly client: Pick<Client, "patch">;
     /** What is unsent has changed, or a try failed for the reason given. */
     readonly onChange: (problem: Problem | null) => void;
   },
-  start: Jotting | null,
+  start: NoteChange | null,
 ) {
   let unsent = start;
   let isRunning = false;
@@ -31,7 +31,7 @@ export function createJotter(
     if (!isStopped) parts.onChange(problem);
   };
 
-  async function attempt(sent: Jotting): Promise<void> {
+  async function attempt(sent: NoteChange): Promise<void> {
     const reply = await parts.client.patch(parts.assignment, sent);
     if (reply.ok) {
       failures = 0;
@@ -56,7 +56,7 @@ export function createJotter(
 
   return {
     unsent: () => unsent,
-    write: (change: Jotting) => {
+    write: (change: NoteChange) => {
       unsent = { ...unsent, ...change };
       tell(null);
       send();

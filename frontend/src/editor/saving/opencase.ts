@@ -4,24 +4,28 @@ import type { Client } from "../../api/client";
 import type { Case, Problem } from "../../api/types";
 import { createMask, fingerprint, type Mask, type Rect } from "../../mask/bitmap";
 import { words } from "../../words";
-import { createDesk, type Desk, type DeskStart } from "../drawing/maskdocument";
+import {
+  createMaskDocument,
+  type MaskDocument,
+  type MaskDocumentStart,
+} from "../drawing/maskdocument";
 import { EMPTY_HISTORY, NO_BASIS } from "../drawing/undo";
 import type { Codec } from "../film/codec";
 import type { Prepared } from "../film/prepare";
-import { type Head, isOutdated, type Kept } from "./journal";
-import { createKeeper, isFull } from "./journalwriter";
-import { createJotter, type Jotter } from "./notesaver";
+import { type Head, isOutdated, type JournaledCase } from "./journal";
+import { createJournalWriter, isFull } from "./journalwriter";
+import { createNoteSaver, type NoteSaver } from "./notesaver";
 import { createSaver, type Saver, type SaveState } from "./saver";
 import { randomId } from "./tabs";
 
-export type Start = DeskStart & {
+export type Start = MaskDocumentStart & {
   readonly savedStroke: number;
   readonly etag: string | null;
   readonly sent: readonly string[];
 };
 
 /** Where reading goes on: from the server's draft, or from the journal where it knows more. */
-export function startFrom(next: Case, draft: Mask | null, kept: Kept | null): Start {
+export function startFrom(next: Case, draft: Mask | null, kept: JournaledCase | null): Start {
   const { width, height } = next.image;
   const isFitting = kept?.mask.width === width && kept.mask.height === height;
   const onServer: Start = {
@@ -56,13 +60,13 @@ export function startFrom(next: Case, draft: Mask | null, kept: Kept | null): St
   return { ...here, savedStroke: head.savedStroke, etag: head.etag };
 }
 
-export type SittingParts = {
+export type OpenCaseParts = {
   readonly prepared: Prepared;
   readonly client: Client;
   readonly codec: Codec;
   readonly db: IDBDatabase;
   readonly tab: string;
-  readonly kept: Kept | null;
+  readonly kept: JournaledCase | null;
   readonly draft: Mask | null;
   readonly activeSeconds: () => number;
   readonly onPaint: (rect: Rect) => void;
@@ -70,18 +74,18 @@ export type SittingParts = {
   readonly onPolygon: () => void;
   readonly onSave: (state: SaveState) => void;
   /** Why the note and the flag are not on the server yet; null where they are, or on their way. */
-  readonly onJotted: (problem: Problem | null) => void;
+  readonly onNote: (problem: Problem | null) => void;
   readonly onKept: (stroke: number) => void;
   readonly onJournalFailure: (sentence: string) => void;
 };
 
-export type Sitting = {
+export type OpenCase = {
   readonly case: Case;
   readonly label: string;
   readonly prepared: Prepared;
-  readonly desk: Desk;
+  readonly maskDocument: MaskDocument;
   readonly saver: Saver;
-  readonly jotter: Jotter;
+  readonly noteSaver: NoteSaver;
   /** Leave it: nothing more is sent. */
   readonly stop: () => void;
   readonly clientId: string;
@@ -93,7 +97,7 @@ function failureSentence(db: IDBDatabase, error: unknown): string {
   return isFull(error) ? words.notices.storageFull : words.notices.storageFails;
 }
 
-export function startSitting(parts: SittingParts): Sitting {
+export function startOpenCase(parts: OpenCaseParts): OpenCase {
   const next = parts.prepared.case;
   const start = startFrom(next, parts.draft, parts.kept);
   const label = next.draft?.label ?? next.labels[0]?.key ?? "infection";
@@ -105,30 +109,30 @@ export function startSitting(parts: SittingParts): Sitting {
     width: next.image.width,
     height: next.image.height,
     // A gesture under way counts as one to come, so that a reload finds it unsaved.
-    stroke: desk.stroke() + (desk.isRunning() ? 1 : 0),
+    stroke: maskDocument.stroke() + (maskDocument.isRunning() ? 1 : 0),
     savedStroke: saver.state().savedStroke,
     etag: saver.state().etag,
     sent: saver.state().sent,
-    basis: desk.basis(),
-    undone: desk.history().future.length,
-    polygon: desk.polygon(),
-    jotted: jotter.unsent(),
+    basis: maskDocument.basis(),
+    undone: maskDocument.history().future.length,
+    polygon: maskDocument.polygon(),
+    jotted: noteSaver.unsent(),
     clientId,
     timesSubmitted: next.times_submitted,
     activeSeconds: parts.activeSeconds(),
     touchedAt: Date.now(),
   });
   /** Say what is kept once its transaction completed. */
-  const watch = (transaction: Promise<void>, stroke = desk.stroke()) =>
+  const watch = (transaction: Promise<void>, stroke = maskDocument.stroke()) =>
     transaction.then(
       () => parts.onKept(stroke),
       (error: unknown) => parts.onJournalFailure(failureSentence(parts.db, error)),
     );
-  const noteHead = () => void watch(keeper.keepHead(head()));
-  const desk = createDesk(start, {
+  const noteHead = () => void watch(journalWriter.keepHead(head()));
+  const maskDocument = createMaskDocument(start, {
     onPaint: parts.onPaint,
-    onKeep: (change) => void watch(keeper.keep(change, head())),
-    onKeepRunning: (rect) => void watch(keeper.keepRunning(rect, head())),
+    onKeep: (change) => void watch(journalWriter.keep(change, head())),
+    onKeepRunning: (rect) => void watch(journalWriter.keepRunning(rect, head())),
     onGesture: () => {
       saver.touch();
       parts.onGesture();
@@ -138,10 +142,10 @@ export function startSitting(parts: SittingParts): Sitting {
       parts.onPolygon();
     },
   });
-  let heard: SaveState | null = null;
+  let lastState: SaveState | null = null;
   /** Whether the journal must hear of it: a save that only begins to wait is none of its affair. */
   const isNews = ({ savedStroke, etag, sent }: SaveState) =>
-    savedStroke !== heard?.savedStroke || etag !== heard.etag || sent !== heard.sent;
+    savedStroke !== lastState?.savedStroke || etag !== lastState.etag || sent !== lastState.sent;
   const saver = createSaver(
     {
       assignment: next.assignment,
@@ -149,45 +153,45 @@ export function startSitting(parts: SittingParts): Sitting {
       client: parts.client,
       encode: parts.codec.encode,
       decode: parts.codec.mask,
-      mask: desk.committed,
-      stroke: desk.stroke,
-      basis: desk.basis,
+      mask: maskDocument.committed,
+      stroke: maskDocument.stroke,
+      basis: maskDocument.basis,
       now: Date.now,
       onChange: (state) => {
         if (isNews(state)) noteHead();
-        heard = state;
+        lastState = state;
         parts.onSave(state);
       },
     },
     { savedAt: null, savedStroke: start.savedStroke, etag: start.etag, sent: start.sent },
   );
-  const jotter = createJotter(
+  const noteSaver = createNoteSaver(
     {
       assignment: next.assignment,
       client: parts.client,
       onChange: (problem) => {
         noteHead();
-        parts.onJotted(problem);
+        parts.onNote(problem);
       },
     },
     parts.kept?.head.jotted ?? null,
   );
   const takenFrom = parts.kept && parts.kept.head.tab !== parts.tab ? parts.kept.head.tab : null;
-  const keeper = createKeeper(parts.db, desk, head(), takenFrom);
+  const journalWriter = createJournalWriter(parts.db, maskDocument, head(), takenFrom);
   if (start.mask === parts.kept?.mask) parts.onKept(start.stroke);
-  void watch(keeper.started);
+  void watch(journalWriter.started);
   if (saver.isDirty()) saver.touch();
-  jotter.retry();
+  noteSaver.retry();
   return {
     case: next,
     label,
     prepared: parts.prepared,
-    desk,
+    maskDocument,
     saver,
-    jotter,
+    noteSaver,
     stop: () => {
       saver.stop();
-      jotter.stop();
+      noteSaver.stop();
     },
     clientId,
     noteTime: noteHead,

@@ -33,9 +33,9 @@ export function createPause() {
   };
 }
 
-export type Outbox = ReturnType<typeof createOutbox>;
+export type PendingSubmission = ReturnType<typeof createPendingSubmission>;
 
-export function createOutbox(store: Store<SavingState>) {
+export function createPendingSubmission(store: Store<SavingState>) {
   let running: Promise<Problem | null> | null = null;
   const pause = createPause();
 

@@ -8,7 +8,7 @@ export type SavingState = {
   /** The last stroke whose journal transaction completed. */
   readonly keptStroke: number;
   /** Why the note or the flag is not on the server. */
-  readonly jotProblem: Problem | null;
+  readonly noteProblem: Problem | null;
   readonly journalFailure: string | null;
   readonly isFlagged: boolean;
   readonly note: string;
@@ -33,6 +33,6 @@ export const FRESH_SAVING = {
   activeSeconds: 0,
   save: CLEAN_SAVE,
   keptStroke: 0,
-  jotProblem: null,
+  noteProblem: null,
   journalFailure: null,
 } as const;

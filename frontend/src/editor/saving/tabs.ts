@@ -43,22 +43,22 @@ export async function isTabAlive(tab: string): Promise<boolean> {
 /** How a case was over here, in the server's codes: submitted, or put back to what had been. */
 export type Ending = "already_submitted" | "put_back";
 
-type Over = { readonly assignment: string; readonly ending: Ending };
+type EndedCase = { readonly assignment: string; readonly ending: Ending };
 
-export type Neighbours = {
+export type OtherTabs = {
   /** Tell the other tabs of this browser that a case is over here. */
-  readonly tellOver: (over: Over) => void;
-  readonly onOver: (listener: (over: Over) => void) => void;
+  readonly announceEnd: (over: EndedCase) => void;
+  readonly onEnd: (listener: (over: EndedCase) => void) => void;
 };
 
 /** Without the channel the other tab learns it from the server, when it saves next. */
-export function meetNeighbours(): Neighbours {
+export function connectOtherTabs(): OtherTabs {
   if (!("BroadcastChannel" in globalThis))
-    return { tellOver: () => undefined, onOver: () => undefined };
+    return { announceEnd: () => undefined, onEnd: () => undefined };
   const channel = new BroadcastChannel("roundtruth.over");
   return {
-    tellOver: (over) => channel.postMessage(over),
-    onOver: (listener) =>
-      channel.addEventListener("message", (event: MessageEvent<Over>) => listener(event.data)),
+    announceEnd: (over) => channel.postMessage(over),
+    onEnd: (listener) =>
+      channel.addEventListener("message", (event: MessageEvent<EndedCase>) => listener(event.data)),
   };
 }

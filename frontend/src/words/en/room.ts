@@ -36,7 +36,7 @@ export const saving = {
   kept: (count: number) => `${strokes(count)} kept here`,
   keptOf: (count: number, all: number) => `${count || "none"} of ${strokes(all)} kept here`,
   lastUnsent: (now: string) => `${now}, last case not sent yet`,
-  jotUnsent: (now: string) => `${now}, note or flag kept here`,
+  noteUnsent: (now: string) => `${now}, note or flag kept here`,
   sendingLast: "sending the last case",
   offline: (kept: string) => `offline, ${kept}`,
   signedOut: (kept: string) => `signed out, ${kept}`,

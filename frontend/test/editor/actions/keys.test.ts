@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import type { Verbs } from "../../../src/editor/actions/handlers";
+import type { ActionHandlers } from "../../../src/editor/actions/handlers";
 import { MOVES } from "../../../src/editor/actions/moving";
 import { INITIAL_STATE, type RoomState } from "../../../src/editor/actions/state";
 import { fitImage, type Viewport } from "../../../src/editor/film/viewport";
@@ -25,15 +25,15 @@ const press = (view: Viewport, ...keys: readonly string[]) => pressOn({}, view, 
 
 function pressOn(more: Partial<RoomState>, view: Viewport, ...keys: readonly string[]): Viewport {
   let now = view;
-  const verbs = {
+  const handlers = {
     setView: (next: Viewport) => {
       now = next;
     },
-  } as unknown as Verbs;
+  } as unknown as ActionHandlers;
   for (const key of keys) {
     const action = MOVES.find((one) => one.keys.includes(key));
     const state = { ...INITIAL_STATE, current: { image: IMAGE }, view: now, ...more };
-    action?.perform(verbs, state as unknown as RoomState);
+    action?.perform(handlers, state as unknown as RoomState);
   }
   return now;
 }

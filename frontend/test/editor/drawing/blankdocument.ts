@@ -1,10 +1,13 @@
 /** A blank desk that nobody listens to, except where a test does. */
 
-import { createDesk, type DeskEvents } from "../../../src/editor/drawing/maskdocument";
+import {
+  createMaskDocument,
+  type MaskDocumentEvents,
+} from "../../../src/editor/drawing/maskdocument";
 import { EMPTY_HISTORY, NO_BASIS } from "../../../src/editor/drawing/undo";
 import { createMask } from "../../../src/mask/bitmap";
 
-const SILENT: DeskEvents = {
+const SILENT: MaskDocumentEvents = {
   onPaint: () => undefined,
   onKeep: () => undefined,
   onKeepRunning: () => undefined,
@@ -12,8 +15,8 @@ const SILENT: DeskEvents = {
   onPolygon: () => undefined,
 };
 
-export function openBlankDesk(side: number, events: Partial<DeskEvents> = {}) {
+export function openBlankDesk(side: number, events: Partial<MaskDocumentEvents> = {}) {
   const mask = createMask(side, side);
   const start = { mask, stroke: 0, basis: NO_BASIS, history: EMPTY_HISTORY, polygon: null };
-  return createDesk(start, { ...SILENT, ...events });
+  return createMaskDocument(start, { ...SILENT, ...events });
 }

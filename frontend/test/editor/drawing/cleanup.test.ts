@@ -8,18 +8,19 @@ beforeEach(() => void vi.stubGlobal("IDBKeyRange", IDBKeyRange));
 
 async function openRoom() {
   const tab = await openTab(openServer(["one"]));
-  const { desk } = tab.sitting();
+  const { maskDocument } = tab.openCase();
   const ring = () => {
     for (const [x0, x1, y] of [
       [3, 10, 3],
       [3, 10, 9],
     ] as const)
-      for (let x = x0; x < x1; x++) desk.mask.data[y * 16 + x] = 1;
-    for (let y = 3; y < 10; y++) desk.mask.data[y * 16 + 3] = desk.mask.data[y * 16 + 9] = 1;
-    desk.touch({ x0: 3, y0: 3, x1: 10, y1: 10 });
-    desk.commit();
+      for (let x = x0; x < x1; x++) maskDocument.mask.data[y * 16 + x] = 1;
+    for (let y = 3; y < 10; y++)
+      maskDocument.mask.data[y * 16 + 3] = maskDocument.mask.data[y * 16 + 9] = 1;
+    maskDocument.touch({ x0: 3, y0: 3, x1: 10, y1: 10 });
+    maskDocument.commit();
   };
-  return { ...tab, desk, ring };
+  return { ...tab, maskDocument, ring };
 }
 
 it.each<[CleanUp, number]>([
@@ -27,14 +28,14 @@ it.each<[CleanUp, number]>([
   ["grow", 72],
   ["shrink", 0],
 ])("%s is one gesture that one undo takes back", async (kind, pixels) => {
-  const { desk, ring, room, state } = await openRoom();
+  const { maskDocument, ring, room, state } = await openRoom();
   ring();
-  const before = desk.mask.data.slice();
+  const before = maskDocument.mask.data.slice();
   cleanUp(room, kind);
-  expect(countSet(desk.mask)).toBe(pixels);
-  expect([desk.history().past.length, state().notice]).toEqual([2, ""]);
-  desk.undo();
-  expect(desk.mask.data).toEqual(before);
+  expect(countSet(maskDocument.mask)).toBe(pixels);
+  expect([maskDocument.history().past.length, state().notice]).toEqual([2, ""]);
+  maskDocument.undo();
+  expect(maskDocument.mask.data).toEqual(before);
 });
 
 it.each<[CleanUp, string]>([
@@ -44,10 +45,10 @@ it.each<[CleanUp, string]>([
   ["grow", "There is nothing to grow."],
   ["shrink", "There is nothing to shrink."],
 ])("%s says so where it changes nothing, and makes no entry", async (kind, words) => {
-  const { desk, room, state } = await openRoom();
+  const { maskDocument, room, state } = await openRoom();
   cleanUp(room, kind);
   expect(state().notice).toBe(words);
-  expect([desk.canUndo(), state().stroke]).toEqual([false, 0]);
+  expect([maskDocument.canUndo(), state().stroke]).toEqual([false, 0]);
 });
 
 async function openRoomWithLung(lung: (x: number) => 0 | 1) {
@@ -56,31 +57,33 @@ async function openRoomWithLung(lung: (x: number) => 0 | 1) {
   mask.data.forEach((_, i) => {
     mask.data[i] = lung(i % 16);
   });
-  const sitting = opened.sitting();
-  const prepared = { ...sitting.prepared, layer: () => Promise.resolve(mask) };
-  const now = { ...sitting, prepared };
-  return { ...opened, room: { store: opened.room.store, sitting: () => now } };
+  const openCase = opened.openCase();
+  const prepared = { ...openCase.prepared, layer: () => Promise.resolve(mask) };
+  const now = { ...openCase, prepared };
+  return { ...opened, room: { store: opened.room.store, openCase: () => now } };
 }
 
 it("clips to the lungs in one gesture, and says so where nothing lies outside", async () => {
-  const { desk, ring, room, state } = await openRoomWithLung((x) => (x < 8 ? 1 : 0));
+  const { maskDocument, ring, room, state } = await openRoomWithLung((x) => (x < 8 ? 1 : 0));
   ring();
-  const before = desk.mask.data.slice();
+  const before = maskDocument.mask.data.slice();
   let ended = 0;
   await clipToLung(room, () => ended++);
-  expect([...desk.mask.data]).toEqual([...before].map((value, i) => (i % 16 < 8 ? value : 0)));
-  expect([desk.history().past.length, ended, state().notice]).toEqual([2, 1, ""]);
+  expect([...maskDocument.mask.data]).toEqual(
+    [...before].map((value, i) => (i % 16 < 8 ? value : 0)),
+  );
+  expect([maskDocument.history().past.length, ended, state().notice]).toEqual([2, 1, ""]);
   await clipToLung(room, () => ended++);
   expect(state().notice).toBe("Nothing of the mask lies outside the lungs.");
-  desk.undo();
-  expect(desk.mask.data).toEqual(before);
+  maskDocument.undo();
+  expect(maskDocument.mask.data).toEqual(before);
 });
 
 it("does not clip everything away where no lung was found", async () => {
-  const { desk, ring, room, state } = await openRoomWithLung(() => 0);
+  const { maskDocument, ring, room, state } = await openRoomWithLung(() => 0);
   ring();
-  const before = desk.mask.data.slice();
+  const before = maskDocument.mask.data.slice();
   await clipToLung(room, () => undefined);
-  expect(desk.mask.data).toEqual(before);
+  expect(maskDocument.mask.data).toEqual(before);
   expect(state().notice).toBe("No lung was found on this film, so nothing is clipped.");
 });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { Verbs } from "../../../src/editor/actions/handlers";
+import type { ActionHandlers } from "../../../src/editor/actions/handlers";
 import { INITIAL_STATE, type RoomState } from "../../../src/editor/actions/state";
 import {
   createHold,
@@ -20,8 +20,8 @@ function film() {
   const view = fitImage({ ...INITIAL_STATE.view, screen }, IMAGE);
   const current = { image: IMAGE } as unknown as RoomState["current"];
   const store = createStore<RoomState>({ ...INITIAL_STATE, current, view });
-  const verbs = { setView: (next: RoomState["view"]) => store.set({ view: next }) };
-  return { store, verbs: verbs as unknown as Verbs, view };
+  const handlers = { setView: (next: RoomState["view"]) => store.set({ view: next }) };
+  return { store, handlers: handlers as unknown as ActionHandlers, view };
 }
 
 const place = (x: number, y: number): Place => ({

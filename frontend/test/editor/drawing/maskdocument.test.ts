@@ -12,25 +12,27 @@ function openDesk() {
   const kept = createMask(SIZE, SIZE);
   let running: Rect[] = [];
   const strokes: number[] = [];
-  const desk = openBlankDesk(SIZE, {
+  const maskDocument = openBlankDesk(SIZE, {
     onKeep: (change) => {
       applyChange(kept, change);
       running = [];
     },
     onKeepRunning: (rect) => void running.push(rect),
-    onGesture: () => strokes.push(desk.stroke()),
+    onGesture: () => strokes.push(maskDocument.stroke()),
   });
   const draw = (x: number, y: number, radius: number, value: 0 | 1) => {
-    desk.touch(fillCapsule(desk.mask, { x, y }, { x: x + 6, y: y + 3 }, radius, value));
-    return desk.commit();
+    maskDocument.touch(
+      fillCapsule(maskDocument.mask, { x, y }, { x: x + 6, y: y + 3 }, radius, value),
+    );
+    return maskDocument.commit();
   };
   /** The mask as the journal could rebuild it. */
   const rebuilt = () => {
     const mask = copyMask(kept);
-    for (const rect of running) copyRect(desk.mask, mask, rect);
+    for (const rect of running) copyRect(maskDocument.mask, mask, rect);
     return mask;
   };
-  return { desk, rebuilt, strokes, draw };
+  return { maskDocument, rebuilt, strokes, draw };
 }
 
 const gesture = fc.record({
@@ -44,20 +46,20 @@ describe("the desk", () => {
   it("undoes every gesture and redoes it, pixel by pixel", () => {
     fc.assert(
       fc.property(fc.array(gesture, { maxLength: 12 }), (gestures) => {
-        const { desk, draw } = openDesk();
-        const seen: Uint8Array[] = [desk.mask.data.slice()];
+        const { maskDocument, draw } = openDesk();
+        const seen: Uint8Array[] = [maskDocument.mask.data.slice()];
         for (const { x, y, radius, value } of gestures)
-          if (draw(x, y, radius, value)) seen.push(desk.mask.data.slice());
+          if (draw(x, y, radius, value)) seen.push(maskDocument.mask.data.slice());
         for (let i = seen.length - 2; i >= 0; i--) {
-          expect(desk.undo()).toBe(true);
-          expect(Buffer.compare(desk.mask.data, seen[i] as Uint8Array)).toBe(0);
+          expect(maskDocument.undo()).toBe(true);
+          expect(Buffer.compare(maskDocument.mask.data, seen[i] as Uint8Array)).toBe(0);
         }
-        expect(desk.undo()).toBe(false);
+        expect(maskDocument.undo()).toBe(false);
         for (let i = 1; i < seen.length; i++) {
-          expect(desk.redo()).toBe(true);
-          expect(Buffer.compare(desk.mask.data, seen[i] as Uint8Array)).toBe(0);
+          expect(maskDocument.redo()).toBe(true);
+          expect(Buffer.compare(maskDocument.mask.data, seen[i] as Uint8Array)).toBe(0);
         }
-        expect(desk.redo()).toBe(false);
+        expect(maskDocument.redo()).toBe(false);
       }),
     );
   });
@@ -66,50 +68,52 @@ describe("the desk", () => {
     const step = fc.oneof(gesture, fc.constantFrom("undo", "redo", "cancel", "running"));
     fc.assert(
       fc.property(fc.array(step, { maxLength: 20 }), (steps) => {
-        const { desk, rebuilt, draw } = openDesk();
+        const { maskDocument, rebuilt, draw } = openDesk();
         for (const one of steps) {
-          if (one === "undo") desk.undo();
-          else if (one === "redo") desk.redo();
+          if (one === "undo") maskDocument.undo();
+          else if (one === "redo") maskDocument.redo();
           else if (one === "cancel" || one === "running") {
-            desk.touch(fillCapsule(desk.mask, { x: 9, y: 9 }, { x: 30, y: 20 }, 4, 1));
-            desk.keepRunning();
-            if (one === "cancel") desk.cancel();
+            maskDocument.touch(
+              fillCapsule(maskDocument.mask, { x: 9, y: 9 }, { x: 30, y: 20 }, 4, 1),
+            );
+            maskDocument.keepRunning();
+            if (one === "cancel") maskDocument.cancel();
           } else draw(one.x, one.y, one.radius, one.value);
-          expect(Buffer.compare(rebuilt().data, desk.mask.data)).toBe(0);
+          expect(Buffer.compare(rebuilt().data, maskDocument.mask.data)).toBe(0);
         }
       }),
     );
   });
 
   it("numbers gestures upwards, undo included, and ignores those that change nothing", () => {
-    const { desk, draw, strokes } = openDesk();
+    const { maskDocument, draw, strokes } = openDesk();
     expect(draw(20, 20, 4, 1)).toBe(true);
     expect(draw(20, 20, 4, 1)).toBe(false);
-    desk.undo();
+    maskDocument.undo();
     expect(strokes).toEqual([1, 2]);
   });
 
   it("takes a candidate as one gesture and undo brings the basis back", () => {
-    const { desk, draw } = openDesk();
+    const { maskDocument, draw } = openDesk();
     draw(20, 20, 4, 1);
-    const mine = desk.mask.data.slice();
+    const mine = maskDocument.mask.data.slice();
     const candidate: Mask = createMask(SIZE, SIZE);
     candidate.data.fill(1, 0, 500);
-    desk.replace(candidate, { candidate: "a", threshold: 128 });
-    expect(desk.mask.data).toEqual(candidate.data);
-    expect(desk.basis().candidate).toBe("a");
-    desk.undo();
-    expect(desk.mask.data).toEqual(mine);
-    expect(desk.basis()).toEqual(NO_BASIS);
+    maskDocument.replace(candidate, { candidate: "a", threshold: 128 });
+    expect(maskDocument.mask.data).toEqual(candidate.data);
+    expect(maskDocument.basis().candidate).toBe("a");
+    maskDocument.undo();
+    expect(maskDocument.mask.data).toEqual(mine);
+    expect(maskDocument.basis()).toEqual(NO_BASIS);
   });
 
   it("cancels only the gesture in progress", () => {
-    const { desk, draw } = openDesk();
+    const { maskDocument, draw } = openDesk();
     draw(10, 10, 3, 1);
-    const before = desk.mask.data.slice();
-    desk.touch(fillCapsule(desk.mask, { x: 30, y: 30 }, { x: 40, y: 40 }, 5, 1));
-    desk.cancel();
-    expect(desk.mask.data).toEqual(before);
-    expect(desk.canUndo()).toBe(true);
+    const before = maskDocument.mask.data.slice();
+    maskDocument.touch(fillCapsule(maskDocument.mask, { x: 30, y: 30 }, { x: 40, y: 40 }, 5, 1));
+    maskDocument.cancel();
+    expect(maskDocument.mask.data).toEqual(before);
+    expect(maskDocument.canUndo()).toBe(true);
   });
 });

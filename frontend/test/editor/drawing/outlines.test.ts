@@ -13,50 +13,58 @@ const SQUARE = [
 
 function openPolygon() {
   const counts: number[] = [];
-  const desk = openBlankDesk(SIDE, {
-    onPolygon: () => counts.push(desk.polygon()?.corners.length ?? 0),
+  const maskDocument = openBlankDesk(SIDE, {
+    onPolygon: () => counts.push(maskDocument.polygon()?.corners.length ?? 0),
   });
-  const desks = [desk];
+  const desks = [maskDocument];
   const polygon = createPolygon(
     () => desks.at(-1),
     (a, b) => Math.hypot(a.x - b.x, a.y - b.y) < 1,
   );
   const click = (at: { x: number; y: number }, takesAway = false) =>
     polygon.press(at, takesAway).end();
-  return { polygon, desk, desks, click, counts };
+  return { polygon, maskDocument, desks, click, counts };
 }
 
 it("a lasso changes nothing until it is let go, and is one gesture", () => {
-  const desk = openBlankDesk(SIDE);
+  const maskDocument = openBlankDesk(SIDE);
   const [first, ...rest] = SQUARE as [(typeof SQUARE)[0], ...typeof SQUARE];
-  const lasso = startLasso(desk, first, false);
+  const lasso = startLasso(maskDocument, first, false);
   for (const point of rest) lasso.move(point);
-  expect([countSet(desk.mask), lasso.outline()?.points.length]).toEqual([0, 4]);
+  expect([countSet(maskDocument.mask), lasso.outline()?.points.length]).toEqual([0, 4]);
   lasso.end();
-  expect([countSet(desk.mask), desk.stroke()]).toEqual([36, 1]);
-  const again = startLasso(desk, first, true);
+  expect([countSet(maskDocument.mask), maskDocument.stroke()]).toEqual([36, 1]);
+  const again = startLasso(maskDocument, first, true);
   for (const point of rest) again.move(point);
   again.end();
-  expect(countSet(desk.mask)).toBe(0);
-  desk.undo();
-  expect(countSet(desk.mask)).toBe(36);
+  expect(countSet(maskDocument.mask)).toBe(0);
+  maskDocument.undo();
+  expect(countSet(maskDocument.mask)).toBe(36);
 });
 
 it("a polygon is closed on request or at its first corner, and not with two corners", () => {
-  const { polygon, desk, click } = openPolygon();
+  const { polygon, maskDocument, click } = openPolygon();
   expect(polygon.close()).toBe(false);
   for (const corner of SQUARE.slice(0, 2)) click(corner);
   expect([polygon.close(), polygon.isOpen()]).toEqual([false, true]);
   for (const corner of SQUARE.slice(2)) click(corner);
   expect(polygon.close()).toBe(true);
-  expect([countSet(desk.mask), desk.stroke(), polygon.isOpen()]).toEqual([36, 1, false]);
+  expect([countSet(maskDocument.mask), maskDocument.stroke(), polygon.isOpen()]).toEqual([
+    36,
+    1,
+    false,
+  ]);
   for (const corner of SQUARE) click(corner, true);
   click({ x: 2.2, y: 2.3 });
-  expect([countSet(desk.mask), desk.stroke(), polygon.isOpen()]).toEqual([0, 2, false]);
+  expect([countSet(maskDocument.mask), maskDocument.stroke(), polygon.isOpen()]).toEqual([
+    0,
+    2,
+    false,
+  ]);
 });
 
 it("a polygon gives its corners back one by one, the last to come first", () => {
-  const { polygon, desk, click, counts } = openPolygon();
+  const { polygon, maskDocument, click, counts } = openPolygon();
   expect(polygon.stepBack()).toBe(false);
   for (const corner of SQUARE.slice(0, 2)) click(corner);
   expect([polygon.stepBack(), polygon.outline()?.corners]).toEqual([true, SQUARE.slice(0, 1)]);
@@ -64,7 +72,7 @@ it("a polygon gives its corners back one by one, the last to come first", () => 
   for (const corner of [...SQUARE, { x: 0, y: 11 }]) click(corner);
   polygon.stepBack();
   polygon.close();
-  expect([countSet(desk.mask), desk.stroke()]).toEqual([36, 1]);
+  expect([countSet(maskDocument.mask), maskDocument.stroke()]).toEqual([36, 1]);
   expect(counts).toEqual([1, 2, 1, 0, 1, 2, 3, 4, 5, 4, 0]);
 });
 
@@ -88,7 +96,7 @@ it("a corner is set where the pointer lets go; a pinch that takes over sets none
 });
 
 it("a polygon stays on the desk of its case, and is closed there when that comes back", () => {
-  const { polygon, desk, desks, click } = openPolygon();
+  const { polygon, maskDocument, desks, click } = openPolygon();
   for (const corner of SQUARE) click(corner, true);
   const next = openBlankDesk(SIDE);
   desks.push(next);
@@ -96,40 +104,45 @@ it("a polygon stays on the desk of its case, and is closed there when that comes
   expect([polygon.isOpen(), polygon.close(), polygon.stepBack()]).toEqual([false, false, false]);
   click({ x: 5, y: 5 });
   expect(next.polygon()?.corners).toEqual([{ x: 5, y: 5 }]);
-  desks.push(desk);
-  desk.mask.data.fill(1);
-  desk.touch({ x0: 0, y0: 0, x1: 12, y1: 12 });
-  desk.commit();
+  desks.push(maskDocument);
+  maskDocument.mask.data.fill(1);
+  maskDocument.touch({ x0: 0, y0: 0, x1: 12, y1: 12 });
+  maskDocument.commit();
   expect(polygon.close()).toBe(true);
-  expect([countSet(desk.mask), countSet(next.mask)]).toEqual([144 - 36, 0]);
+  expect([countSet(maskDocument.mask), countSet(next.mask)]).toEqual([144 - 36, 0]);
 });
 
 it("copying takes what the other mask has inside, set or not, and leaves the rest", async () => {
-  const desk = openBlankDesk(SIDE);
-  desk.mask.data.fill(1);
-  desk.touch({ x0: 0, y0: 0, x1: 12, y1: 12 });
-  desk.commit();
+  const maskDocument = openBlankDesk(SIDE);
+  maskDocument.mask.data.fill(1);
+  maskDocument.touch({ x0: 0, y0: 0, x1: 12, y1: 12 });
+  maskDocument.commit();
   const theirs = createMask(12, 12);
   theirs.data.fill(1, 0, 5 * 12);
   const [first, ...rest] = SQUARE as [(typeof SQUARE)[0], ...typeof SQUARE];
-  const copy = startCopy(desk, first, Promise.resolve(theirs), () => expect.unreachable());
+  const copy = startCopy(maskDocument, first, Promise.resolve(theirs), () => expect.unreachable());
   await Promise.resolve();
   for (const point of rest) copy.move(point);
   expect(copy.outline()?.does).toBe("copy");
   copy.end();
-  desk.mask.data.forEach((value, i) => {
+  maskDocument.mask.data.forEach((value, i) => {
     const [x, y] = [i % 12, Math.floor(i / 12)];
     const isInside = x >= 2 && x < 8 && y >= 2 && y < 8;
     expect(value).toBe(isInside ? theirs.data[i] : 1);
   });
-  desk.undo();
-  expect(countSet(desk.mask)).toBe(144);
+  maskDocument.undo();
+  expect(countSet(maskDocument.mask)).toBe(144);
 });
 
 it("copying from a mask that is not there says so and changes nothing", () => {
-  const desk = openBlankDesk(SIDE);
+  const maskDocument = openBlankDesk(SIDE);
   let missing = 0;
-  const copy = startCopy(desk, { x: 1, y: 1 }, Promise.reject(new Error("gone")), () => missing++);
+  const copy = startCopy(
+    maskDocument,
+    { x: 1, y: 1 },
+    Promise.reject(new Error("gone")),
+    () => missing++,
+  );
   copy.end();
-  expect([missing, desk.canUndo()]).toEqual([1, false]);
+  expect([missing, maskDocument.canUndo()]).toEqual([1, false]);
 });

@@ -24,26 +24,26 @@ const STEPS = filmOf((_, y) => (y < 4 ? 100 : y < 8 ? 500 : 900));
 const everywhere = () => 400;
 
 it("the threshold brush paints what is as bright as where it began, or brighter", () => {
-  const desk = openBlankDesk(SIDE);
-  const stroke = startThreshold(desk, { x: 6, y: 6 }, everywhere, false, STEPS, 1000);
+  const maskDocument = openBlankDesk(SIDE);
+  const stroke = startThreshold(maskDocument, { x: 6, y: 6 }, everywhere, false, STEPS, 1000);
   stroke?.end();
   const [none, all] = [".", "#"].map((cell) => cell.repeat(SIDE)) as [string, string];
-  expect(rowsOf(desk.mask)).toEqual([...Array(4).fill(none), ...Array(8).fill(all)]);
-  startThreshold(desk, { x: 6, y: 10 }, everywhere, true, STEPS, 1000)?.end();
-  expect(rowsOf(desk.mask)).toEqual([
+  expect(rowsOf(maskDocument.mask)).toEqual([...Array(4).fill(none), ...Array(8).fill(all)]);
+  startThreshold(maskDocument, { x: 6, y: 10 }, everywhere, true, STEPS, 1000)?.end();
+  expect(rowsOf(maskDocument.mask)).toEqual([
     ...Array(4).fill(none),
     ...Array(4).fill(all),
     ...Array(4).fill(none),
   ]);
-  expect(desk.stroke()).toBe(2);
+  expect(maskDocument.stroke()).toBe(2);
 });
 
 it("forgives a twentieth of the window, so that a narrow window is strict", () => {
   const ramp = filmOf((x) => 500 + 10 * x);
   const painted = (width: number) => {
-    const desk = openBlankDesk(SIDE);
-    startThreshold(desk, { x: 8.5, y: 6 }, everywhere, false, ramp, width)?.end();
-    return rowsOf(desk.mask)[6];
+    const maskDocument = openBlankDesk(SIDE);
+    startThreshold(maskDocument, { x: 8.5, y: 6 }, everywhere, false, ramp, width)?.end();
+    return rowsOf(maskDocument.mask)[6];
   };
   expect(painted(20)).toBe("........####");
   expect(painted(1000)).toBe("...#########");
@@ -86,8 +86,8 @@ it("reads the level from nine pixels, and at the edge from the nearest ones", ()
 
 it("does not start on a film of another size than the mask", () => {
   const small = buildFilm({ width: 2, height: 2, bits: 8, pixels: new Uint8Array(4) });
-  const desk = openBlankDesk(SIDE);
-  expect(startThreshold(desk, { x: 1, y: 1 }, everywhere, false, small, 10)).toBeNull();
+  const maskDocument = openBlankDesk(SIDE);
+  expect(startThreshold(maskDocument, { x: 1, y: 1 }, everywhere, false, small, 10)).toBeNull();
 });
 
 it("makes the radius that is set the one of full pressure, and never less than a pixel's", () => {
@@ -99,17 +99,19 @@ it("makes the radius that is set the one of full pressure, and never less than a
 });
 
 it("paints as wide at each sample as the pen presses there", () => {
-  const desk = openBlankDesk(SIDE);
+  const maskDocument = openBlankDesk(SIDE);
   const stroke = startStroke(
-    desk,
+    maskDocument,
     { x: 1, y: 6, pressure: 0 },
     ({ pressure }) => pressedRadius(5, pressure ?? 1),
     false,
   );
   stroke.move({ x: 10, y: 6, pressure: 1 });
   stroke.end();
-  const heights = [1, 5, 9].map((x) => rowsOf(desk.mask).filter((row) => row[x] === "#").length);
+  const heights = [1, 5, 9].map(
+    (x) => rowsOf(maskDocument.mask).filter((row) => row[x] === "#").length,
+  );
   expect(heights[0]).toBeLessThan(heights[1] as number);
   expect(heights[1]).toBeLessThan(heights[2] as number);
-  expect(desk.stroke()).toBe(1);
+  expect(maskDocument.stroke()).toBe(1);
 });

@@ -1,7 +1,7 @@
 import { IDBFactory, IDBKeyRange } from "fake-indexeddb";
 import fc from "fast-check";
 import { beforeEach, describe, expect, it, vi } from "vitest";
-import type { Desk } from "../../../src/editor/drawing/maskdocument";
+import type { MaskDocument } from "../../../src/editor/drawing/maskdocument";
 import { startLasso } from "../../../src/editor/drawing/outlines";
 import {
   type Basis,
@@ -72,55 +72,63 @@ const gesture: fc.Arbitrary<Gesture> = fc.oneof(
   fc.record({ kind: fc.constantFrom("undo" as const, "redo" as const, "cancel" as const) }),
 );
 
-function paint(desk: Desk, { x, y, radius, value }: Gesture & { kind: "stroke" }): void {
-  desk.touch(fillCapsule(desk.mask, { x, y }, { x: x + 9, y: y + 4 }, radius, value));
+function paint(
+  maskDocument: MaskDocument,
+  { x, y, radius, value }: Gesture & { kind: "stroke" },
+): void {
+  maskDocument.touch(
+    fillCapsule(maskDocument.mask, { x, y }, { x: x + 9, y: y + 4 }, radius, value),
+  );
 }
 
-function perform(desk: Desk, one: Gesture): void {
+function perform(maskDocument: MaskDocument, one: Gesture): void {
   if (one.kind === "stroke") {
-    paint(desk, one);
-    desk.keepRunning();
-    desk.commit();
+    paint(maskDocument, one);
+    maskDocument.keepRunning();
+    maskDocument.commit();
   } else if (one.kind === "pick") {
-    desk.replace(thresholdMask(MAP, one.threshold), one);
+    maskDocument.replace(thresholdMask(MAP, one.threshold), one);
   } else if (one.kind === "slide") {
-    const from = desk.basis().threshold;
+    const from = maskDocument.basis().threshold;
     if (from === null) return;
     for (const to of one.stops) {
-      desk.restart();
-      moveThreshold(desk.mask, MAP, from, to);
-      desk.touch(wholeRect(desk.mask));
+      maskDocument.restart();
+      moveThreshold(maskDocument.mask, MAP, from, to);
+      maskDocument.touch(wholeRect(maskDocument.mask));
     }
-    desk.commit({ ...desk.basis(), threshold: one.stops.at(-1) as number });
+    maskDocument.commit({ ...maskDocument.basis(), threshold: one.stops.at(-1) as number });
   } else if (one.kind === "clean") {
-    desk.touch(one.act(desk.mask));
-    desk.commit();
+    maskDocument.touch(one.act(maskDocument.mask));
+    maskDocument.commit();
   } else if (one.kind === "lasso") {
     const [first, ...rest] = one.points as [Point, ...Point[]];
-    const lasso = startLasso(desk, first, one.takesAway);
+    const lasso = startLasso(maskDocument, first, one.takesAway);
     for (const point of rest) lasso.move(point);
     lasso.end();
   } else if (one.kind === "cancel") {
-    paint(desk, { kind: "stroke", x: 5, y: 5, radius: 6, value: 1 });
-    desk.keepRunning();
-    desk.cancel();
-  } else if (one.kind === "undo") desk.undo();
-  else desk.redo();
+    paint(maskDocument, { kind: "stroke", x: 5, y: 5, radius: 6, value: 1 });
+    maskDocument.keepRunning();
+    maskDocument.cancel();
+  } else if (one.kind === "undo") maskDocument.undo();
+  else maskDocument.redo();
 }
 
 type Moment = { data: Uint8Array; basis: Basis };
-const momentOf = (desk: Desk): Moment => ({ data: desk.mask.data.slice(), basis: desk.basis() });
+const momentOf = (maskDocument: MaskDocument): Moment => ({
+  data: maskDocument.mask.data.slice(),
+  basis: maskDocument.basis(),
+});
 
-function expectMoment(desk: Desk, moment: Moment): void {
-  expect(Buffer.compare(desk.mask.data, moment.data)).toBe(0);
-  expect(isSameBasis(desk.basis(), moment.basis)).toBe(true);
+function expectMoment(maskDocument: MaskDocument, moment: Moment): void {
+  expect(Buffer.compare(maskDocument.mask.data, moment.data)).toBe(0);
+  expect(isSameBasis(maskDocument.basis(), moment.basis)).toBe(true);
 }
 
 /** Every state that undo, and then redo, goes through. */
-function walk(desk: Desk): Moment[] {
+function walk(maskDocument: MaskDocument): Moment[] {
   const seen: Moment[] = [];
-  while (desk.undo()) seen.push(momentOf(desk));
-  while (desk.redo()) seen.push(momentOf(desk));
+  while (maskDocument.undo()) seen.push(momentOf(maskDocument));
+  while (maskDocument.redo()) seen.push(momentOf(maskDocument));
   return seen;
 }
 
@@ -133,23 +141,23 @@ describe("undo and redo", () => {
         async (gestures, more) => {
           const db = await openJournal(new IDBFactory());
           const first = openKeptDesk(db);
-          for (const one of gestures) perform(first.desk, one);
+          for (const one of gestures) perform(first.maskDocument, one);
           await first.settled();
           const second = openKeptDesk(db, await readJournal(db, "case", "one", nobody));
-          expectMoment(second.desk, momentOf(first.desk));
-          expect(second.desk.history()).toEqual(first.desk.history());
+          expectMoment(second.maskDocument, momentOf(first.maskDocument));
+          expect(second.maskDocument.history()).toEqual(first.maskDocument.history());
           for (const one of more) {
-            perform(first.desk, one);
-            perform(second.desk, one);
+            perform(first.maskDocument, one);
+            perform(second.maskDocument, one);
           }
           await second.settled();
           const third = openKeptDesk(db, await readJournal(db, "case", "one", nobody));
-          const end = momentOf(first.desk);
-          expectMoment(third.desk, end);
-          const seen = walk(third.desk);
-          expect(seen).toEqual(walk(first.desk));
-          while (third.desk.undo());
-          expectMoment(third.desk, { data: new Uint8Array(SIZE * SIZE), basis: NO_BASIS });
+          const end = momentOf(first.maskDocument);
+          expectMoment(third.maskDocument, end);
+          const seen = walk(third.maskDocument);
+          expect(seen).toEqual(walk(first.maskDocument));
+          while (third.maskDocument.undo());
+          expectMoment(third.maskDocument, { data: new Uint8Array(SIZE * SIZE), basis: NO_BASIS });
         },
       ),
       { numRuns: 60 },
@@ -158,14 +166,14 @@ describe("undo and redo", () => {
 
   it("count a stroke that a crash cut off as the last gesture", async () => {
     const db = await openJournal(new IDBFactory());
-    const { desk, settled } = openKeptDesk(db);
-    perform(desk, { kind: "stroke", x: 10, y: 10, radius: 5, value: 1 });
-    const before = momentOf(desk);
-    paint(desk, { kind: "stroke", x: 12, y: 12, radius: 4, value: 0 });
-    desk.keepRunning();
-    const cut = momentOf(desk);
+    const { maskDocument, settled } = openKeptDesk(db);
+    perform(maskDocument, { kind: "stroke", x: 10, y: 10, radius: 5, value: 1 });
+    const before = momentOf(maskDocument);
+    paint(maskDocument, { kind: "stroke", x: 12, y: 12, radius: 4, value: 0 });
+    maskDocument.keepRunning();
+    const cut = momentOf(maskDocument);
     await settled();
-    const next = openKeptDesk(db, await readJournal(db, "case", "one", nobody)).desk;
+    const next = openKeptDesk(db, await readJournal(db, "case", "one", nobody)).maskDocument;
     expectMoment(next, cut);
     next.undo();
     expectMoment(next, before);
@@ -175,13 +183,14 @@ describe("undo and redo", () => {
 
   it("forget what was ahead when something new is drawn, in the journal too", async () => {
     const db = await openJournal(new IDBFactory());
-    const { desk, settled } = openKeptDesk(db);
-    for (const x of [2, 12, 22]) perform(desk, { kind: "stroke", x, y: 9, radius: 2, value: 1 });
-    desk.undo();
-    desk.undo();
-    perform(desk, { kind: "stroke", x: 9, y: 30, radius: 3, value: 1 });
+    const { maskDocument, settled } = openKeptDesk(db);
+    for (const x of [2, 12, 22])
+      perform(maskDocument, { kind: "stroke", x, y: 9, radius: 2, value: 1 });
+    maskDocument.undo();
+    maskDocument.undo();
+    perform(maskDocument, { kind: "stroke", x: 9, y: 30, radius: 3, value: 1 });
     await settled();
-    const next = openKeptDesk(db, await readJournal(db, "case", "one", nobody)).desk;
+    const next = openKeptDesk(db, await readJournal(db, "case", "one", nobody)).maskDocument;
     expect(next.canRedo()).toBe(false);
     expect(next.history().past.length).toBe(2);
   });

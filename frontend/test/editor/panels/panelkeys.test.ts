@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import type { Case } from "../../../src/api/types";
 import type { ActionId } from "../../../src/editor/actions/action";
-import type { Verbs } from "../../../src/editor/actions/handlers";
+import type { ActionHandlers } from "../../../src/editor/actions/handlers";
 import { ACTIONS, createRegistry } from "../../../src/editor/actions/registry";
 import { INITIAL_STATE, type RoomState } from "../../../src/editor/actions/state";
 import type { Comparer } from "../../../src/editor/compare/comparison";
@@ -38,8 +38,8 @@ function built(make: (store: ReturnType<typeof createStore<RoomState>>) => unkno
 function createSide(): FakeElement {
   const prepared = { candidates: new Map() };
   return built((store) => {
-    const room = { store, sitting: () => ({ prepared }) } as unknown as Room;
-    return createSidebar(room, {} as Verbs, registry);
+    const room = { store, openCase: () => ({ prepared }) } as unknown as Room;
+    return createSidebar(room, {} as ActionHandlers, registry);
   });
 }
 
@@ -81,11 +81,11 @@ test("the sidebar's other controls show the registry's keys", () => {
 
 test("the pane of other days shows the registry's keys", () => {
   const pane = built((store) => {
-    const pointing = { store, verbs: {} } as unknown as Pointing;
+    const pointing = { store, handlers: {} } as unknown as Pointing;
     const comparer = { onPaint: () => undefined } as unknown as Comparer;
     return createComparePane({
       store,
-      verbs: pointing.verbs as Verbs,
+      handlers: pointing.handlers as ActionHandlers,
       pointing,
       comparer,
       registry,

@@ -15,19 +15,19 @@ async function dispute(choice: Choice) {
   const server = openServer(["a"]);
   const first = await openTab(server);
   const second = await openTab(server, openBrowser(), "two");
-  const start = (at: number) => ({ ...first.sitting().desk.mask, data: bytesWith(at) });
-  first.sitting().desk.replace(start(1), THEIRS);
-  expect(await first.sitting().saver.flush()).toBe(true);
+  const start = (at: number) => ({ ...first.openCase().maskDocument.mask, data: bytesWith(at) });
+  first.openCase().maskDocument.replace(start(1), THEIRS);
+  expect(await first.openCase().saver.flush()).toBe(true);
   const settled = new Promise<void>((done) => {
-    second.room.onConflict((sitting) => {
+    second.room.onConflict((openCase) => {
       const ask = () => Promise.resolve(choice);
-      void settleConflict(server.client, codec, second.room, sitting, ask).then(done);
+      void settleConflict(server.client, codec, second.room, openCase, ask).then(done);
     });
   });
-  second.sitting().desk.replace(start(2), MINE);
-  await second.sitting().saver.flush();
+  second.openCase().maskDocument.replace(start(2), MINE);
+  await second.openCase().saver.flush();
   await settled;
-  expect(await second.sitting().saver.flush()).toBe(true);
+  expect(await second.openCase().saver.flush()).toBe(true);
   return { server, second };
 }
 
@@ -57,24 +57,26 @@ describe("a conflict between two masks", () => {
     async (decision) => {
       const server = openServer(["a"]);
       const blank = await openTab(server);
-      const painter = await openTab(server, openBrowser(), "two");
-      painter.draw(5);
-      await painter.sitting().saver.flush();
+      const listener = await openTab(server, openBrowser(), "two");
+      listener.draw(5);
+      await listener.openCase().saver.flush();
       const seen: number[] = [];
       const settled = new Promise<void>((done) => {
-        blank.room.onConflict((sitting) => {
+        blank.room.onConflict((openCase) => {
           const ask = (_mine: Mask, theirs: Mask) => {
             seen.push(countSet(theirs));
             return Promise.resolve("theirs" as const);
           };
-          void settleConflict(server.client, codec, blank.room, sitting, ask).then(done);
+          void settleConflict(server.client, codec, blank.room, openCase, ask).then(done);
         });
       });
       await blank.flow.submit(decision, decision === "exclude" ? "other" : null);
       await settled;
-      expect(seen).toEqual([countSet(painter.sitting().desk.mask)]);
+      expect(seen).toEqual([countSet(listener.openCase().maskDocument.mask)]);
       expect(server.submissions).toEqual([]);
-      expect(blank.sitting().desk.mask.data).toEqual(painter.sitting().desk.mask.data);
+      expect(blank.openCase().maskDocument.mask.data).toEqual(
+        listener.openCase().maskDocument.mask.data,
+      );
       expect(blank.state()).toMatchObject({ isBusy: false, notice: "" });
       await blank.flow.submit("accept");
       expect(server.submissions.length).toBe(1);
@@ -86,11 +88,19 @@ describe("a conflict between two masks", () => {
     const { data } = maskOf(server.drafts.get("a"));
     expect([data[0], data[1], data[2]]).toEqual([0, 1, 1]);
     expect(server.drafts.get("a")?.basis).toEqual(MINE);
-    const { desk } = second.sitting();
-    desk.undo();
-    expect([desk.mask.data[1], desk.mask.data[2], desk.basis()]).toEqual([1, 0, THEIRS]);
-    desk.undo();
-    expect([desk.mask.data[1], desk.mask.data[2], desk.basis()]).toEqual([0, 1, MINE]);
+    const { maskDocument } = second.openCase();
+    maskDocument.undo();
+    expect([maskDocument.mask.data[1], maskDocument.mask.data[2], maskDocument.basis()]).toEqual([
+      1,
+      0,
+      THEIRS,
+    ]);
+    maskDocument.undo();
+    expect([maskDocument.mask.data[1], maskDocument.mask.data[2], maskDocument.basis()]).toEqual([
+      0,
+      1,
+      MINE,
+    ]);
   });
 
   it("waits for the stroke that is being drawn, which is part of mine", async () => {
@@ -98,30 +108,30 @@ describe("a conflict between two masks", () => {
     const first = await openTab(server);
     const second = await openTab(server, openBrowser(), "two");
     first.draw(2);
-    await first.sitting().saver.flush();
+    await first.openCase().saver.flush();
     const seen = new Promise<Mask>((done) => {
-      second.room.onConflict((sitting) => {
+      second.room.onConflict((openCase) => {
         const ask = (mine: Mask) => {
           done(mine);
           return Promise.resolve("mine" as const);
         };
-        void settleConflict(server.client, codec, second.room, sitting, ask);
+        void settleConflict(server.client, codec, second.room, openCase, ask);
       });
     });
     second.draw(5);
-    const { desk, saver } = second.sitting();
+    const { maskDocument, saver } = second.openCase();
     const flushed = saver.flush();
-    desk.mask.data[200] = 1;
-    desk.touch({ x0: 8, y0: 12, x1: 9, y1: 13 });
+    maskDocument.mask.data[200] = 1;
+    maskDocument.touch({ x0: 8, y0: 12, x1: 9, y1: 13 });
     await flushed;
-    desk.commit();
+    maskDocument.commit();
     expect((await seen).data[200]).toBe(1);
   });
 
   it("gives back the other mask with its own base on Undo", async () => {
     const { second } = await dispute("mine");
-    second.sitting().desk.undo();
-    expect(second.sitting().desk.mask.data[1]).toBe(1);
-    expect(second.sitting().desk.basis()).toEqual(THEIRS);
+    second.openCase().maskDocument.undo();
+    expect(second.openCase().maskDocument.mask.data[1]).toBe(1);
+    expect(second.openCase().maskDocument.basis()).toEqual(THEIRS);
   });
 });

@@ -14,17 +14,17 @@ describe("a case saved for later", () => {
     const server = openServer(["a"]);
     const browser = openBrowser();
     const tab = await openTab(server, browser);
-    const mask = { ...tab.sitting().desk.mask, data: new Uint8Array(256).fill(1, 3, 9) };
-    tab.sitting().desk.replace(mask, basis);
+    const mask = { ...tab.openCase().maskDocument.mask, data: new Uint8Array(256).fill(1, 3, 9) };
+    tab.openCase().maskDocument.replace(mask, basis);
     tab.room.store.set({ activeSeconds: 41 });
-    tab.sitting().noteTime();
+    tab.openCase().noteTime();
     await tab.flow.saveForLater();
     return { server, tab };
   }
 
   it("comes back in the same tab with its base and its active time", async () => {
     const { tab, server } = await putAside();
-    expect(tab.sitting().case.assignment).toBe("a");
+    expect(tab.openCase().case.assignment).toBe("a");
     expect(tab.state().activeSeconds).toBe(41);
     await tab.flow.submit("accept");
     expect(server.submissions).toMatchObject([{ ...basis, active_seconds: 41 }]);
@@ -75,8 +75,8 @@ describe("a journal that was closed by the browser", () => {
     tab.db.close();
     tab.draw(2);
     await vi.waitFor(() => expect(tab.state().journalFailure).toContain("does not keep strokes"));
-    expect(await tab.sitting().saver.flush()).toBe(true);
-    expect(maskOf(server.drafts.get("a")).data).toEqual(tab.sitting().desk.mask.data);
+    expect(await tab.openCase().saver.flush()).toBe(true);
+    expect(maskOf(server.drafts.get("a")).data).toEqual(tab.openCase().maskDocument.mask.data);
   });
 });
 
@@ -89,8 +89,8 @@ describe("a newer version of the room in another tab", () => {
     });
     tab.draw(2);
     await vi.waitFor(() => expect(tab.state().journalFailure).toContain("A newer version"));
-    expect(await tab.sitting().saver.flush()).toBe(true);
-    expect(maskOf(server.drafts.get("a")).data).toEqual(tab.sitting().desk.mask.data);
+    expect(await tab.openCase().saver.flush()).toBe(true);
+    expect(maskOf(server.drafts.get("a")).data).toEqual(tab.openCase().maskDocument.mask.data);
   });
 });
 
@@ -113,7 +113,7 @@ describe("the next case", () => {
     next.mockClear();
     void tab.flow.submit("no_infection");
     expect(tab.state().outgoing).toEqual({ problem: null });
-    await vi.waitFor(() => expect(tab.sitting().case.assignment).toBe("b"));
+    await vi.waitFor(() => expect(tab.openCase().case.assignment).toBe("b"));
     await vi.waitFor(() => expect(server.submissions.length).toBe(1));
   });
 });
@@ -121,17 +121,17 @@ describe("the next case", () => {
 describe("a gesture under way", () => {
   it("is not sent: given up, it must not be in the mask that is accepted", async () => {
     const server = openServer(["a"]);
-    const { sitting, draw, flow } = await openTab(server);
+    const { openCase, draw, flow } = await openTab(server);
     draw(2);
-    const { desk, saver } = sitting();
-    desk.mask.data[200] = 1;
-    desk.touch({ x0: 8, y0: 12, x1: 9, y1: 13 });
+    const { maskDocument, saver } = openCase();
+    maskDocument.mask.data[200] = 1;
+    maskDocument.touch({ x0: 8, y0: 12, x1: 9, y1: 13 });
     expect(await saver.flush()).toBe(true);
-    desk.cancel();
+    maskDocument.cancel();
     await flow.submit("accept");
     expect(server.submissions.length).toBe(1);
-    expect(maskOf(server.drafts.get("a")).data).toEqual(desk.mask.data);
-    expect(desk.mask.data[200]).toBe(0);
+    expect(maskOf(server.drafts.get("a")).data).toEqual(maskDocument.mask.data);
+    expect(maskDocument.mask.data[200]).toBe(0);
   });
 });
 
@@ -151,7 +151,7 @@ describe("a decision with the next case at hand", () => {
         }),
     );
     const over = tab.flow.submit("accept");
-    await vi.waitFor(() => expect(tab.sitting().case.assignment).toBe("b"));
+    await vi.waitFor(() => expect(tab.openCase().case.assignment).toBe("b"));
     return { server, tab, over, answer: (said: boolean | Problem) => answer(said) };
   }
   const refusal = (problem: Problem) => ({ ok: false, problem }) as const;
@@ -170,50 +170,50 @@ describe("a decision with the next case at hand", () => {
       { assignment: "a", note: "of a", active_seconds: 7, strokes: 1 },
     ]);
     expect(tab.state()).toMatchObject({ note: "", stroke: 1, outgoing: null });
-    expect(await tab.sitting().saver.flush()).toBe(true);
-    expect(maskOf(server.drafts.get("b")).data).toEqual(tab.sitting().desk.mask.data);
+    expect(await tab.openCase().saver.flush()).toBe(true);
+    expect(maskOf(server.drafts.get("b")).data).toEqual(tab.openCase().maskDocument.mask.data);
   });
 
   it("brings the case back with the reason where it is refused, and keeps both drawings", async () => {
     const { server, tab, over, answer } = await decide();
     const lease = vi.spyOn(server.client, "next");
     tab.draw(9);
-    const drawn = tab.sitting().desk.mask.data.slice();
+    const drawn = tab.openCase().maskDocument.mask.data.slice();
     await vi.waitFor(() => expect(server.client.submit).toHaveBeenCalled());
     answer(leaseLost);
     await over;
-    expect(tab.sitting().case.assignment).toBe("a");
+    expect(tab.openCase().case.assignment).toBe("a");
     expect(tab.state()).toMatchObject({ note: "of a", activeSeconds: 7, isBusy: false });
     expect(tab.state().notice).toContain("Your lease on this case has ended");
     expect(tab.state().save.phase).toBe("lost"); // so that the next case is offered
-    expect(tab.sitting().desk.canUndo()).toBe(true);
+    expect(tab.openCase().maskDocument.canUndo()).toBe(true);
     await vi.waitFor(() => expect(maskOf(server.drafts.get("b")).data).toEqual(drawn));
     // The newer one is at hand again, with its drawing.
     await vi.waitFor(() => expect(lease).toHaveBeenLastCalledWith(true, ["a"]));
     await new Promise((done) => setTimeout(done));
     void tab.flow.skip(); // "Go to the next case"
-    await vi.waitFor(() => expect(tab.sitting().case.assignment).toBe("b"));
-    expect(tab.sitting().desk.mask.data).toEqual(drawn);
+    await vi.waitFor(() => expect(tab.openCase().case.assignment).toBe("b"));
+    expect(tab.openCase().maskDocument.mask.data).toEqual(drawn);
   });
 
   it.each(["stroke", "lasso"])("lets a %s end before the refused case is back", async (drawn) => {
     const { server, tab, over, answer } = await decide();
-    const { desk } = tab.sitting();
+    const { maskDocument } = tab.openCase();
     const paint = () => {
-      desk.mask.data[200] = 1;
-      desk.touch({ x0: 8, y0: 12, x1: 9, y1: 13 });
+      maskDocument.mask.data[200] = 1;
+      maskDocument.touch({ x0: 8, y0: 12, x1: 9, y1: 13 });
     };
     if (drawn === "stroke") paint();
     else tab.room.store.set({ isDrawing: true });
     await vi.waitFor(() => expect(server.client.submit).toHaveBeenCalled());
     answer(leaseLost);
     await vi.waitFor(() => expect(tab.state()).toMatchObject({ isBusy: true, outgoing: null }));
-    expect(tab.sitting().case.assignment).toBe("b");
+    expect(tab.openCase().case.assignment).toBe("b");
     if (drawn === "lasso") paint();
-    desk.commit();
+    maskDocument.commit();
     tab.room.store.set({ isDrawing: false });
     await over;
-    expect(tab.sitting().case.assignment).toBe("a");
+    expect(tab.openCase().case.assignment).toBe("a");
     await vi.waitFor(() => expect(maskOf(server.drafts.get("b")).data[200]).toBe(1));
   });
 
@@ -226,7 +226,7 @@ describe("a decision with the next case at hand", () => {
       vi.spyOn(server.client, "next").mockResolvedValue({ ok: true, status: 204, value: null });
       answer(true);
       await over;
-      expect(tab.sitting().case.assignment).toBe("b");
+      expect(tab.openCase().case.assignment).toBe("b");
     },
   );
 
@@ -255,7 +255,7 @@ describe("a decision with the next case at hand", () => {
     await tab.flow.submit("no_infection"); // has to wait its turn, and says so
     expect(tab.state()).toMatchObject({ isBusy: false, phase: "reading" });
     expect(tab.state().notice).toContain("The last case is not sent yet");
-    expect(tab.sitting().case.assignment).toBe("b");
+    expect(tab.openCase().case.assignment).toBe("b");
     tab.flow.retry();
     await vi.waitFor(() => expect(server.client.submit).toHaveBeenCalledTimes(2));
     const [first, second] = vi.mocked(server.client.submit).mock.calls;
@@ -263,7 +263,7 @@ describe("a decision with the next case at hand", () => {
     answer(true);
     await over;
     expect(server.submissions.length).toBe(1);
-    expect(tab.sitting().case.assignment).toBe("b");
+    expect(tab.openCase().case.assignment).toBe("b");
   });
 
   it("comes back where the server fails on it again and again", async () => {
@@ -278,7 +278,7 @@ describe("a decision with the next case at hand", () => {
       tab.flow.retry();
     }
     await over;
-    expect(tab.sitting().case.assignment).toBe("a");
+    expect(tab.openCase().case.assignment).toBe("a");
     expect(tab.state().notice).toContain("The server refused (500)");
   });
 
@@ -294,6 +294,6 @@ describe("a decision with the next case at hand", () => {
     answer(true);
     await next;
     expect(server.submissions.map((one) => one.assignment)).toEqual(["a", "b"]);
-    await vi.waitFor(() => expect(tab.sitting().case.assignment).toBe("c"));
+    await vi.waitFor(() => expect(tab.openCase().case.assignment).toBe("c"));
   });
 });

@@ -20,7 +20,9 @@ describe("steps that a full storage gave up", () => {
 
     const after = await reload();
     expect(after.state()).toMatchObject({ notice: words.notices.stepsLost, canUndo: false });
-    expect(after.sitting().desk.mask.data).toEqual(before.sitting().desk.mask.data);
+    expect(after.openCase().maskDocument.mask.data).toEqual(
+      before.openCase().maskDocument.mask.data,
+    );
     after.draw(9);
     await vi.waitFor(() => expect(after.state().keptStroke).toBe(2));
     expect(after.state()).toMatchObject({ notice: "", canUndo: true });

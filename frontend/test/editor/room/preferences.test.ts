@@ -3,7 +3,7 @@ import { INITIAL_STATE } from "../../../src/editor/actions/state";
 import { createStore } from "../../../src/editor/page/store";
 import { keepPreferences, readPreferences } from "../../../src/editor/room/preferences";
 
-function shelf(kept: string | null = null) {
+function storage(kept: string | null = null) {
   let text = kept;
   return {
     getItem: () => text,
@@ -15,13 +15,13 @@ function shelf(kept: string | null = null) {
 
 it("lets fingers draw, leaves pressure out and keys free until the reader says otherwise", () => {
   const store = createStore(INITIAL_STATE);
-  keepPreferences(store, () => shelf());
+  keepPreferences(store, () => storage());
   const asGiven = { fingerPans: false, usesPressure: false, keysNeedFilm: false };
   expect(store.get()).toMatchObject(asGiven);
 });
 
 it("brings back what was chosen", () => {
-  const kept = shelf();
+  const kept = storage();
   const first = createStore(INITIAL_STATE);
   keepPreferences(first, () => kept);
   first.set({ fingerPans: true, keysNeedFilm: true });
@@ -33,13 +33,13 @@ it("brings back what was chosen", () => {
 
 it("takes over what was kept before there was a choice about keys", () => {
   const kept = '{"fingerPans":true,"usesPressure":true}';
-  expect(readPreferences(shelf(kept))).toEqual({ fingerPans: true, usesPressure: true });
+  expect(readPreferences(storage(kept))).toEqual({ fingerPans: true, usesPressure: true });
 });
 
 it.each(["", "nonsense", "null", "[1]", '{"fingerPans":"yes","radius":5}'])(
   "takes nothing from a shelf that holds %j",
   (kept) => {
-    expect(readPreferences(shelf(kept))).toEqual({});
+    expect(readPreferences(storage(kept))).toEqual({});
   },
 );
 

@@ -26,8 +26,8 @@ describe("a case that is opened again", () => {
     const { server, tab } = await submitted();
     const mask = maskOf(server.drafts.get("a")).data;
     await tab.flow.reopen("a");
-    expect(tab.sitting().case.assignment).toBe("a");
-    expect(tab.sitting().desk.mask.data).toEqual(mask);
+    expect(tab.openCase().case.assignment).toBe("a");
+    expect(tab.openCase().maskDocument.mask.data).toEqual(mask);
     expect(tab.state()).toMatchObject({ activeSeconds: 0, canUndo: false, stroke: 0 });
     expect(tab.state().notice).toContain("What you submitted stands");
     expect(saveWords(tab.state(), 0).text).toBe("as you submitted it");
@@ -35,7 +35,7 @@ describe("a case that is opened again", () => {
 
   it("is submitted anew under an id of its own, and reading goes on where it was", async () => {
     const { server, tab } = await submitted();
-    const drawn = tab.sitting().desk.mask.data.slice();
+    const drawn = tab.openCase().maskDocument.mask.data.slice();
     await tab.flow.reopen("a");
     tab.draw(5);
     tab.room.store.set({ activeSeconds: 3 });
@@ -44,8 +44,8 @@ describe("a case that is opened again", () => {
     expect([first?.assignment, second?.assignment]).toEqual(["a", "a"]);
     expect(second?.client_id).not.toBe(first?.client_id);
     expect([second?.active_seconds, second?.strokes]).toEqual([3, 1]);
-    expect(tab.sitting().case.assignment).toBe("b");
-    expect(tab.sitting().desk.mask.data).toEqual(drawn);
+    expect(tab.openCase().case.assignment).toBe("b");
+    expect(tab.openCase().maskDocument.mask.data).toEqual(drawn);
     expect(tab.state()).toMatchObject({ activeSeconds: 7, canUndo: true });
   });
 
@@ -53,13 +53,13 @@ describe("a case that is opened again", () => {
     const { server, tab } = await submitted();
     await tab.flow.reopen("a");
     tab.draw(5);
-    const changed = tab.sitting().desk.mask.data.slice();
+    const changed = tab.openCase().maskDocument.mask.data.slice();
     const leave = vi.spyOn(server.client, "leaveAsItWas");
     await tab.flow.leaveAsItWas();
     expect(leave).toHaveBeenCalledWith("a");
     expect(maskOf(server.drafts.get("a")).data).toEqual(changed);
     expect(server.submissions.length).toBe(1);
-    expect(tab.sitting().case.assignment).toBe("b");
+    expect(tab.openCase().case.assignment).toBe("b");
   });
 
   it("stays, with the reason, where it cannot be opened", async () => {
@@ -67,7 +67,7 @@ describe("a case that is opened again", () => {
     const problem = { status: 409, code: "withdrawn", detail: "This image was withdrawn." };
     vi.spyOn(server.client, "reopen").mockResolvedValueOnce({ ok: false, problem });
     await tab.flow.reopen("a");
-    expect(tab.sitting().case.assignment).toBe("b");
+    expect(tab.openCase().case.assignment).toBe("b");
     expect(tab.state()).toMatchObject({ isBusy: false, notice: "This image was withdrawn." });
   });
 
@@ -76,7 +76,7 @@ describe("a case that is opened again", () => {
     await tab.flow.submit("accept");
     expect(tab.state().phase).toBe("empty");
     await tab.flow.reopen("b");
-    expect(tab.sitting().case.assignment).toBe("b");
+    expect(tab.openCase().case.assignment).toBe("b");
     await tab.flow.leaveAsItWas();
     expect(tab.state().phase).toBe("empty");
   });
@@ -89,11 +89,11 @@ describe("a case that is opened again", () => {
       problem: { status: 0, code: "offline", detail: "" },
     });
     tab.draw(5);
-    const drawn = tab.sitting().desk.mask.data.slice();
+    const drawn = tab.openCase().maskDocument.mask.data.slice();
     await vi.waitFor(() => expect(tab.state().keptStroke).toBe(1));
     const again = await openTab(server, browser);
     await again.flow.reopen("a");
-    expect(again.sitting().desk.mask.data).toEqual(drawn);
+    expect(again.openCase().maskDocument.mask.data).toEqual(drawn);
     expect(again.state().canUndo).toBe(true);
   });
 
@@ -111,8 +111,8 @@ describe("a case that is opened again", () => {
     await other.flow.submit("accept");
     const reloaded = await openTab(server, browser);
     await reloaded.flow.reopen("a");
-    expect(reloaded.sitting().desk.mask.data).toEqual(maskOf(server.drafts.get("a")).data);
-    expect(reloaded.sitting().clientId).not.toBe(before.sitting().clientId);
+    expect(reloaded.openCase().maskDocument.mask.data).toEqual(maskOf(server.drafts.get("a")).data);
+    expect(reloaded.openCase().clientId).not.toBe(before.openCase().clientId);
   });
 });
 

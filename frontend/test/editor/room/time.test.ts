@@ -21,7 +21,7 @@ afterEach(() => {
 
 function reading(activeSeconds = 0) {
   const store = createStore<RoomState>({ ...INITIAL_STATE, phase: "reading", activeSeconds });
-  watchTime({ store, sitting: () => ({ noteTime }) } as unknown as Room);
+  watchTime({ store, openCase: () => ({ noteTime }) } as unknown as Room);
   return { store, seconds: () => store.get().activeSeconds };
 }
 

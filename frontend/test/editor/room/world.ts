@@ -15,7 +15,7 @@ import type { Film } from "../../../src/editor/film/film";
 import { createFlow } from "../../../src/editor/room/flow";
 import { createRoom, type Room } from "../../../src/editor/room/room";
 import { openJournal } from "../../../src/editor/saving/journal";
-import type { Neighbours } from "../../../src/editor/saving/tabs";
+import type { OtherTabs } from "../../../src/editor/saving/tabs";
 import { createMask, fingerprint, type Mask } from "../../../src/mask/bitmap";
 import { fillCapsule } from "../../mask/pictures";
 
@@ -146,21 +146,21 @@ export function openServer(assignments: readonly string[]) {
 /** One browser: its tabs share a journal and hear each other. */
 export function openBrowser() {
   const factory = new IDBFactory();
-  type Listener = Parameters<Neighbours["onOver"]>[0];
+  type Listener = Parameters<OtherTabs["onEnd"]>[0];
   const tabs: Listener[] = [];
-  const neighbours = (): Neighbours => {
+  const otherTabs = (): OtherTabs => {
     let own: Listener | null = null;
     return {
-      tellOver: (over) => {
+      announceEnd: (over) => {
         for (const tab of tabs) if (tab !== own) tab(over);
       },
-      onOver: (listener) => {
+      onEnd: (listener) => {
         own = listener;
         tabs.push(listener);
       },
     };
   };
-  return { factory, db: () => openJournal(factory), neighbours };
+  return { factory, db: () => openJournal(factory), otherTabs };
 }
 
 export async function openTab(
@@ -169,21 +169,21 @@ export async function openTab(
   tab = "one",
 ) {
   const { client } = server;
-  const neighbours = browser.neighbours();
+  const otherTabs = browser.otherTabs();
   const db = await browser.db();
-  const room: Room = createRoom({ client, codec, db, tab, neighbours });
+  const room: Room = createRoom({ client, codec, db, tab, otherTabs });
   const flow = createFlow({ config: {} as ReadingConfig, client, codec, room });
-  const sitting = () => {
-    const now = room.sitting();
+  const openCase = () => {
+    const now = room.openCase();
     if (!now) throw new Error("No case is open.");
     return now;
   };
   /** One stroke of the brush, from a place of its own. */
   const draw = (x: number, y = 4) => {
-    const { desk } = sitting();
-    desk.touch(fillCapsule(desk.mask, { x, y }, { x: x + 2, y }, 1, 1));
-    desk.commit();
+    const { maskDocument } = openCase();
+    maskDocument.touch(fillCapsule(maskDocument.mask, { x, y }, { x: x + 2, y }, 1, 1));
+    maskDocument.commit();
   };
   await flow.begin();
-  return { db, room, flow, sitting, draw, state: () => room.store.get() };
+  return { db, room, flow, openCase, draw, state: () => room.store.get() };
 }

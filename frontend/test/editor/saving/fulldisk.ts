@@ -27,7 +27,7 @@ export function makeFillable(db: IDBDatabase) {
     };
     return transaction;
   };
-  return (judge: (holdsSteps: boolean) => boolean) => {
-    isFull = judge;
+  return (listener: (holdsSteps: boolean) => boolean) => {
+    isFull = listener;
   };
 }

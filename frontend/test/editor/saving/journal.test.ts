@@ -9,7 +9,7 @@ import {
   openJournal,
   readJournal,
 } from "../../../src/editor/saving/journal";
-import { createKeeper } from "../../../src/editor/saving/journalwriter";
+import { createJournalWriter } from "../../../src/editor/saving/journalwriter";
 import { copyMask, createMask, type Mask, wholeRect } from "../../../src/mask/bitmap";
 import { takePatch } from "../../../src/mask/bits";
 import { changeBetween } from "../../../src/mask/change";
@@ -51,11 +51,11 @@ const still = (mask: Mask) => ({
 
 function writeCase(head: Head) {
   const mask = createMask(40, 30);
-  const keeper = createKeeper(db, still(mask), head, null);
+  const journalWriter = createJournalWriter(db, still(mask), head, null);
   const draw = (x: number, stroke: number, touchedAt = head.touchedAt) => {
     const before = copyMask(mask);
     const rect = fillCapsule(mask, { x, y: 12 }, { x: x + 5, y: 15 }, 3, 1);
-    return keeper.keep(changeBetween(before, mask, rect), { ...head, stroke, touchedAt });
+    return journalWriter.keep(changeBetween(before, mask, rect), { ...head, stroke, touchedAt });
   };
   return { mask, draw };
 }
@@ -165,12 +165,12 @@ describe("a journal of a former version", () => {
     await leave(factory, 1, { heads: [head], bases: [], deltas: [{ seq: 1, ...stroke(5) }] });
     db = await openJournal(factory);
     const kept = await readJournal(db, "case", "one", everybody);
-    const { desk, draw, settled } = openKeptDesk(db, kept);
+    const { maskDocument, draw, settled } = openKeptDesk(db, kept);
     draw(20, false);
     await settled();
     const after = await readJournal(db, "case", "one", everybody);
     expect(after?.head.stroke).toBe(2);
-    expect(after?.mask.data).toEqual(desk.mask.data);
+    expect(after?.mask.data).toEqual(maskDocument.mask.data);
     expect(after?.history.past.length).toBe(1);
   });
 
@@ -233,7 +233,7 @@ describe("the journal", () => {
     const kept = await readJournal(db, "case", "two", nobody);
     expect(kept?.head.tab).toBe("one");
     if (!kept) return;
-    await createKeeper(db, still(kept.mask), { ...kept.head, tab: "two" }, "one").started;
+    await createJournalWriter(db, still(kept.mask), { ...kept.head, tab: "two" }, "one").started;
     expect((await readJournal(db, "case", "two", everybody))?.mask.data).toEqual(kept.mask.data);
     expect((await readJournal(db, "case", "one", everybody))?.head.tab).toBeUndefined();
   });

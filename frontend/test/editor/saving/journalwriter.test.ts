@@ -26,11 +26,11 @@ describe("the keeper", () => {
     await fc.assert(
       fc.asyncProperty(fc.array(write, { maxLength: 12 }), async (writes) => {
         const { db, refuse } = await openDisk();
-        const { desk, draw, settled, written } = openKeptDesk(db);
+        const { maskDocument, draw, settled, written } = openKeptDesk(db);
         await settled();
         for (const { x, isFull, isLong, isAwaited, undoes } of writes) {
           refuse(() => isFull);
-          if (undoes) desk.undo();
+          if (undoes) maskDocument.undo();
           else draw(x, isLong);
           if (isAwaited) await Promise.allSettled(written);
         }
@@ -39,9 +39,9 @@ describe("the keeper", () => {
         draw(3, false, 30);
         await written.at(-1);
         const kept = await readJournal(db, "case", "one", nobody);
-        expect(kept?.mask.data).toEqual(desk.mask.data);
+        expect(kept?.mask.data).toEqual(maskDocument.mask.data);
         const { history } = kept ?? {};
-        if (history?.past.length) expect(history).toEqual(desk.history());
+        if (history?.past.length) expect(history).toEqual(maskDocument.history());
       }),
       { numRuns: 60 },
     );
@@ -49,10 +49,10 @@ describe("the keeper", () => {
 
   it("leaves what was kept as it was while nothing more can be written", async () => {
     const { db, refuse } = await openDisk();
-    const { desk, draw, settled, written } = openKeptDesk(db);
+    const { maskDocument, draw, settled, written } = openKeptDesk(db);
     draw(5, false);
     await settled();
-    const before = desk.mask.data.slice();
+    const before = maskDocument.mask.data.slice();
     refuse(() => true);
     for (const x of [10, 20, 30]) draw(x, true);
     const fates = await Promise.allSettled(written);
@@ -65,14 +65,14 @@ describe("the keeper", () => {
 
   it("gives up the history before a stroke", async () => {
     const { db, refuse } = await openDisk();
-    const { desk, draw, settled } = openKeptDesk(db);
+    const { maskDocument, draw, settled } = openKeptDesk(db);
     refuse((holdsSteps) => holdsSteps);
     for (const x of [5, 15, 25]) draw(x, false);
     await settled();
     const kept = await readJournal(db, "case", "one", nobody);
-    expect(kept?.mask.data).toEqual(desk.mask.data);
+    expect(kept?.mask.data).toEqual(maskDocument.mask.data);
     expect(kept?.history.past).toEqual([]);
     expect(kept?.head.hasLostSteps).toBe(true);
-    expect(desk.canUndo()).toBe(true);
+    expect(maskDocument.canUndo()).toBe(true);
   });
 });

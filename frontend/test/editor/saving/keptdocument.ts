@@ -1,26 +1,26 @@
 /** A desk whose keeper writes to a real journal, from blank or from where a tab left it. */
 
-import { createDesk, type Desk } from "../../../src/editor/drawing/maskdocument";
+import { createMaskDocument, type MaskDocument } from "../../../src/editor/drawing/maskdocument";
 import { EMPTY_HISTORY, NO_BASIS } from "../../../src/editor/drawing/undo";
-import type { Head, Kept } from "../../../src/editor/saving/journal";
-import { createKeeper } from "../../../src/editor/saving/journalwriter";
+import type { Head, JournaledCase } from "../../../src/editor/saving/journal";
+import { createJournalWriter } from "../../../src/editor/saving/journalwriter";
 import { createMask } from "../../../src/mask/bitmap";
 import { fillCapsule } from "../../mask/pictures";
 
 export const SIZE = 40;
 
-export function openKeptDesk(db: IDBDatabase, kept: Kept | null = null) {
+export function openKeptDesk(db: IDBDatabase, kept: JournaledCase | null = null) {
   const mask = kept?.mask ?? createMask(SIZE, SIZE);
   const basis = kept?.head.basis ?? NO_BASIS;
   const stroke = kept?.head.stroke ?? 0;
   const history = kept?.history ?? EMPTY_HISTORY;
   const written: Promise<void>[] = [];
-  const desk: Desk = createDesk(
+  const maskDocument: MaskDocument = createMaskDocument(
     { mask, stroke, basis, history, polygon: null },
     {
       onPaint: () => undefined,
-      onKeep: (change) => void written.push(keeper.keep(change, head())),
-      onKeepRunning: (rect) => void written.push(keeper.keepRunning(rect, head())),
+      onKeep: (change) => void written.push(journalWriter.keep(change, head())),
+      onKeepRunning: (rect) => void written.push(journalWriter.keepRunning(rect, head())),
       onGesture: () => undefined,
       onPolygon: () => undefined,
     },
@@ -30,25 +30,29 @@ export function openKeptDesk(db: IDBDatabase, kept: Kept | null = null) {
     tab: "one",
     width: SIZE,
     height: SIZE,
-    stroke: desk.stroke(),
+    stroke: maskDocument.stroke(),
     savedStroke: 0,
     etag: null,
     sent: [],
-    basis: desk.basis(),
-    undone: desk.history().future.length,
+    basis: maskDocument.basis(),
+    undone: maskDocument.history().future.length,
     clientId: "client",
     activeSeconds: 0,
     touchedAt: 0,
   });
-  const keeper = createKeeper(db, desk, head(), null);
-  written.push(keeper.started);
+  const journalWriter = createJournalWriter(db, maskDocument, head(), null);
+  written.push(journalWriter.started);
 
   /** A stroke; a long one is also kept on its way. */
   function draw(x: number, isLong: boolean, y = 9, radius = 4, value: 0 | 1 = 1): void {
-    desk.touch(fillCapsule(desk.mask, { x, y }, { x: x + 9, y: y + 4 }, radius, value));
-    if (isLong) desk.keepRunning();
-    desk.touch(fillCapsule(desk.mask, { x: x + 9, y: y + 4 }, { x: x + 12, y }, radius, value));
-    desk.commit();
+    maskDocument.touch(
+      fillCapsule(maskDocument.mask, { x, y }, { x: x + 9, y: y + 4 }, radius, value),
+    );
+    if (isLong) maskDocument.keepRunning();
+    maskDocument.touch(
+      fillCapsule(maskDocument.mask, { x: x + 9, y: y + 4 }, { x: x + 12, y }, radius, value),
+    );
+    maskDocument.commit();
   }
-  return { desk, draw, written, settled: () => Promise.all(written) };
+  return { maskDocument, draw, written, settled: () => Promise.all(written) };
 }

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { Case } from "../../../src/api/types";
 import { EMPTY_HISTORY, NO_BASIS, remember } from "../../../src/editor/drawing/undo";
-import type { Head, Kept } from "../../../src/editor/saving/journal";
+import type { Head, JournaledCase } from "../../../src/editor/saving/journal";
 import { startFrom } from "../../../src/editor/saving/opencase";
 import { createMask, fingerprint } from "../../../src/mask/bitmap";
 import { NO_CHANGE } from "../../../src/mask/change";
@@ -30,7 +30,7 @@ function caseWith(draft: { etag: string; stroke: number } | null): Case {
   } as Case;
 }
 
-function kept(head: Partial<Head>): Kept {
+function kept(head: Partial<Head>): JournaledCase {
   const basis = { candidate: "c", threshold: 9 };
   const base = { width: 6, height: 4, stroke: 5, savedStroke: 3, etag: "e3", sent: [], basis };
   return { head: { ...base, ...head } as Head, mask: painted(1), history: HISTORY };

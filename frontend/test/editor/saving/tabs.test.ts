@@ -1,7 +1,7 @@
 import { IDBKeyRange } from "fake-indexeddb";
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import { readJournal } from "../../../src/editor/saving/journal";
-import { meetNeighbours } from "../../../src/editor/saving/tabs";
+import { connectOtherTabs } from "../../../src/editor/saving/tabs";
 import { maskOf, openBrowser, openServer, openTab } from "../room/world";
 
 beforeEach(() => void vi.stubGlobal("IDBKeyRange", IDBKeyRange));
@@ -12,7 +12,7 @@ async function twoTabs() {
   const browser = openBrowser();
   const first = await openTab(server, browser, "one");
   first.draw(2);
-  await first.sitting().saver.flush();
+  await first.openCase().saver.flush();
   const second = await openTab(server, browser, "two");
   return { server, browser, first, second };
 }
@@ -22,7 +22,7 @@ describe("a case that is submitted in one tab while another one has it", () => {
     const { server, browser, first, second } = await twoTabs();
     second.draw(9, 9);
     second.draw(12, 12);
-    const drawn = second.sitting().desk.mask.data.slice();
+    const drawn = second.openCase().maskDocument.mask.data.slice();
     await vi.waitFor(() => expect(second.state().keptStroke).toBe(3));
     await first.flow.submit("accept");
     expect(server.submissions.map((one) => one.assignment)).toEqual(["a"]);
@@ -40,7 +40,7 @@ describe("a case that is submitted in one tab while another one has it", () => {
     expect(server.submissions.length).toBe(1);
     expect(second.state().notice).toContain("without the last 2 strokes");
     await second.flow.skip();
-    await vi.waitFor(() => expect(second.sitting().case.assignment).toBe("b"));
+    await vi.waitFor(() => expect(second.openCase().case.assignment).toBe("b"));
     expect((await readJournal(db, "a", "two", everybody))?.mask.data).toEqual(drawn);
   });
 
@@ -56,10 +56,10 @@ describe("a case that is submitted in one tab while another one has it", () => {
   it("does not disturb a tab that reads another case", async () => {
     const { first, second } = await twoTabs();
     await second.flow.submit("accept");
-    expect(second.sitting().case.assignment).toBe("b");
+    expect(second.openCase().case.assignment).toBe("b");
     await first.flow.skip();
     second.draw(3);
-    expect(await second.sitting().saver.flush()).toBe(true);
+    expect(await second.openCase().saver.flush()).toBe(true);
   });
 });
 
@@ -72,7 +72,7 @@ describe("a case that is put back in one tab while another one has it", () => {
     await second.flow.reopen("a");
     second.draw(9);
     await first.flow.leaveAsItWas();
-    expect(second.sitting().case.assignment).toBe("a");
+    expect(second.openCase().case.assignment).toBe("a");
     const { save } = second.state();
     expect(save).toMatchObject({ phase: "lost", problem: { code: "put_back" } });
     expect(save.problem?.detail).toBe(
@@ -96,11 +96,11 @@ describe("a case that is put back in one tab while another one has it", () => {
 
 describe("tabs of one browser", () => {
   it("hear which case is over and how, and not themselves", async () => {
-    const [one, two] = [meetNeighbours(), meetNeighbours()];
-    const heard: string[] = [];
-    one.onOver(({ assignment, ending }) => heard.push(`one ${assignment} ${ending}`));
-    two.onOver(({ assignment, ending }) => heard.push(`two ${assignment} ${ending}`));
-    one.tellOver({ assignment: "a", ending: "put_back" });
-    await vi.waitFor(() => expect(heard).toEqual(["two a put_back"]));
+    const [one, two] = [connectOtherTabs(), connectOtherTabs()];
+    const lastState: string[] = [];
+    one.onEnd(({ assignment, ending }) => lastState.push(`one ${assignment} ${ending}`));
+    two.onEnd(({ assignment, ending }) => lastState.push(`two ${assignment} ${ending}`));
+    one.announceEnd({ assignment: "a", ending: "put_back" });
+    await vi.waitFor(() => expect(lastState).toEqual(["two a put_back"]));
   });
 });
