@@ -25,7 +25,7 @@ from annotation.bridge import loop, timing
 from annotation.models import Intake, PlanEstimate, Project, Release
 from annotation.services import claims
 from annotation.services.intake import importing
-from annotation.services.reading import lost_drafts, putting_back
+from annotation.services.reading import closing_reopened, lost_drafts
 from annotation.services.releases import freezing
 from annotation.services.rounds import estimates
 from annotation.services.upkeep import unused_files
@@ -99,7 +99,7 @@ def dispatch_due(queues: Iterable[str], busy: Counter[str]) -> int:
     """Send a hint for what is due, no more than this worker can begin now; return how many."""
     if loop.STOPPING.is_set():
         return 0
-    putting_back.put_back_lapsed()
+    closing_reopened.put_back_lapsed()
     due = loop.sweep()
     claims.give_up(model=Intake, due=importing.DUE, state=Intake.State.FAILED)
     claims.give_up(model=Release, due=freezing.DUE, state=Release.State.FAILED)

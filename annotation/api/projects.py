@@ -10,9 +10,9 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from annotation.api.general_serializers import OpenAssignmentSerializer, ProjectSerializer
-from annotation.api.images.serializers import ImageSerializer
+from annotation.api.images.images import ImageSerializer
 from annotation.api.persons import person
-from annotation.api.reading.case_serializers import CaseSerializer, NextRequestSerializer, case_body
+from annotation.api.reading.cases import CaseSerializer, NextRequestSerializer, case_body
 from annotation.api.schema import PROBLEMS
 from annotation.errors import Invalid
 from annotation.models import Assignment, Image, Project, Split

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import URLPattern, path, re_path
 from drf_spectacular.views import SpectacularAPIView
 
-from annotation.api import projects, releases, unknown
+from annotation.api import projects, releases, unknown_path
 from annotation.api.images import pixels
 from annotation.api.people import tokens
 from annotation.api.reading import assignments, candidates, comparisons, last_cases, lost_drafts
@@ -67,5 +67,5 @@ urlpatterns: list[URLPattern] = [
     path("plan-schema/", plans.PlanSchemaView.as_view(), name="plan-schema"),
     path("schema/", SpectacularAPIView.as_view(), name="schema"),
     path("docs/", DocsView.as_view(), name="docs"),
-    re_path(r"^.*$", unknown.UnknownView.as_view(), name="unknown"),
+    re_path(r"^.*$", unknown_path.UnknownView.as_view(), name="unknown"),
 ]

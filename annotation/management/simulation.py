@@ -17,7 +17,7 @@ from annotation.models import Assignment, Membership, Project, Round, User
 from annotation.selectors.reading.worklist import desk_of, waiting_images
 from annotation.selectors.rounds.simulated import AgainstTruth, proposals_against_truth
 from annotation.services import projects
-from annotation.services.reading.robot import Tally, read_cases
+from annotation.services.reading.simulated_reader import Tally, read_cases
 from annotation.services.rounds.decisions import promote_round
 from annotation.services.rounds.lifecycle import plan_round
 from mlloop.contract.plan import Plan

@@ -18,7 +18,7 @@ from annotation.models import Image, Project, User
 from annotation.permissions import Permission, may
 from annotation.selectors.images import FILTER_CHOICES, ImageFilter, image_of, image_page
 from annotation.selectors.reading.cases import may_see_lost_masks
-from annotation.selectors.reading.lost_masks import lost_masks_on
+from annotation.selectors.reading.lost_drafts import lost_masks_on
 from annotation.services.upkeep.withdrawal import erase_image, withdraw_image, withdraw_patient
 from annotation.web.pages import project_page, render_page
 

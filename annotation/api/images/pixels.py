@@ -11,7 +11,7 @@ from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from annotation import storage
-from annotation.api.binary import RAW, AnyAccept, compress, keyed_etag, send_bytes, wants_raw
+from annotation.api.content_types import RAW, AnyAccept, compress, keyed_etag, send_bytes, wants_raw
 from annotation.api.persons import person
 from annotation.api.schema import PNG_BYTES, PROBLEMS
 from annotation.models import Image

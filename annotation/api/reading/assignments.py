@@ -14,10 +14,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from annotation.api.binary import PNG, AnyAccept, PngParser, etags
+from annotation.api.content_types import PNG, AnyAccept, PngParser, etags
 from annotation.api.general_serializers import OpenAssignmentSerializer, ReassignSerializer
 from annotation.api.persons import person
-from annotation.api.reading.case_serializers import draft_url
+from annotation.api.reading.cases import draft_url
 from annotation.api.reading.masks import send_mask
 from annotation.api.reading.submission_serializers import (
     AssignmentHeadSerializer,

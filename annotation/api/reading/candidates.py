@@ -10,7 +10,7 @@ from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from annotation import storage
-from annotation.api.binary import AnyAccept, keyed_etag, send_bytes
+from annotation.api.content_types import AnyAccept, keyed_etag, send_bytes
 from annotation.api.persons import person
 from annotation.api.schema import PNG_BYTES, PROBLEMS
 from annotation.errors import NotFound

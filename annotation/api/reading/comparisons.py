@@ -11,7 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from annotation.api.persons import person
-from annotation.api.reading.case_serializers import ComparisonSerializer
+from annotation.api.reading.cases import ComparisonSerializer
 from annotation.api.schema import PROBLEMS
 from annotation.models import Image
 from annotation.selectors.reading.cases import compared_case

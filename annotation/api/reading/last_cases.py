@@ -11,9 +11,9 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from annotation import storage
-from annotation.api.binary import AnyAccept, keyed_etag, send_bytes
+from annotation.api.content_types import AnyAccept, keyed_etag, send_bytes
 from annotation.api.persons import person
-from annotation.api.reading.case_serializers import CaseSerializer, case_body
+from annotation.api.reading.cases import CaseSerializer, case_body
 from annotation.api.reading.last_case_serializers import LastCaseSerializer, last_case_body
 from annotation.api.schema import PNG_BYTES, PROBLEMS, SAVE_PROBLEMS
 from annotation.errors import NotFound

@@ -12,14 +12,14 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from annotation.api.binary import AnyAccept
+from annotation.api.content_types import AnyAccept
 from annotation.api.persons import person
 from annotation.api.reading.masks import send_mask
 from annotation.api.reading.submission_serializers import LostDraftSerializer
 from annotation.api.schema import BASIS_HEADERS, PNG_BYTES, PROBLEMS
 from annotation.models import LostDraft
 from annotation.selectors.reading.cases import case_with_lost_masks
-from annotation.selectors.reading.lost_masks import lost_mask, lost_masks_of
+from annotation.selectors.reading.lost_drafts import lost_mask, lost_masks_of
 
 
 class LostDraftsView(generics.ListAPIView[LostDraft]):

@@ -6,7 +6,7 @@ from django.http import HttpResponse
 from rest_framework.request import Request
 
 from annotation import storage
-from annotation.api.binary import send_bytes
+from annotation.api.content_types import send_bytes
 from annotation.models import Draft, LostDraft
 from mlloop.pixels.masks import decode_mask, encode_wire_mask
 

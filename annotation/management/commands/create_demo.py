@@ -18,7 +18,7 @@ from annotation.management.simulation import robot_account
 from annotation.models import Assignment, Membership, Project, User
 from annotation.services.intake.importing import import_folder
 from annotation.services.projects import add_member, create_project
-from annotation.services.reading.robot import read_cases
+from annotation.services.reading.simulated_reader import read_cases
 from annotation.services.rounds.lifecycle import plan_round
 from fixtures.cohort import write_cohort
 from mlloop.contract.presets import preset

@@ -21,7 +21,7 @@ from annotation.errors import Conflict, Invalid, LeaseLost, NotFound
 from annotation.models import Assignment, AuditEvent, Project, User
 from annotation.permissions import Permission, may
 from annotation.selectors.reading import worklist
-from annotation.services.reading import candidates, putting_back
+from annotation.services.reading import candidates, closing_reopened
 
 
 class _AlreadyRead(Exception):
@@ -74,7 +74,7 @@ def lease_next(
 
 def release_lapsed(*, project: Project) -> int:
     """Free leases that lapsed without a draft, and those of withdrawn images; return how many."""
-    putting_back.put_back_lapsed(project=project)
+    closing_reopened.put_back_lapsed(project=project)
     has_lapsed = Q(has_draft=False, is_saved_for_later=False, lease_expires_at__lt=timezone.now())
     # A withdrawal frees what it sees; a lease given at that same moment it does not.
     lapsed = Assignment.objects.filter(

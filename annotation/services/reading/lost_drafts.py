@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from annotation import storage
 from annotation.models import Assignment, Draft, Image, Label, LostDraft
-from annotation.selectors.reading.lost_masks import kept_since
+from annotation.selectors.reading.lost_drafts import kept_since
 from annotation.services.reading.candidates import Basis
 
 

@@ -13,7 +13,7 @@ from annotation.models import Assignment, User
 from annotation.permissions import Permission, may
 from annotation.selectors.reading import worklist
 from annotation.services import audit
-from annotation.services.reading import leases, lost_drafts, putting_back
+from annotation.services.reading import closing_reopened, leases, lost_drafts
 
 
 def reassign(*, assignment: Assignment, to: User | None, actor: User) -> Assignment | None:
@@ -32,7 +32,7 @@ def reassign(*, assignment: Assignment, to: User | None, actor: User) -> Assignm
                 "reader it goes back to what was submitted.",
                 field="reader",
             )
-        putting_back.put_back(Assignment.objects.filter(id=assignment.id), actor=actor)
+        closing_reopened.put_back(Assignment.objects.filter(id=assignment.id), actor=actor)
         return None
     now = timezone.now()
     with transaction.atomic():

@@ -12,7 +12,7 @@ from annotation.errors import Conflict
 from annotation.models import Annotation, Assignment, Draft, User
 from annotation.selectors.reading.last_cases import AT_MOST, WITHDRAWN, LastCase, Refusal, last_case
 from annotation.services import audit
-from annotation.services.reading import leases, lost_drafts, putting_back
+from annotation.services.reading import closing_reopened, leases, lost_drafts
 from annotation.services.reading.candidates import Basis
 from annotation.services.reading.lost_drafts import Drawing
 
@@ -28,7 +28,7 @@ def reopen(*, assignment: Assignment, reader: User) -> Assignment:
     with the reason where it may not be opened: withdrawn, superseded, compared, held, another one
     open, not among the last.
     """
-    putting_back.put_back_lapsed(project=assignment.project)
+    closing_reopened.put_back_lapsed(project=assignment.project)
     chosen = _chosen(assignment)
     if chosen.is_reopened:
         leases.renew(assignment=assignment, reader=reader)
@@ -41,7 +41,7 @@ def reopen(*, assignment: Assignment, reader: User) -> Assignment:
 def leave(*, assignment: Assignment, reader: User) -> None:
     """Leave a case as it was submitted; one that is not open again stays as it is."""
     own = Assignment.objects.filter(id=assignment.id, reader=reader)
-    putting_back.put_back(own, actor=reader)
+    closing_reopened.put_back(own, actor=reader)
 
 
 def _chosen(assignment: Assignment) -> LastCase:

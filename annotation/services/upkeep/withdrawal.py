@@ -36,7 +36,7 @@ from annotation.models import (
     User,
 )
 from annotation.services import audit
-from annotation.services.reading.putting_back import put_back
+from annotation.services.reading.closing_reopened import put_back
 from mlloop.pixels.masks import encode_mask
 
 # Where an image's bytes are named: model, path to the image, columns with keys.

@@ -7,7 +7,7 @@ from annotation.management.loop_report import play_facts, table
 from annotation.management.simulation import Play, PlayedRound
 from annotation.models import Project, Round
 from annotation.selectors.rounds.simulated import proposals_against_truth
-from annotation.services.reading.robot import Tally
+from annotation.services.reading.simulated_reader import Tally
 from annotation.services.rounds.lifecycle import plan_round
 from tests.annotation.factories import disc, make_reference
 from tests.annotation.learning import fake_learner, fill_project, small_plan

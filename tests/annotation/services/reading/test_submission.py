@@ -28,7 +28,7 @@ from annotation.models import (
 )
 from annotation.models.triggers import APPEND_ONLY
 from annotation.selectors.labels import label_of
-from annotation.selectors.reading.lost_masks import lost_mask
+from annotation.selectors.reading.lost_drafts import lost_mask
 from annotation.services.reading import drafts, leases, lost_drafts, submission
 from annotation.services.reading.candidates import mask_at
 from annotation.services.reading.edits import derive_edit

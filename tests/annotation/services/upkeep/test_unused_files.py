@@ -26,7 +26,7 @@ from annotation.services.upkeep import withdrawal
 from annotation.services.upkeep.unused_files import SECONDS_BETWEEN_LOOKS, UnusedFiles
 from mlloop.pixels.masks import encode_mask
 from tests.annotation import factories
-from tests.annotation.services.reading.test_lost_masks import save
+from tests.annotation.services.reading.test_lost_drafts import save
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from django.urls import reverse
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from annotation.api.reading.finding_serializers import (
+from annotation.api.reading.findings import (
     FindingsSerializer,
     LayersSerializer,
     layers_body,

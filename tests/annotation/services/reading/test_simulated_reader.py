@@ -8,7 +8,7 @@ import pytest
 from annotation import storage
 from annotation.models import Annotation, Project, Truth
 from annotation.selectors.labels import label_of
-from annotation.services.reading.robot import read_cases, wish_of
+from annotation.services.reading.simulated_reader import read_cases, wish_of
 from mlloop.figures.metrics import count_pixels, dice
 from mlloop.pixels.masks import decode_mask, encode_mask
 from mlloop.pixels.raster import quantise

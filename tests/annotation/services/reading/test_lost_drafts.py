@@ -16,7 +16,7 @@ from annotation import storage
 from annotation.errors import Conflict, NotFound, StaleDraft
 from annotation.models import Assignment, Draft, LostDraft, Project, User
 from annotation.selectors.labels import label_of
-from annotation.selectors.reading.lost_masks import lost_mask, lost_masks_of
+from annotation.selectors.reading.lost_drafts import lost_mask, lost_masks_of
 from annotation.services.reading import drafts, lost_drafts
 from annotation.services.upkeep import withdrawal
 from mlloop.pixels.masks import encode_mask, encode_wire_mask
