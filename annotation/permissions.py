@@ -32,7 +32,7 @@ class Permission(StrEnum):
     WITHDRAW = "withdraw images"
     MANAGE_PEOPLE = "manage people"
     REASSIGN = "reassign cases"
-    SEE_LOST_MASKS = "see masks that lost a race"
+    SEE_LOST_DRAFTS = "see masks whose save was refused"
 
 
 ALL = frozenset(Role)
@@ -52,7 +52,7 @@ ROLES: dict[Permission, frozenset[Role]] = {
     Permission.WITHDRAW: frozenset({Role.CURATOR}),
     Permission.MANAGE_PEOPLE: frozenset({Role.CURATOR}),
     Permission.REASSIGN: frozenset({Role.CURATOR}),
-    Permission.SEE_LOST_MASKS: frozenset({Role.CURATOR}),
+    Permission.SEE_LOST_DRAFTS: frozenset({Role.CURATOR}),
 }
 
 # A person with one of these roles may not do it, whatever other roles they have: the same image may

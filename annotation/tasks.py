@@ -99,7 +99,7 @@ def dispatch_due(queues: Iterable[str], busy: Counter[str]) -> int:
     """Send a hint for what is due, no more than this worker can begin now; return how many."""
     if loop.STOPPING.is_set():
         return 0
-    closing_reopened.put_back_lapsed()
+    closing_reopened.close_lapsed_reopened()
     due = loop.sweep()
     claims.give_up(model=Intake, due=importing.DUE, state=Intake.State.FAILED)
     claims.give_up(model=Release, due=freezing.DUE, state=Release.State.FAILED)

@@ -19,7 +19,7 @@ from annotation.models import Assignment, Image, Project, Split
 from annotation.permissions import Permission, project_for, projects_of
 from annotation.selectors.images import ImageFilter, images_of
 from annotation.selectors.reading.cases import case_of
-from annotation.services.reading import leases
+from annotation.services.reading import next_case
 
 _STATES = ("active", "withdrawn", "all")
 _FILTERS = {"group": Image.Group.values, "split": Split.values, "state": _STATES}
@@ -93,7 +93,7 @@ class NextView(APIView):
         project = project_for(person(request), slug, Permission.READ_CASES)
         asked = NextRequestSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
-        assignment = leases.lease_next(
+        assignment = next_case.lease_next_case(
             project=project,
             reader=person(request),
             is_prefetch=asked.validated_data["prefetch"],

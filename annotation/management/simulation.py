@@ -14,7 +14,7 @@ from math import ceil
 
 from annotation.bridge import loop
 from annotation.models import Assignment, Membership, Project, Round, User
-from annotation.selectors.reading.worklist import desk_of, waiting_images
+from annotation.selectors.reading.worklist import waiting_images, worklist_scope
 from annotation.selectors.rounds.simulated import AgainstTruth, proposals_against_truth
 from annotation.services import projects
 from annotation.services.reading.simulated_reader import Tally, read_cases
@@ -111,7 +111,9 @@ def _play_round(
     if row.stage == Round.Stage.STAGE_1:
         tally = _read(project, robot, Purpose.PICK, seed)
     else:
-        waiting = waiting_images(desk_of(project=project, reader=robot), Purpose.READ).count()
+        waiting = waiting_images(
+            worklist_scope(project=project, reader=robot), Purpose.READ
+        ).count()
         tally = _read(project, robot, Purpose.READ, seed, limit=ceil(waiting / left))
     row.refresh_from_db()
     say(f"Round {row.number}: {tally.n_read} read, {tally.verdicts}.")

@@ -17,8 +17,8 @@ from annotation.errors import NotFound, RoundtruthError
 from annotation.models import Image, Project, User
 from annotation.permissions import Permission, may
 from annotation.selectors.images import FILTER_CHOICES, ImageFilter, image_of, image_page
-from annotation.selectors.reading.cases import may_see_lost_masks
-from annotation.selectors.reading.lost_drafts import lost_masks_on
+from annotation.selectors.reading.access import may_see_lost_drafts
+from annotation.selectors.reading.lost_drafts import lost_drafts_on_image
 from annotation.services.upkeep.withdrawal import erase_image, withdraw_image, withdraw_patient
 from annotation.web.pages import project_page, render_page
 
@@ -41,11 +41,11 @@ def images(request: HttpRequest, project: Project) -> HttpResponse:
 @project_page(Permission.SEE_IMAGES)
 def image(request: HttpRequest, project: Project, image_id: UUID) -> HttpResponse:
     found = _image(project, image_id)
-    may_see_lost = may_see_lost_masks(cast("User", request.user), found)
+    may_see_lost = may_see_lost_drafts(cast("User", request.user), found)
     context = {
         "image": found,
         "may_withdraw": may(request.user, Permission.WITHDRAW, project),
-        "lost_masks": lost_masks_on(found) if may_see_lost else [],
+        "lost_drafts": lost_drafts_on_image(found) if may_see_lost else [],
         "kept_days": settings.LOST_DRAFT_DAYS,
     }
     return render_page(request, project, "annotation/image.html", active="images", context=context)

@@ -12,7 +12,7 @@ from django.urls import path
 
 from annotation.models import Project, User
 from annotation.permissions import Permission
-from annotation.selectors.reading.last_cases import reopened_case
+from annotation.selectors.reading.last_cases import reopened_case_id
 from annotation.web.pages import project_page
 
 
@@ -27,7 +27,7 @@ def read(request: HttpRequest, project: Project) -> HttpResponse:
         "apiBase": "/api/v1",
         "csrf": get_token(request),
         "guideline": project.guideline,
-        "reopened": reopened_case(project=project, reader=user),
+        "reopened": reopened_case_id(project=project, reader=user),
         "signInUrl": f"{settings.LOGIN_URL}?next={request.path}",
         "testHandle": settings.SHOWS_TEST_HANDLE,
     }

@@ -10,8 +10,8 @@ from annotation import storage
 from annotation.errors import Conflict
 from annotation.models import Annotation, Assignment, Draft, Project, Reference, User
 from annotation.selectors.labels import label_of
-from annotation.services.reading import drafts, leases, submission
-from annotation.services.reading.reopening import reopen
+from annotation.services.reading import drafts, next_case, submission
+from annotation.services.reading.reopening import reopen_case
 from mlloop.pixels.masks import decode_mask, encode_mask, encode_wire_mask
 from tests.annotation import factories
 
@@ -19,7 +19,7 @@ FIRST, SECOND = factories.disc(radius=9), factories.disc(radius=5)
 
 
 def must_lease(project: Project, reader: User, **options: object) -> Assignment:
-    assignment = leases.lease_next(project=project, reader=reader, **options)
+    assignment = next_case.lease_next_case(project=project, reader=reader, **options)
     assert assignment is not None
     return assignment
 
@@ -42,9 +42,9 @@ def submit(case: Assignment, **given: object) -> Annotation:
     label = label_of(case.project, "infection")
     draft = Draft.objects.filter(assignment=case, label=label).first()
     decided = {"decision": "accept", "draft_etag": draft.etag if draft else None} | given
-    return submission.submit(
+    return submission.submit_annotation(
         assignment=case, reader=case.reader, client_id=uuid.uuid4(), label=label, **decided
-    )
+    ).annotation
 
 
 def drawn(case: Assignment) -> factories.Mask:
@@ -57,7 +57,7 @@ def head(case: Assignment) -> Reference:
 
 def refused(case: Assignment) -> str:
     with pytest.raises(Conflict) as refusal:
-        reopen(assignment=case, reader=case.reader)
+        reopen_case(assignment=case, reader=case.reader)
     case.refresh_from_db()
     assert case.state == "submitted"
     return refusal.value.code

@@ -197,7 +197,7 @@ def ids(project: Project, people: dict[str, Client]) -> dict[str, object]:
     release = Release.objects.create(project=project, version="1.0.0", selection_key="x")
     reader = User.objects.get(username="reader")
     submitted = factories.make_assignment(factories.make_image(project), reader, is_prefetched=True)
-    submission.submit(
+    submission.submit_annotation(
         assignment=submitted,
         reader=reader,
         client_id=uuid4(),

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from annotation.models import Image, Proposal, Split
-from annotation.selectors.reading.worklist import desk_of, waiting_images
+from annotation.selectors.reading.worklist import waiting_images, worklist_scope
 from bench import bare
 from bench.crowd import crowd, serving_query
 
@@ -15,7 +15,7 @@ def test_crowd_has_the_size_asked_for_and_work_for_its_readers() -> None:
     proposed = Image.objects.filter(project=made.project, patient__split=Split.TRAIN).count()
     assert Image.objects.filter(project=made.project).count() == 60
     assert Proposal.objects.filter(round=made.round).count() == 5 * proposed
-    desk = desk_of(project=made.project, reader=made.readers[1])
+    desk = worklist_scope(project=made.project, reader=made.readers[1])
     assert waiting_images(desk, "read").count() > 0
     assert waiting_images(desk, "sealed").count() > 0
 

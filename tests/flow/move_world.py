@@ -24,7 +24,7 @@ from django.db import DatabaseError, connection, models, transaction
 
 from annotation.bridge import loop
 from annotation.models import Assignment, Project, User, triggers
-from annotation.services.reading.leases import lease_next
+from annotation.services.reading.next_case import lease_next_case
 from annotation.services.reading.simulated_reader import read_cases
 from annotation.services.tokens import create_token
 from tests.annotation.learning import fake_learner
@@ -40,7 +40,7 @@ def fill() -> None:
         project=project, reader=person, purpose=Assignment.Purpose.PICK, seed=0, limit=3
     )
     assert tally.n_read == 3
-    assert lease_next(project=project, reader=person, purpose=Assignment.Purpose.PICK)
+    assert lease_next_case(project=project, reader=person, purpose=Assignment.Purpose.PICK)
     create_token(user=person, name="script", scope="read")
     group = Group.objects.create(name="Überprüfer")
     group.permissions.add(Permission.objects.get(codename="view_image"))

@@ -15,7 +15,7 @@ from annotation.api.content_types import RAW, AnyAccept, compress, keyed_etag, s
 from annotation.api.persons import person
 from annotation.api.schema import PNG_BYTES, PROBLEMS
 from annotation.models import Image
-from annotation.selectors.reading.cases import shown_image
+from annotation.selectors.reading.access import image_for
 from mlloop.pixels.images import decode_image
 
 
@@ -29,7 +29,7 @@ class PixelsView(APIView):
         responses={**PNG_BYTES, (200, RAW): OpenApiTypes.BINARY, **PROBLEMS},
     )
     def get(self, request: Request, image_id: UUID) -> HttpResponse:
-        image = shown_image(user=person(request), image_id=image_id)
+        image = image_for(user=person(request), image_id=image_id)
         data = storage.read(image.pixels_key)
         if wants_raw(request):
             return _raw_pixels(request, image, data)
@@ -43,7 +43,7 @@ class PreviewView(APIView):
 
     @extend_schema(operation_id="image_preview", responses={**PNG_BYTES, **PROBLEMS})
     def get(self, request: Request, image_id: UUID) -> HttpResponse:
-        image = shown_image(user=person(request), image_id=image_id)
+        image = image_for(user=person(request), image_id=image_id)
         data = storage.read(image.preview_key)
         return send_bytes(request, data, etag=keyed_etag(request, image.preview_key))
 

@@ -31,7 +31,7 @@ from annotation.api.schema import BASIS_HEADERS, LABEL, PNG_BYTES, PROBLEMS, SAV
 from annotation.errors import DraftMoved, Invalid, StaleDraft
 from annotation.models import Assignment, Label, User
 from annotation.selectors.labels import READING_LABEL, label_of
-from annotation.selectors.reading.cases import held_assignment
+from annotation.selectors.reading.access import assignment_for, assignment_to_reassign
 from annotation.services.reading import drafts, leases, reassigning, submission
 
 
@@ -44,11 +44,11 @@ class AssignmentView(APIView):
         responses={200: AssignmentHeadSerializer, **SAVE_PROBLEMS},
     )
     def patch(self, request: Request, assignment_id: UUID) -> Response:
-        assignment = leases.open_assignment(assignment_id=assignment_id, reader=person(request))
+        assignment = assignment_for(user=person(request), assignment_id=assignment_id)
         asked = AssignmentPatchSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
         data = asked.validated_data
-        assignment = leases.annotate_lease(
+        assignment = leases.update_assignment(
             assignment=assignment,
             reader=person(request),
             note=data.get("note"),
@@ -63,8 +63,8 @@ class LeaseView(APIView):
 
     @extend_schema(operation_id="give_back", responses={204: None, **SAVE_PROBLEMS})
     def delete(self, request: Request, assignment_id: UUID) -> Response:
-        assignment = leases.open_assignment(assignment_id=assignment_id, reader=person(request))
-        leases.give_back(assignment=assignment, reader=person(request))
+        assignment = assignment_for(user=person(request), assignment_id=assignment_id)
+        leases.give_back_case(assignment=assignment, reader=person(request))
         return Response(status=204)
 
 
@@ -80,7 +80,7 @@ class DraftView(APIView):
         responses={**PNG_BYTES, **PROBLEMS},
     )
     def get(self, request: Request, assignment_id: UUID) -> HttpResponse:
-        assignment = leases.open_assignment(assignment_id=assignment_id, reader=person(request))
+        assignment = assignment_for(user=person(request), assignment_id=assignment_id)
         draft = drafts.current_draft(assignment=assignment, label=_label(request, assignment))
         return send_mask(request, draft)
 
@@ -97,7 +97,7 @@ class DraftView(APIView):
         responses={200: SavedDraftSerializer, 201: SavedDraftSerializer, **SAVE_PROBLEMS},
     )
     def put(self, request: Request, assignment_id: UUID) -> Response:
-        assignment = leases.open_assignment(assignment_id=assignment_id, reader=person(request))
+        assignment = assignment_for(user=person(request), assignment_id=assignment_id)
         label = _label(request, assignment)
         try:
             saved = _save(request, assignment, label)
@@ -121,14 +121,13 @@ class SubmitView(APIView):
         responses={200: SubmittedSerializer, 201: SubmittedSerializer, **SAVE_PROBLEMS},
     )
     def post(self, request: Request, assignment_id: UUID) -> Response:
-        assignment = leases.open_assignment(assignment_id=assignment_id, reader=person(request))
+        assignment = assignment_for(user=person(request), assignment_id=assignment_id)
         asked = SubmitRequestSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
         data = dict(asked.validated_data)
-        is_repeat = submission.was_submitted(client_id=data["client_id"])
         label = _readable(label_of(assignment.project, data.pop("label")))
         try:
-            annotation = submission.submit(
+            submitted = submission.submit_annotation(
                 assignment=assignment,
                 reader=person(request),
                 label=label,
@@ -138,8 +137,10 @@ class SubmitView(APIView):
         except DraftMoved as moved:
             moved.current_url = draft_url(assignment.id, label.key)
             raise
+        annotation = submitted.annotation
         body = {"annotation": annotation.id, "verdict": annotation.verdict}
-        return Response(SubmittedSerializer(body).data, status=200 if is_repeat else 201)
+        status = 200 if submitted.is_repeat else 201
+        return Response(SubmittedSerializer(body).data, status=status)
 
 
 class ReassignView(APIView):
@@ -151,14 +152,14 @@ class ReassignView(APIView):
         responses={200: OpenAssignmentSerializer, 204: None, **SAVE_PROBLEMS},
     )
     def post(self, request: Request, assignment_id: UUID) -> Response:
-        assignment = held_assignment(user=person(request), assignment_id=assignment_id)
+        assignment = assignment_to_reassign(user=person(request), assignment_id=assignment_id)
         asked = ReassignSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
         name = asked.validated_data["reader"]
         to = User.objects.filter(username=name).first() if name is not None else None
         if name is not None and to is None:
             raise Invalid(f"{name} does not read in this project.", field="reader")
-        given = reassigning.reassign(assignment=assignment, to=to, actor=person(request))
+        given = reassigning.reassign_case(assignment=assignment, to=to, actor=person(request))
         if given is None:
             return Response(status=204)
         return Response(OpenAssignmentSerializer(given).data)

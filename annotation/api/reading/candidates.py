@@ -14,7 +14,7 @@ from annotation.api.content_types import AnyAccept, keyed_etag, send_bytes
 from annotation.api.persons import person
 from annotation.api.schema import PNG_BYTES, PROBLEMS
 from annotation.errors import NotFound
-from annotation.selectors.reading.cases import shown_candidate, shown_layer
+from annotation.selectors.reading.access import candidate_for, layer_for
 from annotation.services.reading.candidates import mask_at
 from mlloop.pixels.masks import decode_probability, encode_wire_mask
 from mlloop.pixels.raster import threshold_mask
@@ -27,7 +27,7 @@ class CandidateMaskView(APIView):
 
     @extend_schema(operation_id="candidate_mask", responses={**PNG_BYTES, **PROBLEMS})
     def get(self, request: Request, candidate_id: UUID) -> HttpResponse:
-        candidate = shown_candidate(user=person(request), candidate_id=candidate_id)
+        candidate = candidate_for(user=person(request), candidate_id=candidate_id)
         png = encode_wire_mask(mask_at(candidate))
         return send_bytes(request, png, etag=keyed_etag(request, f"candidate:{candidate.id}"))
 
@@ -39,7 +39,7 @@ class CandidateProbabilityView(APIView):
 
     @extend_schema(operation_id="candidate_probability", responses={**PNG_BYTES, **PROBLEMS})
     def get(self, request: Request, candidate_id: UUID) -> HttpResponse:
-        candidate = shown_candidate(user=person(request), candidate_id=candidate_id)
+        candidate = candidate_for(user=person(request), candidate_id=candidate_id)
         if candidate.assignment.is_blind or candidate.proposal is None:
             raise NotFound("There is no probability map for this candidate.")
         key = candidate.proposal.probability_key
@@ -53,7 +53,7 @@ class LungLayerView(APIView):
 
     @extend_schema(operation_id="lung_layer", responses={**PNG_BYTES, **PROBLEMS})
     def get(self, request: Request, assignment_id: UUID) -> HttpResponse:
-        lung = shown_layer(user=person(request), assignment_id=assignment_id, label="lung")
+        lung = layer_for(user=person(request), assignment_id=assignment_id, label="lung")
         p8 = decode_probability(storage.read(lung.probability_key))
         shape = (lung.image.height, lung.image.width)
         png = encode_wire_mask(threshold_mask(p8, shape=shape, t8=lung.threshold))
@@ -67,7 +67,7 @@ class DisagreementLayerView(APIView):
 
     @extend_schema(operation_id="disagreement_layer", responses={**PNG_BYTES, **PROBLEMS})
     def get(self, request: Request, assignment_id: UUID) -> HttpResponse:
-        row = shown_layer(user=person(request), assignment_id=assignment_id, label="infection")
+        row = layer_for(user=person(request), assignment_id=assignment_id, label="infection")
         if not row.disagreement_key:
             raise NotFound("The networks of this round left no map of their disagreement.")
         key = row.disagreement_key
@@ -81,6 +81,6 @@ class ActivationLayerView(APIView):
 
     @extend_schema(operation_id="activation_layer", responses={**PNG_BYTES, **PROBLEMS})
     def get(self, request: Request, assignment_id: UUID) -> HttpResponse:
-        look = shown_layer(user=person(request), assignment_id=assignment_id, label="activation")
+        look = layer_for(user=person(request), assignment_id=assignment_id, label="activation")
         key = look.probability_key
         return send_bytes(request, storage.read(key), etag=keyed_etag(request, key))

@@ -14,7 +14,7 @@ from annotation.api.persons import person
 from annotation.api.reading.cases import ComparisonSerializer
 from annotation.api.schema import PROBLEMS
 from annotation.models import Image
-from annotation.selectors.reading.cases import compared_case
+from annotation.selectors.reading.access import open_assignment_for
 from annotation.selectors.reading.comparisons import comparisons_of
 
 
@@ -32,5 +32,7 @@ class ComparisonsView(generics.ListAPIView[Image]):
         return self.list(request)
 
     def get_queryset(self) -> QuerySet[Image]:
-        case = compared_case(user=person(self.request), assignment_id=self.kwargs["assignment_id"])
-        return comparisons_of(case.image)
+        assignment = open_assignment_for(
+            user=person(self.request), assignment_id=self.kwargs["assignment_id"]
+        )
+        return comparisons_of(assignment.image)

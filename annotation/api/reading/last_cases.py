@@ -18,9 +18,10 @@ from annotation.api.reading.last_case_serializers import LastCaseSerializer, las
 from annotation.api.schema import PNG_BYTES, PROBLEMS, SAVE_PROBLEMS
 from annotation.errors import NotFound
 from annotation.permissions import Permission, project_for
+from annotation.selectors.reading.access import assignment_for
 from annotation.selectors.reading.cases import case_of
-from annotation.selectors.reading.last_cases import last_cases, shown_case
-from annotation.services.reading import leases, reopening
+from annotation.selectors.reading.last_cases import last_cases, shown_last_case
+from annotation.services.reading import reopening
 from mlloop.pixels.masks import decode_mask, encode_wire_mask
 
 
@@ -46,16 +47,16 @@ class ReopenView(APIView):
         operation_id="reopen", request=None, responses={200: CaseSerializer, **SAVE_PROBLEMS}
     )
     def post(self, request: Request, submitted_id: UUID) -> Response:
-        assignment = leases.open_assignment(assignment_id=submitted_id, reader=person(request))
-        reopened = reopening.reopen(assignment=assignment, reader=person(request))
+        assignment = assignment_for(user=person(request), assignment_id=submitted_id)
+        reopened = reopening.reopen_case(assignment=assignment, reader=person(request))
         response = Response(CaseSerializer(case_body(case_of(reopened))).data)
         response["Cache-Control"] = "no-store"
         return response
 
     @extend_schema(operation_id="leave_as_it_was", responses={204: None, **SAVE_PROBLEMS})
     def delete(self, request: Request, submitted_id: UUID) -> Response:
-        assignment = leases.open_assignment(assignment_id=submitted_id, reader=person(request))
-        reopening.leave(assignment=assignment, reader=person(request))
+        assignment = assignment_for(user=person(request), assignment_id=submitted_id)
+        reopening.leave_unchanged(assignment=assignment, reader=person(request))
         return Response(status=204)
 
 
@@ -66,7 +67,7 @@ class SubmittedThumbnailView(APIView):
 
     @extend_schema(operation_id="submitted_thumbnail", responses={**PNG_BYTES, **PROBLEMS})
     def get(self, request: Request, submitted_id: UUID) -> HttpResponse:
-        image = shown_case(user=person(request), assignment_id=submitted_id).assignment.image
+        image = shown_last_case(user=person(request), assignment_id=submitted_id).assignment.image
         data = storage.read(image.thumbnail_key)
         return send_bytes(request, data, etag=keyed_etag(request, image.thumbnail_key))
 
@@ -78,7 +79,7 @@ class SubmittedMaskView(APIView):
 
     @extend_schema(operation_id="submitted_mask", responses={**PNG_BYTES, **PROBLEMS})
     def get(self, request: Request, submitted_id: UUID) -> HttpResponse:
-        key = shown_case(user=person(request), assignment_id=submitted_id).annotation.mask_key
+        key = shown_last_case(user=person(request), assignment_id=submitted_id).annotation.mask_key
         if not key:
             raise NotFound("An excluded film has no mask.")
         return send_bytes(

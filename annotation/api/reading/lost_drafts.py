@@ -18,8 +18,8 @@ from annotation.api.reading.masks import send_mask
 from annotation.api.reading.submission_serializers import LostDraftSerializer
 from annotation.api.schema import BASIS_HEADERS, PNG_BYTES, PROBLEMS
 from annotation.models import LostDraft
-from annotation.selectors.reading.cases import case_with_lost_masks
-from annotation.selectors.reading.lost_drafts import lost_mask, lost_masks_of
+from annotation.selectors.reading.access import assignment_with_lost_drafts
+from annotation.selectors.reading.lost_drafts import lost_draft, lost_drafts_of
 
 
 class LostDraftsView(generics.ListAPIView[LostDraft]):
@@ -36,10 +36,10 @@ class LostDraftsView(generics.ListAPIView[LostDraft]):
         return self.list(request)
 
     def get_queryset(self) -> QuerySet[LostDraft]:
-        assignment = case_with_lost_masks(
+        assignment = assignment_with_lost_drafts(
             user=person(self.request), assignment_id=self.kwargs["assignment_id"]
         )
-        return lost_masks_of(assignment)
+        return lost_drafts_of(assignment)
 
 
 class LostDraftView(APIView):
@@ -53,6 +53,5 @@ class LostDraftView(APIView):
         responses={**PNG_BYTES, **PROBLEMS},
     )
     def get(self, request: Request, assignment_id: UUID, lost_id: UUID) -> HttpResponse:
-        assignment = case_with_lost_masks(user=person(request), assignment_id=assignment_id)
-        kept = lost_mask(assignment=assignment, lost_id=lost_id)
-        return send_mask(request, kept)
+        assignment = assignment_with_lost_drafts(user=person(request), assignment_id=assignment_id)
+        return send_mask(request, lost_draft(assignment=assignment, lost_id=lost_id))

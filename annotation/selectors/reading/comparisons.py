@@ -1,6 +1,6 @@
-"""The same patient's other films, as one may hang beside an open case; the film and nothing else.
+"""The other images of the same patient, to compare with an open case: the image and nothing else.
 
-Masks, groups, sources, names and findings of these images belong to no read, blind or open.
+Masks, groups, sources, names and findings of these images are never shown to a reader.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from annotation.models import Assignment, Image, Patient, User
 
 
 def comparisons_of(image: Image) -> QuerySet[Image]:
-    """Return the other images of the ledger's patient, first day first and unknown days last.
+    """Return the other images of the patient, the earliest day first and unknown days last.
 
-    What is withdrawn, by itself or with its patient, and what is quarantined is left out.
+    Withdrawn images, and images of a withdrawn or quarantined patient, are left out.
     """
     rows = Image.objects.filter(
         patient=image.patient_id, patient__state=Patient.State.ACTIVE, withdrawn_at=None
@@ -23,16 +23,16 @@ def comparisons_of(image: Image) -> QuerySet[Image]:
 
 
 def has_comparisons(image: Image) -> bool:
-    """Say whether there is any; how many is not looked up, nor told, before they are wanted."""
+    """Return whether there is any other image. The number is not counted for a case that opens."""
     return comparisons_of(image).exists()
 
 
 def is_beside_open_case(*, user: User, image: Image) -> bool:
-    """Say whether `user` holds open a case of this image, or of one that it is compared with."""
+    """Return whether `user` holds an open case of this image or of one compared with it."""
     shown = Q(image=image)
     if image.withdrawn_at is None:
         shown |= Q(image__patient=image.patient_id, image__patient__state=Patient.State.ACTIVE)
-    mine = Assignment.objects.filter(
+    held = Assignment.objects.filter(
         project=image.project_id, reader=user, state__in=Assignment.HELD
     )
-    return mine.filter(shown).exists()
+    return held.filter(shown).exists()

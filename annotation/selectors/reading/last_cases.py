@@ -1,7 +1,7 @@
-"""The last ten cases that a reader submitted in a project, and which may be taken up again.
+"""The last ten cases that a reader submitted in a project, and which of them may be reopened.
 
-A reader sees here what they did themselves, no name and no figure of a proposal. A case that may
-not be taken up again shows no mask: the same film may be before its reader blind.
+A reader sees their own decisions here, and no network's name and no figure of a proposal. A case
+that may not be reopened shows no mask: its reader may have the same image in a blind read.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ State = Assignment.State
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why a case may not be taken up again."""
+    """Why a case may not be reopened."""
 
     code: str
     sentence: str
@@ -34,15 +34,15 @@ class Refusal:
 WITHDRAWN = Refusal("withdrawn", "This image was withdrawn from the project.")
 SUPERSEDED = Refusal("superseded", "A later decision on this image counts now.")
 COMPARED = Refusal("compared", "A second reading or an adjudication of this image used yours.")
-HELD = Refusal("held", "This image is open for another reading right now.")
+HELD = Refusal("held", "Another reading of this image is open right now.")
 ANOTHER = Refusal(
-    "another_reopened", "Another case is open again: submit it or leave it as it was first."
+    "another_reopened", "Another case is reopened: first submit it or leave it as it was."
 )
 
 
 @dataclass(frozen=True, slots=True)
 class LastCase:
-    """A submitted case with the annotation that stands, and why it may not be taken up again."""
+    """A submitted case with its current annotation, and the reason if it may not be reopened."""
 
     assignment: Assignment
     annotation: Annotation
@@ -50,62 +50,64 @@ class LastCase:
 
     @property
     def is_reopened(self) -> bool:
-        """Whether its reader has it on the desk again."""
+        """Whether its reader has reopened it."""
         return self.assignment.state == State.REOPENED
 
     @property
     def is_shown(self) -> bool:
-        """Whether its film and mask may be looked at."""
+        """Whether its reader may see the image and the mask."""
         return self.refusal in (None, ANOTHER)
 
 
 def last_cases(*, project: Project, reader: User) -> list[LastCase]:
-    """Return what the reader submitted last, the one that is open again first; five queries."""
-    recent = _recent(project, reader)
-    return _judged(recent, recent)
+    """Return the cases that the reader submitted last, a reopened case first; five queries."""
+    recent = _recent_assignments(project, reader)
+    return _with_refusals(recent, recent)
 
 
 def last_case(assignment: Assignment) -> LastCase | None:
-    """Return one of its reader's last cases; None where it is not among them."""
-    recent = _recent(assignment.project, assignment.reader)
-    return next(iter(_judged([row for row in recent if row.pk == assignment.pk], recent)), None)
+    """Return this assignment as one of its reader's last cases; None if it is not among them."""
+    recent = _recent_assignments(assignment.project, assignment.reader)
+    rows = [row for row in recent if row.pk == assignment.pk]
+    return next(iter(_with_refusals(rows, recent)), None)
 
 
-def shown_case(*, user: User, assignment_id: UUID) -> LastCase:
-    """Return one of the user's own last cases whose pictures they may see; no other exists."""
+def shown_last_case(*, user: User, assignment_id: UUID) -> LastCase:
+    """Return one of the user's last cases if they may see its pictures; raise NotFound if not."""
     rows = Assignment.objects.select_related("project", "reader")
     row = rows.filter(id=assignment_id, reader=user).first()
     if row is not None and may(user, Permission.READ_CASES, row.project):
-        found = last_case(row)
-        if found is not None and found.is_shown:
-            return found
+        case = last_case(row)
+        if case is not None and case.is_shown:
+            return case
     raise NotFound("There is no such case among your last ones.")
 
 
-def standing_annotation(assignment: Assignment) -> Annotation | None:
-    """Return what was submitted last on a case; None before."""
+def current_annotation(assignment: Assignment) -> Annotation | None:
+    """Return the annotation that was submitted last on a case; None before the first one."""
     return Annotation.objects.filter(assignment=assignment, superseded_by=None).first()
 
 
-def reopened_case(*, project: Project, reader: User) -> str | None:
-    """Return the id of the case that `reader` has open again and may submit; None: none."""
+def reopened_case_id(*, project: Project, reader: User) -> str | None:
+    """Return the id of the reopened case that `reader` may submit; None if there is none."""
     row = Assignment.objects.filter(project=project, reader=reader, state=State.REOPENED).first()
-    found = None if row is None else last_case(row)
-    return str(found.assignment.id) if found and found.refusal is None else None
+    case = None if row is None else last_case(row)
+    return str(case.assignment.id) if case and case.refusal is None else None
 
 
-def _recent(project: Project, reader: User) -> list[Assignment]:
-    """Ask once for both states: a case that goes from one to the other meanwhile is in one."""
-    own = Assignment.objects.filter(project=project, reader=reader)
-    last = own.filter(state=State.SUBMITTED).order_by("-closed_at")[:AT_MOST]
-    found = own.filter(Q(state=State.REOPENED) | Q(pk__in=last.values("pk")))
-    rows = found.select_related("project", "reader", "image__study").order_by("-closed_at")
+def _recent_assignments(project: Project, reader: User) -> list[Assignment]:
+    """Return the reopened and the last submitted assignments, a reopened one first."""
+    # One query for both states: a case that changes its state meanwhile is found exactly once.
+    rows = Assignment.objects.filter(project=project, reader=reader)
+    last = rows.filter(state=State.SUBMITTED).order_by("-closed_at")[:AT_MOST]
+    rows = rows.filter(Q(state=State.REOPENED) | Q(pk__in=last.values("pk")))
+    rows = rows.select_related("project", "reader", "image__study").order_by("-closed_at")
     return sorted(rows, key=lambda row: row.state != State.REOPENED)[:AT_MOST]
 
 
 @dataclass(frozen=True, slots=True)
-class _Circumstances:
-    """What else there is on the images of some cases."""
+class _OtherReadings:
+    """The other annotations and open assignments on the images of some cases."""
 
     compared: frozenset[tuple[UUID, UUID | None]]  # image, assignment
     held: frozenset[tuple[UUID, UUID, str]]  # image, assignment, purpose
@@ -126,8 +128,8 @@ class _Circumstances:
         )
 
     def refusal(self, row: Assignment, *, is_current: bool) -> Refusal | None:
-        """Return the reason to name, the one that is for good before the one that may pass."""
-        # A double read has no reference, and shares its image until somebody adjudicates.
+        """Return why `row` may not be reopened. A permanent reason wins over a temporary one."""
+        # A double read has no reference and shares its image until an adjudicator decides.
         is_double = row.purpose == Purpose.DOUBLE
         if row.image.withdrawn_at is not None:
             return WITHDRAWN
@@ -145,19 +147,19 @@ class _Circumstances:
         return ANOTHER if self.reopened - {row.pk} else None
 
 
-def _judged(rows: Sequence[Assignment], recent: Sequence[Assignment]) -> list[LastCase]:
+def _with_refusals(rows: Sequence[Assignment], recent: Sequence[Assignment]) -> list[LastCase]:
     if not rows:
         return []
     current = ReferenceSource.objects.filter(
         annotation=OuterRef("pk"), reference__superseded_by=None
     )
-    standing = Annotation.objects.filter(assignment__in=rows, superseded_by=None)
-    # In the same query, or a submission in between would look like somebody else's.
-    standing = standing.annotate(is_current=Exists(current))
-    by_case = {annotation.assignment_id: annotation for annotation in standing}
-    around = _Circumstances.of(rows, recent)
+    annotations = Annotation.objects.filter(assignment__in=rows, superseded_by=None)
+    # In the same query: a submission between two queries would look like another reader's.
+    annotations = annotations.annotate(is_current=Exists(current))
+    by_case = {annotation.assignment_id: annotation for annotation in annotations}
+    others = _OtherReadings.of(rows, recent)
     return [
-        LastCase(row, annotation, around.refusal(row, is_current=annotation.is_current))
+        LastCase(row, annotation, others.refusal(row, is_current=annotation.is_current))
         for row in rows
         if (annotation := by_case.get(row.pk))
     ]

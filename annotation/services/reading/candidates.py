@@ -1,10 +1,9 @@
-"""Freeze the masks offered for an assignment: chosen once, shuffled where the read is blind.
+"""Freeze the masks that a reader is offered: chosen once, in random order for a blind read.
 
-It also says which of them a mask may claim as its base.
-
-Blind masks, the manual one included, all pass one canonical raster: an edge must not tell a hand
-from a network's grid. They are stored, as a pick is of what was seen. The mask of an open read is
-its proposal at a threshold, neither of which ever changes: it is drawn when it is asked for.
+The masks of a blind read, the manual one included, all pass the same canonical raster, so that no
+edge shows whether a person or a network drew it. They are stored, because the reader decides about
+exactly these pixels. The mask of an open read is a proposal at a threshold. Neither changes, so
+the mask is computed on each request.
 """
 
 from __future__ import annotations
@@ -29,21 +28,21 @@ Mask = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True, slots=True)
 class _Offer:
-    mask: Mask | None  # None: the proposal says it all
+    mask: Mask | None  # None in an open read: the proposal is enough
     proposal: UUID | None = None
     annotation: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Basis:
-    """What a mask was made from: a candidate, where it is an open proposal at a threshold."""
+    """The candidate that a mask was made from, with its threshold in an open read."""
 
     candidate: Candidate | None = None
     threshold: int | None = None
 
 
-def freeze(*, assignment: Assignment) -> None:
-    """Make the candidates of a pick or a read once; a repeat, or a race, changes nothing."""
+def freeze_candidates(*, assignment: Assignment) -> None:
+    """Create the candidates of an assignment with a round, once; a repeat changes nothing."""
     if assignment.round is None or assignment.candidates.exists():
         return
     label = label_of(assignment.project, READING_LABEL)
@@ -57,7 +56,7 @@ def freeze(*, assignment: Assignment) -> None:
             position=position,
             proposal_id=offer.proposal,
             annotation_id=offer.annotation,
-            mask_key="" if offer.mask is None else _stored(assignment, offer.mask),
+            mask_key="" if offer.mask is None else _store(assignment, offer.mask),
         )
         for position, offer in enumerate(offers)
     ]
@@ -65,11 +64,11 @@ def freeze(*, assignment: Assignment) -> None:
         with transaction.atomic():
             Candidate.objects.bulk_create(rows)
     except IntegrityError:
-        return  # the reader's other tab froze them a moment ago
+        return  # the reader's other tab created them a moment ago
 
 
 def candidate_of(*, assignment: Assignment, candidate_id: UUID | None) -> Candidate | None:
-    """Return the candidate of this very assignment; any other raises Invalid."""
+    """Return a candidate of this assignment; raise Invalid for a candidate of another one."""
     if candidate_id is None:
         return None
     row = (
@@ -83,12 +82,12 @@ def candidate_of(*, assignment: Assignment, candidate_id: UUID | None) -> Candid
 
 
 def basis_of(*, assignment: Assignment, candidate: UUID | None, threshold: int | None) -> Basis:
-    """Return what a draft says it was made from; a threshold needs an open read's proposal."""
+    """Return the basis that a draft names; raise Invalid for a threshold without a proposal."""
     row = candidate_of(assignment=assignment, candidate_id=candidate)
     if threshold is None:
         return Basis(row)
     check_threshold(threshold)
-    if assignment.is_blind:  # one sentence for all candidates: another would tell them apart
+    if assignment.is_blind:  # the same sentence for every candidate, or it would tell them apart
         raise Invalid("A blind read has no threshold.", field="threshold")
     if row is None or row.proposal_id is None:
         raise Invalid("A threshold needs the candidate it belongs to.", field="threshold")
@@ -102,14 +101,15 @@ def check_threshold(threshold: int | None) -> None:
 
 
 def mask_at(candidate: Candidate, *, threshold: int | None = None) -> Mask:
-    """Return the mask `(H, W) bool` a reader saw: the frozen one, or the proposal's at `threshold`.
+    """Return the mask `(H, W) bool` that a reader saw.
 
-    A blind read has no threshold, so there it is the frozen one.
+    In a blind read this is the stored mask, in an open read the proposal at `threshold` or at the
+    proposal's own threshold.
     """
     assignment, proposal = candidate.assignment, candidate.proposal
     if assignment.is_blind or proposal is None:
         return decode_mask(storage.read(candidate.mask_key))
-    return _proposed(proposal, _shape(assignment), t8=threshold)
+    return _proposed_mask(proposal, _shape(assignment), t8=threshold)
 
 
 def _offers(assignment: Assignment, label: Label) -> list[_Offer]:
@@ -118,9 +118,9 @@ def _offers(assignment: Assignment, label: Label) -> list[_Offer]:
         return [_Offer(None, proposal=row.id) for row in proposals]
     shape = _shape(assignment)
     seen: list[tuple[Mask, UUID | None, UUID | None]] = [
-        (_proposed(row, shape), row.id, None) for row in proposals
+        (_proposed_mask(row, shape), row.id, None) for row in proposals
     ]
-    if (manual := _manual(assignment, label)) is not None:
+    if (manual := _manual_annotation(assignment, label)) is not None:
         drawn = decode_mask(storage.read(manual.mask_key), shape=shape)
         seen.append((drawn, None, manual.id))
     grid = int(assignment.round.plan["grid"]) if assignment.round else 0
@@ -131,19 +131,19 @@ def _offers(assignment: Assignment, label: Label) -> list[_Offer]:
 
 
 def _proposals(assignment: Assignment, label: Label) -> list[Proposal]:
-    """Return what the round offers: each network, and in an open read the ensemble before them."""
+    """Return the round's proposals: the networks', and in an open read the ensemble's first."""
     rows = Proposal.objects.filter(round=assignment.round, image=assignment.image, label=label)
     if assignment.is_blind:
         rows = rows.exclude(kind=Proposal.Kind.ENSEMBLE)
     return sorted(rows[:25], key=lambda row: (row.kind != Proposal.Kind.ENSEMBLE, row.network))
 
 
-def _proposed(proposal: Proposal, shape: tuple[int, int], *, t8: int | None = None) -> Mask:
+def _proposed_mask(proposal: Proposal, shape: tuple[int, int], *, t8: int | None = None) -> Mask:
     p8 = decode_probability(storage.read(proposal.probability_key))
     return threshold_mask(p8, shape=shape, t8=t8 or proposal.threshold)
 
 
-def _stored(assignment: Assignment, mask: Mask) -> str:
+def _store(assignment: Assignment, mask: Mask) -> str:
     return storage.put(assignment.project_id, encode_mask(mask))
 
 
@@ -151,8 +151,8 @@ def _shape(assignment: Assignment) -> tuple[int, int]:
     return assignment.image.height, assignment.image.width
 
 
-def _manual(assignment: Assignment, label: Label) -> Annotation | None:
-    """Return the annotation behind the reference that is judged."""
+def _manual_annotation(assignment: Assignment, label: Label) -> Annotation | None:
+    """Return the annotation of the reference mask that the reader judges."""
     reference = Reference.objects.filter(
         image=assignment.image, label=label, superseded_by=None
     ).first()

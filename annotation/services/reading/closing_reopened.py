@@ -1,6 +1,6 @@
-"""Close cases that are open again and were not submitted anew: what was submitted stands.
+"""Close reopened cases that were not submitted again: the former submission counts.
 
-Nothing is lost: a mask that was changed meanwhile is kept like one that lost a race.
+Nothing is lost: a mask that was changed meanwhile becomes a lost draft.
 """
 
 from __future__ import annotations
@@ -11,65 +11,65 @@ from django.utils import timezone
 
 from annotation import storage
 from annotation.models import Assignment, Draft, Project, User
-from annotation.selectors.reading.last_cases import last_case, standing_annotation
+from annotation.selectors.reading.last_cases import current_annotation, last_case
 from annotation.services import audit
 from annotation.services.reading import lost_drafts
 
 
-def put_back(
-    rows: QuerySet[Assignment], *, actor: User | None = None, leaves_changed: bool = False
+def close_reopened(
+    rows: QuerySet[Assignment], *, actor: User | None = None, keeps_changed: bool = False
 ) -> int:
-    """Put those of `rows` back that are open again; return how many. `actor` None: by itself.
+    """Close the reopened cases among `rows`; return how many. `actor` None: the system does it.
 
-    One that is submitted, or no longer among `rows`, by the time of its turn stays as it is; so
-    does one whose mask was changed, with `leaves_changed`.
+    A case that is submitted, or leaves `rows`, before its turn stays as it is. With
+    `keeps_changed`, a case whose mask was changed and can still be submitted stays open.
     """
     reopened = rows.filter(state=Assignment.State.REOPENED)
-    found = list(reopened.select_related("project"))
-    if leaves_changed:
-        found = [row for row in found if not _goes_on(row)]
-    return sum(_put_back(row, reopened, actor) for row in found)
+    cases = list(reopened.select_related("project"))
+    if keeps_changed:
+        cases = [row for row in cases if not _can_submit_changed(row)]
+    return sum(_close(row, reopened, actor) for row in cases)
 
 
-def put_back_lapsed(*, project: Project | None = None) -> int:
-    """Put back what nobody touched for as long as a lease holds; in one project, or in all.
+def close_lapsed_reopened(*, project: Project | None = None) -> int:
+    """Close reopened cases whose lease has lapsed, in one project or in all; return how many.
 
-    A case with a changed mask stays its reader's, as any case with a drawing does.
+    A case with a changed mask stays open, as any case with a drawing does.
     """
     lapsed = Assignment.objects.filter(lease_expires_at__lt=timezone.now())
     rows = lapsed if project is None else lapsed.filter(project=project)
-    return put_back(rows, leaves_changed=True)
+    return close_reopened(rows, keeps_changed=True)
 
 
 @transaction.atomic
-def _put_back(row: Assignment, rows: QuerySet[Assignment], actor: User | None) -> bool:
-    # The image's row before the case's, in a withdrawal's order, or each may wait for the other.
-    lost_drafts.hold_image(row)
+def _close(row: Assignment, rows: QuerySet[Assignment], actor: User | None) -> bool:
+    # Lock the image before the case, as a withdrawal does: the other order could deadlock.
+    lost_drafts.lock_image(row)
     if not rows.filter(pk=row.pk).update(state=Assignment.State.SUBMITTED):
         return False
     changed = _changed_draft(row)
     if changed is not None:
-        lost_drafts.keep_current(assignment=row, label=changed.label)
+        lost_drafts.keep_current_draft(assignment=row, label=changed.label)
     audit.record(
         project=row.project,
         actor=actor,
-        verb="put_back",
+        verb="put_back",  # rows of older versions have this verb
         target=row.id,
         facts={"changed_mask": changed is not None},
     )
     return True
 
 
-def _goes_on(row: Assignment) -> bool:
-    """Say whether there is a changed mask that can still be submitted."""
-    chosen = last_case(row)
-    return _changed_draft(row) is not None and chosen is not None and chosen.refusal is None
+def _can_submit_changed(row: Assignment) -> bool:
+    """Return whether the case has a changed mask that can still be submitted."""
+    case = last_case(row)
+    return _changed_draft(row) is not None and case is not None and case.refusal is None
 
 
 def _changed_draft(row: Assignment) -> Draft | None:
-    """Return the drawing where it is another than what was submitted."""
-    stands = standing_annotation(row)
+    """Return the draft if it differs from the submitted mask."""
+    submitted = current_annotation(row)
     draft = Draft.objects.filter(assignment=row).select_related("label").first()
-    if draft is None or stands is None or not stands.mask_key:
-        return None  # an excluded film has only its drawing, which stays
-    return draft if draft.etag != storage.digest_of(stands.mask_key) else None
+    if draft is None or submitted is None or not submitted.mask_key:
+        return None  # an excluded image has no submitted mask; its draft stays
+    return draft if draft.etag != storage.digest_of(submitted.mask_key) else None

@@ -1,7 +1,7 @@
-"""Save the reader's mask so far; a save that loses a race is refused and both masks are kept.
+"""Save the mask that a reader is drawing. A save over a newer draft is refused; both are kept.
 
-The ETag is the sha256 of the mask's canonical bytes, so the same drawing has the same ETag. What
-the mask was made from stands beside it and is replaced by every save, of the same drawing too.
+The ETag is the sha256 of the mask's canonical bytes, so the same mask has the same ETag. Every
+save, also one of the same mask, replaces the basis: the candidate that the mask was made from.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from annotation.errors import (
 from annotation.models import Assignment, Draft, Image, Label, LostDraft, User
 from annotation.services.reading import leases, lost_drafts
 from annotation.services.reading.candidates import basis_of
-from annotation.services.reading.lost_drafts import Drawing
+from annotation.services.reading.lost_drafts import UnsavedDraft
 from mlloop.pixels.masks import MaskError, decode_mask, encode_mask
 
 MAX_STROKE = 2_000_000_000
@@ -33,7 +33,7 @@ MAX_STROKE = 2_000_000_000
 
 @dataclass(frozen=True, slots=True)
 class SavedDraft:
-    """What a save came to."""
+    """The result of a save."""
 
     etag: str
     stroke: int
@@ -53,11 +53,12 @@ def save_draft(
     candidate: UUID | None = None,
     threshold: int | None = None,
 ) -> SavedDraft:
-    """Store the whole mask if the draft is still the one named by `if_match` (first: `*`).
+    """Store the whole mask if the current draft is the one that `if_match` names.
 
-    `candidate`, at `threshold`, is what the mask was made from; without one it was drawn. The same
-    mask again succeeds. Raises PreconditionRequired, Invalid, LeaseLost, StaleDraft, which names
-    both masks, and Conflict where the image was withdrawn: then nothing is stored.
+    The first save has `if_none_match="*"` instead. `candidate` and `threshold` are the basis of
+    the mask; without them it was drawn by hand. Saving the same mask again succeeds. Raises
+    PreconditionRequired, Invalid, LeaseLost, StaleDraft with the ETags of both masks, and Conflict
+    if the image was withdrawn: then nothing is stored.
     """
     if if_match is None and if_none_match != "*":
         raise PreconditionRequired(
@@ -68,23 +69,23 @@ def save_draft(
     _check_not_withdrawn(assignment)
     basis = basis_of(assignment=assignment, candidate=candidate, threshold=threshold)
     mask_key, is_over_tombstone = _store(assignment, png)
-    save = Drawing(assignment, label, mask_key, stroke, basis)
+    unsaved = UnsavedDraft(assignment, label, mask_key, stroke, basis)
     try:
         with transaction.atomic():
-            expires_at = leases.renew(assignment=assignment, reader=reader, has_draft=True)
-            is_new = if_match is None and _create(save)
-            is_saved = is_new or _replace(save, if_match)
+            expires_at = leases.renew_lease(assignment=assignment, reader=reader, has_draft=True)
+            is_new = if_match is None and _create(unsaved)
+            is_saved = is_new or _replace(unsaved, if_match)
     except (LeaseLost, Conflict):
-        # The lease is gone, the drawing is not.
-        _keep_refused(save, is_over_tombstone=is_over_tombstone)
+        # The reader has lost the lease and must not lose the mask with it.
+        _keep_refused(unsaved, is_over_tombstone=is_over_tombstone)
         raise
     if not is_saved:
-        raise _stale(save, _keep_refused(save, is_over_tombstone=is_over_tombstone))
-    return SavedDraft(save.etag, stroke, expires_at, is_new)
+        raise _stale(unsaved, _keep_refused(unsaved, is_over_tombstone=is_over_tombstone))
+    return SavedDraft(unsaved.etag, stroke, expires_at, is_new)
 
 
 def current_draft(*, assignment: Assignment, label: Label) -> Draft:
-    """Return the draft of one label; raise NotFound where nothing is drawn yet."""
+    """Return the draft of one label; raise NotFound if nothing is drawn yet."""
     draft = Draft.objects.filter(assignment=assignment, label=label).first()
     if draft is None:
         raise NotFound("Nothing is drawn on this case yet.")
@@ -92,7 +93,7 @@ def current_draft(*, assignment: Assignment, label: Label) -> Draft:
 
 
 def _store(assignment: Assignment, png: bytes) -> tuple[str, bool]:
-    """Store the mask; return its key, and whether it came over a tombstone."""
+    """Store the mask; return its key and whether the same bytes had been erased before."""
     image = assignment.image
     try:
         mask = decode_mask(png, shape=(image.height, image.width))
@@ -101,56 +102,57 @@ def _store(assignment: Assignment, png: bytes) -> tuple[str, bool]:
     return storage.put_over(assignment.project_id, encode_mask(mask))
 
 
-def _create(save: Drawing) -> bool:
+def _create(unsaved: UnsavedDraft) -> bool:
     try:
         with transaction.atomic():
             Draft.objects.create(
-                assignment=save.assignment,
-                label=save.label,
+                assignment=unsaved.assignment,
+                label=unsaved.label,
                 updated_at=timezone.now(),
-                **save.content,
+                **unsaved.fields,
             )
     except IntegrityError:
         return False
     return True
 
 
-def _replace(save: Drawing, if_match: str | None) -> bool:
-    """Move the draft on from `if_match`; the same content again counts as moved."""
-    rows = Draft.objects.filter(assignment=save.assignment, label=save.label)
-    bases = [save.etag] if if_match is None else [save.etag, if_match]
-    return bool(rows.filter(etag__in=bases).update(updated_at=timezone.now(), **save.content))
+def _replace(unsaved: UnsavedDraft, if_match: str | None) -> bool:
+    """Replace the draft that `if_match` names, or the same mask; return whether it was there."""
+    rows = Draft.objects.filter(assignment=unsaved.assignment, label=unsaved.label)
+    replaceable = [unsaved.etag] if if_match is None else [unsaved.etag, if_match]
+    rows = rows.filter(etag__in=replaceable)
+    return bool(rows.update(updated_at=timezone.now(), **unsaved.fields))
 
 
-def _stale(save: Drawing, lost: LostDraft) -> StaleDraft:
-    lost_drafts.keep_current(assignment=save.assignment, label=save.label)
-    current = Draft.objects.filter(assignment=save.assignment, label=save.label).first()
+def _stale(unsaved: UnsavedDraft, lost: LostDraft) -> StaleDraft:
+    lost_drafts.keep_current_draft(assignment=unsaved.assignment, label=unsaved.label)
+    current = Draft.objects.filter(assignment=unsaved.assignment, label=unsaved.label).first()
     return StaleDraft(
         "This case was changed in another window since you last saved. Both drawings are kept.",
         current_etag=current.etag if current else "",
-        yours_etag=save.etag,
+        yours_etag=unsaved.etag,
         lost_draft=str(lost.id),
     )
 
 
-def _keep_refused(save: Drawing, *, is_over_tombstone: bool) -> LostDraft:
-    """Keep what was refused; of an image that was withdrawn meanwhile nothing, tombstone again."""
-    lost = lost_drafts.keep(save)
+def _keep_refused(unsaved: UnsavedDraft, *, is_over_tombstone: bool) -> LostDraft:
+    """Keep the refused mask. Raise Conflict, and keep nothing, if the image was withdrawn."""
+    lost = lost_drafts.keep_lost_draft(unsaved)
     if lost is None:
-        if is_over_tombstone:
-            storage.erase(save.mask_key)
+        if is_over_tombstone:  # this save brought erased bytes back
+            storage.erase(unsaved.mask_key)
         raise _withdrawn()
     return lost
 
 
 def _check_not_withdrawn(assignment: Assignment) -> None:
-    """Look at the row itself: whoever comes late would write erased bytes back."""
+    # Ask the database, not `assignment.image`: a late save would bring erased bytes back.
     if not Image.objects.filter(pk=assignment.image_id, withdrawn_at=None).exists():
         raise _withdrawn()
 
 
 def _withdrawn() -> Conflict:
     return Conflict(
-        "This image was withdrawn while you read it: nothing drawn on it is saved any more.",
+        "This image was withdrawn while you read it. Drawings on it are no longer saved.",
         code="withdrawn",
     )

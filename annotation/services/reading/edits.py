@@ -1,4 +1,4 @@
-"""Derive what a reader did to a mask: verdict, provenance and cost. No rows, no bytes."""
+"""Derive the verdict, the provenance and the changed pixels of a submitted mask. No database."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Decision = Literal["accept", "no_infection", "exclude"]
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """A verdict and its figures; without a base the whole mask was drawn."""
+    """A verdict and its figures. Without a base, every pixel counts as drawn."""
 
     verdict: Verdict
     provenance: Provenance
@@ -35,7 +35,7 @@ EXCLUDED = Edit(Verdict.EXCLUDED, Provenance.MANUAL)
 def derive_edit(
     *, mask: Mask, base: Mask | None, is_base_proposed: bool, decision: Decision
 ) -> Edit:
-    """Compare the submitted `mask` with the candidate it was made from, both `(H, W) bool`."""
+    """Compare `mask` with `base`, the candidate that it was made from, both `(H, W) bool`."""
     if base is None:
         verdict = Verdict.REDRAWN if mask.any() and decision == "accept" else Verdict.NO_INFECTION
         drawn = int(np.count_nonzero(mask))

@@ -1,6 +1,6 @@
-"""Keep the masks that lost a race, 30 days from the last refusal, and then forget them.
+"""Keep masks whose save was refused, for 30 days after the last refusal, and then delete them.
 
-Nothing is kept of an image that was withdrawn: an erasure would not find it any more.
+Nothing is kept of a withdrawn image: a later erasure would not find it.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from django.utils import timezone
 
 from annotation import storage
 from annotation.models import Assignment, Draft, Image, Label, LostDraft
-from annotation.selectors.reading.lost_drafts import kept_since
+from annotation.selectors.reading.lost_drafts import oldest_kept
 from annotation.services.reading.candidates import Basis
 
 
 @dataclass(frozen=True, slots=True)
-class Drawing:
-    """One mask of a case: its bytes are stored, the row that is to name them is not."""
+class UnsavedDraft:
+    """A mask of a case whose bytes are stored and which no row names yet."""
 
     assignment: Assignment
     label: Label
@@ -31,8 +31,8 @@ class Drawing:
         return storage.digest_of(self.mask_key)
 
     @property
-    def content(self) -> dict[str, object]:
-        """What every row that keeps this mask says of it."""
+    def fields(self) -> dict[str, object]:
+        """The columns of a Draft or a LostDraft with this mask."""
         return {
             "mask_key": self.mask_key,
             "etag": self.etag,
@@ -43,44 +43,44 @@ class Drawing:
 
 
 @transaction.atomic
-def keep(drawing: Drawing) -> LostDraft | None:
-    """Keep a mask once, however often it is refused, with the base it was last said to have.
+def keep_lost_draft(draft: UnsavedDraft) -> LostDraft | None:
+    """Return the lost draft of this mask, made or renewed; None if the image was withdrawn.
 
-    Its days count from the last refusal. None where the image was withdrawn: nothing is kept.
+    A mask that is refused several times is kept once, with its last basis and last refusal.
     """
-    if not hold_image(drawing.assignment):
+    if not lock_image(draft.assignment):
         return None
     rows = LostDraft.objects.filter(
-        assignment=drawing.assignment,
-        label=drawing.label,
-        etag=drawing.etag,
-        created_at__gte=kept_since(),
+        assignment=draft.assignment,
+        label=draft.label,
+        etag=draft.etag,
+        created_at__gte=oldest_kept(),
     )
-    rows.update(created_at=timezone.now(), **drawing.content)
+    rows.update(created_at=timezone.now(), **draft.fields)
     return rows.first() or LostDraft.objects.create(
-        assignment=drawing.assignment, label=drawing.label, **drawing.content
+        assignment=draft.assignment, label=draft.label, **draft.fields
     )
 
 
-def hold_image(assignment: Assignment) -> bool:
-    """Let a withdrawal wait until this transaction ends; return False where it came before."""
-    # The write changes nothing; its lock is what counts.
+def lock_image(assignment: Assignment) -> bool:
+    """Make a withdrawal wait until this transaction ends; return False if it was withdrawn."""
+    # The update changes nothing; it takes the row's lock.
     image = Image.objects.filter(pk=assignment.image_id, withdrawn_at=None)
     return bool(image.update(withdrawn_at=None))
 
 
-def keep_current(*, assignment: Assignment, label: Label) -> None:
-    """Keep the draft besides: a reader who looks at two masks may put another in its place."""
+def keep_current_draft(*, assignment: Assignment, label: Label) -> None:
+    """Keep a copy of the saved draft too: the reader may replace it after comparing two masks."""
     draft = Draft.objects.filter(assignment=assignment, label=label).first()
     if draft is not None:
         basis = Basis(draft.candidate, draft.threshold)
-        keep(Drawing(assignment, label, draft.mask_key, draft.stroke, basis))
+        keep_lost_draft(UnsavedDraft(assignment, label, draft.mask_key, draft.stroke, basis))
 
 
 def purge_lost_drafts() -> int:
-    """Forget masks that lost a race longer ago than they are kept; return how many.
+    """Delete lost drafts that are no longer kept; return how many.
 
     `upkeep/unused_files` deletes their bytes.
     """
-    deleted, _ = LostDraft.objects.filter(created_at__lt=kept_since()).delete()
+    deleted, _ = LostDraft.objects.filter(created_at__lt=oldest_kept()).delete()
     return deleted

@@ -1,6 +1,6 @@
-"""Take a case from its reader and give it to another, or to the queue: a curator's deed.
+"""A curator takes a case from its reader and gives it to another reader or to the queue.
 
-Nothing is lost: the first reader's masks, note and flag stay with the assignment they gave up.
+Nothing is lost: the first reader's masks, note and flag stay with the assignment that was closed.
 """
 
 from __future__ import annotations
@@ -12,43 +12,33 @@ from annotation.errors import Conflict, Invalid
 from annotation.models import Assignment, User
 from annotation.permissions import Permission, may
 from annotation.selectors.reading import worklist
+from annotation.selectors.reading.queues import may_judge
 from annotation.services import audit
-from annotation.services.reading import closing_reopened, leases, lost_drafts
+from annotation.services.reading import leases, lost_drafts
+from annotation.services.reading.closing_reopened import close_reopened
 
 
-def reassign(*, assignment: Assignment, to: User | None, actor: User) -> Assignment | None:
-    """Take an open case from its reader, drawing or not, and give it to `to` or to the queue.
+def reassign_case(*, assignment: Assignment, to: User | None, actor: User) -> Assignment | None:
+    """Close an open case and return the new assignment of reader `to`; None if `to` is None.
 
-    The new reader draws afresh and sees nothing of the first one, whose masks, note and flag stay
-    with the assignment they gave up; the audit says that there are some. A case that is open again
-    can only go back to what was submitted: `to` must be None there.
+    The new reader starts without a drawing and sees nothing of the first reader. A reopened case
+    can only be closed with its former submission, so `to` must be None there. Raises Invalid for a
+    reader who may not read the case, and Conflict if the case is not open.
     """
     if to is not None:
         _check_reader(assignment, to)
     if assignment.state == Assignment.State.REOPENED:
         if to is not None:
             raise Invalid(
-                "A submitted case that is open again is not given to somebody else; without a "
-                "reader it goes back to what was submitted.",
+                "A reopened case cannot be given to somebody else. Without a reader it is closed "
+                "with what was submitted before.",
                 field="reader",
             )
-        closing_reopened.put_back(Assignment.objects.filter(id=assignment.id), actor=actor)
+        close_reopened(Assignment.objects.filter(id=assignment.id), actor=actor)
         return None
-    now = timezone.now()
     with transaction.atomic():
-        closed = Assignment.objects.filter(id=assignment.id, state=Assignment.State.OPEN).update(
-            state=Assignment.State.RELEASED, closed_at=now
-        )
-        if not closed:
-            raise Conflict(
-                "This case is not open any more: it was submitted, given back or reassigned. "
-                "Reload the list.",
-                code="not_open",
-            )
-        assignment.refresh_from_db(fields=["note", "is_flagged"])
-        for draft in assignment.drafts.select_related("label"):
-            lost_drafts.keep_current(assignment=assignment, label=draft.label)
-        given = _hand_over(assignment, to) if to is not None else None
+        _release(assignment)
+        given = _give(assignment, to) if to is not None else None
         audit.record(
             project=assignment.project,
             actor=actor,
@@ -65,29 +55,45 @@ def reassign(*, assignment: Assignment, to: User | None, actor: User) -> Assignm
 
 
 def _check_reader(assignment: Assignment, to: User) -> None:
-    """Raise Invalid where `to` does not read here, or would judge a mask of their own."""
+    """Raise Invalid if `to` does not read here, or would judge a mask that they drew."""
     if not may(to, Permission.READ_CASES, assignment.project):
         raise Invalid(f"{to.username} does not read in this project.", field="reader")
     if assignment.purpose == Assignment.Purpose.PICK:
-        desk = worklist.desk_of(project=assignment.project, reader=to)
-        if not worklist.may_judge(desk, assignment.image_id):
+        scope = worklist.worklist_scope(project=assignment.project, reader=to)
+        if not may_judge(scope, assignment.image_id):
             raise Invalid(
-                f"{to.username} drew the manual mask of this case and does not judge it: "
-                "there are other readers in this project.",
+                f"{to.username} drew the manual mask of this case, so another reader of this "
+                "project must judge it.",
                 code="own_mask",
                 field="reader",
             )
 
 
-def _hand_over(old: Assignment, to: User) -> Assignment:
-    # Saved for later: it waits for them without pushing out the case they have before them.
+def _release(assignment: Assignment) -> None:
+    """Close the first reader's assignment and keep its drafts; raise Conflict if it is not open."""
+    released = Assignment.objects.filter(id=assignment.id, state=Assignment.State.OPEN).update(
+        state=Assignment.State.RELEASED, closed_at=timezone.now()
+    )
+    if not released:
+        raise Conflict(
+            "This case is not open any more: it was submitted, given back or reassigned. "
+            "Reload the list.",
+            code="not_open",
+        )
+    assignment.refresh_from_db(fields=["note", "is_flagged"])
+    for draft in assignment.drafts.select_related("label"):
+        lost_drafts.keep_current_draft(assignment=assignment, label=draft.label)
+
+
+def _give(released: Assignment, to: User) -> Assignment:
+    # Saved for later, so that it does not displace the case that the new reader works on.
     return Assignment.objects.create(
-        project=old.project,
-        image=old.image,
+        project=released.project,
+        image=released.image,
         reader=to,
-        purpose=old.purpose,
-        round=old.round,
-        is_blind=old.is_blind,
+        purpose=released.purpose,
+        round=released.round,
+        is_blind=released.is_blind,
         is_saved_for_later=True,
-        lease_expires_at=leases.expiry(is_prefetch=False),
+        lease_expires_at=leases.lease_end(is_prefetch=False),
     )

@@ -1,6 +1,7 @@
-"""Let a reader take up a case again that they submitted lately, and leave it as it was.
+"""Let a reader reopen a case that they submitted lately, or close it again unchanged.
 
-Until they submit anew, what they submitted stands: annotation, reference and place in every count.
+Until the reader submits it again, the former submission counts: its annotation, its reference and
+its place in every count.
 """
 
 from __future__ import annotations
@@ -12,107 +13,111 @@ from annotation.errors import Conflict
 from annotation.models import Annotation, Assignment, Draft, User
 from annotation.selectors.reading.last_cases import AT_MOST, WITHDRAWN, LastCase, Refusal, last_case
 from annotation.services import audit
-from annotation.services.reading import closing_reopened, leases, lost_drafts
+from annotation.services.reading import leases, lost_drafts
 from annotation.services.reading.candidates import Basis
-from annotation.services.reading.lost_drafts import Drawing
+from annotation.services.reading.closing_reopened import close_lapsed_reopened, close_reopened
+from annotation.services.reading.lost_drafts import UnsavedDraft
 
 _NOT_RECENT = Refusal(
     "not_recent", f"Only the last {AT_MOST} cases that you submitted can be opened again."
 )
 
 
-def reopen(*, assignment: Assignment, reader: User) -> Assignment:
-    """Open a submitted case of `reader` again, with the mask, base, note and flag it was given.
+def reopen_case(*, assignment: Assignment, reader: User) -> Assignment:
+    """Reopen a submitted case with its mask, basis, note and flag, and return it.
 
-    One that is open again already, perhaps in another tab, goes on as it is there. Raises Conflict
-    with the reason where it may not be opened: withdrawn, superseded, compared, held, another one
-    open, not among the last.
+    A case that is already reopened, perhaps in another tab, keeps its drawing. Raises Conflict
+    with the reason if the case may not be reopened: withdrawn, superseded, compared, held, another
+    case reopened, or not among the last.
     """
-    closing_reopened.put_back_lapsed(project=assignment.project)
-    chosen = _chosen(assignment)
-    if chosen.is_reopened:
-        leases.renew(assignment=assignment, reader=reader)
-    elif not _taken_up(chosen) and not _chosen(assignment).is_reopened:
+    close_lapsed_reopened(project=assignment.project)
+    case = _reopenable(assignment)
+    if case.is_reopened:
+        leases.renew_lease(assignment=assignment, reader=reader)
+    elif not _try_reopen(case) and not _reopenable(assignment).is_reopened:
         raise Conflict("This case is being changed in another tab; please try again.", code="busy")
     assignment.refresh_from_db()
     return assignment
 
 
-def leave(*, assignment: Assignment, reader: User) -> None:
-    """Leave a case as it was submitted; one that is not open again stays as it is."""
-    own = Assignment.objects.filter(id=assignment.id, reader=reader)
-    closing_reopened.put_back(own, actor=reader)
+def leave_unchanged(*, assignment: Assignment, reader: User) -> None:
+    """Close a reopened case with its former submission; any other case stays as it is."""
+    rows = Assignment.objects.filter(id=assignment.id, reader=reader)
+    close_reopened(rows, actor=reader)
 
 
-def _chosen(assignment: Assignment) -> LastCase:
-    found = last_case(assignment)
-    if found is None:
+def _reopenable(assignment: Assignment) -> LastCase:
+    """Return the case if it may be reopened; raise Conflict with the reason if not."""
+    case = last_case(assignment)
+    if case is None:
         raise _refused(_NOT_RECENT)
-    if found.refusal:
-        raise _refused(found.refusal)
-    return found
+    if case.refusal:
+        raise _refused(case.refusal)
+    return case
 
 
 def _refused(refusal: Refusal) -> Conflict:
     return Conflict(refusal.sentence, code=refusal.code)
 
 
-def _taken_up(chosen: LastCase) -> bool:
-    """Take it up if it still can be; False: somebody was faster, at the image or at the case."""
+def _try_reopen(case: LastCase) -> bool:
+    """Return whether the case was reopened. False: another request held the image or the case."""
     try:
-        return _take_up(chosen.assignment, chosen.annotation)
+        return _reopen(case.assignment, case.annotation)
     except IntegrityError:
         return False
 
 
 @transaction.atomic
-def _take_up(assignment: Assignment, stands: Annotation) -> bool:
-    if not lost_drafts.hold_image(assignment):
+def _reopen(assignment: Assignment, submitted: Annotation) -> bool:
+    if not lost_drafts.lock_image(assignment):
         raise _refused(WITHDRAWN)
-    taken = Assignment.objects.filter(
+    reopened = Assignment.objects.filter(
         id=assignment.id, reader=assignment.reader, state=Assignment.State.SUBMITTED
     ).update(
         state=Assignment.State.REOPENED,
-        lease_expires_at=leases.expiry(is_prefetch=False),
-        note=stands.note,
-        is_flagged=stands.is_flagged,
+        lease_expires_at=leases.lease_end(is_prefetch=False),
+        note=submitted.note,
+        is_flagged=submitted.is_flagged,
     )
-    if not taken:
+    if not reopened:
         return False
-    # Between the look and the update somebody may have read the image and submitted it. From here
-    # on nobody can lease it, so look again.
-    _chosen(assignment)
-    _put_on_desk(assignment, stands)
+    # Before the update another reader may have read and submitted the image. After it nobody can
+    # lease the image, so this second look is final.
+    _reopenable(assignment)
+    _restore_draft(assignment, submitted)
     audit.record(
         project=assignment.project,
         actor=assignment.reader,
         verb="reopen",
         target=assignment.id,
-        facts={"annotation": str(stands.id), "verdict": stands.verdict},
+        facts={"annotation": str(submitted.id), "verdict": submitted.verdict},
     )
     return True
 
 
-def _put_on_desk(assignment: Assignment, stands: Annotation) -> None:
-    """Make the submitted mask the draft; an excluded film has none and keeps its drawing."""
-    if not stands.mask_key:
+def _restore_draft(assignment: Assignment, submitted: Annotation) -> None:
+    """Make the submitted mask the draft. An excluded image has no mask and keeps its draft."""
+    if not submitted.mask_key:
         return
-    drawing = Drawing(assignment, stands.label, stands.mask_key, 0, _basis(assignment, stands))
-    draft = Draft.objects.filter(assignment=assignment, label=stands.label).first()
-    if draft is not None and draft.etag != drawing.etag:  # given up for "no infection"
-        lost_drafts.keep_current(assignment=assignment, label=stands.label)
+    basis = _basis(assignment, submitted)
+    restored = UnsavedDraft(assignment, submitted.label, submitted.mask_key, 0, basis)
+    draft = Draft.objects.filter(assignment=assignment, label=submitted.label).first()
+    # The draft differs if the reader drew a mask and then decided "no infection".
+    if draft is not None and draft.etag != restored.etag:
+        lost_drafts.keep_current_draft(assignment=assignment, label=submitted.label)
     Draft.objects.update_or_create(
         assignment=assignment,
-        label=stands.label,
-        defaults={**drawing.content, "updated_at": timezone.now()},
+        label=submitted.label,
+        defaults={**restored.fields, "updated_at": timezone.now()},
     )
 
 
-def _basis(assignment: Assignment, stands: Annotation) -> Basis:
-    """Return the candidate that the submitted mask was made from, with an open read's threshold."""
-    if stands.proposal_id is not None:
-        candidate = assignment.candidates.filter(proposal=stands.proposal_id).first()
-        return Basis(candidate, None if assignment.is_blind else stands.threshold)
-    if stands.is_from_manual:
+def _basis(assignment: Assignment, submitted: Annotation) -> Basis:
+    """Return the candidate that the mask was made from, with an open read's threshold."""
+    if submitted.proposal_id is not None:
+        candidate = assignment.candidates.filter(proposal=submitted.proposal_id).first()
+        return Basis(candidate, None if assignment.is_blind else submitted.threshold)
+    if submitted.is_from_manual:
         return Basis(assignment.candidates.filter(annotation__isnull=False).first())
     return Basis()

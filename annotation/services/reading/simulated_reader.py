@@ -1,8 +1,8 @@
-"""The robot reader: it reads cases through the same services as people, guided by hidden truth.
+"""The simulated reader: it reads cases through the same services as people, with known truth.
 
-Its wish for an image is the truth with a seeded, smooth boundary noise: the same wish in every
-round and both arms, as one human hand would have. Beside `selectors/simulated.py`, which measures,
-this is the only reader of Truth rows.
+Its target mask for an image is the truth with a seeded, smooth noise at the boundary. The target is
+the same in every round and in both arms of a simulation, as one person's drawing would be. Besides
+`selectors/rounds/simulated.py`, which measures, only this module reads Truth rows.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from scipy import ndimage
 from annotation import storage
 from annotation.models import Annotation, Assignment, Candidate, Label, Project, Truth, User
 from annotation.selectors.labels import label_of
-from annotation.services.reading import drafts, leases, submission
+from annotation.services.reading import drafts, leases, next_case, submission
 from annotation.services.reading.candidates import mask_at
 from mlloop.figures.metrics import count_pixels, dice
 from mlloop.pixels.masks import decode_mask, encode_wire_mask
@@ -28,16 +28,16 @@ Mask = npt.NDArray[np.bool_]
 
 ACCEPT_AT = 0.90
 REDRAW_BELOW = 0.60
-# Where the hand stops on the threshold slider of an open read, in t8.
-SLIDER = range(16, 241, 16)
-# A tremor of about 1 % of the image: Dice of 0.90 to 0.97 with the truth for typical infections.
-TREMOR = 0.010
-TREMOR_GRID = 10
+# The thresholds (t8) that the simulated reader tries in an open read.
+SLIDER_THRESHOLDS = range(16, 241, 16)
+# Noise of about 1 % of the image: Dice of 0.90 to 0.97 with the truth for typical infections.
+NOISE_AMPLITUDE = 0.010
+NOISE_GRID = 10
 
 
 @dataclass(slots=True)
 class Tally:
-    """What a stint of reading came to."""
+    """Counts of the cases that one call of `read_cases` submitted."""
 
     verdicts: dict[str, int] = field(default_factory=dict)
     changed_pixels: int = 0
@@ -47,7 +47,7 @@ class Tally:
     no_truth: set[UUID] = field(default_factory=set)
 
     def add(self, annotation: Annotation, *, without_slider: int) -> None:
-        """Count one submitted annotation, and what it would have cost at the given thresholds."""
+        """Count one annotation. `without_slider`: its changed pixels at the default threshold."""
         self.n_read += 1
         verdict = str(annotation.verdict)
         self.verdicts[verdict] = self.verdicts.get(verdict, 0) + 1
@@ -56,14 +56,14 @@ class Tally:
         self.redrawn_contour += annotation.redrawn_contour
 
 
-def wish_of(truth: Mask, *, seed: int, key: str) -> Mask:
-    """Return the robot's wish: `truth` (H, W) bool, warped by a smooth field of (seed, key)."""
+def target_mask(truth: Mask, *, seed: int, key: str) -> Mask:
+    """Return the target: `truth` (H, W) bool, warped by a smooth field that (seed, key) give."""
     digest = hashlib.sha256(f"{seed}:{key}".encode()).digest()
     random = np.random.default_rng(int.from_bytes(digest[:8], "big"))
-    amplitude = TREMOR * min(truth.shape)
-    zoom = [side / TREMOR_GRID for side in truth.shape]
+    amplitude = NOISE_AMPLITUDE * min(truth.shape)
+    zoom = [side / NOISE_GRID for side in truth.shape]
     moved = [
-        grid + amplitude * ndimage.zoom(random.normal(size=(TREMOR_GRID, TREMOR_GRID)), zoom)
+        grid + amplitude * ndimage.zoom(random.normal(size=(NOISE_GRID, NOISE_GRID)), zoom)
         for grid in np.indices(truth.shape)
     ]
     warped = ndimage.map_coordinates(truth.astype(np.uint8), moved, order=0, mode="nearest")
@@ -79,14 +79,15 @@ def read_cases(
     limit: int | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> Tally:
-    """Read up to `limit` cases of `purpose` as `reader`; images without truth stay unread.
+    """Read up to `limit` cases of `purpose` as `reader` and return the counts.
 
-    A seed or sealed case has no candidates and is drawn: so is everything in the manual arm.
+    Images without truth are not read. A case without candidates is drawn: every seed and sealed
+    case, and every case of the manual arm.
     """
     tally = Tally()
     label = label_of(project, "infection")
     while limit is None or tally.n_read < limit:
-        assignment = leases.lease_next(
+        assignment = next_case.lease_next_case(
             project=project, reader=reader, purpose=purpose, skip_images=tally.no_truth
         )
         if assignment is None:
@@ -94,16 +95,16 @@ def read_cases(
         truth = Truth.objects.filter(image=assignment.image, label=label).first()
         if truth is None:
             tally.no_truth.add(assignment.image_id)
-            leases.give_back(assignment=assignment, reader=reader)
+            leases.give_back_case(assignment=assignment, reader=reader)
             continue
-        wish = wish_of(
+        target = target_mask(
             decode_mask(storage.read(truth.mask_key)), seed=seed, key=assignment.image.pixel_sha256
         )
-        choice = _choose(tuple(assignment.candidates.all()), wish)
-        without_slider = _cost(choice, wish)
+        choice = _choose(tuple(assignment.candidates.all()), target)
+        without_slider = _cost(choice, target)
         if not assignment.is_blind:
-            choice = _slide(choice, wish)
-        annotation = _submit(assignment, label, wish, choice)
+            choice = _slide(choice, target)
+        annotation = _submit(assignment, label, target, choice)
         tally.add(annotation, without_slider=without_slider)
         if progress:
             progress(tally.n_read)
@@ -112,7 +113,7 @@ def read_cases(
 
 @dataclass(frozen=True, slots=True)
 class _Choice:
-    """A candidate as it is looked at: its mask at a threshold, and its Dice to the wish."""
+    """A candidate's mask at a threshold, and its Dice with the target."""
 
     candidate: Candidate | None
     threshold: int | None
@@ -120,45 +121,45 @@ class _Choice:
     agreement: float
 
 
-def _choose(candidates: Collection[Candidate], wish: Mask) -> _Choice:
-    """Return the candidate with the highest Dice to the wish, the first of equals."""
-    best = _Choice(None, None, np.zeros_like(wish), -1.0)
+def _choose(candidates: Collection[Candidate], target: Mask) -> _Choice:
+    """Return the candidate with the highest Dice with the target; the first of equal ones."""
+    best = _Choice(None, None, np.zeros_like(target), -1.0)
     for candidate in candidates:
         threshold = candidate.proposal.threshold if candidate.proposal else None
         mask = mask_at(candidate)
-        looked_at = _Choice(candidate, threshold, mask, _agreement(mask, wish))
-        best = max(best, looked_at, key=lambda choice: choice.agreement)
+        considered = _Choice(candidate, threshold, mask, _agreement(mask, target))
+        best = max(best, considered, key=lambda choice: choice.agreement)
     return best
 
 
-def _slide(choice: _Choice, wish: Mask) -> _Choice:
-    """Move the threshold of the chosen candidate to where it fits the wish best."""
+def _slide(choice: _Choice, target: Mask) -> _Choice:
+    """Return the choice at the threshold where it fits the target best."""
     best = choice
     if choice.candidate is None or choice.candidate.proposal is None:
         return best
-    for threshold in SLIDER:
+    for threshold in SLIDER_THRESHOLDS:
         mask = mask_at(choice.candidate, threshold=threshold)
-        looked_at = _Choice(choice.candidate, threshold, mask, _agreement(mask, wish))
-        best = max(best, looked_at, key=lambda choice: choice.agreement)
+        considered = _Choice(choice.candidate, threshold, mask, _agreement(mask, target))
+        best = max(best, considered, key=lambda choice: choice.agreement)
     return best
 
 
-def _agreement(mask: Mask, wish: Mask) -> float:
-    value = dice(count_pixels(mask, wish))
-    return 1.0 if np.isnan(value) else value  # both empty: nothing to change
+def _agreement(mask: Mask, target: Mask) -> float:
+    value = dice(count_pixels(mask, target))
+    return 1.0 if np.isnan(value) else value  # NaN: both masks are empty and nothing is to change
 
 
-def _cost(choice: _Choice, wish: Mask) -> int:
-    """Return the pixels that making the wish of this choice changes."""
+def _cost(choice: _Choice, target: Mask) -> int:
+    """Return how many pixels a reader changes to turn this choice into the target."""
     if choice.agreement < REDRAW_BELOW:
-        return int(np.count_nonzero(wish))
+        return int(np.count_nonzero(target))
     is_accepted = choice.agreement >= ACCEPT_AT
-    return 0 if is_accepted else int(np.count_nonzero(choice.mask ^ wish))
+    return 0 if is_accepted else int(np.count_nonzero(choice.mask ^ target))
 
 
-def _submit(assignment: Assignment, label: Label, wish: Mask, choice: _Choice) -> Annotation:
-    """Accept, correct or redraw one case, and submit it as a person would."""
-    final = choice.mask if choice.agreement >= ACCEPT_AT else wish
+def _submit(assignment: Assignment, label: Label, target: Mask, choice: _Choice) -> Annotation:
+    """Accept, correct or redraw one case, submit it as a person would and return the annotation."""
+    final = choice.mask if choice.agreement >= ACCEPT_AT else target
     is_used = choice.agreement >= REDRAW_BELOW and final.any()
     etag = None
     if final.any():
@@ -172,7 +173,7 @@ def _submit(assignment: Assignment, label: Label, wish: Mask, choice: _Choice) -
             stroke=1,
         )
         etag = saved.etag
-    return submission.submit(
+    submitted = submission.submit_annotation(
         assignment=assignment,
         reader=assignment.reader,
         client_id=uuid5(assignment.id, "robot"),
@@ -182,3 +183,4 @@ def _submit(assignment: Assignment, label: Label, wish: Mask, choice: _Choice) -
         candidate=choice.candidate.id if choice.candidate and is_used else None,
         threshold=choice.threshold if is_used else None,
     )
+    return submitted.annotation

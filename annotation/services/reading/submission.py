@@ -1,13 +1,12 @@
-"""Take a reader's decision on a case: one annotation, one step of the reference chain, once.
+"""Take a reader's decision on a case: one annotation and one step of the reference chain, once.
 
-The verdict is derived here from the stored masks, never believed. Bytes are stored before the
-transaction; a repeat with the same client id returns the first annotation. A case that is open
-again (reopening.py) gets one more of each, and the former ones stay.
+The verdict is derived here from the stored masks; the client does not send it. Bytes are stored
+before the transaction. A repeat with the same client id returns the first annotation. A reopened
+case (reopening.py) gets one more annotation and reference; the former ones stay.
 """
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -17,25 +16,29 @@ from django.utils import timezone
 
 from annotation import storage
 from annotation.errors import Conflict, DraftMoved, Invalid
-from annotation.models import (
-    Annotation,
-    Assignment,
-    Candidate,
-    Draft,
-    Label,
-    Proposal,
-    Reference,
-    ReferenceSource,
-    User,
-)
-from annotation.selectors.reading.last_cases import SUPERSEDED, standing_annotation
+from annotation.models import Annotation, Assignment, Candidate, Draft, Label, User
+from annotation.selectors.reading.last_cases import current_annotation
 from annotation.services import audit
 from annotation.services.reading import leases, lost_drafts
-from annotation.services.reading.candidates import Mask, candidate_of, check_threshold, mask_at
+from annotation.services.reading.candidates import Mask, candidate_of, mask_at
 from annotation.services.reading.edits import EXCLUDED, Decision, Edit, derive_edit
+from annotation.services.reading.references import append_reference
+from annotation.services.reading.submission_checks import (
+    check_draft_seen,
+    check_open,
+    check_values,
+    draft_moved,
+    earlier_submission,
+)
 from mlloop.pixels.masks import decode_mask, encode_mask
 
-MAX_ACTIVE_SECONDS = 7 * 86_400.0
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """The annotation of a decision, and whether the decision had been submitted before."""
+
+    annotation: Annotation
+    is_repeat: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +49,7 @@ class _Reading:
     reader: User
     label: Label
     client_id: UUID
-    draft_etag: str | None  # of the drawing that was there when the decision was measured
+    draft_etag: str | None  # of the draft from which the decision was measured
     candidate: Candidate | None
     threshold: int | None
     exclusion_reason: str
@@ -58,7 +61,7 @@ class _Reading:
     strokes: int
 
 
-def submit(
+def submit_annotation(
     *,
     assignment: Assignment,
     reader: User,
@@ -73,20 +76,20 @@ def submit(
     is_flagged: bool = False,
     active_seconds: float = 0.0,
     strokes: int = 0,
-) -> Annotation:
-    """Record the decision and move the reference; the same `client_id` again changes nothing.
+) -> Submission:
+    """Record the decision and append the reference; the same `client_id` again changes nothing.
 
-    `draft_etag` names the drawing decided on, whatever the decision; None: none was there. Raises
-    Invalid, LeaseLost, Conflict where it was submitted before, and DraftMoved where the drawing is
-    another one, which is then kept.
+    `draft_etag` names the draft that the reader decided about, for every decision; None if there
+    was no draft. Raises Invalid, LeaseLost, Conflict if the case was submitted before, and
+    DraftMoved if the stored draft is another one, which is then kept as a lost draft.
     """
-    if repeated := _submitted_before(assignment, reader, client_id):
-        return repeated
+    if earlier := earlier_submission(assignment, reader, client_id):
+        return Submission(earlier, is_repeat=True)
     try:
-        _check_open(assignment, reader)
-        _check_figures(decision, exclusion_reason, threshold, active_seconds, strokes)
+        check_open(assignment, reader)
+        check_values(decision, exclusion_reason, threshold, active_seconds, strokes)
         base = candidate_of(assignment=assignment, candidate_id=candidate)
-        draft = _draft_seen(assignment, label, decision, draft_etag)
+        draft = check_draft_seen(assignment, label, decision, draft_etag)
         mask = _decided_mask(
             assignment=assignment, decision=decision, draft=draft, base=base, threshold=threshold
         )
@@ -106,79 +109,19 @@ def submit(
             active_seconds=active_seconds,
             strokes=strokes,
         )
-        return _write(reading)
+        return Submission(_write(reading), is_repeat=False)
     except (Conflict, IntegrityError) as error:
-        if repeated := _submitted_before(assignment, reader, client_id):
-            return repeated  # the same request, sent twice at once
+        if earlier := earlier_submission(assignment, reader, client_id):
+            return Submission(earlier, is_repeat=True)  # the same request, sent twice at once
         if isinstance(error, DraftMoved):
-            lost_drafts.keep_current(assignment=assignment, label=label)
+            lost_drafts.keep_current_draft(assignment=assignment, label=label)
         raise
-
-
-def was_submitted(*, client_id: UUID) -> bool:
-    """Say whether a decision with this client id was already taken."""
-    return Annotation.objects.filter(client_id=client_id).exists()
-
-
-def _submitted_before(assignment: Assignment, reader: User, client_id: UUID) -> Annotation | None:
-    row = Annotation.objects.filter(client_id=client_id).first()
-    if row is not None and (row.assignment_id != assignment.id or row.reader_id != reader.id):
-        raise Conflict(
-            "This client id was used for another case.", code="client_id_used", field="client_id"
-        )
-    return row
-
-
-def _check_open(assignment: Assignment, reader: User) -> None:
-    held = Assignment.objects.filter(id=assignment.id, reader=reader, state__in=Assignment.HELD)
-    if not held.exists():
-        raise leases.lease_lost(assignment)
-    if assignment.image.withdrawn_at is not None:
-        raise Conflict("This image was withdrawn while you read it.", code="withdrawn")
-
-
-def _check_figures(
-    decision: str,
-    exclusion_reason: str | None,
-    threshold: int | None,
-    active_seconds: float,
-    strokes: int,
-) -> None:
-    reasons = [value for value in Annotation.Exclusion.values if value]
-    if decision not in ("accept", "no_infection", "exclude"):
-        raise Invalid(
-            f"{decision!r} is no decision: accept, no_infection or exclude.", field="decision"
-        )
-    if decision == "exclude" and exclusion_reason not in reasons:
-        raise Invalid(
-            f"An image is excluded for one of these reasons: {', '.join(reasons)}.",
-            field="exclusion_reason",
-        )
-    if decision != "exclude" and exclusion_reason:
-        raise Invalid("Only an excluded image has a reason.", field="exclusion_reason")
-    check_threshold(threshold)
-    if not math.isfinite(active_seconds) or not 0 <= active_seconds <= MAX_ACTIVE_SECONDS:
-        raise Invalid("The active time must be from 0 seconds to a week.", field="active_seconds")
-    if not 0 <= strokes <= 1_000_000:
-        raise Invalid("The number of strokes must be from 0 to a million.", field="strokes")
 
 
 def _threshold(assignment: Assignment, base: Candidate | None, threshold: int | None) -> int | None:
     if base is None or base.proposal is None:
         return None
     return base.proposal.threshold if assignment.is_blind or threshold is None else threshold
-
-
-def _draft_seen(
-    assignment: Assignment, label: Label, decision: Decision, draft_etag: str | None
-) -> Draft | None:
-    """Return the stored drawing if it is the one decided on: no decision drops another unseen."""
-    draft = Draft.objects.filter(assignment=assignment, label=label).first()
-    if draft is not None and draft.etag != draft_etag:
-        raise _draft_moved(draft)
-    if draft is None and draft_etag is not None and decision == "accept":
-        raise _draft_moved(None)
-    return draft
 
 
 def _decided_mask(
@@ -189,7 +132,7 @@ def _decided_mask(
     base: Candidate | None,
     threshold: int | None,
 ) -> Mask | None:
-    """Return the mask that is submitted, None for an excluded image."""
+    """Return the mask `(H, W) bool` that is submitted; None for an excluded image."""
     if decision == "exclude":
         return None
     if decision == "no_infection":
@@ -225,14 +168,15 @@ def _write(reading: _Reading) -> Annotation:
         is_flagged=reading.is_flagged,
     )
     if not closed:
-        raise leases.lease_lost(assignment)
-    # A save holds the assignment's row while it writes, so none can come between this and the end.
+        raise leases.closed_case_error(assignment)
+    # A save locks the assignment's row while it writes. The update above holds that lock until the
+    # end of this transaction, so no save can come in between.
     draft = Draft.objects.filter(assignment=assignment, label=reading.label).first()
     if (draft.etag if draft else None) != reading.draft_etag:
-        raise _draft_moved(draft)
-    annotation = _annotate(reading)
-    if assignment.purpose != Assignment.Purpose.DOUBLE:  # double reads wait for each other
-        _move_reference(annotation)
+        raise draft_moved(draft)
+    annotation = _insert_annotation(reading)
+    if assignment.purpose != Assignment.Purpose.DOUBLE:  # the two double reads wait for each other
+        append_reference(annotation)
     former = {"supersedes": str(annotation.supersedes_id)} if annotation.supersedes_id else {}
     audit.record(
         project=assignment.project,
@@ -244,7 +188,7 @@ def _write(reading: _Reading) -> Annotation:
     return annotation
 
 
-def _annotate(reading: _Reading) -> Annotation:
+def _insert_annotation(reading: _Reading) -> Annotation:
     assignment, candidate, edit = reading.assignment, reading.candidate, reading.edit
     return Annotation.objects.create(
         project=assignment.project,
@@ -269,41 +213,5 @@ def _annotate(reading: _Reading) -> Annotation:
         strokes=reading.strokes,
         note=reading.note,
         is_flagged=reading.is_flagged,
-        supersedes=standing_annotation(assignment),
-    )
-
-
-def _move_reference(annotation: Annotation) -> Reference:
-    """Append to the chain; its unique constraints refuse a fork.
-
-    What is submitted anew takes the place of what the same case gave, never of anybody else's.
-    """
-    current = Reference.objects.filter(
-        image=annotation.image, label=annotation.label, superseded_by=None
-    ).first()
-    if annotation.supersedes_id and (
-        current is None or not current.annotations.filter(id=annotation.supersedes_id).exists()
-    ):
-        raise Conflict(SUPERSEDED.sentence, code=SUPERSEDED.code)
-    is_pick = annotation.purpose == Assignment.Purpose.PICK
-    reference = Reference.objects.create(
-        project=annotation.project,
-        image=annotation.image,
-        label=annotation.label,
-        method=Reference.Method.PICK if is_pick else Reference.Method.SINGLE,
-        verdict=annotation.verdict,
-        mask_key=annotation.mask_key,
-        supersedes=current,
-    )
-    ReferenceSource.objects.create(reference=reference, annotation=annotation)
-    Proposal.objects.filter(image=annotation.image, label=annotation.label, is_waiting=True).update(
-        is_waiting=False
-    )
-    return reference
-
-
-def _draft_moved(current: Draft | None) -> DraftMoved:
-    return DraftMoved(
-        "The drawing on the server is not the one you decided on; look at it and decide again.",
-        current_etag=current.etag if current else None,
+        supersedes=current_annotation(assignment),
     )

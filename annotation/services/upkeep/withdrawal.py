@@ -36,7 +36,7 @@ from annotation.models import (
     User,
 )
 from annotation.services import audit
-from annotation.services.reading.closing_reopened import put_back
+from annotation.services.reading.closing_reopened import close_reopened
 from mlloop.pixels.masks import encode_mask
 
 # Where an image's bytes are named: model, path to the image, columns with keys.
@@ -144,7 +144,7 @@ def _withdraw(images: QuerySet[Image]) -> int:
     Image.objects.filter(pk__in=ids).update(withdrawn_at=now)
     held = Assignment.objects.filter(image__in=ids, state=Assignment.State.OPEN)
     held.update(state=Assignment.State.RELEASED, closed_at=now)
-    put_back(Assignment.objects.filter(image__in=ids))
+    close_reopened(Assignment.objects.filter(image__in=ids))
     return len(ids)
 
 

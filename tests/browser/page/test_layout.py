@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect
 
 from annotation.models import Project, User
 from annotation.selectors.labels import label_of
-from annotation.services.reading import leases, submission
+from annotation.services.reading import next_case, submission
 from tests.annotation import factories
 from tests.browser.conftest import ReadingRoom
 from tests.browser.desk import Desk
@@ -111,9 +111,9 @@ def much_to_say(reading_room: ReadingRoom, project: Project, reader: User) -> No
     project.save()
     for seed in range(10):
         factories.make_image(project, seed=seed)
-        case = leases.lease_next(project=project, reader=reader)
+        case = next_case.lease_next_case(project=project, reader=reader)
         assert case is not None
-        submission.submit(
+        submission.submit_annotation(
             assignment=case,
             reader=reader,
             client_id=uuid.uuid4(),

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from annotation.models import Assignment, Candidate, Project, Release, User
-from annotation.services.reading import leases
+from annotation.services.reading import leases, next_case
 from annotation.services.releases.freezing import run_release
 from annotation.services.releases.requesting import request_release
 from annotation.storage import digest_of
@@ -155,17 +155,17 @@ def test_candidates_when_leased_many_times_then_the_manual_mask_is_at_every_plac
 ) -> None:
     places = set()
     for _ in range(40):
-        assignment = leases.lease_next(project=project, reader=judge)
+        assignment = next_case.lease_next_case(project=project, reader=judge)
         assert assignment is not None
         row = Candidate.objects.get(assignment=assignment, annotation__isnull=False)
         places.add(row.position)
-        leases.give_back(assignment=assignment, reader=judge)
+        leases.give_back_case(assignment=assignment, reader=judge)
     assert places == {0, 1, 2}
 
 
 def test_case_when_the_author_asks_then_not_judged_by_them(project: Project, judge: User) -> None:
     author = User.objects.get(username="author-of-the-mask")
-    assert leases.lease_next(project=project, reader=author) is None
+    assert next_case.lease_next_case(project=project, reader=author) is None
 
 
 def test_sealed_case_then_blind_and_without_candidates(project: Project, member: Member) -> None:

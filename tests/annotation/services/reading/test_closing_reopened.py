@@ -13,9 +13,9 @@ from django.utils import timezone
 
 from annotation.errors import Conflict, Invalid
 from annotation.models import Annotation, Assignment, AuditEvent, Reference, User
-from annotation.selectors.reading.last_cases import reopened_case
-from annotation.services.reading import leases, reassigning
-from annotation.services.reading.reopening import leave, reopen
+from annotation.selectors.reading.last_cases import reopened_case_id
+from annotation.services.reading import next_case, reassigning
+from annotation.services.reading.reopening import leave_unchanged, reopen_case
 from annotation.services.upkeep import withdrawal
 from annotation.tasks import dispatch_due
 from tests.annotation.reading import FIRST, SECOND, draw, drawn, head, refused, storage_key, submit
@@ -28,10 +28,10 @@ def test_leave_when_half_changed_then_nothing_changed_and_the_mask_is_kept(
 ) -> None:
     draw(case, FIRST)
     first = submit(case)
-    reopen(assignment=case, reader=case.reader)
+    reopen_case(assignment=case, reader=case.reader)
     draw(case, SECOND)
-    leave(assignment=case, reader=case.reader)
-    leave(assignment=case, reader=case.reader)
+    leave_unchanged(assignment=case, reader=case.reader)
+    leave_unchanged(assignment=case, reader=case.reader)
     case.refresh_from_db()
     assert case.state == "submitted"
     assert Annotation.objects.get() == first
@@ -39,9 +39,9 @@ def test_leave_when_half_changed_then_nothing_changed_and_the_mask_is_kept(
     assert [row.mask_key for row in case.lost_drafts.all()] == [storage_key(case, SECOND)]
     put_back = AuditEvent.objects.get(verb="put_back")
     assert (put_back.actor, put_back.facts) == (case.reader, {"changed_mask": True})
-    with pytest.raises(Conflict, match="went back to what you had submitted"):
+    with pytest.raises(Conflict, match="closed again with what you had submitted before"):
         submit(case)
-    reopen(assignment=case, reader=case.reader)
+    reopen_case(assignment=case, reader=case.reader)
     np.testing.assert_array_equal(drawn(case), FIRST)
     submit(case)
     with pytest.raises(Conflict, match="already been submitted"):
@@ -55,14 +55,14 @@ def test_reopened_when_nobody_touches_it_then_it_goes_back_by_itself(
     other = member("reader", name="bob")
     draw(case, FIRST)
     first = submit(case)
-    reopen(assignment=case, reader=case.reader)
+    reopen_case(assignment=case, reader=case.reader)
     with time_machine.travel(timezone.now() + timedelta(minutes=14)):
-        assert leases.lease_next(project=case.project, reader=other) is None
+        assert next_case.lease_next_case(project=case.project, reader=other) is None
         case.refresh_from_db()
         assert case.state == "reopened"
     with time_machine.travel(timezone.now() + timedelta(minutes=16)):
         if by == "next":
-            assert leases.lease_next(project=case.project, reader=other) is None
+            assert next_case.lease_next_case(project=case.project, reader=other) is None
         else:
             dispatch_due([], Counter())
     case.refresh_from_db()
@@ -71,7 +71,9 @@ def test_reopened_when_nobody_touches_it_then_it_goes_back_by_itself(
     assert head(case).annotations.get() == first
     assert case.lost_drafts.count() == 0
     assert AuditEvent.objects.get(verb="put_back").actor is None
-    with pytest.raises(Conflict, match="went back to what you had submitted") as refused:
+    with pytest.raises(
+        Conflict, match="closed again with what you had submitted before"
+    ) as refused:
         submit(case)
     assert refused.value.code == "put_back"
 
@@ -82,16 +84,16 @@ def test_reopened_when_the_mask_was_changed_then_it_stays_until_a_curator_puts_i
     other, curator = member("reader", name="bob"), member("curator", name="cleo")
     draw(case, FIRST)
     first = submit(case)
-    reopen(assignment=case, reader=case.reader)
+    reopen_case(assignment=case, reader=case.reader)
     draw(case, SECOND)
     with time_machine.travel(timezone.now() + timedelta(hours=9)):
-        assert leases.lease_next(project=case.project, reader=other) is None
+        assert next_case.lease_next_case(project=case.project, reader=other) is None
         dispatch_due([], Counter())
     case.refresh_from_db()
     assert case.state == "reopened"
     with pytest.raises(Invalid, match="not given to somebody else"):
-        reassigning.reassign(assignment=case, to=other, actor=curator)
-    assert reassigning.reassign(assignment=case, to=None, actor=curator) is None
+        reassigning.reassign_case(assignment=case, to=other, actor=curator)
+    assert reassigning.reassign_case(assignment=case, to=None, actor=curator) is None
     case.refresh_from_db()
     assert case.state == "submitted"
     assert head(case).annotations.get() == first
@@ -104,9 +106,9 @@ def test_reopened_when_changed_and_another_decision_counts_then_it_goes_back(
 ) -> None:
     draw(case, FIRST)
     submit(case)
-    reopen(assignment=case, reader=case.reader)
+    reopen_case(assignment=case, reader=case.reader)
     draw(case, SECOND)
-    assert reopened_case(project=case.project, reader=case.reader) == str(case.id)
+    assert reopened_case_id(project=case.project, reader=case.reader) == str(case.id)
     current = head(case)
     Reference.objects.create(
         project=case.project,
@@ -117,7 +119,7 @@ def test_reopened_when_changed_and_another_decision_counts_then_it_goes_back(
         mask_key=current.mask_key,
         supersedes=current,
     )
-    assert reopened_case(project=case.project, reader=case.reader) is None
+    assert reopened_case_id(project=case.project, reader=case.reader) is None
     with time_machine.travel(timezone.now() + timedelta(minutes=16)):
         dispatch_due([], Counter())
     case.refresh_from_db()
@@ -128,7 +130,7 @@ def test_reopened_when_changed_and_another_decision_counts_then_it_goes_back(
 def test_reopen_when_its_image_was_withdrawn_then_refused_and_put_back(case: Assignment) -> None:
     draw(case, FIRST)
     first = submit(case)
-    reopen(assignment=case, reader=case.reader)
+    reopen_case(assignment=case, reader=case.reader)
     withdrawal.erase_image(image=case.image, actor=None, reason="asked for")
     case.refresh_from_db()
     assert case.state == "submitted"

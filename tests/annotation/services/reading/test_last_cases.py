@@ -9,8 +9,8 @@ import pytest
 from annotation.errors import Conflict
 from annotation.models import Annotation, Assignment, Project, User
 from annotation.selectors.reading.last_cases import last_case, last_cases
-from annotation.services.reading import leases
-from annotation.services.reading.reopening import leave, reopen
+from annotation.services.reading import next_case
+from annotation.services.reading.reopening import leave_unchanged, reopen_case
 from tests.annotation import factories
 from tests.annotation.reading import FIRST, SECOND, draw, head, must_lease, refused, submit
 
@@ -32,8 +32,8 @@ def test_reopened_seed_when_somebody_asks_then_not_offered_to_judge(
     project: Project, reader: User, member: Member
 ) -> None:
     seed, other = seed_and_judge(project, reader, member)
-    reopen(assignment=seed, reader=reader)
-    assert leases.lease_next(project=project, reader=other) is None
+    reopen_case(assignment=seed, reader=reader)
+    assert next_case.lease_next_case(project=project, reader=other) is None
     draw(seed, SECOND)
     submit(seed)
     pick = must_lease(project, other)
@@ -77,7 +77,9 @@ def test_reopen_when_a_second_reading_used_it_then_refused(
         case.image, member("reader", name="second"), purpose=purpose, of_round=case.round
     )
     if purpose == "double":  # the second reader sees nothing of the first, so it may change yet
-        leave(assignment=reopen(assignment=case, reader=case.reader), reader=case.reader)
+        leave_unchanged(
+            assignment=reopen_case(assignment=case, reader=case.reader), reader=case.reader
+        )
     submit(second, decision="no_infection")
     assert refused(case) == "compared"
 
@@ -94,13 +96,13 @@ def test_last_cases_then_the_ten_newest_and_older_ones_are_refused(
         listed = [row.assignment for row in last_cases(project=project, reader=reader)]
     assert listed == done[:1:-1]
     assert refused(done[1]) == "not_recent"
-    reopen(assignment=done[2], reader=reader)
+    reopen_case(assignment=done[2], reader=reader)
     assert last_cases(project=project, reader=reader)[0].assignment == done[2]
     assert refused(done[5]) == "another_reopened"
-    leave(assignment=done[2], reader=reader)
+    leave_unchanged(assignment=done[2], reader=reader)
     assert last_case(done[5]) is not None
 
 
 def test_reopen_when_open_still_then_there_is_nothing_to_reopen(case: Assignment) -> None:
     with pytest.raises(Conflict, match="Only the last 10 cases"):
-        reopen(assignment=case, reader=case.reader)
+        reopen_case(assignment=case, reader=case.reader)

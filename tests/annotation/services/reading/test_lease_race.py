@@ -37,7 +37,7 @@ connections.databases["default"]["NAME"] = sys.argv[2]
 connections["default"].settings_dict["NAME"] = sys.argv[2]
 from annotation.models import Project, User
 from annotation.selectors.labels import label_of
-from annotation.services.reading import leases, submission
+from annotation.services.reading import next_case, submission
 project, reader = Project.objects.get(), User.objects.get(username=sys.argv[3])
 label = label_of(project, "infection")
 print("ready", flush=True)
@@ -48,10 +48,10 @@ taken = []
 _READ_ALL = (
     _CHILD
     + """
-while (case := leases.lease_next(project=project, reader=reader)) is not None:
+while (case := next_case.lease_next_case(project=project, reader=reader)) is not None:
     taken.append(str(case.image_id))
-    submission.submit(assignment=case, reader=reader, client_id=uuid.uuid4(), label=label,
-                      decision="no_infection")
+    submission.submit_annotation(assignment=case, reader=reader, client_id=uuid.uuid4(),
+                                 label=label, decision="no_infection")
 print(json.dumps(taken))
 """
 )
@@ -63,7 +63,7 @@ from annotation.errors import Conflict
 held = []
 for is_prefetch in (False, True, False, True):
     try:
-        case = leases.lease_next(project=project, reader=reader, is_prefetch=is_prefetch,
+        case = next_case.lease_next_case(project=project, reader=reader, is_prefetch=is_prefetch,
                                  exclude=held)
     except Conflict as conflict:
         taken.append(conflict.code)
@@ -79,9 +79,9 @@ _SUBMIT_SAME = (
     + """
 from annotation.models import Assignment
 case = Assignment.objects.get()
-result = submission.submit(assignment=case, reader=reader, client_id=uuid.UUID(sys.argv[4]),
-                           label=label, decision="no_infection")
-print(json.dumps([str(result.id)]))
+result = submission.submit_annotation(assignment=case, reader=reader, label=label,
+                                      client_id=uuid.UUID(sys.argv[4]), decision="no_infection")
+print(json.dumps([str(result.annotation.id)]))
 """
 )
 
@@ -94,9 +94,9 @@ from annotation.models import Assignment
 from annotation.services.reading import reopening
 try:
     if sys.argv[3] == sys.argv[4]:
-        reopening.reopen(assignment=Assignment.objects.get(purpose="seed"), reader=reader)
+        reopening.reopen_case(assignment=Assignment.objects.get(purpose="seed"), reader=reader)
         taken.append("reopened")
-    elif leases.lease_next(project=project, reader=reader, purpose="pick"):
+    elif next_case.lease_next_case(project=project, reader=reader, purpose="pick"):
         taken.append("leased")
 except Conflict as conflict:
     taken.append(conflict.code)
@@ -113,14 +113,14 @@ from annotation.services.reading import reopening
 for _ in range(3):
     case = Assignment.objects.get(id=sys.argv[4])
     try:
-        reopening.reopen(assignment=case, reader=reader)
+        reopening.reopen_case(assignment=case, reader=reader)
         draft = Draft.objects.get(assignment=case)
-        made = submission.submit(assignment=case, reader=reader, client_id=uuid.uuid4(),
+        made = submission.submit_annotation(assignment=case, reader=reader, client_id=uuid.uuid4(),
                                  label=label, decision="accept", draft_etag=draft.etag)
     except RoundtruthError as refused:
         assert refused.code in ("already_submitted", "busy"), refused.code
     else:
-        taken.append(str(made.id))
+        taken.append(str(made.annotation.id))
 print(json.dumps(taken))
 """
 )
@@ -209,7 +209,7 @@ def submitted_seed(reader: User) -> Assignment:
     seed = factories.make_assignment(image, reader)
     label = label_of(seed.project, "infection")
     decided = {"client_id": uuid4(), "label": label, "decision": "no_infection"}
-    submission.submit(assignment=seed, reader=reader, **decided)
+    submission.submit_annotation(assignment=seed, reader=reader, **decided)
     return seed
 
 

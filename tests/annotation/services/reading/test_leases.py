@@ -15,7 +15,7 @@ from annotation.errors import Conflict, Invalid, LeaseLost
 from annotation.models import Assignment, Image, Project, User
 from annotation.selectors.labels import label_of
 from annotation.selectors.reading import worklist
-from annotation.services.reading import drafts, leases, submission
+from annotation.services.reading import drafts, leases, next_case, submission
 from annotation.services.reading.candidates import mask_at
 from mlloop.pixels.masks import encode_wire_mask
 from tests.annotation import factories
@@ -29,7 +29,7 @@ def readers(member: Member) -> tuple[User, User]:
 
 
 def lease(project: Project, reader: User, **options: object) -> Assignment | None:
-    return leases.lease_next(project=project, reader=reader, **options)
+    return next_case.lease_next_case(project=project, reader=reader, **options)
 
 
 def must_lease(project: Project, reader: User, **options: object) -> Assignment:
@@ -50,7 +50,7 @@ def draw(assignment: Assignment) -> None:
 
 
 def submit_empty(assignment: Assignment) -> None:
-    submission.submit(
+    submission.submit_annotation(
         assignment=assignment,
         reader=assignment.reader,
         client_id=uuid.uuid4(),
@@ -147,7 +147,7 @@ def test_saved_for_later_when_something_waits_then_it_comes_last(project: Projec
     factories.make_image(project)
     factories.make_image(project)
     first = must_lease(project, readers[0])
-    leases.annotate_lease(assignment=first, reader=readers[0], is_saved_for_later=True, note="?")
+    leases.update_assignment(assignment=first, reader=readers[0], is_saved_for_later=True, note="?")
     second = must_lease(project, readers[0])
     assert second.id != first.id
     with time_machine.travel(timezone.now() + timedelta(days=2)):
@@ -240,7 +240,7 @@ def test_read_when_leased_for_another_purpose_a_moment_before_then_refused(
     """Two lists were made before either insert: the database refuses the later one."""
     image = factories.make_image(project)
     factories.make_proposals(factories.make_round(project, stage="stage_2"), image)
-    desk = worklist.desk_of(project=project, reader=readers[1])
+    desk = worklist.worklist_scope(project=project, reader=readers[1])
     factories.make_assignment(image, readers[1], purpose="read")
     assert worklist.still_waits(desk, "read", image.id)
     with pytest.raises(IntegrityError), transaction.atomic():

@@ -16,7 +16,7 @@ from annotation import storage
 from annotation.errors import Conflict, NotFound, StaleDraft
 from annotation.models import Assignment, Draft, LostDraft, Project, User
 from annotation.selectors.labels import label_of
-from annotation.selectors.reading.lost_drafts import lost_mask, lost_masks_of
+from annotation.selectors.reading.lost_drafts import lost_draft, lost_drafts_of
 from annotation.services.reading import drafts, lost_drafts
 from annotation.services.upkeep import withdrawal
 from mlloop.pixels.masks import encode_mask, encode_wire_mask
@@ -111,10 +111,10 @@ def test_lost_mask_when_refused_again_then_its_thirty_days_begin_anew(case: Assi
     kept = LostDraft.objects.get(etag=storage.digest_of(key_of(case, 7)))
     with time_machine.travel(start + timedelta(days=49)):
         assert lost_drafts.purge_lost_drafts() == 0
-        assert lost_mask(assignment=case, lost_id=kept.id) == kept
-        assert kept in lost_masks_of(case)
+        assert lost_draft(assignment=case, lost_id=kept.id) == kept
+        assert kept in lost_drafts_of(case)
     with time_machine.travel(start + timedelta(days=51)):
-        assert list(lost_masks_of(case)) == []
+        assert list(lost_drafts_of(case)) == []
         assert lost_drafts.purge_lost_drafts() == 2
         assert lost_drafts.purge_lost_drafts() == 0
 

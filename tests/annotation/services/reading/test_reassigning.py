@@ -8,8 +8,8 @@ import pytest
 
 from annotation.errors import Conflict, Invalid
 from annotation.models import Assignment, AuditEvent, Membership, Project, User
-from annotation.services.reading import leases
-from annotation.services.reading.reassigning import reassign
+from annotation.services.reading import leases, next_case
+from annotation.services.reading.reassigning import reassign_case
 from tests.annotation import factories
 
 Member = Callable[..., User]
@@ -22,7 +22,7 @@ def readers(member: Member) -> Readers:
 
 
 def must_lease(project: Project, reader: User) -> Assignment:
-    assignment = leases.lease_next(project=project, reader=reader)
+    assignment = next_case.lease_next_case(project=project, reader=reader)
     assert assignment is not None
     return assignment
 
@@ -43,11 +43,11 @@ def test_reassign_when_a_pick_then_never_to_the_author_of_the_manual_mask(
 ) -> None:
     curator = member("curator")
     with pytest.raises(Invalid, match="ann drew the manual mask of this case and does not judge"):
-        reassign(assignment=pick, to=readers[0], actor=curator)
+        reassign_case(assignment=pick, to=readers[0], actor=curator)
     pick.refresh_from_db()
     assert (pick.state, pick.reader) == ("open", readers[1])
     other = member("adjudicator", name="eve")
-    given = reassign(assignment=pick, to=other, actor=curator)
+    given = reassign_case(assignment=pick, to=other, actor=curator)
     assert given is not None
     assert must_lease(pick.project, other).id == given.id
 
@@ -56,7 +56,7 @@ def test_reassign_when_the_author_is_the_only_reader_then_they_judge_it(
     pick: Assignment, readers: Readers, member: Member
 ) -> None:
     Membership.objects.filter(user=readers[1]).delete()
-    given = reassign(assignment=pick, to=readers[0], actor=member("curator"))
+    given = reassign_case(assignment=pick, to=readers[0], actor=member("curator"))
     assert given is not None
     assert given.reader == readers[0]
 
@@ -66,10 +66,10 @@ def test_reassign_then_the_second_reader_sees_nothing_of_the_first(
 ) -> None:
     factories.make_image(project)
     held = must_lease(project, readers[0])
-    leases.annotate_lease(
+    leases.update_assignment(
         assignment=held, reader=readers[0], note="Is this a shadow?", is_flagged=True
     )
-    given = reassign(assignment=held, to=readers[1], actor=member("curator"))
+    given = reassign_case(assignment=held, to=readers[1], actor=member("curator"))
     assert given is not None
     shown = must_lease(project, readers[1])
     assert (shown.id, shown.note, shown.is_flagged) == (given.id, "", False)
@@ -82,19 +82,19 @@ def test_reassign_when_another_curator_was_first_says_so(
 ) -> None:
     factories.make_image(project)
     held = must_lease(project, readers[0])
-    reassign(assignment=held, to=None, actor=member("curator"))
+    reassign_case(assignment=held, to=None, actor=member("curator"))
     with pytest.raises(Conflict, match="not open any more"):
-        reassign(assignment=held, to=None, actor=member("curator", name="second"))
+        reassign_case(assignment=held, to=None, actor=member("curator", name="second"))
 
 
 def test_reassign_when_blind_then_note_and_flag_stay_with_the_first_reader(
     pick: Assignment, readers: Readers, member: Member
 ) -> None:
-    leases.annotate_lease(
+    leases.update_assignment(
         assignment=pick, reader=readers[1], note="B looks drawn by hand", is_flagged=True
     )
     other = member("reader", name="eve")
-    reassign(assignment=pick, to=other, actor=member("curator"))
+    reassign_case(assignment=pick, to=other, actor=member("curator"))
     shown = must_lease(pick.project, other)
     assert (shown.note, shown.is_flagged) == ("", False)
     pick.refresh_from_db()

@@ -24,9 +24,9 @@ from annotation.selectors.reading.cases import case_of
 from annotation.selectors.releases.selection import select_for_release
 from annotation.selectors.rounds import simulated, status
 from annotation.selectors.upkeep.invariants import breaches
-from annotation.services.reading import leases
+from annotation.services.reading import leases, next_case
 from annotation.services.reading.candidates import mask_at
-from annotation.services.reading.reopening import reopen
+from annotation.services.reading.reopening import reopen_case
 from tests.annotation import factories
 from tests.annotation.reading import (
     FIRST,
@@ -46,7 +46,7 @@ Member = Callable[..., User]
 def test_reopen_when_submitted_anew_then_both_stay_and_the_new_one_counts(case: Assignment) -> None:
     draw(case, FIRST)
     first = submit(case, active_seconds=40.0)
-    reopened = reopen(assignment=case, reader=case.reader)
+    reopened = reopen_case(assignment=case, reader=case.reader)
     assert reopened.state == "reopened"
     np.testing.assert_array_equal(drawn(case), FIRST)
     draw(case, SECOND)
@@ -70,7 +70,7 @@ def test_reopen_when_a_candidate_was_corrected_then_it_is_the_base_again(case: A
     draw(case, mask, candidate=chosen.id, threshold=90)
     submit(case, candidate=chosen.id, threshold=90, note="two lesions", is_flagged=True)
     before = [(row.id, row.letter) for row in case.candidates.all()]
-    shown = case_of(reopen(assignment=case, reader=case.reader))
+    shown = case_of(reopen_case(assignment=case, reader=case.reader))
     assert [(row.id, row.letter) for row in shown.candidates] == before
     assert shown.draft is not None
     assert (shown.draft.candidate, shown.draft.threshold) == (chosen, 90)
@@ -89,7 +89,7 @@ def test_reopen_when_blind_then_as_blind_as_before(project: Project, member: Mem
     for chosen in pick.candidates.all():  # one of them is the manual mask
         draw(pick, mask_at(chosen), candidate=chosen.id)
         submit(pick, candidate=chosen.id)
-        shown = case_of(reopen(assignment=pick, reader=judge))
+        shown = case_of(reopen_case(assignment=pick, reader=judge))
         assert shown.assignment.is_blind
         assert shown.ensemble is None
         assert shown.draft is not None
@@ -102,7 +102,7 @@ def test_reopen_when_no_infection_was_said_then_empty_and_the_drawing_is_kept(
 ) -> None:
     draw(case, FIRST)
     submit(case, decision="no_infection")
-    reopen(assignment=case, reader=case.reader)
+    reopen_case(assignment=case, reader=case.reader)
     assert not drawn(case).any()
     assert [row.mask_key for row in case.lost_drafts.all()] == [storage_key(case, FIRST)]
 
@@ -112,7 +112,7 @@ def test_reopen_when_excluded_then_its_drawing_is_there_and_it_can_be_read(
 ) -> None:
     draw(case, FIRST)
     submit(case, decision="exclude", exclusion_reason="poor_quality")
-    reopen(assignment=case, reader=case.reader)
+    reopen_case(assignment=case, reader=case.reader)
     np.testing.assert_array_equal(drawn(case), FIRST)
     assert submit(case).verdict == Verdict.REDRAWN
     assert head(case).mask_key
@@ -121,16 +121,16 @@ def test_reopen_when_excluded_then_its_drawing_is_there_and_it_can_be_read(
 def test_reopen_when_picked_without_a_drawing_then_the_mask_is_one(case: Assignment) -> None:
     chosen = case.candidates.all()[0]
     submit(case, candidate=chosen.id)
-    reopen(assignment=case, reader=case.reader)
+    reopen_case(assignment=case, reader=case.reader)
     np.testing.assert_array_equal(drawn(case), mask_at(chosen))
 
 
 def test_reopened_when_opened_in_a_second_tab_then_it_goes_on(case: Assignment) -> None:
     draw(case, FIRST)
     submit(case)
-    reopen(assignment=case, reader=case.reader)
+    reopen_case(assignment=case, reader=case.reader)
     draw(case, SECOND)
-    reopen(assignment=case, reader=case.reader)
+    reopen_case(assignment=case, reader=case.reader)
     np.testing.assert_array_equal(drawn(case), SECOND)
     assert AuditEvent.objects.filter(verb="reopen").count() == 1
 
@@ -145,7 +145,7 @@ def test_reopen_when_two_leases_are_held_then_it_is_neither(project: Project, re
     submit(done)
     current = must_lease(project, reader)
     ahead = must_lease(project, reader, is_prefetch=True, exclude=[current.id])
-    reopen(assignment=done, reader=reader)
+    reopen_case(assignment=done, reader=reader)
     assert must_lease(project, reader).id == current.id
     with pytest.raises(Conflict, match="two cases already"):
         must_lease(project, reader, exclude=[current.id, ahead.id])
@@ -156,13 +156,13 @@ def test_reopen_when_two_leases_are_held_then_it_is_neither(project: Project, re
 def test_reopened_when_to_be_saved_for_later_or_given_back_then_not(case: Assignment) -> None:
     draw(case, FIRST)
     submit(case)
-    reopen(assignment=case, reader=case.reader)
-    with pytest.raises(Conflict, match="not saved for later"):
-        leases.annotate_lease(assignment=case, reader=case.reader, is_saved_for_later=True)
-    leases.give_back(assignment=case, reader=case.reader)
+    reopen_case(assignment=case, reader=case.reader)
+    with pytest.raises(Conflict, match="cannot be saved for later"):
+        leases.update_assignment(assignment=case, reader=case.reader, is_saved_for_later=True)
+    leases.give_back_case(assignment=case, reader=case.reader)
     case.refresh_from_db()
     assert case.state == "reopened"
-    noted = leases.annotate_lease(assignment=case, reader=case.reader, note="look again")
+    noted = leases.update_assignment(assignment=case, reader=case.reader, note="look again")
     assert noted.note == "look again"
 
 
@@ -174,7 +174,7 @@ def test_double_read_when_submitted_anew_then_it_has_no_reference(
     double = factories.make_assignment(image, reader, purpose="double")
     draw(double, FIRST)
     first = submit(double)
-    reopen(assignment=double, reader=reader)
+    reopen_case(assignment=double, reader=reader)
     assert submit(double).supersedes == first
     assert not Reference.objects.exists()
     Assignment.objects.filter(purpose="read").update(state="submitted")
@@ -185,7 +185,7 @@ def test_double_read_when_submitted_anew_then_it_has_no_reference(
 def test_counts_when_a_case_has_two_annotations_then_it_is_counted_once(case: Assignment) -> None:
     chosen = case.candidates.all()[0]
     submit(case, candidate=chosen.id)
-    reopen(assignment=case, reader=case.reader)
+    reopen_case(assignment=case, reader=case.reader)
     position = case_of(case).position
     draw(case, SECOND)
     submit(case)
@@ -215,10 +215,10 @@ def test_seeds_to_draw_when_one_is_open_again_then_it_is_counted_once(
         factories.make_image(project, seed=seed)
     first = must_lease(project, reader)
     submit(first, decision="no_infection")
-    reopen(assignment=first, reader=reader)
-    desk = worklist.desk_of(project=project, reader=reader)
+    reopen_case(assignment=first, reader=reader)
+    desk = worklist.worklist_scope(project=project, reader=reader)
     assert worklist.waiting_count(desk, "seed") == 1
     submit(must_lease(project, reader), decision="no_infection")
-    assert leases.lease_next(project=project, reader=reader) is None
+    assert next_case.lease_next_case(project=project, reader=reader) is None
     submit(first, decision="no_infection")
     assert list(breaches(project)) == []

@@ -1,4 +1,4 @@
-"""The robot reader: one hand, the readers' services, honest figures."""
+"""The simulated reader: the same target every time, the readers' services, correct counts."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 from annotation import storage
 from annotation.models import Annotation, Project, Truth
 from annotation.selectors.labels import label_of
-from annotation.services.reading.simulated_reader import read_cases, wish_of
+from annotation.services.reading.simulated_reader import read_cases, target_mask
 from mlloop.figures.metrics import count_pixels, dice
 from mlloop.pixels.masks import decode_mask, encode_mask
 from mlloop.pixels.raster import quantise
@@ -27,27 +27,29 @@ def give_truth(project: Project, image: object, mask: np.ndarray) -> None:
     Truth.objects.create(image=image, label=label_of(project, "infection"), mask_key=key)
 
 
-def test_wish_is_the_same_hand_every_time_and_near_the_truth() -> None:
+def test_target_mask_is_the_same_every_time_and_near_the_truth() -> None:
     truth = disc(shape=(200, 160), at=(100, 80), radius=50)
-    wish = wish_of(truth, seed=1, key="a")
-    assert np.array_equal(wish, wish_of(truth, seed=1, key="a"))
-    assert not np.array_equal(wish, wish_of(truth, seed=1, key="b"))
-    assert 0.9 < dice(count_pixels(wish, truth)) < 1.0
-    assert not wish_of(np.zeros_like(truth), seed=1, key="a").any()
+    target = target_mask(truth, seed=1, key="a")
+    assert np.array_equal(target, target_mask(truth, seed=1, key="a"))
+    assert not np.array_equal(target, target_mask(truth, seed=1, key="b"))
+    assert 0.9 < dice(count_pixels(target, truth)) < 1.0
+    assert not target_mask(np.zeros_like(truth), seed=1, key="a").any()
 
 
-def test_robot_draws_seed_masks_and_counts_every_pixel(project: Project, robot) -> None:
+def test_simulated_reader_draws_seed_masks_and_counts_every_pixel(project: Project, robot) -> None:
     image = make_image(project)
     give_truth(project, image, disc())
     tally = read_cases(project=project, reader=robot, purpose="seed", seed=3)
     drawn = decode_mask(storage.read(Annotation.objects.get().mask_key))
-    assert np.array_equal(drawn, wish_of(disc(), seed=3, key=image.pixel_sha256))
+    assert np.array_equal(drawn, target_mask(disc(), seed=3, key=image.pixel_sha256))
     assert tally.verdicts == {"redrawn": 1}
     assert tally.changed_pixels == int(drawn.sum())
     assert tally.redrawn_contour > 0
 
 
-def test_robot_leaves_images_without_truth_unread_and_counts_them(project: Project, robot) -> None:
+def test_simulated_reader_leaves_images_without_truth_unread_and_counts_them(
+    project: Project, robot
+) -> None:
     make_image(project, seed=1)
     give_truth(project, make_image(project, seed=2), disc())
     tally = read_cases(project=project, reader=robot, purpose="seed", seed=0)
@@ -56,7 +58,7 @@ def test_robot_leaves_images_without_truth_unread_and_counts_them(project: Proje
 
 
 @pytest.mark.parametrize(("radius", "verdict"), [(12, "picked"), (9, "corrected"), (3, "redrawn")])
-def test_robot_judges_by_dice_to_its_wish(
+def test_simulated_reader_judges_by_dice_with_its_target(
     project: Project, robot, radius: int, verdict: str
 ) -> None:
     project.seed_size = 0
@@ -72,22 +74,24 @@ def test_robot_judges_by_dice_to_its_wish(
     tally = read_cases(project=project, reader=robot, purpose="read", seed=0)
     assert tally.verdicts == {verdict: 1}
     annotation = Annotation.objects.get()
-    wish = wish_of(truth, seed=0, key=image.pixel_sha256)
+    target = target_mask(truth, seed=0, key=image.pixel_sha256)
     final = decode_mask(storage.read(annotation.mask_key))
     if verdict == "picked":
         assert tally.changed_pixels == 0
         assert annotation.proposal is not None
     else:
-        assert np.array_equal(final, wish)
+        assert np.array_equal(final, target)
     if verdict == "corrected":
         assert 0.6 <= annotation.agreement < 0.9
-        assert 0 < tally.changed_pixels < int(wish.sum())
+        assert 0 < tally.changed_pixels < int(target.sum())
     if verdict == "redrawn":
         assert annotation.proposal is None
-        assert tally.changed_pixels == int(wish.sum())
+        assert tally.changed_pixels == int(target.sum())
 
 
-def test_robot_moves_the_slider_of_an_open_read_before_it_draws(project: Project, robot) -> None:
+def test_simulated_reader_moves_the_slider_of_an_open_read_before_it_draws(
+    project: Project, robot
+) -> None:
     project.seed_size = 0
     project.save()
     shape = (128, 128)

@@ -28,8 +28,8 @@ from annotation.models import (
 )
 from annotation.models.triggers import APPEND_ONLY
 from annotation.selectors.labels import label_of
-from annotation.selectors.reading.lost_drafts import lost_mask
-from annotation.services.reading import drafts, leases, lost_drafts, submission
+from annotation.selectors.reading.lost_drafts import lost_draft
+from annotation.services.reading import drafts, lost_drafts, next_case, submission
 from annotation.services.reading.candidates import mask_at
 from annotation.services.reading.edits import derive_edit
 from mlloop.figures.metrics import count_pixels, dice
@@ -53,7 +53,7 @@ def case(project: Project, member: Member) -> Assignment:
     factories.make_proposals(
         factories.make_round(project, stage="stage_2"), factories.make_image(project)
     )
-    assignment = leases.lease_next(project=project, reader=member("reader"))
+    assignment = next_case.lease_next_case(project=project, reader=member("reader"))
     assert assignment is not None
     return assignment
 
@@ -71,12 +71,12 @@ def save(case: Assignment, mask: factories.Mask, if_match: str | None = None) ->
 
 def submit(case: Assignment, **options: object) -> Annotation:
     defaults: dict[str, object] = {"client_id": uuid.uuid4(), "decision": "accept"}
-    return submission.submit(
+    return submission.submit_annotation(
         assignment=case,
         reader=case.reader,
         label=label_of(case.project, "infection"),
         **(defaults | options),
-    )
+    ).annotation
 
 
 def test_accept_when_untouched_then_picked_at_the_threshold_seen(case: Assignment) -> None:
@@ -229,7 +229,7 @@ def test_pick_when_the_hand_wins_then_the_mask_seen_becomes_the_reference(
     hand = factories.disc(shape=(200, 160), at=(90, 70), radius=31)
     seed = factories.make_reference(image, hand, reader=author)
     factories.make_proposals(factories.make_round(project), image, kind="out_of_fold")
-    case = leases.lease_next(project=project, reader=judge)
+    case = next_case.lease_next_case(project=project, reader=judge)
     assert case is not None
     manual = case.candidates.get(annotation__isnull=False)
     row = submit(case, candidate=manual.id, threshold=33)  # a blind read has no threshold
@@ -257,12 +257,12 @@ def test_draft_when_saved_from_a_stale_base_then_both_are_kept_thirty_days(
         decode_mask(storage.read(replaced.mask_key)), factories.disc(radius=5)
     )
     for row in (kept, replaced):
-        assert lost_mask(assignment=case, lost_id=row.id) == row
+        assert lost_draft(assignment=case, lost_id=row.id) == row
     with time_machine.travel(timezone.now() + timedelta(days=29)):
         assert lost_drafts.purge_lost_drafts() == 0
     with time_machine.travel(timezone.now() + timedelta(days=31)):
         with pytest.raises(NotFound):
-            lost_mask(assignment=case, lost_id=kept.id)
+            lost_draft(assignment=case, lost_id=kept.id)
         assert lost_drafts.purge_lost_drafts() == 2
 
 

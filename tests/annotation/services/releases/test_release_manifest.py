@@ -14,9 +14,9 @@ from annotation.models import Image, Project, Release, User
 from annotation.selectors.labels import label_of
 from annotation.selectors.releases.released import pseudonym
 from annotation.services.reading.drafts import save_draft
-from annotation.services.reading.leases import lease_next
-from annotation.services.reading.reopening import reopen
-from annotation.services.reading.submission import submit
+from annotation.services.reading.next_case import lease_next_case
+from annotation.services.reading.reopening import reopen_case
+from annotation.services.reading.submission import submit_annotation
 from mlloop.pixels.masks import encode_wire_mask
 from tests.annotation.factories import (
     Mask,
@@ -31,7 +31,7 @@ from tests.annotation.releasing import freeze
 
 def pick_manual(image: Image, *, judge: User, drawing: Mask | None = None) -> None:
     """Let `judge` pick the manual mask of an image, as it is or drawn over."""
-    assignment = lease_next(project=image.project, reader=judge)
+    assignment = lease_next_case(project=image.project, reader=judge)
     assert assignment is not None
     label = label_of(image.project, "infection")
     etag = None
@@ -44,7 +44,7 @@ def pick_manual(image: Image, *, judge: User, drawing: Mask | None = None) -> No
             if_match=None,
             if_none_match="*",
         ).etag
-    submit(
+    submit_annotation(
         assignment=assignment,
         reader=judge,
         client_id=uuid.uuid4(),
@@ -97,20 +97,22 @@ def test_manifest_when_a_case_was_submitted_anew_then_one_mask_with_the_time_of_
 ) -> None:
     reader = member("reader")
     make_image(project)
-    seed = lease_next(project=project, reader=reader)
+    seed = lease_next_case(project=project, reader=reader)
     assert seed is not None
     decided = {"assignment": seed, "reader": reader, "label": label_of(project, "infection")}
     spent = {"active_seconds": 40.0, "strokes": 7}
-    submit(client_id=uuid.uuid4(), decision="no_infection", **decided, **spent)
+    submit_annotation(client_id=uuid.uuid4(), decision="no_infection", **decided, **spent)
     before = manifest_of(freeze(project, "1.0.0"))
-    reopen(assignment=seed, reader=reader)
+    reopen_case(assignment=seed, reader=reader)
     etag = save_draft(
         **decided,
         png=encode_wire_mask(disc()),
         if_match=seed.drafts.get().etag,
     ).etag
     spent = {"active_seconds": 3.5, "strokes": 1}
-    submit(client_id=uuid.uuid4(), decision="accept", draft_etag=etag, **decided, **spent)
+    submit_annotation(
+        client_id=uuid.uuid4(), decision="accept", draft_etag=etag, **decided, **spent
+    )
     (mask,) = manifest_of(freeze(project, "1.1.0"))["masks"]
     assert mask["verdict"] == "redrawn"
     assert (mask["edit"]["active_seconds"], mask["edit"]["strokes"]) == (43.5, 8)
