@@ -14,12 +14,19 @@ from rest_framework.authentication import (
     SessionAuthentication,
     get_authorization_header,
 )
-from rest_framework.exceptions import AuthenticationFailed, PermissionDenied
+from rest_framework.exceptions import AuthenticationFailed, NotAuthenticated, PermissionDenied
 from rest_framework.permissions import SAFE_METHODS
 from rest_framework.request import Request
 
 from annotation.models import ApiToken, User
 from annotation.services.tokens import token_of
+
+
+def user_of(request: Request) -> User:
+    """Return the account behind a request that passed authentication."""
+    if not isinstance(request.user, User):
+        raise NotAuthenticated
+    return request.user
 
 
 class ApiTokenAuthentication(BaseAuthentication):

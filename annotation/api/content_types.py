@@ -1,15 +1,10 @@
-"""Bytes over HTTP: masks in as PNG, pixels out with an ETag; no JSON in here."""
+"""Content types of requests and answers that are not JSON."""
 
 from __future__ import annotations
 
-import gzip
-import hashlib
-import hmac
 from collections.abc import Iterable, Mapping
 from typing import IO
 
-from django.conf import settings
-from django.http import HttpRequest, HttpResponse, HttpResponseNotModified
 from django.utils.datastructures import MultiValueDict
 from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.parsers import BaseParser, DataAndFiles
@@ -21,7 +16,6 @@ from annotation.errors import Invalid
 PNG = "image/png"
 RAW = "application/octet-stream"
 MAX_MASK_BYTES = 16 * 1024**2
-IMMUTABLE = "private, max-age=31536000, immutable"
 
 
 class PngParser(BaseParser):
@@ -58,47 +52,3 @@ class AnyAccept(DefaultContentNegotiation):
 def wants_raw(request: Request) -> bool:
     """Say whether the caller asks for bare pixels instead of a PNG."""
     return RAW in request.headers.get("Accept", "")
-
-
-def etags(header: str | None) -> list[str] | None:
-    """Return the ETags of an If-Match or If-None-Match header without quotes; None: no header."""
-    if header is None or not header.strip():
-        return None
-    parts = (part.strip().removeprefix("W/").strip('"') for part in header.split(","))
-    return [part for part in parts if part]
-
-
-def keyed_etag(request: Request, name: str, variant: str = "") -> str:
-    """Return an ETag of what `name` means for ever; it tells this person nothing else.
-
-    A content hash would name the file: a manifest lists it, and a blind case would be known.
-    """
-    subject = f"etag:{request.user.pk}:{name}:{variant}".encode()
-    return hmac.new(settings.SECRET_KEY.encode(), subject, hashlib.sha256).hexdigest()[:32]
-
-
-def send_bytes(
-    request: HttpRequest | Request,
-    data: bytes,
-    *,
-    etag: str,
-    content_type: str = PNG,
-    cache: str = IMMUTABLE,
-    headers: Mapping[str, str] | None = None,
-) -> HttpResponse:
-    """Answer with bytes, or 304 where the caller has them already."""
-    asked = etags(request.headers.get("If-None-Match")) or []
-    if etag in asked or "*" in asked:
-        response: HttpResponse = HttpResponseNotModified()
-    else:
-        response = HttpResponse(data, content_type=content_type)
-        for name, value in (headers or {}).items():
-            response[name] = value
-    response["ETag"] = f'"{etag}"'
-    response["Cache-Control"] = cache
-    return response
-
-
-def compress(data: bytes) -> bytes:
-    """Gzip with no clock in it: the same pixels are the same bytes."""
-    return gzip.compress(data, compresslevel=1, mtime=0)

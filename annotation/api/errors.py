@@ -8,7 +8,7 @@ from typing import cast
 
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpResponse, JsonResponse
-from rest_framework import exceptions
+from rest_framework import exceptions, serializers
 
 from annotation import errors
 
@@ -33,6 +33,21 @@ _CODES = {
     HTTPStatus.UNPROCESSABLE_ENTITY: "invalid",
     HTTPStatus.TOO_MANY_REQUESTS: "too_many_requests",
 }
+
+
+class ProblemSerializer(serializers.Serializer[dict[str, object]]):
+    """RFC 9457."""
+
+    type = serializers.CharField()
+    title = serializers.CharField()
+    status = serializers.IntegerField()
+    code = serializers.CharField()
+    detail = serializers.CharField()
+    field = serializers.CharField(required=False)
+    current_etag = serializers.CharField(required=False)
+    yours_etag = serializers.CharField(required=False)
+    current_url = serializers.CharField(required=False, allow_null=True)
+    yours_url = serializers.CharField(required=False, allow_null=True)
 
 
 def problem_response(exc: Exception, context: dict[str, object]) -> HttpResponse | None:

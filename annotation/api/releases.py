@@ -13,7 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from annotation.api.persons import person
+from annotation.api.authentication import user_of
 from annotation.api.schema import PROBLEMS
 from annotation.models import Project, Release
 from annotation.permissions import Permission, project_for
@@ -71,19 +71,19 @@ class ReleasesView(generics.ListAPIView[Release]):
         responses={202: ReleaseSerializer, **PROBLEMS},
     )
     def post(self, request: Request, slug: str) -> Response:
-        project = project_for(person(request), slug, Permission.MAKE_RELEASES)
+        project = project_for(user_of(request), slug, Permission.MAKE_RELEASES)
         asked = ReleaseRequestSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
         release = request_release(
             project=project,
             version=asked.validated_data["version"],
-            actor=person(request),
+            actor=user_of(request),
             formats=tuple(asked.validated_data["formats"]),
         )
         return Response(ReleaseSerializer(release).data, status=202)
 
     def get_queryset(self) -> QuerySet[Release]:
-        project = project_for(person(self.request), self.kwargs["slug"], Permission.SEE_RELEASES)
+        project = project_for(user_of(self.request), self.kwargs["slug"], Permission.SEE_RELEASES)
         return project.releases.order_by("-created_at", "id")
 
 
@@ -110,7 +110,7 @@ class ReleaseDownloadView(APIView):
 
 
 def _release(request: Request, slug: str, version: str) -> Release:
-    project: Project = project_for(person(request), slug, Permission.SEE_RELEASES)
+    project: Project = project_for(user_of(request), slug, Permission.SEE_RELEASES)
     return release_of(project, version)
 
 

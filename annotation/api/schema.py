@@ -6,7 +6,7 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
 from drf_spectacular.views import SpectacularSwaggerSplitView
 
-from annotation.api.general_serializers import ProblemSerializer
+from annotation.api.errors import ProblemSerializer
 
 _PROBLEM = OpenApiResponse(ProblemSerializer, description="A problem document (RFC 9457).")
 PROBLEMS: dict[object, OpenApiResponse] = {

@@ -1,11 +1,24 @@
-"""An image as staff see it; readers see cases."""
+"""`projects/{slug}/images/`: the images of a project, for staff. Readers see cases."""
 
 from __future__ import annotations
 
-from rest_framework import serializers
+from django.db.models import QuerySet
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import generics, serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
 
-from annotation.models import Image
+from annotation.api.authentication import user_of
+from annotation.api.schema import PROBLEMS
+from annotation.errors import Invalid
+from annotation.models import Image, Split
+from annotation.permissions import Permission, project_for
+from annotation.selectors.images import ImageFilter, images_of
 from annotation.selectors.reading.cases import case_key
+
+_STATES = ("active", "withdrawn", "all")
+_FILTERS = {"group": Image.Group.values, "split": Split.values, "state": _STATES}
+_PAGING = {"page", "page_size"}
 
 
 class ImageSerializer(serializers.ModelSerializer[Image]):
@@ -35,3 +48,38 @@ class ImageSerializer(serializers.ModelSerializer[Image]):
 
     def get_case_key(self, image: Image) -> str:
         return case_key(image)
+
+
+class ImagesView(generics.ListAPIView[Image]):
+    """`projects/{slug}/images/`: for staff; only the filters listed here are known."""
+
+    serializer_class = ImageSerializer
+    queryset = Image.objects.none()
+
+    @extend_schema(
+        operation_id="list_images",
+        parameters=[OpenApiParameter(name, str, enum=values) for name, values in _FILTERS.items()],
+        responses={200: ImageSerializer(many=True), **PROBLEMS},
+    )
+    def get(self, request: Request, slug: str) -> Response:
+        return self.list(request)
+
+    def get_queryset(self) -> QuerySet[Image]:
+        project = project_for(user_of(self.request), self.kwargs["slug"], Permission.SEE_IMAGES)
+        return images_of(project, _image_filter(self.request)).select_related("patient")
+
+
+def _image_filter(request: Request) -> ImageFilter:
+    """Take only the filters listed above: a free one could ask about other tables."""
+    given = request.query_params
+    for name, value in given.items():
+        if name not in _FILTERS and name not in _PAGING:
+            known = ", ".join(sorted([*_FILTERS, *_PAGING]))
+            raise Invalid(f"There is no filter {name!r}; there are {known}.", field=name)
+        if name in _FILTERS and value not in _FILTERS[name]:
+            raise Invalid(f"{name} is one of {', '.join(_FILTERS[name])}.", field=name)
+    return ImageFilter(
+        group=given.get("group", ""),
+        split=given.get("split", ""),
+        state=given.get("state", "active"),
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.contrib.auth import authenticate
 from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
@@ -11,10 +12,29 @@ from rest_framework.response import Response
 from rest_framework.throttling import SimpleRateThrottle
 from rest_framework.views import APIView
 
-from annotation.api.general_serializers import TokenRequestSerializer, TokenSerializer
 from annotation.api.schema import PROBLEMS
-from annotation.models import User
+from annotation.models import ApiToken, User
 from annotation.services.tokens import create_token
+
+Json = dict[str, object]
+
+
+class TokenRequestSerializer(serializers.Serializer[Json]):
+    """Credentials for a token, as a program sends them."""
+
+    username = serializers.CharField(max_length=150)
+    password = serializers.CharField(max_length=1024, trim_whitespace=False)
+    name = serializers.CharField(max_length=100, default="api")
+    scope = serializers.ChoiceField(choices=ApiToken.Scope.choices, default=ApiToken.Scope.READ)
+    days = serializers.IntegerField(min_value=1, max_value=365, default=90)
+
+
+class TokenSerializer(serializers.Serializer[Json]):
+    """A new token; its text is shown this once."""
+
+    token = serializers.CharField()
+    scope = serializers.ChoiceField(choices=ApiToken.Scope.choices)
+    expires_at = serializers.DateTimeField()
 
 
 class AddressThrottle(SimpleRateThrottle):

@@ -5,29 +5,16 @@ from __future__ import annotations
 from uuid import UUID
 
 from django.urls import reverse
-from drf_spectacular.utils import extend_schema_field
+from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
+from rest_framework.response import Response
 
-from annotation.api.reading.findings import (
-    FindingsSerializer,
-    LayersSerializer,
-    layers_body,
-)
+from annotation.api.reading.findings import FindingsSerializer
+from annotation.api.reading.layers import LayersSerializer, layers_body
 from annotation.models import Assignment, Candidate, Image
-from annotation.selectors.reading.cases import Case, has_activation_map
-from annotation.selectors.reading.worklist import ORDER
+from annotation.selectors.reading.cases import Case, case_of, has_activation_map
 
 Json = dict[str, object]
-
-
-class NextRequestSerializer(serializers.Serializer[Json]):
-    """What the reader already holds, and whether this one is fetched ahead."""
-
-    prefetch = serializers.BooleanField(default=False)
-    exclude = serializers.ListField(child=serializers.UUIDField(), default=list, max_length=20)
-    purpose = serializers.ChoiceField(
-        choices=[purpose.value for purpose in ORDER], required=False, allow_null=True
-    )
 
 
 class _PositionSerializer(serializers.Serializer[Json]):
@@ -35,7 +22,8 @@ class _PositionSerializer(serializers.Serializer[Json]):
     of = serializers.IntegerField()
 
 
-class _CaseImageSerializer(serializers.Serializer[Json]):
+@extend_schema_serializer(component_name="_CaseImage")  # its name in the published schema
+class CaseImageSerializer(serializers.Serializer[Json]):
     id = serializers.UUIDField()
     width = serializers.IntegerField()
     height = serializers.IntegerField()
@@ -87,7 +75,7 @@ class CaseSerializer(serializers.Serializer[Json]):
         help_text="How often this case was submitted before it was opened again; 0 at first."
     )
     lease_expires_at = serializers.DateTimeField()
-    image = _CaseImageSerializer()
+    image = CaseImageSerializer()
     has_comparisons = serializers.BooleanField(
         help_text="Whether other films of the same patient can be laid beside it."
     )
@@ -98,19 +86,6 @@ class CaseSerializer(serializers.Serializer[Json]):
     flagged = serializers.BooleanField()
     findings = FindingsSerializer(required=False)
     layers = LayersSerializer(required=False)
-
-
-class ComparisonSerializer(serializers.Serializer[Image]):
-    """Another film of the case's patient: all that any read may know of it, blind or open."""
-
-    day = serializers.IntegerField(source="study.day", allow_null=True)
-    view = serializers.CharField(source="view_position", allow_blank=True)
-    spacing_mm = serializers.FloatField(allow_null=True)
-    image = serializers.SerializerMethodField()
-
-    @extend_schema_field(_CaseImageSerializer)
-    def get_image(self, image: Image) -> Json:
-        return _image_body(image)
 
 
 def case_body(case: Case) -> Json:
@@ -130,7 +105,7 @@ def case_body(case: Case) -> Json:
         "position": {"n": case.position.n, "of": case.position.of},
         "times_submitted": case.times_submitted,
         "lease_expires_at": assignment.lease_expires_at,
-        "image": _image_body(image),
+        "image": image_body(image),
         "has_comparisons": case.has_comparisons,
         "labels": [{"key": case.label.key, "name": case.label.name}],
         "candidates": [_candidate_body(row, is_blind=is_blind) for row in case.candidates],
@@ -156,12 +131,19 @@ def case_body(case: Case) -> Json:
     return body
 
 
+def case_response(assignment: Assignment) -> Response:
+    """Answer with the case that the reader of `assignment` sees; never cached."""
+    response = Response(CaseSerializer(case_body(case_of(assignment))).data)
+    response["Cache-Control"] = "no-store"
+    return response
+
+
 def draft_url(assignment_id: UUID, label: str) -> str:
     """Return where the stored draft can be fetched."""
     return f"{reverse('api:draft', args=[assignment_id])}?label={label}"
 
 
-def _image_body(image: Image) -> Json:
+def image_body(image: Image) -> Json:
     return {
         "id": image.id,
         "width": image.width,

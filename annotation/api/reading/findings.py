@@ -5,12 +5,8 @@ The findings are passed on as the learning side wrote them; nothing here compute
 
 from __future__ import annotations
 
-from uuid import UUID
-
-from django.urls import reverse
 from rest_framework import serializers
 
-from annotation.models import Proposal
 from mlloop.pixels.severity import GRADES
 from mlloop.pixels.thorax import ZONES
 
@@ -61,23 +57,3 @@ class FindingsSerializer(serializers.Serializer[Json]):
     smallest_lesion_pixels = serializers.IntegerField()
     n_smaller = serializers.IntegerField()
     smaller_pixels = serializers.IntegerField()
-
-
-class LayersSerializer(serializers.Serializer[Json]):
-    """Where the layers of an open read are; null where there is none."""
-
-    lung_url = serializers.CharField(allow_null=True)
-    disagreement_url = serializers.CharField(allow_null=True)
-    activation_url = serializers.CharField(allow_null=True)
-
-
-def layers_body(assignment_id: UUID, ensemble: Proposal, *, has_activation: bool) -> Json:
-    """Return the layers that the ensemble's proposal has; a lung is there if it has any pixel."""
-    has_lung = ensemble.findings["both"]["pixels"] > 0
-    spread = reverse("api:disagreement-layer", args=[assignment_id])
-    look = reverse("api:activation-layer", args=[assignment_id])
-    return {
-        "lung_url": reverse("api:lung-layer", args=[assignment_id]) if has_lung else None,
-        "disagreement_url": spread if ensemble.disagreement_key else None,
-        "activation_url": look if has_activation else None,
-    }

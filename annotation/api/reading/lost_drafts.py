@@ -6,20 +6,35 @@ from uuid import UUID
 
 from django.db.models import QuerySet
 from django.http import HttpResponse
+from django.urls import reverse
 from drf_spectacular.utils import extend_schema
-from rest_framework import generics
+from rest_framework import generics, serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from annotation.api.authentication import user_of
 from annotation.api.content_types import AnyAccept
-from annotation.api.persons import person
-from annotation.api.reading.masks import send_mask
-from annotation.api.reading.submission_serializers import LostDraftSerializer
+from annotation.api.reading.drafts import send_mask
 from annotation.api.schema import BASIS_HEADERS, PNG_BYTES, PROBLEMS
 from annotation.models import LostDraft
 from annotation.selectors.reading.access import assignment_with_lost_drafts
 from annotation.selectors.reading.lost_drafts import lost_draft, lost_drafts_of
+
+
+class LostDraftSerializer(serializers.ModelSerializer[LostDraft]):
+    """A mask that lost a race; `saved_at` is its last refusal, from which its days count."""
+
+    saved_at = serializers.DateTimeField(source="created_at", read_only=True)
+    candidate = serializers.UUIDField(source="candidate_id", allow_null=True, read_only=True)
+    mask_url = serializers.SerializerMethodField()
+
+    class Meta:
+        model = LostDraft
+        fields = ["id", "stroke", "saved_at", "candidate", "threshold", "mask_url"]
+
+    def get_mask_url(self, lost: LostDraft) -> str:
+        return reverse("api:lost-draft", args=[lost.assignment_id, lost.id])
 
 
 class LostDraftsView(generics.ListAPIView[LostDraft]):
@@ -37,7 +52,7 @@ class LostDraftsView(generics.ListAPIView[LostDraft]):
 
     def get_queryset(self) -> QuerySet[LostDraft]:
         assignment = assignment_with_lost_drafts(
-            user=person(self.request), assignment_id=self.kwargs["assignment_id"]
+            user=user_of(self.request), assignment_id=self.kwargs["assignment_id"]
         )
         return lost_drafts_of(assignment)
 
@@ -53,5 +68,5 @@ class LostDraftView(APIView):
         responses={**PNG_BYTES, **PROBLEMS},
     )
     def get(self, request: Request, assignment_id: UUID, lost_id: UUID) -> HttpResponse:
-        assignment = assignment_with_lost_drafts(user=person(request), assignment_id=assignment_id)
+        assignment = assignment_with_lost_drafts(user=user_of(request), assignment_id=assignment_id)
         return send_mask(request, lost_draft(assignment=assignment, lost_id=lost_id))

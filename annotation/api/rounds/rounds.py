@@ -11,7 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from annotation.api.persons import person
+from annotation.api.authentication import user_of
 from annotation.api.schema import PROBLEMS
 from annotation.models import EnsembleMember, Round
 from annotation.permissions import Permission, may, project_for
@@ -113,15 +113,15 @@ class RoundsView(generics.ListAPIView[Round]):
         responses={202: RoundDetailSerializer, **PROBLEMS},
     )
     def post(self, request: Request, slug: str) -> Response:
-        project = project_for(person(request), slug, Permission.RUN_ROUNDS)
+        project = project_for(user_of(request), slug, Permission.RUN_ROUNDS)
         asked = StartSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
         plan = plan_of(asked.validated_data["plan"]) if "plan" in asked.validated_data else None
-        planned = plan_round(project=project, actor=person(request), plan=plan)
+        planned = plan_round(project=project, actor=user_of(request), plan=plan)
         return Response(RoundDetailSerializer(planned).data, status=202)
 
     def get_queryset(self) -> QuerySet[Round]:
-        project = project_for(person(self.request), self.kwargs["slug"], Permission.SEE_ROUNDS)
+        project = project_for(user_of(self.request), self.kwargs["slug"], Permission.SEE_ROUNDS)
         return rounds_of(project)
 
 
@@ -130,7 +130,7 @@ class RoundView(APIView):
 
     @extend_schema(operation_id="get_round", responses={200: RoundDetailSerializer, **PROBLEMS})
     def get(self, request: Request, slug: str, number: int) -> Response:
-        project = project_for(person(request), slug, Permission.SEE_ROUNDS)
+        project = project_for(user_of(request), slug, Permission.SEE_ROUNDS)
         return Response(RoundDetailSerializer(round_of(project, number)).data)
 
 
@@ -141,8 +141,8 @@ class ReportView(APIView):
         operation_id="get_round_report", responses={200: OpenApiTypes.OBJECT, **PROBLEMS}
     )
     def get(self, request: Request, slug: str, number: int) -> Response:
-        project = project_for(person(request), slug, Permission.SEE_ROUNDS)
-        may_see_worst = may(person(request), Permission.SEE_WORST, project)
+        project = project_for(user_of(request), slug, Permission.SEE_ROUNDS)
+        may_see_worst = may(user_of(request), Permission.SEE_WORST, project)
         response = Response(report_in(round_of(project, number), may_see_worst=may_see_worst))
         name = f"{project.slug}-round-{number}-report.json"
         response["Content-Disposition"] = f'attachment; filename="{name}"'
@@ -159,13 +159,13 @@ def _decision_view(name: str) -> type[APIView]:
             responses={200: RoundDetailSerializer, **PROBLEMS},
         )
         def post(self, request: Request, slug: str, number: int) -> Response:
-            project = project_for(person(request), slug, DECISIONS[name].permission)
+            project = project_for(user_of(request), slug, DECISIONS[name].permission)
             asked = ReasonSerializer(data=request.data)
             asked.is_valid(raise_exception=True)
             decided = decide_round(
                 name=name,
                 round=round_of(project, number),
-                actor=person(request),
+                actor=user_of(request),
                 reason=asked.validated_data["reason"],
             )
             return Response(RoundDetailSerializer(decided).data)

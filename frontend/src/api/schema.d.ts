@@ -370,7 +370,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** @description `projects/{slug}/assignments/`: who holds what, for the curator who may reassign it. */
+        /** @description `projects/{slug}/assignments/`: the open cases of all readers, for a curator. */
         get: operations["list_open_assignments"];
         put?: never;
         post?: never;
@@ -823,7 +823,7 @@ export interface components {
          * @enum {string}
          */
         MemberStateEnum: "due" | "running" | "done" | "failed" | "cancelled";
-        /** @description What the reader already holds, and whether this one is fetched ahead. */
+        /** @description The cases that the page shows already, and whether this one is prefetched. */
         NextRequestRequest: {
             /** @default false */
             prefetch: boolean;
@@ -832,7 +832,7 @@ export interface components {
         };
         /** @enum {unknown} */
         NullEnum: null;
-        /** @description An open case as a curator sees it: who holds it and how far it is, never the mask. */
+        /** @description An open case as a curator sees it: its reader and state, never the mask. */
         OpenAssignment: {
             /** Format: uuid */
             assignment: string;
@@ -992,7 +992,7 @@ export interface components {
             /** @default  */
             reason: string;
         };
-        /** @description Who reads the case instead; null gives it back to everybody. */
+        /** @description Who reads the case instead; null returns it to the queue. */
         ReassignRequest: {
             reader: string | null;
         };
@@ -1107,7 +1107,7 @@ export interface components {
          * @enum {string}
          */
         RoundStateEnum: "planned" | "training" | "proposing" | "evaluating" | "awaiting_decision" | "serving" | "superseded" | "refused" | "cancelled" | "failed";
-        /** @description What a save came to. */
+        /** @description The result of a save. */
         SavedDraft: {
             etag: string;
             stroke: number;
@@ -1139,13 +1139,13 @@ export interface components {
             /** @description A plan as plan-schema/ describes it. */
             plan?: unknown;
         };
-        /** @description A reader's decision; the verdict is the server's. */
+        /** @description A reader's decision; the server derives the verdict. */
         SubmitRequestRequest: {
             /** Format: uuid */
             client_id: string;
             label: string;
             decision: components["schemas"]["DecisionEnum"];
-            /** @description The drawing decided on, whatever the decision; null where none was saved. */
+            /** @description The draft that the reader decided about; null if no draft was saved. */
             draft_etag?: string | null;
             /** Format: uuid */
             candidate?: string | null;
