@@ -1,6 +1,6 @@
-"""Accounts and projects for the administrator; what is append-only can only be looked at.
+"""Accounts and projects for the administrator. Append-only rows can be viewed, not changed.
 
-Bytes, tokens, drafts, the robot's truth and every mask stay out of here.
+File bytes, tokens, drafts, the simulated reader's truth and masks are not shown here.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ else:
     _ModelAdmin, _UserAdmin = admin.ModelAdmin, UserAdmin
 
 
-class LookOnlyAdmin(_ModelAdmin):
-    """Show rows and change none; their services do that."""
+class ReadOnlyAdmin(_ModelAdmin):
+    """Show rows without changing them; only services change them."""
 
     list_per_page = 50
     show_full_result_count = False
@@ -48,7 +48,7 @@ class LookOnlyAdmin(_ModelAdmin):
 
 
 class AccountAdmin(_UserAdmin):
-    """Accounts; only a superuser makes a superuser or touches one."""
+    """Accounts. Only a superuser may create or change a superuser."""
 
     list_per_page = 50
 
@@ -64,11 +64,11 @@ class AccountAdmin(_UserAdmin):
         return super().has_change_permission(request, obj)
 
     def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
-        return False  # what a person did keeps their name: make the account inactive
+        return False  # annotations name their reader: deactivate the account instead
 
 
-class ProjectAdmin(LookOnlyAdmin):
-    """Projects are made by the service; the guideline is what an administrator may edit."""
+class ProjectAdmin(ReadOnlyAdmin):
+    """Projects. An administrator may edit the name, the guideline and how cases are shown."""
 
     list_display = ("slug", "name")
     fields = ("slug", "name", "time_zone", "guideline", "shows_file_names")
@@ -78,46 +78,46 @@ class ProjectAdmin(LookOnlyAdmin):
         return admin.ModelAdmin.has_change_permission(self, request, obj)
 
 
-class MembershipAdmin(LookOnlyAdmin):
-    """Who is in which project; the people page changes it, and writes it down."""
+class MembershipAdmin(ReadOnlyAdmin):
+    """Members of projects. The people page changes them and records it in the audit."""
 
     list_display = ("project", "user", "role")
     list_select_related = ("project", "user")
 
 
-class AuditAdmin(LookOnlyAdmin):
-    """Who did what, newest first."""
+class AuditAdmin(ReadOnlyAdmin):
+    """The audit, newest first."""
 
     list_display = ("created_at", "verb", "actor", "target")
     list_select_related = ("actor",)
     ordering = ("-created_at",)
 
 
-class AnnotationAdmin(LookOnlyAdmin):
-    """Submitted reads, without their masks."""
+class AnnotationAdmin(ReadOnlyAdmin):
+    """Submitted annotations, without their masks and notes."""
 
     list_display = ("created_at", "verdict", "purpose", "reader")
     list_select_related = ("reader",)
     exclude = ("mask_key", "note")
 
 
-class ReferenceAdmin(LookOnlyAdmin):
-    """The chain of references, without their masks."""
+class ReferenceAdmin(ReadOnlyAdmin):
+    """The chains of references, without their masks."""
 
     list_display = ("created_at", "verdict", "method")
     exclude = ("mask_key",)
 
 
-class RoundAdmin(LookOnlyAdmin):
-    """Rounds and where they stand; the rounds page tells their figures as far as may be."""
+class RoundAdmin(ReadOnlyAdmin):
+    """Rounds and their states. The rounds page shows the figures that may be shown."""
 
     list_display = ("project", "number", "stage", "state")
     list_select_related = ("project",)
     exclude = ("snapshot_key", "evaluation_key", "report_key", "metrics", "claim_token")
 
 
-class ReleaseAdmin(LookOnlyAdmin):
-    """Releases and where they stand."""
+class ReleaseAdmin(ReadOnlyAdmin):
+    """Releases and their states."""
 
     list_display = ("project", "version", "state")
     list_select_related = ("project",)
@@ -128,7 +128,7 @@ admin.site.register(User, AccountAdmin)
 admin.site.register(Project, ProjectAdmin)
 admin.site.register(Membership, MembershipAdmin)
 admin.site.register(AuditEvent, AuditAdmin)
-admin.site.register(SplitEntry, LookOnlyAdmin)
+admin.site.register(SplitEntry, ReadOnlyAdmin)
 admin.site.register(Annotation, AnnotationAdmin)
 admin.site.register(Reference, ReferenceAdmin)
 admin.site.register(Round, RoundAdmin)

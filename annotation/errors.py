@@ -1,13 +1,13 @@
-"""Domain errors: what a caller would treat differently, one class each; no framework in here.
+"""Domain errors: one class for each failure that a caller treats differently. No framework.
 
 RoundtruthError
-├── NotFound              the thing does not exist, or this person may not know that it does
-├── Forbidden             it exists and this person may not do this to it
-├── Invalid               the input is wrong; the sentence says what, where and what to do
-├── Conflict              the state of the thing does not allow it now
-│   ├── StaleDraft        a save lost a race; both masks are kept
-│   └── DraftMoved        a decision was made on another drawing than the server has
-├── LeaseLost             the case belongs to somebody else now, or the lease has lapsed
+├── NotFound              the row does not exist, or this person may not know that it exists
+├── Forbidden             the row exists and this person's role does not allow the action
+├── Invalid               the input is wrong; the sentence names the field and the remedy
+├── Conflict              the state of the row does not allow the action now
+│   ├── StaleDraft        a save over a newer draft; both masks are kept
+│   └── DraftMoved        a decision about another drawing than the server has
+├── LeaseLost             another reader has the case, or the lease has lapsed
 ├── PreconditionRequired  a save without If-Match or If-None-Match
 └── Refused               a whole operation is refused, with the reason (exit code 1 of a command)
 """
@@ -16,7 +16,7 @@ from __future__ import annotations
 
 
 class RoundtruthError(Exception):
-    """Carry one plain sentence for the person, a stable code for programs, and the field."""
+    """An error with a sentence for the person, a stable code for programs, and the field."""
 
     code = "error"
 
@@ -44,7 +44,7 @@ class Conflict(RoundtruthError):
 
 
 class StaleDraft(Conflict):
-    """Name both masks so that nothing is lost."""
+    """A refused save. Names the ETags of both masks, so that the reader can fetch each."""
 
     code = "stale_draft"
 
@@ -55,19 +55,19 @@ class StaleDraft(Conflict):
         self.current_etag = current_etag
         self.yours_etag = yours_etag
         self.lost_draft = lost_draft
-        self.current_url: str | None = None  # the API fills in where both can be fetched
+        self.current_url: str | None = None  # the API fills in both addresses
         self.yours_url: str | None = None
 
 
 class DraftMoved(Conflict):
-    """Name the drawing that the decision did not see; None where there is none."""
+    """A refused decision. Names the ETag of the current draft; None if there is no draft."""
 
     code = "draft_moved"
 
     def __init__(self, sentence: str, *, current_etag: str | None) -> None:
         super().__init__(sentence, field="draft_etag")
         self.current_etag = current_etag
-        self.current_url: str | None = None  # the API fills in where it can be fetched
+        self.current_url: str | None = None  # the API fills in the address
 
 
 class LeaseLost(RoundtruthError):

@@ -1,1 +1,1 @@
-"""HTTP for programs and the editor: parse, ask permissions, call one service, answer."""
+"""The HTTP API for programs and the editor: parse, ask permissions, call one service, answer."""

@@ -1,6 +1,6 @@
-"""Know a program by its token, `Authorization: Bearer rt_...`, and a person by the session.
+"""Authenticate a program by its token (`Authorization: Bearer rt_...`), a person by the session.
 
-A read token never writes, and a page that was opened by one person never writes as another.
+A token with the scope read never writes. A page that one person opened never writes as another.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from annotation.services.tokens import token_of
 
 
 def user_of(request: Request) -> User:
-    """Return the account behind a request that passed authentication."""
+    """Return the account of an authenticated request."""
     if not isinstance(request.user, User):
         raise NotAuthenticated
     return request.user
@@ -51,32 +51,32 @@ class ApiTokenAuthentication(BaseAuthentication):
 
 
 class AccountSessionAuthentication(SessionAuthentication):
-    """A browser's session. `X-Account` says, percent-encoded, whose page asks.
+    """A browser's session. `X-Account` names, percent-encoded, the person who opened the page.
 
-    On a shared workstation somebody else may have signed in in another tab, with the same cookie:
-    the page that still shows the former reader's name must not go on under the new one.
+    On a shared workstation another person may sign in in a second tab, with the same cookie. The
+    first tab still shows the former reader's name and must not write as the new one.
     """
 
     def authenticate(self, request: Request) -> tuple[User, None] | None:
-        found: tuple[User, None] | None = super().authenticate(request)
+        signed_in: tuple[User, None] | None = super().authenticate(request)
         account = request.headers.get("X-Account")
-        if found and account is not None and unquote(account) != found[0].get_username():
+        if signed_in and account is not None and unquote(account) != signed_in[0].get_username():
             raise PermissionDenied(
                 "Somebody else is signed in in this browser. Sign out there, or use another"
-                " browser; what was drawn here is kept in this one.",
+                " browser. This browser keeps what was drawn here.",
                 code="another_account",
             )
-        return found
+        return signed_in
 
 
 class AccountSessionScheme(SessionScheme):  # type: ignore[no-untyped-call]
-    """The schema knows it as any session."""
+    """Describe it in the OpenAPI schema as an ordinary session."""
 
     target_class = "annotation.api.authentication.AccountSessionAuthentication"
 
 
 class ApiTokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
-    """Tell the OpenAPI schema about tokens."""
+    """Describe tokens in the OpenAPI schema."""
 
     target_class = "annotation.api.authentication.ApiTokenAuthentication"
     name = "token"

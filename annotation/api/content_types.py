@@ -19,7 +19,7 @@ MAX_MASK_BYTES = 16 * 1024**2
 
 
 class PngParser(BaseParser):
-    """Read a PNG body, at most MAX_MASK_BYTES of it."""
+    """Read a PNG body of at most MAX_MASK_BYTES."""
 
     media_type = PNG
 
@@ -37,7 +37,7 @@ class PngParser(BaseParser):
 
 
 class AnyAccept(DefaultContentNegotiation):
-    """Answer whatever the Accept header says: the view itself chooses among its formats."""
+    """Accept every Accept header: the view chooses among its formats itself."""
 
     def select_renderer(
         self,
@@ -50,5 +50,5 @@ class AnyAccept(DefaultContentNegotiation):
 
 
 def wants_raw(request: Request) -> bool:
-    """Say whether the caller asks for bare pixels instead of a PNG."""
+    """Return whether the caller asks for raw pixel values instead of a PNG."""
     return RAW in request.headers.get("Accept", "")

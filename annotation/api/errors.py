@@ -1,4 +1,4 @@
-"""Turn every error into one RFC 9457 problem document; the only place where domain meets HTTP."""
+"""Turn every error into a problem document (RFC 9457). Only this module maps errors to HTTP."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class ProblemSerializer(serializers.Serializer[dict[str, object]]):
 
 
 def problem_response(exc: Exception, context: dict[str, object]) -> HttpResponse | None:
-    """Answer an exception as a problem document; None for a bug, which is a plain 500."""
+    """Return the problem document of an exception; None for a bug, which becomes a plain 500."""
     if isinstance(exc, Http404):
         exc = exceptions.NotFound()
     if isinstance(exc, PermissionDenied):
@@ -66,7 +66,7 @@ def problem_response(exc: Exception, context: dict[str, object]) -> HttpResponse
 def problem(
     status: HTTPStatus, *, code: str, detail: str, field: str | None = None, **extra: str | None
 ) -> JsonResponse:
-    """Make one problem document."""
+    """Return a response with one problem document."""
     body: dict[str, str | int | None] = {
         "type": f"urn:roundtruth:problem:{code}",
         "title": status.phrase,
@@ -122,7 +122,7 @@ def _code(error: exceptions.APIException, status: HTTPStatus) -> str:
 
 
 def _complaints(detail: object, at: str = "") -> Iterator[tuple[str | None, str]]:
-    """Yield (field, sentence) of a nested validation error, the first one first."""
+    """Yield (field, sentence) for every part of a nested validation error, in order."""
     if isinstance(detail, dict):
         for name, inner in detail.items():
             here = "" if name == "non_field_errors" else str(name)

@@ -16,7 +16,7 @@ IMMUTABLE = "private, max-age=31536000, immutable"
 
 
 def parse_etags(header: str | None) -> list[str] | None:
-    """Return the ETags of an If-Match or If-None-Match header without quotes; None: no header."""
+    """Return the ETags of an If-Match or If-None-Match header, unquoted; None without a header."""
     if header is None or not header.strip():
         return None
     parts = (part.strip().removeprefix("W/").strip('"') for part in header.split(","))
@@ -24,9 +24,10 @@ def parse_etags(header: str | None) -> list[str] | None:
 
 
 def keyed_etag(request: Request, name: str, variant: str = "") -> str:
-    """Return an ETag of what `name` means for ever; it tells this person nothing else.
+    """Return an ETag for bytes that `name` identifies and that never change.
 
-    A content hash would name the file: a manifest lists it, and a blind case would be known.
+    It is keyed for this person. A content hash would identify the file, because a manifest lists
+    it, and so it would unblind a case.
     """
     subject = f"etag:{request.user.pk}:{name}:{variant}".encode()
     return hmac.new(settings.SECRET_KEY.encode(), subject, hashlib.sha256).hexdigest()[:32]
@@ -41,7 +42,7 @@ def send_bytes(
     cache: str = IMMUTABLE,
     headers: Mapping[str, str] | None = None,
 ) -> HttpResponse:
-    """Answer with bytes, or 304 where the caller has them already."""
+    """Answer with the bytes, or with 304 if the caller already has them."""
     asked = parse_etags(request.headers.get("If-None-Match")) or []
     if etag in asked or "*" in asked:
         response: HttpResponse = HttpResponseNotModified()

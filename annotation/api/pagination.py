@@ -1,4 +1,4 @@
-"""Every list comes in pages, and no page is longer than `max_page_size`."""
+"""Pages of lists. No page is longer than `max_page_size`."""
 
 from __future__ import annotations
 

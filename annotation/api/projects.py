@@ -23,7 +23,7 @@ class ProjectSerializer(serializers.ModelSerializer[Project]):
 
 
 class ProjectsView(generics.ListAPIView[Project]):
-    """`projects/`: those that the caller is a member of."""
+    """`projects/`: the projects of which the caller is a member."""
 
     serializer_class = ProjectSerializer
     queryset = Project.objects.none()

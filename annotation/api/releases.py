@@ -1,4 +1,4 @@
-"""`projects/{slug}/releases/`: list, ask for a version, look at one, download it."""
+"""`projects/{slug}/releases/`: list the versions, ask for one, see one, download one."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class ReleaseSerializer(serializers.ModelSerializer[Release]):
 
 
 class ReleaseRequestSerializer(serializers.Serializer[dict[str, object]]):
-    """Which version to freeze."""
+    """The version to freeze, and its formats."""
 
     version = serializers.CharField(max_length=40)
     formats = serializers.ListField(
@@ -88,7 +88,7 @@ class ReleasesView(generics.ListAPIView[Release]):
 
 
 class ReleaseView(APIView):
-    """One version."""
+    """`releases/{version}/`: one version."""
 
     @extend_schema(operation_id="get_release", responses={200: ReleaseSerializer, **PROBLEMS})
     def get(self, request: Request, slug: str, version: str) -> Response:

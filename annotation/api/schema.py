@@ -1,4 +1,4 @@
-"""What every endpoint's OpenAPI description shares, and the page that shows the schema."""
+"""Parts of the OpenAPI description that endpoints share, and the page that shows the schema."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ BASIS_HEADERS = [
         str,
         OpenApiParameter.HEADER,
         response=[200],
-        description=f"{what} Empty where the mask was drawn from nothing.",
+        description=f"{meaning} Empty if the mask was drawn without a candidate.",
     )
-    for name, what in (
+    for name, meaning in (
         ("X-Candidate", "The candidate that the mask was made from."),
         ("X-Threshold", "The threshold of that candidate, 1 to 255; never in a blind read."),
     )
@@ -36,7 +36,7 @@ _DATABASE_LIMITS = {2**15 - 1, 2**31 - 1, 2**63 - 1, -(2**15), -(2**31), -(2**63
 
 
 def drop_database_limits(result: object, **_context: object) -> object:
-    """Take out the ranges of SQLite's or PostgreSQL's integers: the API is the same on both."""
+    """Remove the integer ranges of SQLite or PostgreSQL: the API is the same on both."""
     if isinstance(result, dict):
         if result.get("type") == "integer":
             for bound in ("minimum", "maximum"):
@@ -52,7 +52,7 @@ def drop_database_limits(result: object, **_context: object) -> object:
 
 
 class DocsView(SpectacularSwaggerSplitView):
-    """The schema as a page; the script is a file of its own, as the CSP demands."""
+    """The schema as a page. Its script is a separate file, because the CSP demands it."""
 
     template_name = "annotation/api_docs.html"
     url_name = "api:schema"

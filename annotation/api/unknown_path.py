@@ -1,4 +1,4 @@
-"""A path that the API does not have is a problem document too, not a page."""
+"""Answer an unknown path of the API with a problem document instead of a page."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from annotation.errors import NotFound
 
 @extend_schema(exclude=True)
 class UnknownView(APIView):
-    """Answer every other path under /api/v1/."""
+    """Every other path under /api/v1/."""
 
     authentication_classes = ()
     permission_classes = (AllowAny,)
 
     def initial(self, request: Request, *args: object, **kwargs: object) -> None:
-        raise NotFound("The API has no such path; /api/v1/docs/ lists those it has.")
+        raise NotFound("The API has no such path; /api/v1/docs/ lists all paths.")

@@ -1,4 +1,4 @@
-"""Wiring: settings, URLs, Celery, WSGI; no behaviour."""
+"""Settings, URLs, Celery and WSGI. No behaviour."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The Celery application; delivery policy is in annotation/tasks.py, values in settings."""
+"""The Celery application. The delivery policy is in annotation/tasks.py, the values in settings."""
 
 from __future__ import annotations
 

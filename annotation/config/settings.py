@@ -1,8 +1,8 @@
-"""Every setting and the only place that reads environment variables.
+"""Every setting. No other module reads environment variables.
 
-Without any variable the embedded default runs: SQLite, an in-process broker, files in `var/`,
-loopback only. `DATABASE_URL`, `CELERY_BROKER_URL`, `ROUNDTRUTH_SECRET_KEY` and
-`ROUNDTRUTH_HOSTS` turn it into a real installation.
+Without any variable the defaults run on loopback only: SQLite, an in-process broker, files in
+`var/`. `DATABASE_URL`, `CELERY_BROKER_URL`, `ROUNDTRUTH_SECRET_KEY` and `ROUNDTRUTH_HOSTS` make it
+a server for many people.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ DATA_ROOT = Path(os.environ.get("ROUNDTRUTH_VAR", BASE_DIR / "var")).resolve()
 
 HOSTS = [host for host in os.environ.get("ROUNDTRUTH_HOSTS", "").split(",") if host]
 IS_PUBLIC = bool(HOSTS)
-# Where the demo listens; the Procfile hands the same variable to gunicorn.
+# The address on which the demo listens; the Procfile passes the same variable to gunicorn.
 BIND = os.environ.get("ROUNDTRUTH_BIND", "127.0.0.1:8000")
 DEBUG = os.environ.get("ROUNDTRUTH_DEBUG", "") == "1"
 ALLOWED_HOSTS = [*HOSTS, "127.0.0.1", "localhost", "[::1]"]
 
 
 def _secret_key() -> str:
-    """Take the key from the environment; else keep a generated one, on loopback only."""
+    """Return the key from the environment, or on loopback a key that is generated once."""
     if key := os.environ.get("ROUNDTRUTH_SECRET_KEY"):
         return key
     if IS_PUBLIC:
@@ -173,7 +173,7 @@ MAX_UPLOAD_FILES = 5_000
 DATA_UPLOAD_MAX_MEMORY_SIZE = 32 * 1024**2
 DATA_UPLOAD_MAX_NUMBER_FILES = MAX_UPLOAD_FILES
 
-# Times are UTC in rows and logs; a project's zone is for display.
+# Times are UTC in rows and logs. A project's time zone is only for display.
 USE_TZ = True
 TIME_ZONE = "UTC"
 LANGUAGE_CODE = "en"
@@ -197,7 +197,8 @@ CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_TASK_DEFAULT_QUEUE = "io"
 CELERY_TIMEZONE = "UTC"
-# Longer than the longest task may run: else Redis hands a running task to a second worker.
+# The visibility timeout is longer than any task may run. A shorter one would let Redis give a
+# running task to a second worker.
 CELERY_TASK_TIME_LIMIT = 24 * 3600
 CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 25 * 3600} if HAS_SHARED_BROKER else {}
 SWEEP_SECONDS = 2.0
@@ -205,11 +206,11 @@ HEARTBEAT_SECONDS = 10.0
 CLAIM_STALE_SECONDS = 60.0
 MAX_ATTEMPTS = 3
 CHILD_KILL_SECONDS = 8.0
-# A plan comes from a browser: it names no other file of a worker.
+# Plans come from browsers, so a plan may only name weights in this folder.
 ENCODER_WEIGHTS = Path(
     os.environ.get("ROUNDTRUTH_ENCODER_WEIGHTS", DATA_ROOT / "encoder-weights")
 ).resolve()
-# Plans for CPUs train with one thread a member: two members at once beat one on two threads.
+# On CPUs a member trains with one thread: two members at once are faster than one on two threads.
 TRAIN_SLOTS = int(os.environ.get("ROUNDTRUTH_TRAIN_SLOTS", min(4, os.cpu_count() or 1)))
 
 # API ----------------------------------------------------------------------------------------
@@ -225,7 +226,7 @@ REST_FRAMEWORK = {
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "EXCEPTION_HANDLER": "annotation.api.errors.problem_response",
     "DEFAULT_THROTTLE_RATES": {"login": "10/minute"},
-    # How many proxies may name the caller; with none, a forged header would dodge the throttle.
+    # How many proxies may name the caller. With 0, a forged header cannot avoid the throttle.
     "NUM_PROXIES": 1 if IS_PUBLIC else 0,
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
 }
@@ -249,10 +250,10 @@ SPECTACULAR_SETTINGS = {
     },
 }
 
-# Who may read /metrics from another machine; empty: nobody.
+# The token with which another machine may read /metrics; empty: no other machine may.
 METRICS_TOKEN = os.environ.get("ROUNDTRUTH_METRICS_TOKEN", "")
 
-# A read-only handle for browser tests; never on a public server.
+# A read-only handle for browser tests. Never set it on a public server.
 SHOWS_TEST_HANDLE = os.environ.get("ROUNDTRUTH_TEST_HANDLE", "") == "1"
 
 LOGGING = {

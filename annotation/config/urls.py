@@ -1,4 +1,4 @@
-"""Which path leads where; the API and the pages list their own."""
+"""The root URLs. The API and the pages list their own paths."""
 
 from __future__ import annotations
 

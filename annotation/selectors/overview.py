@@ -24,7 +24,7 @@ class ProjectRow:
 
 
 def home_rows(user: Person) -> list[ProjectRow]:
-    """Return the projects of `user` with what matters at a glance; four queries in all."""
+    """Return the projects of `user` with their roles and counts; four queries in all."""
     projects = list(projects_of(user).order_by("name")[:200])
     roles: dict[UUID, list[str]] = {project.id: [] for project in projects}
     for project_id, role in (
@@ -48,7 +48,7 @@ def home_rows(user: Person) -> list[ProjectRow]:
 
 
 def _read_masks() -> QuerySet[Reference]:
-    """Return the current references of what is read; lung masks only teach a network."""
+    """Return the current references of the label that readers draw; lung masks only train."""
     return Reference.objects.filter(label__key=READING_LABEL, superseded_by=None)
 
 
@@ -58,7 +58,7 @@ def _by_project(rows) -> dict[UUID, int]:  # type: ignore[no-untyped-def]
 
 
 def nav_counts(*, project: Project) -> dict[str, int | str]:
-    """Return the small figures of the side navigation, by its keys."""
+    """Return the small figures of the side navigation, by the keys of its items."""
     release = Release.objects.filter(project=project, state="frozen").order_by("-frozen_at").first()
     return {
         "images": Image.objects.filter(project=project, withdrawn_at=None).count(),
@@ -69,14 +69,14 @@ def nav_counts(*, project: Project) -> dict[str, int | str]:
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """A number and what it counts."""
+    """A number and the name of what it counts."""
 
     name: str
     value: int | str
 
 
-def figures(project: Project) -> list[Figure]:
-    """Return the overview's headline figures."""
+def headline_figures(project: Project) -> list[Figure]:
+    """Return the figures at the top of a project's overview."""
     images = Image.objects.filter(project=project, withdrawn_at=None).aggregate(
         n=Count("id"),
         patients=Count("patient_id", distinct=True),
@@ -96,7 +96,7 @@ def figures(project: Project) -> list[Figure]:
 
 @dataclass(frozen=True, slots=True)
 class VerdictRow:
-    """How often a verdict was given, and what it changed."""
+    """How often a verdict was given, and how many pixels it changed."""
 
     name: str
     count: int
@@ -104,7 +104,7 @@ class VerdictRow:
 
 
 def verdict_rows(project: Project) -> list[VerdictRow]:
-    """Return the verdicts of readers that stand, one a case, imports left out."""
+    """Return counts of the readers' current verdicts, one a case; imported masks do not count."""
     rows = (
         Annotation.objects.filter(project=project, reader__isnull=False, superseded_by=None)
         .values("verdict")
@@ -119,14 +119,12 @@ def verdict_rows(project: Project) -> list[VerdictRow]:
 
 
 def stage_sentence(project: Project) -> str:
-    """Say in one sentence where the loop stands."""
+    """Return one sentence that says where the loop stands."""
     serving = Round.objects.filter(project=project, state=Round.State.SERVING).first()
     if serving is None:
         done = _read_masks().filter(project=project, image__patient__split="train").count()
         return f"Seed reads: {done} of {project.seed_size} masks drawn by hand."
-    verb = (
-        "readers pick the best mask, blind"
-        if serving.stage == Round.Stage.STAGE_1
-        else ("readers pick, correct or redraw")
-    )
-    return f"Round {serving.number} ({serving.get_stage_display()}) is serving: {verb}."
+    is_blind = serving.stage == Round.Stage.STAGE_1
+    task = "pick the best mask, blind" if is_blind else "pick, correct or redraw"
+    stage = serving.get_stage_display()
+    return f"Round {serving.number} ({stage}) is serving: readers {task}."

@@ -1,4 +1,4 @@
-"""Write who did what; called by every service inside its own transaction."""
+"""Append to the audit who did what. Every service calls this inside its own transaction."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def record(
     target: object = "",
     facts: Facts | None = None,
 ) -> None:
-    """Append one audit row; ids only in `target`, no pixel, name or finding in `facts`."""
+    """Append one audit row. `target` holds ids only; `facts` no pixel, name or finding."""
     AuditEvent.objects.create(
         project=project, actor=actor, verb=verb, target=str(target), facts=dict(facts or {})
     )

@@ -1,4 +1,4 @@
-"""Make projects, and let people into them and out again."""
+"""Create projects, and add and remove their members."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def create_project(
     split_seed: int = 0,
     preset: str = "cpu",
 ) -> Project:
-    """Create a project with version 1 of its label schema; raise Invalid with the field."""
+    """Create a project with version 1 of its label schema. Raises Invalid with the field."""
     project = Project(
         slug=slug,
         name=name,
@@ -50,9 +50,9 @@ def create_project(
 
 
 def require_label(*, project: Project, key: str, name: str) -> Label:
-    """Return a label of the project's newest schema, added behind the others where it is new.
+    """Return a label of the project's newest schema; a new label is added as the last one.
 
-    No other label changes, so neither does its version.
+    The other labels do not change, so the schema keeps its version.
     """
     schema = LabelSchema.objects.filter(project=project).order_by("-version")[:1].get()
     label, _ = Label.objects.get_or_create(
@@ -63,12 +63,12 @@ def require_label(*, project: Project, key: str, name: str) -> Label:
 
 @transaction.atomic
 def add_member(*, project: Project, user: User, role: str, actor: User | None) -> Membership:
-    """Give `user` a role in `project`; giving it again changes nothing."""
+    """Give `user` a role in `project` and return the membership; a repeat changes nothing."""
     if role not in Membership.Role.values:
         known = ", ".join(Membership.Role.values)
         raise Invalid(f"There is no role {role!r}; the roles are {known}.", field="role")
-    membership, made = Membership.objects.get_or_create(project=project, user=user, role=role)
-    if made:
+    membership, is_new = Membership.objects.get_or_create(project=project, user=user, role=role)
+    if is_new:
         audit.record(
             project=project, actor=actor, verb="add_member", target=user.id, facts={"role": role}
         )
@@ -77,7 +77,7 @@ def add_member(*, project: Project, user: User, role: str, actor: User | None) -
 
 @transaction.atomic
 def remove_member(*, project: Project, user: User, role: str, actor: User | None) -> None:
-    """Take a role away; the person's annotations stay."""
+    """Remove a role of `user` in `project`; the person's annotations stay."""
     removed, _ = Membership.objects.filter(project=project, user=user, role=role).delete()
     if removed:
         audit.record(

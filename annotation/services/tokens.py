@@ -1,4 +1,4 @@
-"""Make, check and revoke API tokens; only the hash is stored, so a text is shown once."""
+"""Create, look up and revoke API tokens. Only the hash is stored, so a token is shown once."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _SEEN_EVERY = timedelta(minutes=1)
 def create_token(
     *, user: User, name: str, scope: str, days: int | None = None
 ) -> tuple[ApiToken, str]:
-    """Make a token that expires after `days`; return its row and its text. Raises Invalid."""
+    """Create a token that expires after `days`; return its row and its text. Raises Invalid."""
     days = settings.TOKEN_LIFETIME.days if days is None else days
     if not 1 <= days <= MAX_DAYS:
         raise Invalid(f"A token lasts from 1 to {MAX_DAYS} days.", field="days")
@@ -62,14 +62,14 @@ def revoke_token(*, user: User, token: UUID | str) -> None:
 
 
 def token_of(text: str) -> ApiToken | None:
-    """Return the live token of an active account with this text, and note that it was used."""
+    """Return the live token of an active account with this text; record the time of its use."""
     now = timezone.now()
     token = (
         ApiToken.objects.filter(sha256=_digest(text), expires_at__gt=now, user__is_active=True)
         .select_related("user")
         .first()
     )
-    if token is not None:  # at most one write a minute, whoever asks
+    if token is not None:  # one write a minute at most
         stale = Q(last_used_at=None) | Q(last_used_at__lt=now - _SEEN_EVERY)
         if token.last_used_at is None or token.last_used_at < now - _SEEN_EVERY:
             ApiToken.objects.filter(stale, id=token.id).update(last_used_at=now)

@@ -37,7 +37,7 @@ def project_overview(request: HttpRequest, project: Project) -> HttpResponse:
     may_read = may(user, Permission.READ_CASES, project)
     counts = worklist.waiting_counts(project=project, reader=user) if may_read else {}
     context = {
-        "figures": overview.figures(project),
+        "figures": overview.headline_figures(project),
         "stage_sentence": overview.stage_sentence(project),
         "may_read": may_read,
         "waiting": [

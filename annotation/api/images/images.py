@@ -22,7 +22,7 @@ _PAGING = {"page", "page_size"}
 
 
 class ImageSerializer(serializers.ModelSerializer[Image]):
-    """An image as staff see it in a list; readers see cases."""
+    """An image as staff see it in a list."""
 
     split = serializers.CharField(source="patient.split", read_only=True)
     case_key = serializers.SerializerMethodField()
@@ -51,7 +51,7 @@ class ImageSerializer(serializers.ModelSerializer[Image]):
 
 
 class ImagesView(generics.ListAPIView[Image]):
-    """`projects/{slug}/images/`: for staff; only the filters listed here are known."""
+    """`projects/{slug}/images/`: for staff. Other filters than these are refused."""
 
     serializer_class = ImageSerializer
     queryset = Image.objects.none()
@@ -70,12 +70,12 @@ class ImagesView(generics.ListAPIView[Image]):
 
 
 def _image_filter(request: Request) -> ImageFilter:
-    """Take only the filters listed above: a free one could ask about other tables."""
+    """Return the filter of the query. Other filters are refused: they could reach other tables."""
     given = request.query_params
     for name, value in given.items():
         if name not in _FILTERS and name not in _PAGING:
             known = ", ".join(sorted([*_FILTERS, *_PAGING]))
-            raise Invalid(f"There is no filter {name!r}; there are {known}.", field=name)
+            raise Invalid(f"There is no filter {name!r}; the filters are {known}.", field=name)
         if name in _FILTERS and value not in _FILTERS[name]:
             raise Invalid(f"{name} is one of {', '.join(_FILTERS[name])}.", field=name)
     return ImageFilter(

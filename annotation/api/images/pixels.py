@@ -1,4 +1,4 @@
-"""Pixels: 8-bit or 16-bit PNG, bare values on demand, and the preview. Never by file name."""
+"""Pixels of an image by its id, never by its file name: PNG, raw values and a preview."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from mlloop.pixels.images import decode_image
 
 
 class PixelsView(APIView):
-    """`images/{id}/pixels/`: PNG; bare little-endian values where the caller accepts those."""
+    """`images/{id}/pixels/`: PNG, or raw little-endian values if the caller accepts them."""
 
     content_negotiation_class = AnyAccept
 
@@ -65,5 +65,5 @@ def _raw_pixels(request: Request, image: Image, png: bytes) -> HttpResponse:
 
 
 def _compress(data: bytes) -> bytes:
-    """Gzip with no clock in it: the same pixels are the same bytes."""
+    """Return gzip bytes without a time in them: equal pixels give equal bytes."""
     return gzip.compress(data, compresslevel=1, mtime=0)

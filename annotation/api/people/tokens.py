@@ -1,4 +1,4 @@
-"""Make a token from a name and a password, slowly enough that guessing is hopeless."""
+"""`auth/token/`: create a token with a name and a password. Tries are limited."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Json = dict[str, object]
 
 
 class TokenRequestSerializer(serializers.Serializer[Json]):
-    """Credentials for a token, as a program sends them."""
+    """The name and password of an account, and the token that a program asks for."""
 
     username = serializers.CharField(max_length=150)
     password = serializers.CharField(max_length=1024, trim_whitespace=False)
@@ -30,7 +30,7 @@ class TokenRequestSerializer(serializers.Serializer[Json]):
 
 
 class TokenSerializer(serializers.Serializer[Json]):
-    """A new token; its text is shown this once."""
+    """A new token. Its text is shown only once."""
 
     token = serializers.CharField()
     scope = serializers.ChoiceField(choices=ApiToken.Scope.choices)
@@ -38,7 +38,7 @@ class TokenSerializer(serializers.Serializer[Json]):
 
 
 class AddressThrottle(SimpleRateThrottle):
-    """So many tries from one address."""
+    """Limit the tries from one address."""
 
     scope = "login"
 
@@ -47,7 +47,7 @@ class AddressThrottle(SimpleRateThrottle):
 
 
 class NameThrottle(SimpleRateThrottle):
-    """So many tries at one account, from wherever they come."""
+    """Limit the tries for one account, from all addresses together."""
 
     scope = "login"
 
@@ -58,14 +58,14 @@ class NameThrottle(SimpleRateThrottle):
 
 
 class TokenView(APIView):
-    """`auth/token/`"""
+    """`auth/token/`: create a token."""
 
     authentication_classes = ()
     permission_classes = (AllowAny,)
     throttle_classes = (AddressThrottle, NameThrottle)
 
     def get_authenticate_header(self, request: Request) -> str:
-        return 'Bearer realm="roundtruth"'  # without it a wrong password would be a 403
+        return 'Bearer realm="roundtruth"'  # without this header a wrong password would answer 403
 
     @extend_schema(
         operation_id="create_token",

@@ -20,7 +20,7 @@ Json = dict[str, object]
 
 
 class AssignmentPatchSerializer(serializers.Serializer[Json]):
-    """What can be written on an open case besides its mask."""
+    """The fields of an open case that a reader can write, besides its mask."""
 
     note = serializers.CharField(max_length=4000, allow_blank=True, required=False)
     flagged = serializers.BooleanField(required=False)
@@ -28,7 +28,7 @@ class AssignmentPatchSerializer(serializers.Serializer[Json]):
 
 
 class AssignmentHeadSerializer(serializers.ModelSerializer[Assignment]):
-    """The state of a case, without its picture."""
+    """The state of a case, without its image."""
 
     assignment = serializers.UUIDField(source="id")
     flagged = serializers.BooleanField(source="is_flagged")
@@ -40,7 +40,7 @@ class AssignmentHeadSerializer(serializers.ModelSerializer[Assignment]):
 
 
 class AssignmentView(APIView):
-    """`assignments/{id}/`: note, flag, save for later."""
+    """`assignments/{id}/`: the note, the flag and "saved for later"."""
 
     @extend_schema(
         operation_id="update_assignment",
@@ -63,7 +63,7 @@ class AssignmentView(APIView):
 
 
 class LeaseView(APIView):
-    """`assignments/{id}/lease/`: give an unstarted case back."""
+    """`assignments/{id}/lease/`: give back a case without a drawing."""
 
     @extend_schema(operation_id="give_back", responses={204: None, **SAVE_PROBLEMS})
     def delete(self, request: Request, assignment_id: UUID) -> Response:

@@ -1,4 +1,4 @@
-"""The masks and layers of a reader's own open case; a blind one has no probability or layer."""
+"""Masks and probability maps of the candidates of a reader's open case."""
 
 from __future__ import annotations
 

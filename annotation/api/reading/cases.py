@@ -1,4 +1,4 @@
-"""One case as its reader sees it; blind leaves out what would tell one candidate from another."""
+"""A case as its reader sees it. A blind case has no field that tells candidates apart."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class _DraftHeadSerializer(serializers.Serializer[Json]):
 
 
 class CaseSerializer(serializers.Serializer[Json]):
-    """One case as its reader sees it; `case_body` makes it."""
+    """One case as its reader sees it."""
 
     assignment = serializers.UUIDField()
     purpose = serializers.ChoiceField(choices=Assignment.Purpose.choices)
@@ -89,7 +89,7 @@ class CaseSerializer(serializers.Serializer[Json]):
 
 
 def case_body(case: Case) -> Json:
-    """Return the JSON of a case; blind leaves out what would tell one candidate from another."""
+    """Return the JSON of a case. A blind case has no field that tells candidates apart."""
     assignment, image, draft = case.assignment, case.assignment.image, case.draft
     is_blind = assignment.is_blind
     body: Json = {
@@ -132,14 +132,14 @@ def case_body(case: Case) -> Json:
 
 
 def case_response(assignment: Assignment) -> Response:
-    """Answer with the case that the reader of `assignment` sees; never cached."""
+    """Return a response, never cached, with the case that the reader of `assignment` sees."""
     response = Response(CaseSerializer(case_body(case_of(assignment))).data)
     response["Cache-Control"] = "no-store"
     return response
 
 
 def draft_url(assignment_id: UUID, label: str) -> str:
-    """Return where the stored draft can be fetched."""
+    """Return the address of the stored draft."""
     return f"{reverse('api:draft', args=[assignment_id])}?label={label}"
 
 

@@ -1,6 +1,6 @@
-"""Severity, lesions and layers of an open read: what the ensemble's proposal means in the lungs.
+"""Severity and lesions of an open read, from the ensemble's proposal.
 
-The findings are passed on as the learning side wrote them; nothing here computes.
+The learning side computed these findings; they are passed on unchanged.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ class _PartSerializer(serializers.Serializer[Json]):
 
 
 class _BorderSerializer(serializers.Serializer[Json]):
-    """Where two zones of a lung meet, in pixels of the image; `right` is beyond the lung."""
+    """The border between two zones of a lung, in pixels of the image; `right` is exclusive."""
 
     row = serializers.IntegerField()
     left = serializers.IntegerField()
@@ -31,7 +31,7 @@ class _BorderSerializer(serializers.Serializer[Json]):
 class _LungSerializer(_PartSerializer):
     zones = _PartSerializer(many=True)
     borders = _BorderSerializer(
-        many=True, required=False, help_text="Absent in a round older than they are."
+        many=True, required=False, help_text="Absent in rounds of older versions."
     )
 
 

@@ -1,4 +1,4 @@
-"""A reader's last cases: the list, their small pictures, opening one again and leaving it."""
+"""A reader's last cases: the list, thumbnails and masks, reopening one and leaving it unchanged."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ Json = dict[str, object]
 
 
 class LastCaseSerializer(serializers.Serializer[Json]):
-    """One of the reader's last cases; `last_case_body` makes it."""
+    """One of the reader's last cases: their own decision, and nothing of any proposal."""
 
     assignment = serializers.UUIDField()
     case_key = serializers.CharField()
@@ -44,16 +44,16 @@ class LastCaseSerializer(serializers.Serializer[Json]):
     submitted_at = serializers.DateTimeField()
     has_note = serializers.BooleanField()
     flagged = serializers.BooleanField()
-    reopened = serializers.BooleanField(help_text="It is open again, and goes on where it is.")
+    reopened = serializers.BooleanField(help_text="It is reopened; opening it again continues it.")
     refusal = serializers.CharField(
-        allow_null=True, help_text="Why it cannot be opened again; null where it can."
+        allow_null=True, help_text="Why it cannot be reopened; null if it can."
     )
     thumbnail_url = serializers.CharField(allow_null=True)
     mask_url = serializers.CharField(allow_null=True)
 
 
 class LastCasesView(APIView):
-    """`projects/{slug}/last-cases/`: the caller's own, ten at most, so there are no pages."""
+    """`projects/{slug}/last-cases/`: the caller's last cases, at most ten, without pages."""
 
     @extend_schema(
         operation_id="list_last_cases",
@@ -68,7 +68,7 @@ class LastCasesView(APIView):
 
 
 class ReopenView(APIView):
-    """`assignments/{id}/reopen/`: open a submitted case again, or leave it as it was."""
+    """`assignments/{id}/reopen/`: reopen a submitted case, or leave it as it was."""
 
     @extend_schema(
         operation_id="reopen", request=None, responses={200: CaseSerializer, **SAVE_PROBLEMS}
@@ -86,7 +86,7 @@ class ReopenView(APIView):
 
 
 class SubmittedThumbnailView(APIView):
-    """`assignments/{id}/thumbnail/`: the film of one of the caller's last cases, small."""
+    """`assignments/{id}/thumbnail/`: a thumbnail of one of the caller's last cases."""
 
     content_negotiation_class = AnyAccept
 
@@ -99,7 +99,7 @@ class SubmittedThumbnailView(APIView):
 
 
 class SubmittedMaskView(APIView):
-    """`assignments/{id}/mask/`: the mask that was submitted last; none of an excluded film."""
+    """`assignments/{id}/mask/`: the mask that was submitted last. 404 for an excluded image."""
 
     content_negotiation_class = AnyAccept
 
@@ -108,7 +108,7 @@ class SubmittedMaskView(APIView):
         case = shown_last_case(user=user_of(request), assignment_id=submitted_id)
         key = case.annotation.mask_key
         if not key:
-            raise NotFound("An excluded film has no mask.")
+            raise NotFound("An excluded image has no mask.")
         return send_bytes(
             request,
             encode_wire_mask(decode_mask(storage.read(key))),
@@ -118,7 +118,7 @@ class SubmittedMaskView(APIView):
 
 
 def last_case_body(row: LastCase) -> Json:
-    """Return the JSON of one; a case that may not be looked at has no addresses."""
+    """Return the JSON of a last case. A case that may not be shown has no addresses."""
     image, annotation = row.assignment.image, row.annotation
     ids = [row.assignment.pk]
     return {

@@ -26,7 +26,7 @@ Json = dict[str, object]
 
 
 class LayersSerializer(serializers.Serializer[Json]):
-    """Where the layers of an open read are; null where there is none."""
+    """Addresses of the layers of an open read; null for a missing layer."""
 
     lung_url = serializers.CharField(allow_null=True)
     disagreement_url = serializers.CharField(allow_null=True)
@@ -48,7 +48,7 @@ class LungLayerView(APIView):
 
 
 class DisagreementLayerView(APIView):
-    """`assignments/{id}/disagreement/`: spread of the networks, p8 at their grid; 404 if blind."""
+    """`assignments/{id}/disagreement/`: spread of the networks, p8 at their grid. 404 if blind."""
 
     content_negotiation_class = AnyAccept
 
@@ -56,30 +56,32 @@ class DisagreementLayerView(APIView):
     def get(self, request: Request, assignment_id: UUID) -> HttpResponse:
         row = layer_for(user=user_of(request), assignment_id=assignment_id, label="infection")
         if not row.disagreement_key:
-            raise NotFound("The networks of this round left no map of their disagreement.")
+            raise NotFound("This round has no map of the networks' disagreement.")
         key = row.disagreement_key
         return send_bytes(request, storage.read(key), etag=keyed_etag(request, key))
 
 
 class ActivationLayerView(APIView):
-    """`assignments/{id}/activation/`: where the classifier looked, p8 at its grid; 404 if blind."""
+    """`assignments/{id}/activation/`: the classifier's Grad-CAM, p8 at its grid. 404 if blind."""
 
     content_negotiation_class = AnyAccept
 
     @extend_schema(operation_id="activation_layer", responses={**PNG_BYTES, **PROBLEMS})
     def get(self, request: Request, assignment_id: UUID) -> HttpResponse:
-        look = layer_for(user=user_of(request), assignment_id=assignment_id, label="activation")
-        key = look.probability_key
+        activation = layer_for(
+            user=user_of(request), assignment_id=assignment_id, label="activation"
+        )
+        key = activation.probability_key
         return send_bytes(request, storage.read(key), etag=keyed_etag(request, key))
 
 
 def layers_body(assignment_id: UUID, ensemble: Proposal, *, has_activation: bool) -> Json:
-    """Return the layers that the ensemble's proposal has; a lung is there if it has any pixel."""
+    """Return the addresses of the ensemble's layers. A lung layer exists if the lung is found."""
     has_lung = ensemble.findings["both"]["pixels"] > 0
-    spread = reverse("api:disagreement-layer", args=[assignment_id])
-    look = reverse("api:activation-layer", args=[assignment_id])
+    disagreement = reverse("api:disagreement-layer", args=[assignment_id])
+    activation = reverse("api:activation-layer", args=[assignment_id])
     return {
         "lung_url": reverse("api:lung-layer", args=[assignment_id]) if has_lung else None,
-        "disagreement_url": spread if ensemble.disagreement_key else None,
-        "activation_url": look if has_activation else None,
+        "disagreement_url": disagreement if ensemble.disagreement_key else None,
+        "activation_url": activation if has_activation else None,
     }

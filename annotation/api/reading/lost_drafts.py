@@ -1,4 +1,4 @@
-"""Masks that lost a race: for the reader of the case, and for a curator once it is over."""
+"""Lost drafts: for the reader of the case, and for a curator once the case is closed."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from annotation.selectors.reading.lost_drafts import lost_draft, lost_drafts_of
 
 
 class LostDraftSerializer(serializers.ModelSerializer[LostDraft]):
-    """A mask that lost a race; `saved_at` is its last refusal, from which its days count."""
+    """A mask whose save was refused. It is kept for 30 days from `saved_at`, the last refusal."""
 
     saved_at = serializers.DateTimeField(source="created_at", read_only=True)
     candidate = serializers.UUIDField(source="candidate_id", allow_null=True, read_only=True)
@@ -38,7 +38,7 @@ class LostDraftSerializer(serializers.ModelSerializer[LostDraft]):
 
 
 class LostDraftsView(generics.ListAPIView[LostDraft]):
-    """`assignments/{id}/lost-drafts/`: what is kept of one case, newest first."""
+    """`assignments/{id}/lost-drafts/`: the lost drafts of one case, newest first."""
 
     serializer_class = LostDraftSerializer
     queryset = LostDraft.objects.none()
@@ -58,7 +58,7 @@ class LostDraftsView(generics.ListAPIView[LostDraft]):
 
 
 class LostDraftView(APIView):
-    """`assignments/{id}/lost-drafts/{lost}/mask/`: a mask whose save lost a race."""
+    """`assignments/{id}/lost-drafts/{lost}/mask/`: a mask whose save was refused."""
 
     content_negotiation_class = AnyAccept
 

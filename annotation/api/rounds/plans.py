@@ -13,7 +13,7 @@ from mlloop.contract.schema import plan_schema
 
 
 class PlanSchemaView(APIView):
-    """What a plan may hold; bounds that hang on several fields are checked on sending it."""
+    """The JSON Schema of a plan. Rules between several fields are checked when a plan is sent."""
 
     @extend_schema(operation_id="get_plan_schema", responses={200: OpenApiTypes.OBJECT, **PROBLEMS})
     def get(self, request: Request) -> Response:

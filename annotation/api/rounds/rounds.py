@@ -1,4 +1,4 @@
-"""`projects/{slug}/rounds/`: list, start, look at one, and decide about it."""
+"""`projects/{slug}/rounds/`: list rounds, start one, see one and decide about it."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class MemberSerializer(serializers.ModelSerializer[EnsembleMember]):
 
 
 class RoundSerializer(serializers.ModelSerializer[Round]):
-    """A round as programs see it; sealed results are aggregates."""
+    """A round as programs see it. Results on sealed images are aggregates only."""
 
     def to_representation(self, instance: Round) -> dict[str, object]:
         return {**super().to_representation(instance), "metrics": shown_metrics(instance)}
@@ -90,9 +90,9 @@ class ReasonSerializer(serializers.Serializer[dict[str, object]]):
 
 
 class StartSerializer(serializers.Serializer[dict[str, object]]):
-    """The plan of the round to start; without one, the project's preset."""
+    """The plan of the round to start. Without a plan the project's preset is used."""
 
-    plan = serializers.JSONField(required=False, help_text="A plan as plan-schema/ describes it.")
+    plan = serializers.JSONField(required=False, help_text="A plan that follows plan-schema/.")
 
 
 class RoundsView(generics.ListAPIView[Round]):
@@ -126,7 +126,7 @@ class RoundsView(generics.ListAPIView[Round]):
 
 
 class RoundView(APIView):
-    """One round."""
+    """`rounds/{n}/`: one round."""
 
     @extend_schema(operation_id="get_round", responses={200: RoundDetailSerializer, **PROBLEMS})
     def get(self, request: Request, slug: str, number: int) -> Response:
@@ -135,7 +135,7 @@ class RoundView(APIView):
 
 
 class ReportView(APIView):
-    """`rounds/{n}/report/`: the evaluation report; of sealed images it has aggregates only."""
+    """`rounds/{n}/report/`: the evaluation report, with aggregates only for sealed images."""
 
     @extend_schema(
         operation_id="get_round_report", responses={200: OpenApiTypes.OBJECT, **PROBLEMS}

@@ -17,7 +17,7 @@ export interface paths {
         delete?: never;
         options?: never;
         head?: never;
-        /** @description `assignments/{id}/`: note, flag, save for later. */
+        /** @description `assignments/{id}/`: the note, the flag and "saved for later". */
         patch: operations["update_assignment"];
         trace?: never;
     };
@@ -28,7 +28,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** @description `assignments/{id}/activation/`: where the classifier looked, p8 at its grid; 404 if blind. */
+        /** @description `assignments/{id}/activation/`: the classifier's Grad-CAM, p8 at its grid. 404 if blind. */
         get: operations["activation_layer"];
         put?: never;
         post?: never;
@@ -45,7 +45,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** @description `assignments/{id}/comparisons/`: by day, unknown days last; 404 once the case is closed. */
+        /** @description `assignments/{id}/comparisons/`: by day, unknown days last. 404 if the case is closed. */
         get: operations["list_comparisons"];
         put?: never;
         post?: never;
@@ -62,7 +62,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** @description `assignments/{id}/disagreement/`: spread of the networks, p8 at their grid; 404 if blind. */
+        /** @description `assignments/{id}/disagreement/`: spread of the networks, p8 at their grid. 404 if blind. */
         get: operations["disagreement_layer"];
         put?: never;
         post?: never;
@@ -100,7 +100,7 @@ export interface paths {
         get?: never;
         put?: never;
         post?: never;
-        /** @description `assignments/{id}/lease/`: give an unstarted case back. */
+        /** @description `assignments/{id}/lease/`: give back a case without a drawing. */
         delete: operations["give_back"];
         options?: never;
         head?: never;
@@ -114,7 +114,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** @description `assignments/{id}/lost-drafts/`: what is kept of one case, newest first. */
+        /** @description `assignments/{id}/lost-drafts/`: the lost drafts of one case, newest first. */
         get: operations["list_lost_drafts"];
         put?: never;
         post?: never;
@@ -131,7 +131,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** @description `assignments/{id}/lost-drafts/{lost}/mask/`: a mask whose save lost a race. */
+        /** @description `assignments/{id}/lost-drafts/{lost}/mask/`: a mask whose save was refused. */
         get: operations["get_lost_draft"];
         put?: never;
         post?: never;
@@ -199,7 +199,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** @description `assignments/{id}/mask/`: the mask that was submitted last; none of an excluded film. */
+        /** @description `assignments/{id}/mask/`: the mask that was submitted last. 404 for an excluded image. */
         get: operations["submitted_mask"];
         put?: never;
         post?: never;
@@ -218,9 +218,9 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** @description `assignments/{id}/reopen/`: open a submitted case again, or leave it as it was. */
+        /** @description `assignments/{id}/reopen/`: reopen a submitted case, or leave it as it was. */
         post: operations["reopen"];
-        /** @description `assignments/{id}/reopen/`: open a submitted case again, or leave it as it was. */
+        /** @description `assignments/{id}/reopen/`: reopen a submitted case, or leave it as it was. */
         delete: operations["leave_as_it_was"];
         options?: never;
         head?: never;
@@ -234,7 +234,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** @description `assignments/{id}/thumbnail/`: the film of one of the caller's last cases, small. */
+        /** @description `assignments/{id}/thumbnail/`: a thumbnail of one of the caller's last cases. */
         get: operations["submitted_thumbnail"];
         put?: never;
         post?: never;
@@ -253,7 +253,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** @description `auth/token/` */
+        /** @description `auth/token/`: create a token. */
         post: operations["create_token"];
         delete?: never;
         options?: never;
@@ -302,7 +302,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** @description `images/{id}/pixels/`: PNG; bare little-endian values where the caller accepts those. */
+        /** @description `images/{id}/pixels/`: PNG, or raw little-endian values if the caller accepts them. */
         get: operations["image_pixels"];
         put?: never;
         post?: never;
@@ -336,7 +336,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** @description What a plan may hold; bounds that hang on several fields are checked on sending it. */
+        /** @description The JSON Schema of a plan. Rules between several fields are checked when a plan is sent. */
         get: operations["get_plan_schema"];
         put?: never;
         post?: never;
@@ -353,7 +353,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** @description `projects/`: those that the caller is a member of. */
+        /** @description `projects/`: the projects of which the caller is a member. */
         get: operations["list_projects"];
         put?: never;
         post?: never;
@@ -387,7 +387,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** @description `projects/{slug}/images/`: for staff; only the filters listed here are known. */
+        /** @description `projects/{slug}/images/`: for staff. Other filters than these are refused. */
         get: operations["list_images"];
         put?: never;
         post?: never;
@@ -404,7 +404,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** @description `projects/{slug}/last-cases/`: the caller's own, ten at most, so there are no pages. */
+        /** @description `projects/{slug}/last-cases/`: the caller's last cases, at most ten, without pages. */
         get: operations["list_last_cases"];
         put?: never;
         post?: never;
@@ -456,7 +456,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** @description One version. */
+        /** @description `releases/{version}/`: one version. */
         get: operations["get_release"];
         put?: never;
         post?: never;
@@ -508,7 +508,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** @description One round. */
+        /** @description `rounds/{n}/`: one round. */
         get: operations["get_round"];
         put?: never;
         post?: never;
@@ -589,7 +589,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** @description `rounds/{n}/report/`: the evaluation report; of sealed images it has aggregates only. */
+        /** @description `rounds/{n}/report/`: the evaluation report, with aggregates only for sealed images. */
         get: operations["get_round_report"];
         put?: never;
         post?: never;
@@ -635,7 +635,7 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
-        /** @description The state of a case, without its picture. */
+        /** @description The state of a case, without its image. */
         AssignmentHead: {
             /** Format: uuid */
             assignment: string;
@@ -647,7 +647,7 @@ export interface components {
         };
         /** @enum {unknown} */
         BlankEnum: "";
-        /** @description One case as its reader sees it; `case_body` makes it. */
+        /** @description One case as its reader sees it. */
         Case: {
             /** Format: uuid */
             assignment: string;
@@ -677,7 +677,7 @@ export interface components {
             findings?: components["schemas"]["Findings"];
             layers?: components["schemas"]["Layers"];
         };
-        /** @description Another film of the case's patient: all that any read may know of it, blind or open. */
+        /** @description Another image of the case's patient, with all that a reader may know about it. */
         Comparison: {
             day: number | null;
             view: string;
@@ -738,7 +738,7 @@ export interface components {
          * @enum {string}
          */
         GroupEnum: "covid" | "normal" | "other";
-        /** @description An image as staff see it in a list; readers see cases. */
+        /** @description An image as staff see it in a list. */
         Image: {
             /** Format: uuid */
             readonly id: string;
@@ -759,7 +759,7 @@ export interface components {
             /** Format: date-time */
             readonly created_at: string;
         };
-        /** @description One of the reader's last cases; `last_case_body` makes it. */
+        /** @description One of the reader's last cases: their own decision, and nothing of any proposal. */
         LastCase: {
             /** Format: uuid */
             assignment: string;
@@ -772,20 +772,20 @@ export interface components {
             submitted_at: string;
             has_note: boolean;
             flagged: boolean;
-            /** @description It is open again, and goes on where it is. */
+            /** @description It is reopened; opening it again continues it. */
             reopened: boolean;
-            /** @description Why it cannot be opened again; null where it can. */
+            /** @description Why it cannot be reopened; null if it can. */
             refusal: string | null;
             thumbnail_url: string | null;
             mask_url: string | null;
         };
-        /** @description Where the layers of an open read are; null where there is none. */
+        /** @description Addresses of the layers of an open read; null for a missing layer. */
         Layers: {
             lung_url: string | null;
             disagreement_url: string | null;
             activation_url: string | null;
         };
-        /** @description A mask that lost a race; `saved_at` is its last refusal, from which its days count. */
+        /** @description A mask whose save was refused. It is kept for 30 days from `saved_at`, the last refusal. */
         LostDraft: {
             /** Format: uuid */
             readonly id: string;
@@ -951,7 +951,7 @@ export interface components {
             previous?: string | null;
             results: components["schemas"]["Round"][];
         };
-        /** @description What can be written on an open case besides its mask. */
+        /** @description The fields of an open case that a reader can write, besides its mask. */
         PatchedAssignmentPatchRequest: {
             note?: string;
             flagged?: boolean;
@@ -1014,7 +1014,7 @@ export interface components {
             /** Format: date-time */
             readonly frozen_at: string | null;
         };
-        /** @description Which version to freeze. */
+        /** @description The version to freeze, and its formats. */
         ReleaseRequestRequest: {
             version: string;
             /**
@@ -1032,7 +1032,7 @@ export interface components {
          * @enum {string}
          */
         ReleaseStateEnum: "due" | "running" | "frozen" | "failed";
-        /** @description A round as programs see it; sealed results are aggregates. */
+        /** @description A round as programs see it. Results on sealed images are aggregates only. */
         Round: {
             /** Format: uuid */
             readonly id: string;
@@ -1134,9 +1134,9 @@ export interface components {
          * @enum {string}
          */
         StageEnum: "stage_1" | "stage_2" | "later";
-        /** @description The plan of the round to start; without one, the project's preset. */
+        /** @description The plan of the round to start. Without a plan the project's preset is used. */
         StartRequest: {
-            /** @description A plan as plan-schema/ describes it. */
+            /** @description A plan that follows plan-schema/. */
             plan?: unknown;
         };
         /** @description A reader's decision; the server derives the verdict. */
@@ -1169,14 +1169,14 @@ export interface components {
             annotation: string;
             verdict: components["schemas"]["VerdictEnum"];
         };
-        /** @description A new token; its text is shown this once. */
+        /** @description A new token. Its text is shown only once. */
         Token: {
             token: string;
             scope: components["schemas"]["ScopeEnum"];
             /** Format: date-time */
             expires_at: string;
         };
-        /** @description Credentials for a token, as a program sends them. */
+        /** @description The name and password of an account, and the token that a program asks for. */
         TokenRequestRequest: {
             username: string;
             password: string;
@@ -1220,7 +1220,7 @@ export interface components {
          * @enum {string}
          */
         ZoneEnum: "upper" | "middle" | "lower";
-        /** @description Where two zones of a lung meet, in pixels of the image; `right` is beyond the lung. */
+        /** @description The border between two zones of a lung, in pixels of the image; `right` is exclusive. */
         _Border: {
             row: number;
             left: number;
@@ -1275,7 +1275,7 @@ export interface components {
             /** Format: double */
             share: number | null;
             zones: components["schemas"]["_Part"][];
-            /** @description Absent in a round older than they are. */
+            /** @description Absent in rounds of older versions. */
             borders?: components["schemas"]["_Border"][];
         };
         _Part: {
@@ -1655,9 +1655,9 @@ export interface operations {
         responses: {
             200: {
                 headers: {
-                    /** @description The candidate that the mask was made from. Empty where the mask was drawn from nothing. */
+                    /** @description The candidate that the mask was made from. Empty if the mask was drawn without a candidate. */
                     "X-Candidate"?: string;
-                    /** @description The threshold of that candidate, 1 to 255; never in a blind read. Empty where the mask was drawn from nothing. */
+                    /** @description The threshold of that candidate, 1 to 255; never in a blind read. Empty if the mask was drawn without a candidate. */
                     "X-Threshold"?: string;
                     [name: string]: unknown;
                 };
@@ -2030,9 +2030,9 @@ export interface operations {
         responses: {
             200: {
                 headers: {
-                    /** @description The candidate that the mask was made from. Empty where the mask was drawn from nothing. */
+                    /** @description The candidate that the mask was made from. Empty if the mask was drawn without a candidate. */
                     "X-Candidate"?: string;
-                    /** @description The threshold of that candidate, 1 to 255; never in a blind read. Empty where the mask was drawn from nothing. */
+                    /** @description The threshold of that candidate, 1 to 255; never in a blind read. Empty if the mask was drawn without a candidate. */
                     "X-Threshold"?: string;
                     [name: string]: unknown;
                 };

@@ -1,4 +1,4 @@
-"""Masks that lost a race can be found again: by their reader, and by a curator afterwards."""
+"""Lost drafts can be fetched: by their reader, and by a curator after the case is closed."""
 
 from __future__ import annotations
 
@@ -83,11 +83,11 @@ def test_lost_drafts_when_a_curator_asks_then_only_once_the_case_is_over(
     lost, curator = lose(case, 5), signed_in(member("curator"))
     mask = reverse("api:lost-draft", args=[case.id, lost.id])
     assert [curator.get(url).status_code for url in (listing(case), mask)] == [404, 404]
-    assert b"lost a race" not in curator.get(page(case)).content
+    assert b"whose save was refused" not in curator.get(page(case)).content
     close(case, state)
     assert [curator.get(url).status_code for url in (listing(case), mask)] == [200, 200]
     shown = curator.get(page(case)).content.decode()
-    assert "Masks that lost a race" in shown
+    assert "Masks whose save was refused" in shown
     assert f'href="{mask}"' in shown
 
 
@@ -99,7 +99,7 @@ def test_lost_drafts_when_anybody_else_asks_then_there_is_no_such_case(
     close(case)
     for url in (listing(case), reverse("api:lost-draft", args=[case.id, lost.id])):
         assert client.get(url).status_code == 404
-    assert b"lost a race" not in client.get(page(case)).content
+    assert b"whose save was refused" not in client.get(page(case)).content
 
 
 def test_lost_drafts_when_another_reader_asks_then_there_is_no_such_case(
@@ -120,7 +120,7 @@ def test_lost_drafts_when_the_curator_reads_the_same_image_then_nothing_until_th
     client = signed_in(both)
     mask = reverse("api:lost-draft", args=[case.id, lost.id])
     assert [client.get(url).status_code for url in (listing(case), mask)] == [404, 404]
-    assert b"lost a race" not in client.get(page(case)).content
+    assert b"whose save was refused" not in client.get(page(case)).content
     close(own)
     assert client.get(mask).status_code == 200
 
@@ -130,7 +130,7 @@ def test_image_page_when_the_mask_was_erased_then_it_is_not_offered(
 ) -> None:
     lose(case, 5)
     erase_image(image=case.image, actor=None, reason="consent withdrawn")
-    assert b"lost a race" not in signed_in(member("curator")).get(page(case)).content
+    assert b"whose save was refused" not in signed_in(member("curator")).get(page(case)).content
 
 
 def test_image_page_when_there_are_many_then_a_fixed_number_of_queries(

@@ -42,7 +42,7 @@ def test_reassign_when_a_pick_then_never_to_the_author_of_the_manual_mask(
     pick: Assignment, readers: Readers, member: Member
 ) -> None:
     curator = member("curator")
-    with pytest.raises(Invalid, match="ann drew the manual mask of this case and does not judge"):
+    with pytest.raises(Invalid, match="ann drew the manual mask of this case, so another reader"):
         reassign_case(assignment=pick, to=readers[0], actor=curator)
     pick.refresh_from_db()
     assert (pick.state, pick.reader) == ("open", readers[1])
