@@ -1,4 +1,4 @@
-"""Small rows with real bytes, made without any network; each call makes one thing."""
+"""Small rows with real bytes, made without a trained network. Each call makes one row."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ Mask = npt.NDArray[np.bool_]
 def disc(
     *, shape: tuple[int, int] = (80, 64), at: tuple[int, int] = (40, 30), radius: int = 12
 ) -> Mask:
-    """A round mask: an infection without a story."""
+    """Return a round mask `(H, W) bool`."""
     rows, columns = np.mgrid[0 : shape[0], 0 : shape[1]]
     return np.asarray((rows - at[0]) ** 2 + (columns - at[1]) ** 2 <= radius**2)
 
@@ -78,7 +78,7 @@ def make_image(
     seed: int | None = None,
     file_name: str = "secret-name.png",
 ) -> Image:
-    """An image of noise, different each time unless seeded, with all its stored bytes."""
+    """Create an image of noise with its stored bytes; a new one each time unless seeded."""
     patient = patient or make_patient(project, split=split, fold=fold)
     study, _ = Study.objects.get_or_create(patient=patient, day=day)
     dtype = np.uint16 if bits == 16 else np.uint8
@@ -159,8 +159,8 @@ def make_proposal(
 
 
 def make_proposals(of_round: Round, image: Image, *, kind: str = "mean") -> list[Proposal]:
-    """Two networks and their ensemble for one image; beside them the lungs, with the findings, and
-    where a classifier looked."""
+    """Create proposals for one image: two networks, their ensemble, the lungs with the findings, and
+    a classifier's activation map."""
     made = [
         make_proposal(of_round, image, network="unet-resnet18", kind=kind),
         make_proposal(of_round, image, network="unetplusplus-resnet18", kind=kind),
@@ -171,7 +171,9 @@ def make_proposals(of_round: Round, image: Image, *, kind: str = "mean") -> list
     )
     require_label(project=image.project, key="activation", name="Activation map")
     for network, own in (("gradcam", kind), ("ensemble", "ensemble")):
-        make_proposal(of_round, image, network=network, kind=own, p8=look_p8(), label="activation")
+        make_proposal(
+            of_round, image, network=network, kind=own, p8=activation_p8(), label="activation"
+        )
     shape = (image.height, image.width)
     masks = (
         threshold_mask(decode_probability(storage.read(one.probability_key)), shape=shape, t8=128)
@@ -185,14 +187,14 @@ def make_proposals(of_round: Round, image: Image, *, kind: str = "mean") -> list
     return made
 
 
-def look_p8() -> npt.NDArray[np.uint8]:
-    """Where a classifier looked: a soft spot at the upper left, stretched to 0..255."""
+def activation_p8() -> npt.NDArray[np.uint8]:
+    """Return an activation map: a soft spot at the upper left, stretched to 0..255."""
     rows, columns = np.mgrid[0:64, 0:64]
     return np.asarray(255 * np.exp(-((rows - 16) ** 2 + (columns - 20) ** 2) / 200), np.uint8)
 
 
 def lungs_p8() -> npt.NDArray[np.uint8]:
-    """Two lungs as a network's map: ovals left and right of the middle."""
+    """Return a lung map: ovals left and right of the middle."""
     rows, columns = np.mgrid[0:64, 0:64]
     ovals = [((columns - x) / 11) ** 2 + ((rows - 32) / 22) ** 2 <= 1 for x in (18, 46)]
     return np.asarray(255 * (ovals[0] | ovals[1]), np.uint8)
@@ -209,7 +211,7 @@ def make_reference(
     origin: str = "",
     label: str = "infection",
 ) -> Reference:
-    """The first reference of an image and label, from one annotation."""
+    """Create the first reference of an image and label, from one annotation."""
     of_label = label_of(image.project, label)
     mask = disc(shape=(image.height, image.width)) if mask is None else mask
     is_excluded = verdict == Verdict.EXCLUDED

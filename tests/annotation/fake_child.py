@@ -110,7 +110,7 @@ def propose(options: argparse.Namespace) -> None:
 
 
 def label_records(manifest, case, label, folder) -> list[dict[str, object]]:
-    """Write one label's maps: a block in the middle, wider where it is the lung or a look."""
+    """Write one label's maps: a block in the middle, wider for lung and activation maps."""
     is_trained = case.patient in manifest.patients_of(label)
     folds = [case.fold] if is_trained else list(range(manifest.k))
     kind = "out_of_fold" if is_trained else "mean"

@@ -1,4 +1,4 @@
-"""Small real files for the intake tests: written by Pillow, not by the code under test."""
+"""Small real files for the intake tests, written by Pillow and not by the code under test."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from PIL import Image
 
 
 def film(seed: int, *, size: tuple[int, int] = (48, 64), bits: int = 8) -> np.ndarray:
-    """A random but smooth film `(H, W)`; another seed is another film, far apart in its hash."""
+    """Return a smooth random image `(H, W)`. Different seeds give very different hashes."""
     small = np.random.default_rng(seed).integers(0, 256, (6, 8)).astype(np.uint8)
     grey = np.asarray(Image.fromarray(small).resize(size[::-1], Image.Resampling.BICUBIC))
     return grey if bits == 8 else grey.astype(np.uint16) * 257
@@ -39,7 +39,7 @@ def write(folder: Path, files: dict[str, bytes | str]) -> Path:
 
 
 def cohort(folder: Path, *, covid: int = 6, normal: int = 3) -> Path:
-    """A folder as people have it: metadata.csv, images, infection and lung masks."""
+    """Write a folder like a user's: metadata.csv, images, infection and lung masks."""
     lines = ["image,patient_id,group,view,study_offset_days,infection_mask,lung_mask,odd"]
     files: dict[str, bytes | str] = {}
     for i in range(covid + normal):

@@ -1,4 +1,4 @@
-"""A small project to learn from, and learners that are quick: used by the round tests."""
+"""A small project and fast learners for the tests of rounds."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ FAKE = str(Path(__file__).with_name("fake_child.py"))
 
 
 def fake_learner(*options: str) -> Learner:
-    """Learn nothing, quickly."""
+    """Return a learner that runs the fake child process and learns nothing."""
     return Learner(command=(sys.executable, FAKE, *options))
 
 
@@ -29,7 +29,7 @@ def no_files() -> Checkout:
 
 
 def small_plan(*, networks: int = 2, folds: int = 3) -> Plan:
-    """Two networks, three folds, a few steps, from random weights."""
+    """Return a plan with few steps and random weights."""
     plan = tiny()
     return replace(
         plan,
@@ -45,7 +45,7 @@ def small_plan(*, networks: int = 2, folds: int = 3) -> Plan:
 def fill_project(
     project: Project, *, read: int = 6, unread: int = 2, controls: int = 2, sealed: int = 2
 ) -> dict[str, list[Image]]:
-    """Add covid images with and without a reference, controls, and sealed reads."""
+    """Add COVID images with and without a reference, controls, and sealed reads."""
     made: dict[str, list[Image]] = {"read": [], "unread": [], "controls": [], "sealed": []}
     for i in range(read):
         patient = make_patient(project, f"r{i}", fold=i % project.folds)

@@ -1,4 +1,4 @@
-"""What the tests of cases that are taken up again share: a read from lease to reference."""
+"""Helpers for tests of reading: lease, draw, submit and reopen a case."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the tests of releases share: freezing one, and a read image of it."""
+"""Helpers for tests of releases: freeze one, and get an image of it that was read."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A small measured round: its snapshot, its report, and what they name."""
+"""A small measured round: its snapshot and its report."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def give_report(
     sealed: Sequence[SealedCase] = (),
     reliability: object = None,
 ) -> dict[str, object]:
-    """Store a snapshot with the images and a report in which they are the worst cases."""
+    """Store a snapshot with the images, and a report that names them as the worst cases."""
     key = storage.put(round.project_id, encode_mask(disc(shape=(80, 64))))
     cases = tuple(
         SnapshotCase(

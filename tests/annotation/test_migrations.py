@@ -1,4 +1,4 @@
-"""Migrations that change rows, tried on rows."""
+"""Migrations that change rows, run on rows."""
 
 from __future__ import annotations
 

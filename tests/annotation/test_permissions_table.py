@@ -1,4 +1,4 @@
-"""Every endpoint and page x five roles, an outsider and nobody. A route without a row fails."""
+"""Every endpoint and page for five roles, an outsider and nobody. A route without a row fails."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from tests.annotation import factories, reporting
 PEOPLE = ("reader", "adjudicator", "curator", "engineer", "viewer", "outsider", "nobody")
 EVERYBODY = frozenset(PEOPLE)
 SIGNED_IN = EVERYBODY - {"nobody"}
-# The reader who holds the case, and for pixels the staff; to all others it does not exist.
+# The reader who holds the case, and for pixels the staff. For all others it does not exist.
 OWNER = frozenset({"reader"})
 OWNER_OR_STAFF = OWNER | ROLES[Permission.SEE_IMAGES]
 
@@ -54,7 +54,7 @@ API: dict[tuple[str, str], Permission | frozenset[str]] = {
     ("lease", "delete"): OWNER,
     ("draft", "get"): OWNER,
     ("draft", "put"): OWNER,
-    # A curator too, once the case is over: see api/test_lost_drafts.py.
+    # A curator too, once the case is closed: see api/reading/test_lost_drafts.py.
     ("lost-drafts", "get"): OWNER,
     ("lost-draft", "get"): OWNER,
     ("submit", "post"): OWNER,
@@ -117,7 +117,7 @@ BODIES: dict[str, dict[str, object]] = {
         "decision": "no_infection",
     },
 }
-# What an allowed person may hear: done, sent on, not now (409), or an incomplete form (422).
+# Answers to an allowed person: done, redirected, not now (409), or an incomplete form (422).
 ALLOWED = {200, 201, 202, 204, 302, 304, 409, 422}
 
 
@@ -169,8 +169,8 @@ def people(project: Project, member: Callable[..., User]) -> dict[str, Client]:
 
 @pytest.fixture
 def ids(project: Project, people: dict[str, Client]) -> dict[str, object]:
-    """One of everything: a case held by the reader with a candidate, a draft and a lost draft; one
-    that they submitted before."""
+    """Create one row of each kind and return their ids by URL parameter: a case that the reader
+    holds, with a candidate, a draft and a lost draft, and a case that they submitted."""
     image = factories.make_image(project)
     serving = factories.make_round(project, stage="stage_2")
     factories.make_proposals(serving, image)
@@ -259,7 +259,7 @@ ROWS = [(f"api:{name}", verb, row) for (name, verb), row in API.items()] + [
 
 
 def row_name(value: object) -> str:
-    """Name a row's part the same in every process: a set has no order of its own."""
+    """Return a name of a row's part that is the same in every process: a set has no order."""
     return " or ".join(sorted(value)) if isinstance(value, frozenset) else str(value)
 
 
@@ -271,7 +271,7 @@ def test_route_when_each_person_asks_then_as_the_table_says(
     people: dict[str, Client],
     ids: dict[str, object],
 ) -> None:
-    # Those who may not come first: they must change nothing for those who may.
+    # People without the permission ask first: their calls must not change anything.
     order = sorted(PEOPLE, key=lambda who: expected(row, who, is_api=True) == ALLOWED)
     for who in order:
         allowed = expected(row, who, is_api=route.startswith("api:"))

@@ -37,7 +37,7 @@ ALL = (
 
 @pytest.fixture
 def sent(monkeypatch: pytest.MonkeyPatch) -> Sent:
-    """Catch the messages at the broker's door."""
+    """Collect the messages instead of sending them to the broker."""
     messages: Sent = []
 
     def keep(self: Task, args: tuple[str, ...] = (), *, queue: str) -> None:
@@ -101,7 +101,7 @@ def test_doubled_and_lost_messages_lead_to_the_same_round(
     for _ in range(20):
         sent.clear()
         tasks.dispatch_due(QUEUES, Counter())
-        sent.clear() if _ % 3 == 2 else None  # the broker loses every third hint
+        sent.clear() if _ % 3 == 2 else None  # the broker loses every third message
         for name, pk in list(sent):
             run_twice(getattr(tasks, name), pk)
     training.refresh_from_db()
@@ -142,7 +142,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
 
 @pytest.fixture
 def timer(transactional_db: None) -> list[Callable[[], None]]:
-    """Start a worker's timer and catch what it would call every two seconds.
+    """Start a worker's timer and return what it would call every two seconds.
 
     A sweep gives its connection back, which would end a test's own transaction.
     """
@@ -170,7 +170,7 @@ def lose_draft(project: Project, reader: User, *, days_ago: float) -> LostDraft:
     return lost
 
 
-def test_masks_that_lost_a_race_are_forgotten_by_the_sweep_at_start_and_then_daily(
+def test_old_lost_drafts_are_deleted_by_the_sweep_at_start_and_then_daily(
     project: Project,
     member: Callable[..., User],
     timer: list[Callable[[], None]],

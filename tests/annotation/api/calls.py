@@ -1,4 +1,4 @@
-"""The calls of the editor and of other clients, as the tests of the API make them."""
+"""Calls of the API, as the editor and other clients make them."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ def signed_in(user: User, **options: bool) -> Client:
 
 
 def ask(client: Client, **body: object):
-    """Ask for the next case; return the response, whatever it says."""
+    """Ask for the next case; return the response, also a refusal."""
     return client.post("/api/v1/projects/pilot/next/", json.dumps(body), content_type=JSON)
 
 
 def lease(client: Client, **body: object) -> dict:
-    """Return the case that comes next."""
+    """Lease the next case and return its JSON."""
     response = ask(client, **body)
     assert response.status_code == 200, response.content
     return response.json()

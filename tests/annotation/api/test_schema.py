@@ -1,4 +1,4 @@
-"""The OpenAPI document is valid, complete and the one the editor's types were made from."""
+"""The OpenAPI document is valid and complete; the editor's types are generated from it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A blind read tells nothing: not in the case, the URLs, the headers, the sizes or the order."""
+"""A blind read reveals no origin of a mask: not in JSON, URLs, headers, sizes or the order."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def judge(project: Project, member: Member) -> User:
     return member("reader", name="judge")
 
 
-def test_case_when_blind_then_no_field_tells_who_drew_what(judge: User) -> None:
+def test_case_when_blind_then_no_field_tells_who_drew_a_mask(judge: User) -> None:
     case = lease(signed_in(judge))
     assert set(case) == ALLOWED
     assert (case["purpose"], case["blind"], case["round"]) == ("pick", True, None)
@@ -48,7 +48,7 @@ def test_case_when_blind_then_no_field_tells_who_drew_what(judge: User) -> None:
     for row in case["candidates"]:
         assert set(row) == {"id", "letter", "mask_url", "probability_url", "threshold", "name"}
         assert row["probability_url"] is row["threshold"] is row["name"] is None
-    case.pop("lease_expires_at")  # a time of :00.1 s would look like the disagreement
+    case.pop("lease_expires_at")  # a time of :00.1 s would match the disagreement
     text = json.dumps(case)
     for secret in ("secret", "unet", "author", "covid", "manual", "proposal", "stage", "0.1",
                    "grade", "share", "lesion", "lung", "findings", "layers", "activation",
@@ -63,7 +63,7 @@ def test_draft_when_blind_then_its_base_is_the_letter_picked_and_never_a_thresho
     case = lease(client)
     url = f"/api/v1/assignments/{case['assignment']}/draft/"
     etag = None
-    for row in case["candidates"]:  # hand or network: each is answered alike
+    for row in case["candidates"]:  # the manual mask and the networks' get the same answer
         png = client.get(row["mask_url"]).content
         guard = {"If-Match": etag} if etag else {"If-None-Match": "*"}
         send = {"content_type": "image/png", "headers": guard}
@@ -96,7 +96,7 @@ def test_masks_when_blind_then_headers_differ_in_etag_and_length_only(judge: Use
 
 
 def stored_hashes(project: Project, released: Release) -> set[str]:
-    """Every content hash by which a person with a second role could know the case again."""
+    """Return every content hash by which a person with a second role could recognise the case."""
     hashes = set(released.items.values_list("sha256", flat=True))
     for image in project.images.all():
         keys = (image.pixels_key, image.preview_key, image.thumbnail_key)
@@ -128,7 +128,7 @@ def test_anything_when_blind_then_no_content_hash_that_a_release_or_the_store_kn
     for answer in answers:
         bodys_own = hashlib.sha256(answer.content).hexdigest()
         assert bodys_own[:16] not in str(dict(answer.items()))
-    # Nor is an ETag the same for everybody, so it cannot be exchanged as a name.
+    # An ETag differs for each person, so two people cannot compare ETags.
     assert other.get(urls[0])["ETag"] != answers[0]["ETag"]
 
 
@@ -142,7 +142,7 @@ def test_etag_when_asked_again_then_304(judge: User) -> None:
 
 
 def test_masks_when_blind_then_all_pass_one_raster(judge: User) -> None:
-    """Redrawing a mask through the grid again moves a hand's outline and a network's alike."""
+    """A second pass through the grid changes a manual outline and a network's equally."""
     client = signed_in(judge)
     case = lease(client)
     masks = [decode_mask(client.get(row["mask_url"]).content) for row in case["candidates"]]
@@ -171,7 +171,7 @@ def test_case_when_the_author_asks_then_not_judged_by_them(project: Project, jud
 def test_sealed_case_then_blind_and_without_candidates(project: Project, member: Member) -> None:
     image = factories.make_image(project, split="sealed")
     serving = factories.make_round(project, stage="stage_2")
-    factories.make_proposals(serving, image)  # a row that must not exist, and is not shown
+    factories.make_proposals(serving, image)  # a row that should not exist; it is not shown
     case = lease(signed_in(member("reader")))
     assert (case["purpose"], case["blind"], case["candidates"]) == ("sealed", True, [])
 

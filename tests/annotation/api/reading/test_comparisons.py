@@ -1,4 +1,4 @@
-"""The same patient's other films beside an open case: who sees them, until when, what of them."""
+"""Other images of the patient beside an open case: who sees them, how long, and which fields."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def patient(project: Project) -> Patient:
 
 @pytest.fixture
 def others(project: Project, patient: Patient) -> list[Image]:
-    """Made in another order than their days; the last one's day is unknown."""
+    """Images in another order than their days; the last image's day is unknown."""
     days = (9, 0, None, 5)
     made = {day: factories.make_image(project, patient=patient, day=day) for day in days}
     return [made[day] for day in (0, 5, 9, None)]
@@ -34,7 +34,7 @@ def others(project: Project, patient: Patient) -> list[Image]:
 
 @pytest.fixture
 def case(project: Project, patient: Patient, others: list[Image], member: Member) -> Assignment:
-    """A blind case of day 5, on which the patient has two films."""
+    """A blind case of day 5, on which the patient has two images."""
     image = factories.make_image(project, patient=patient, day=5)
     return factories.make_assignment(image, member("reader"), purpose="pick")
 
@@ -73,7 +73,7 @@ def test_list_then_films_only_whatever_is_known_of_them(
     project: Project, case: Assignment, others: list[Image], purpose: str
 ) -> None:
     Assignment.objects.update(purpose=purpose, is_blind=purpose in ("pick", "sealed"))
-    project.shows_file_names = True  # of the case, not of what hangs beside it
+    project.shows_file_names = True  # of the case, not of the images beside it
     project.save()
     serving = factories.make_round(project)
     for image in others:
@@ -139,7 +139,7 @@ def test_films_when_the_case_is_somebody_elses_then_404(
         client = signed_in(member(role, name=f"other-{role}"))
         assert client.get(address(case)).status_code == 404
         assert films(client, others[0]) == [404, 404]
-    # Staff see images by their role; whose films hang beside whose case is the reader's own.
+    # Staff see images by their role. Only the reader sees which images belong to their case.
     assert signed_in(member("curator")).get(address(case)).status_code == 404
 
 
@@ -176,7 +176,7 @@ def test_film_when_withdrawn_then_neither_listed_nor_served(
 def test_films_when_the_patient_is_quarantined_then_only_the_case_itself(
     case: Assignment, others: list[Image]
 ) -> None:
-    """Who the patient is, is in doubt then: the case stays, other films of theirs do not."""
+    """A quarantined patient may be mixed up: the case stays, the patient's other images do not."""
     Patient.objects.update(state=Patient.State.QUARANTINED)
     client = signed_in(case.reader)
     assert listed(client, case) == []
@@ -195,7 +195,7 @@ def test_films_when_the_patient_withdraws_then_404(case: Assignment, others: lis
 def test_masks_of_another_film_when_it_hangs_beside_a_case_then_nothing_leads_to_them(
     project: Project, case: Assignment, others: list[Image], member: Member
 ) -> None:
-    """A colleague has the other film open: its candidates, layers and draft stay theirs."""
+    """Another reader has the other image open: only they see its candidates, layers and draft."""
     factories.make_proposals(factories.make_round(project, stage="stage_2"), others[0])
     colleague = signed_in(member("reader", name="colleague"))
     theirs = lease(colleague)
@@ -215,7 +215,7 @@ def test_list_when_there_are_many_films_then_in_pages_and_few_queries(
     project: Project, patient: Patient, case: Assignment, django_assert_max_num_queries
 ) -> None:
     client = signed_in(case.reader)
-    client.get(address(case))  # the session is known from here on
+    client.get(address(case))  # loads the session, so that it adds no query later
     with django_assert_max_num_queries(6):
         few = client.get(address(case)).json()
     for day in range(20, 80):

@@ -1,4 +1,4 @@
-"""Drafts over HTTP: saved masks, what they were made from, and two machines on one case."""
+"""Drafts over HTTP: saved masks, their basis, and two machines on one case."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.annotation.api.calls import JSON, lease, put, signed_in, submit
 
 
 def basis_shown(client: Client) -> tuple[str | None, int | None]:
-    """Return what the case says that its saved mask was made from, as another machine reads it."""
+    """Return the basis of the saved mask, as another machine reads it from the case."""
     draft = lease(client)["draft"]
     return draft["candidate"], draft["threshold"]
 
@@ -63,7 +63,7 @@ def test_draft_when_made_from_a_candidate_then_another_machine_knows_it(
     assert basis_shown(signed_in(reader)) == (first, 140)
     mask = client.get(lease(client)["draft"]["mask_url"])
     assert (mask["X-Candidate"], mask["X-Threshold"]) == (first, "140")
-    # The same pixels, picked from another candidate: the mask stays and its base moves.
+    # The same pixels, picked from another candidate: the mask stays and its basis changes.
     again = put(client, open_case, png, {"candidate": second}, **{"If-Match": saved["ETag"]})
     assert (again.status_code, again["ETag"]) == (200, saved["ETag"])
     assert basis_shown(client) == (second, None)

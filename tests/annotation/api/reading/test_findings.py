@@ -1,4 +1,4 @@
-"""Severity and layers of a case: there in an open read, and only for its reader."""
+"""Severity and layers of a case: only in an open read, and only for its reader."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_activation_layer_when_open_then_the_classifiers_map_and_no_candidate(
     client = signed_in(member("reader"))
     case = lease(client)
     look = decode_probability(client.get(case["layers"]["activation_url"]).content)
-    np.testing.assert_array_equal(look, factories.look_p8())
+    np.testing.assert_array_equal(look, factories.activation_p8())
     assert "gradcam" not in {row["name"] for row in case["candidates"]}
     assert len(case["candidates"]) == 3
 

@@ -1,4 +1,4 @@
-"""The reader's last cases over HTTP: the list, its pictures, opening one again and leaving it."""
+"""The reader's last cases over HTTP: the list, its pictures, reopening and leaving a case."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def listed(client: Client) -> list[dict]:
 
 @pytest.fixture
 def pick(project: Project, reader: User, member: Member) -> dict:
-    """A blind pick that the reader submitted, with the manual mask: they cannot know that."""
+    """A submitted blind pick. The reader picked the manual mask without knowing it."""
     image = factories.make_image(project)
     factories.make_reference(image, HAND, reader=member("reader", name="author"))
     factories.make_proposals(factories.make_round(project), image, kind="out_of_fold")

@@ -113,7 +113,7 @@ def test_lost_drafts_when_another_reader_asks_then_there_is_no_such_case(
 def test_lost_drafts_when_the_curator_reads_the_same_image_then_nothing_until_that_is_over(
     case: Assignment, member: Member
 ) -> None:
-    """Blind is blind: a second reader sees nothing of the first, whatever else they are."""
+    """A second reader sees nothing of the first, whatever other roles they have."""
     lost, both = lose(case, 5), member("curator", "reader", name="both")
     close(case)
     own = factories.make_assignment(case.image, both, purpose="double")

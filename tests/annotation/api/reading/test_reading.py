@@ -1,4 +1,4 @@
-"""The editor's way through a case over HTTP: next, pixels, candidates, submit."""
+"""Reading one case over HTTP: next, pixels, candidates, submit."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Putting back what is open again: what was submitted stands, and a changed mask is kept."""
+"""Closing a reopened case: the former submission counts, and a changed mask is kept."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_leave_when_half_changed_then_nothing_changed_and_the_mask_is_kept(
 
 
 @pytest.mark.parametrize("by", ["next", "sweep"])
-def test_reopened_when_nobody_touches_it_then_it_goes_back_by_itself(
+def test_reopened_when_its_lease_lapses_then_it_is_closed(
     case: Assignment, member: Member, by: str
 ) -> None:
     other = member("reader", name="bob")
@@ -78,7 +78,7 @@ def test_reopened_when_nobody_touches_it_then_it_goes_back_by_itself(
     assert refused.value.code == "put_back"
 
 
-def test_reopened_when_the_mask_was_changed_then_it_stays_until_a_curator_puts_it_back(
+def test_reopened_when_the_mask_was_changed_then_it_stays_open_until_a_curator_closes_it(
     case: Assignment, member: Member
 ) -> None:
     other, curator = member("reader", name="bob"), member("curator", name="cleo")
@@ -101,7 +101,7 @@ def test_reopened_when_the_mask_was_changed_then_it_stays_until_a_curator_puts_i
     assert AuditEvent.objects.get(verb="put_back").actor == curator
 
 
-def test_reopened_when_changed_and_another_decision_counts_then_it_goes_back(
+def test_reopened_when_changed_and_another_decision_counts_then_it_is_closed(
     case: Assignment,
 ) -> None:
     draw(case, FIRST)
@@ -127,7 +127,7 @@ def test_reopened_when_changed_and_another_decision_counts_then_it_goes_back(
     assert case.lost_drafts.count() == 1
 
 
-def test_reopen_when_its_image_was_withdrawn_then_refused_and_put_back(case: Assignment) -> None:
+def test_reopen_when_its_image_was_withdrawn_then_refused_and_closed(case: Assignment) -> None:
     draw(case, FIRST)
     first = submit(case)
     reopen_case(assignment=case, reader=case.reader)

@@ -1,4 +1,4 @@
-"""Which of a reader's last cases may be taken up again: the newest that nobody used since."""
+"""Which of a reader's last cases may be reopened: the newest that no other reading used since."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_reopened_seed_when_somebody_asks_then_not_offered_to_judge(
 
 
 def seed_and_judge(project: Project, reader: User, member: Member) -> tuple[Assignment, User]:
-    """A seed that `reader` drew and a round proposed against, and the one who is to judge it."""
+    """A seed that `reader` drew and for which a round has proposals, and the second reader."""
     image = factories.make_image(project)
     seed = must_lease(project, reader)
     draw(seed, FIRST)
@@ -76,7 +76,7 @@ def test_reopen_when_a_second_reading_used_it_then_refused(
     second = factories.make_assignment(
         case.image, member("reader", name="second"), purpose=purpose, of_round=case.round
     )
-    if purpose == "double":  # the second reader sees nothing of the first, so it may change yet
+    if purpose == "double":  # the second reader sees nothing of the first, so it may still change
         leave_unchanged(
             assignment=reopen_case(assignment=case, reader=case.reader), reader=case.reader
         )

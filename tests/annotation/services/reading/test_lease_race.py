@@ -1,4 +1,4 @@
-"""Real processes at once on the database in use: no case twice, nothing counted double."""
+"""Real processes at the same time on one database: no case twice, nothing counted double."""
 
 from __future__ import annotations
 
@@ -127,7 +127,7 @@ print(json.dumps(taken))
 
 
 def run_at_once(script: str, data_root: Path, readers: list[str], *extra: str) -> list[list[str]]:
-    """Start one process a reader, let all go at once, and return what each printed."""
+    """Start one process a reader, release all at once, and return the output of each."""
     environment = os.environ | {
         "DJANGO_SETTINGS_MODULE": "annotation.config.settings",
         "ROUNDTRUTH_VAR": str(data_root),
@@ -214,7 +214,7 @@ def submitted_seed(reader: User) -> Assignment:
 
 
 @pytest.mark.slow
-def test_reopening_when_others_lease_the_image_at_once_then_it_lies_on_one_desk(
+def test_reopening_when_others_lease_the_image_at_once_then_one_reader_holds_it(
     readers: list[str], data_root: Path
 ) -> None:
     author, *judges = readers

@@ -1,4 +1,4 @@
-"""Who gets which case, for how long, and who takes over."""
+"""Which reader gets which case, for how long, and when another reader gets it."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def test_lease_when_given_while_its_image_was_withdrawn_then_freed(
     gone, other = factories.make_image(project, seed=1), factories.make_image(project, seed=2)
     held = must_lease(project, readers[0])
     draw(held)
-    # As when the withdrawal did not see the lease that was being given.
+    # The withdrawal did not see the lease, because it was given at the same moment.
     Image.objects.filter(pk=held.image_id).update(withdrawn_at=timezone.now())
     following = must_lease(project, readers[0])
     assert following.image_id in {gone.id, other.id} - {held.image_id}
@@ -136,7 +136,7 @@ def test_prefetch_when_the_first_is_submitted_then_it_becomes_the_current_one(
     one = must_lease(project, readers[0])
     two = must_lease(project, readers[0], is_prefetch=True, exclude=[one.id])
     submit_empty(one)
-    # The editor shows the prefetched case at once and only asks for one more ahead.
+    # The editor shows the prefetched case at once and only prefetches one more.
     three = must_lease(project, readers[0], is_prefetch=True, exclude=[two.id])
     two.refresh_from_db()
     assert (two.is_prefetched, three.is_prefetched) == (False, True)
@@ -237,7 +237,7 @@ def test_read_when_a_seed_lease_has_lapsed_then_offered(project: Project, reader
 def test_read_when_leased_for_another_purpose_a_moment_before_then_refused(
     project: Project, readers
 ) -> None:
-    """Two lists were made before either insert: the database refuses the later one."""
+    """Both lists were made before the first insert: the database refuses the second insert."""
     image = factories.make_image(project)
     factories.make_proposals(factories.make_round(project, stage="stage_2"), image)
     desk = worklist.worklist_scope(project=project, reader=readers[1])

@@ -1,4 +1,4 @@
-"""Masks that lost a race: how long they are kept, and that nothing comes back after an erasure."""
+"""Lost drafts: how long they are kept, and that no erased bytes come back."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_save_when_the_image_was_erased_then_no_bytes_and_no_row(
     first = save(case, 5)
     take_out(case)
     before = with_bytes(data_root)
-    for radius in (5, 7):  # the erased mask itself, as an open tab sends it again, and a new one
+    for radius in (5, 7):  # the erased mask, which an open tab sends again, and a new mask
         with pytest.raises(Conflict, match="withdrawn while you read it") as refused:
             save(case, radius, if_match=first)
         assert refused.value.code == "withdrawn"
@@ -65,20 +65,20 @@ def test_save_when_the_image_was_erased_then_no_bytes_and_no_row(
         storage.read(Draft.objects.get().mask_key)
 
 
-def during_the_save(deed: Callable[[], None]) -> Callable[..., Any]:
-    """Do it once the bytes are stored and before the row is written."""
+def during_the_save(action: Callable[[], None]) -> Callable[..., Any]:
+    """Call `action` after the bytes are stored and before the row is written."""
     done: list[bool] = []
 
     def run(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
         if sql.startswith("SAVEPOINT") and not done:
             done.append(True)
-            deed()
+            action()
         return execute(sql, params, many, context)
 
     return run
 
 
-def test_save_when_the_image_is_erased_meanwhile_then_the_tombstone_is_put_back(
+def test_save_when_the_image_is_erased_meanwhile_then_the_tombstone_is_restored(
     case: Assignment, project: Project
 ) -> None:
     key = storage.put(project.id, encode_mask(factories.disc(radius=5)))
@@ -101,7 +101,7 @@ def test_save_when_another_image_had_the_same_mask_erased_then_it_is_stored_anew
     assert storage.read(key)
 
 
-def test_lost_mask_when_refused_again_then_its_thirty_days_begin_anew(case: Assignment) -> None:
+def test_lost_draft_when_refused_again_then_its_thirty_days_start_again(case: Assignment) -> None:
     base = save(case, 3)
     save(case, 5, if_match=base)
     start = timezone.now()

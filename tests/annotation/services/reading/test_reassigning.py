@@ -1,4 +1,4 @@
-"""A curator gives a case to somebody else: never a pick to its author, and nothing is dropped."""
+"""A curator reassigns a case: never a pick to the mask's author, and nothing is lost."""
 
 from __future__ import annotations
 

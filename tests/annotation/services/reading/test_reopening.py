@@ -1,4 +1,4 @@
-"""Taking up a submitted case again: as it was, nothing overwritten, nothing counted twice."""
+"""Reopening a submitted case: as it was, nothing overwritten, nothing counted twice."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def test_reopen_when_blind_then_as_blind_as_before(project: Project, member: Mem
     assert head(pick).method == Reference.Method.PICK
 
 
-def test_reopen_when_no_infection_was_said_then_empty_and_the_drawing_is_kept(
+def test_reopen_when_no_infection_was_decided_then_empty_and_the_drawing_is_kept(
     case: Assignment,
 ) -> None:
     draw(case, FIRST)

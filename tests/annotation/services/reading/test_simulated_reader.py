@@ -99,7 +99,7 @@ def test_simulated_reader_moves_the_slider_of_an_open_read_before_it_draws(
     truth = disc(shape=shape, at=(64, 64), radius=24)
     give_truth(project, image, truth)
     serving = make_round(project, number=2, stage="stage_2")
-    # Sure of the middle, less of the rest: only a lower threshold shows all of it.
+    # High in the middle, lower around it: only a low threshold shows the whole area.
     inner, outer = (disc(shape=(64, 64), at=(32, 32), radius=radius) for radius in (8, 12))
     p8 = np.where(inner, 220, np.where(outer, 90, 0)).astype(np.uint8)
     for kind, network in (("mean", "unet-resnet18"), ("ensemble", "ensemble")):

@@ -1,4 +1,4 @@
-"""The verdict is what the masks say; the chain grows by one; a race loses nothing."""
+"""The masks decide the verdict, the chain grows by one, and no mask is lost."""
 
 from __future__ import annotations
 
@@ -159,7 +159,7 @@ def test_decision_when_another_tab_drew_meanwhile_then_refused_and_the_drawing_i
 def test_decision_when_a_first_save_slips_in_at_the_last_moment_then_refused(
     case: Assignment, decision: dict[str, object]
 ) -> None:
-    """The decision was measured with no drawing there; one is when it is written."""
+    """There is no draft when the decision is measured, and one when it is written."""
     slipped: list[str] = []
 
     def slip_in(execute, sql, params, many, context):
@@ -221,7 +221,7 @@ def test_submit_when_the_client_id_belongs_to_another_case_then_conflict(
         submit(other, decision="no_infection", client_id=first.client_id)
 
 
-def test_pick_when_the_hand_wins_then_the_mask_seen_becomes_the_reference(
+def test_pick_when_the_manual_mask_is_picked_then_the_mask_seen_becomes_the_reference(
     project: Project, member: Member
 ) -> None:
     author, judge = member("reader", name="a"), member("reader", name="b")
@@ -239,18 +239,18 @@ def test_pick_when_the_hand_wins_then_the_mask_seen_becomes_the_reference(
     assert reference.mask_key != seed.mask_key
 
 
-def test_draft_when_saved_from_a_stale_base_then_both_are_kept_thirty_days(
+def test_draft_when_saved_over_a_newer_one_then_both_are_kept_thirty_days(
     case: Assignment, label: Label
 ) -> None:
     base = save(case, factories.disc(radius=3))
     won = save(case, factories.disc(radius=5), if_match=base)
-    for _ in range(2):  # a client that tries again does not fill the store
+    for _ in range(2):  # a client that repeats its save does not fill the storage
         with pytest.raises(StaleDraft) as stale:
             save(case, factories.disc(radius=7), if_match=base)
     assert stale.value.current_etag == won
     kept = LostDraft.objects.get(etag=stale.value.yours_etag)
     assert str(kept.id) == stale.value.lost_draft
-    # The reader takes the refused one: what it replaces is kept as long.
+    # The reader chooses the refused mask: the mask that it replaces is kept too.
     save(case, factories.disc(radius=7), if_match=won)
     replaced = LostDraft.objects.exclude(id=kept.id).get()
     np.testing.assert_array_equal(
