@@ -1,4 +1,4 @@
-"""Which role may do what in a project. Nothing else in the code decides this.
+"""The permissions of each role in a project. No other module decides them.
 
 For a person outside a project, the project does not exist (404). A member whose roles do not have
 the permission is refused (403).
@@ -18,7 +18,7 @@ Role = Membership.Role
 
 
 class Permission(StrEnum):
-    """What a role may allow in a project. Each endpoint and each page asks for exactly one."""
+    """An action that a role may allow. Each endpoint and each page asks for exactly one."""
 
     SEE_PROJECT = "see the project"
     SEE_IMAGES = "see the images"

@@ -159,8 +159,7 @@ def make_proposal(
 
 
 def make_proposals(of_round: Round, image: Image, *, kind: str = "mean") -> list[Proposal]:
-    """Create proposals for one image: two networks, their ensemble, the lungs with the findings, and
-    a classifier's activation map."""
+    """Create the proposals of one image: two networks, their ensemble, lungs and activation map."""
     made = [
         make_proposal(of_round, image, network="unet-resnet18", kind=kind),
         make_proposal(of_round, image, network="unetplusplus-resnet18", kind=kind),

@@ -1,1 +1,1 @@
-"""Endpoints of a reader's own cases, with their serializers."""
+"""Endpoints of cases: reading, drafts, submission and reassigning, with their serializers."""

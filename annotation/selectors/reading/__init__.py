@@ -1,1 +1,1 @@
-"""What readers are shown, and what waits for them."""
+"""Cases as readers see them, and the images that wait for readers."""

@@ -1,6 +1,6 @@
-"""Lost drafts: masks whose save was refused because somebody else had changed the case meanwhile.
+"""Lost drafts: masks that were kept when a save was refused or a case left its reader.
 
-They are kept for 30 days after the last refusal, for their reader and for curators.
+They are kept for 30 days, for their reader and for curators.
 """
 
 from __future__ import annotations

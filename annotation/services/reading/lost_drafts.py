@@ -1,4 +1,6 @@
-"""Keep masks whose save was refused, for 30 days after the last refusal, and then delete them.
+"""Keep masks that are not the case's draft any more, for 30 days, and then delete them.
+
+A save was refused, or a curator took the case from its reader, or a reopened case was closed.
 
 Nothing is kept of a withdrawn image: a later erasure would not find it.
 """

@@ -1,6 +1,6 @@
-"""The decisions that a person takes about a round, each once: the API and the pages both use this.
+"""The decisions that a person takes about a round, for the API and for the pages.
 
-A decision's name stands in the API's paths and in the forms of the pages.
+The API's paths and the pages' forms use the names in this table.
 """
 
 from __future__ import annotations
