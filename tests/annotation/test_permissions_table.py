@@ -131,29 +131,29 @@ def routes(
             yield from routes(pattern.url_patterns, pattern.namespace or namespace)
 
 
-def api_verbs() -> set[tuple[str, str]]:
-    found = set()
+def api_methods() -> set[tuple[str, str]]:
+    methods = set()
     for namespace, pattern in routes(get_resolver().url_patterns):
         if namespace == "api" and pattern.name != "unknown":
             view = pattern.callback.cls
-            found |= {
-                (str(pattern.name), verb)
-                for verb in ("get", "post", "put", "patch", "delete")
-                if hasattr(view, verb)
+            methods |= {
+                (str(pattern.name), method)
+                for method in ("get", "post", "put", "patch", "delete")
+                if hasattr(view, method)
             }
-    return found
+    return methods
 
 
-def pages() -> set[str]:
+def page_names() -> set[str]:
     return {str(p.name) for space, p in routes(get_resolver().url_patterns) if space != "api"}
 
 
-def test_table_then_every_api_verb_has_a_row_and_every_row_a_verb() -> None:
-    assert api_verbs() == set(API)
+def test_table_then_every_api_method_has_a_row_and_every_row_a_method() -> None:
+    assert api_methods() == set(API)
 
 
 def test_table_then_every_page_has_a_row_and_every_row_a_page() -> None:
-    assert pages() == {name for name, _ in PAGES}
+    assert page_names() == {name for name, _ in PAGES}
 
 
 @pytest.fixture
@@ -191,7 +191,7 @@ def ids(project: Project, people: dict[str, Client]) -> dict[str, object]:
     lost = LostDraft.objects.create(
         assignment_id=body["assignment"],
         label=label_of(project, "infection"),
-        mask_key=image_key(body["assignment"]),
+        mask_key=draft_mask_key(body["assignment"]),
         etag="x",
     )
     release = Release.objects.create(project=project, version="1.0.0", selection_key="x")
@@ -218,20 +218,20 @@ def ids(project: Project, people: dict[str, Client]) -> dict[str, object]:
     }
 
 
-def image_key(assignment_id: str) -> str:
+def draft_mask_key(assignment_id: str) -> str:
     from annotation.models import Draft
 
     return Draft.objects.get(assignment_id=assignment_id).mask_key
 
 
-def ask(client: Client, route: str, verb: str, ids: dict[str, object]) -> HttpResponse:
+def send(client: Client, route: str, method: str, ids: dict[str, object]) -> HttpResponse:
     pattern = next(
         p
         for space, p in routes(get_resolver().url_patterns)
         if (f"{space}:{p.name}" if space else p.name) == route
     )
     url = reverse(route, kwargs={name: ids[name] for name in pattern.pattern.converters})
-    if verb == "get":
+    if method == "get":
         return client.get(url)
     if route.endswith("draft"):
         headers = {"If-None-Match": "*"}
@@ -240,10 +240,10 @@ def ask(client: Client, route: str, verb: str, ids: dict[str, object]) -> HttpRe
     if not route.startswith("api:"):
         return client.post(url)
     body = json.dumps(BODIES.get(route.removeprefix("api:"), {}))
-    return getattr(client, verb)(url, body, content_type="application/json")
+    return getattr(client, method)(url, body, content_type="application/json")
 
 
-def expected(row: Permission | frozenset[str], who: str, *, is_api: bool) -> set[int]:
+def expected_statuses(row: Permission | frozenset[str], who: str, *, is_api: bool) -> set[int]:
     if who in (ROLES[row] if isinstance(row, Permission) else row):
         return ALLOWED
     if who == "nobody":
@@ -253,8 +253,8 @@ def expected(row: Permission | frozenset[str], who: str, *, is_api: bool) -> set
     return {404}
 
 
-ROWS = [(f"api:{name}", verb, row) for (name, verb), row in API.items()] + [
-    (name, verb, row) for (name, verb), row in PAGES.items()
+ROWS = [(f"api:{name}", method, row) for (name, method), row in API.items()] + [
+    (name, method, row) for (name, method), row in PAGES.items()
 ]
 
 
@@ -263,24 +263,24 @@ def row_name(value: object) -> str:
     return " or ".join(sorted(value)) if isinstance(value, frozenset) else str(value)
 
 
-@pytest.mark.parametrize(("route", "verb", "row"), ROWS, ids=row_name)
+@pytest.mark.parametrize(("route", "method", "row"), ROWS, ids=row_name)
 def test_route_when_each_person_asks_then_as_the_table_says(
     route: str,
-    verb: str,
+    method: str,
     row: Permission | frozenset[str],
     people: dict[str, Client],
     ids: dict[str, object],
 ) -> None:
     # People without the permission ask first: their calls must not change anything.
-    order = sorted(PEOPLE, key=lambda who: expected(row, who, is_api=True) == ALLOWED)
+    order = sorted(PEOPLE, key=lambda who: expected_statuses(row, who, is_api=True) == ALLOWED)
     for who in order:
-        allowed = expected(row, who, is_api=route.startswith("api:"))
+        allowed = expected_statuses(row, who, is_api=route.startswith("api:"))
         if route == "read" and allowed == ALLOWED and not has_built_editor():
             continue
         if route.endswith("release-download") and allowed == ALLOWED:
             allowed = ALLOWED | {404}  # the version is not frozen: there is nothing to download
-        status = ask(people[who], route, verb, ids).status_code
-        assert status in allowed, f"{who} {verb} {route}: {status}"
+        status = send(people[who], route, method, ids).status_code
+        assert status in allowed, f"{who} {method} {route}: {status}"
         if route in ("api:reassign", "api:submit", "api:lease") and allowed == ALLOWED:
             return  # the case is closed now
 
@@ -292,9 +292,9 @@ def has_built_editor() -> bool:
 def test_pages_when_nobody_asks_then_the_login_page(
     people: dict[str, Client], ids: dict[str, object]
 ) -> None:
-    for (name, verb), row in PAGES.items():
+    for (name, method), row in PAGES.items():
         if row != EVERYBODY:
-            location = ask(people["nobody"], name, verb, ids)["Location"]
+            location = send(people["nobody"], name, method, ids)["Location"]
             assert location.startswith(settings.LOGIN_URL), name
 
 
