@@ -156,7 +156,7 @@ def estimate(options: argparse.Namespace) -> None:
     time.sleep(options.slow)
     keys = [network.key for network in manifest.plan.networks]
     cost = {"parameters": 9, "seconds_step": 0.5, "seconds_image": 0.1, "bytes": 3 * 2**30}
-    found = {
+    estimate = {
         "device": "CPU, 1 thread(s), float32",
         "networks": [{"network": key, **cost} for key in keys],
         "seconds_members": dict.fromkeys(keys, 600.0),
@@ -164,7 +164,7 @@ def estimate(options: argparse.Namespace) -> None:
         "seconds_proposing": 120.0,
         "bytes": 3 * 2**30,
     }
-    write_json(options.out / "estimate.json", found)
+    write_json(options.out / "estimate.json", estimate)
 
 
 def main() -> None:

@@ -47,15 +47,15 @@ def submit(case: Assignment, **given: object) -> Annotation:
     ).annotation
 
 
-def drawn(case: Assignment) -> factories.Mask:
+def draft_mask(case: Assignment) -> factories.Mask:
     return decode_mask(storage.read(Draft.objects.get(assignment=case).mask_key))
 
 
-def head(case: Assignment) -> Reference:
+def current_reference(case: Assignment) -> Reference:
     return Reference.objects.get(image=case.image, superseded_by=None)
 
 
-def refused(case: Assignment) -> str:
+def refusal_code(case: Assignment) -> str:
     with pytest.raises(Conflict) as refusal:
         reopen_case(assignment=case, reader=case.reader)
     case.refresh_from_db()
@@ -63,5 +63,5 @@ def refused(case: Assignment) -> str:
     return refusal.value.code
 
 
-def storage_key(case: Assignment, mask: factories.Mask) -> str:
+def store_mask(case: Assignment, mask: factories.Mask) -> str:
     return storage.put(case.project_id, encode_mask(mask))

@@ -59,9 +59,9 @@ def test_list_when_a_pick_was_blind_then_only_what_the_reader_did(pick: dict, re
     assert row["has_note"] is row["flagged"] is True
     assert row["reopened"] is False
     assert row["refusal"] is None
-    told = json.dumps(row)
+    text = json.dumps(row)
     for secret in ("secret", "unet", "manual", "author", "proposal", "agreement", "AUTOMATIC"):
-        assert secret not in told
+        assert secret not in text
 
 
 def test_pictures_then_the_film_small_and_the_submitted_mask(pick: dict, reader: User) -> None:

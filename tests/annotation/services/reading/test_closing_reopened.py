@@ -18,7 +18,16 @@ from annotation.services.reading import next_case, reassigning
 from annotation.services.reading.reopening import leave_unchanged, reopen_case
 from annotation.services.upkeep import withdrawal
 from annotation.tasks import dispatch_due
-from tests.annotation.reading import FIRST, SECOND, draw, drawn, head, refused, storage_key, submit
+from tests.annotation.reading import (
+    FIRST,
+    SECOND,
+    current_reference,
+    draft_mask,
+    draw,
+    refusal_code,
+    store_mask,
+    submit,
+)
 
 Member = Callable[..., User]
 
@@ -35,14 +44,14 @@ def test_leave_when_half_changed_then_nothing_changed_and_the_mask_is_kept(
     case.refresh_from_db()
     assert case.state == "submitted"
     assert Annotation.objects.get() == first
-    assert head(case).annotations.get() == first
-    assert [row.mask_key for row in case.lost_drafts.all()] == [storage_key(case, SECOND)]
+    assert current_reference(case).annotations.get() == first
+    assert [row.mask_key for row in case.lost_drafts.all()] == [store_mask(case, SECOND)]
     put_back = AuditEvent.objects.get(verb="put_back")
     assert (put_back.actor, put_back.facts) == (case.reader, {"changed_mask": True})
     with pytest.raises(Conflict, match="closed again with what you had submitted before"):
         submit(case)
     reopen_case(assignment=case, reader=case.reader)
-    np.testing.assert_array_equal(drawn(case), FIRST)
+    np.testing.assert_array_equal(draft_mask(case), FIRST)
     submit(case)
     with pytest.raises(Conflict, match="already been submitted"):
         submit(case)
@@ -68,7 +77,7 @@ def test_reopened_when_its_lease_lapses_then_it_is_closed(
     case.refresh_from_db()
     assert case.state == "submitted"
     assert Annotation.objects.get() == first
-    assert head(case).annotations.get() == first
+    assert current_reference(case).annotations.get() == first
     assert case.lost_drafts.count() == 0
     assert AuditEvent.objects.get(verb="put_back").actor is None
     with pytest.raises(
@@ -96,7 +105,7 @@ def test_reopened_when_the_mask_was_changed_then_it_stays_open_until_a_curator_c
     assert reassigning.reassign_case(assignment=case, to=None, actor=curator) is None
     case.refresh_from_db()
     assert case.state == "submitted"
-    assert head(case).annotations.get() == first
+    assert current_reference(case).annotations.get() == first
     assert case.lost_drafts.count() == 1
     assert AuditEvent.objects.get(verb="put_back").actor == curator
 
@@ -109,7 +118,7 @@ def test_reopened_when_changed_and_another_decision_counts_then_it_is_closed(
     reopen_case(assignment=case, reader=case.reader)
     draw(case, SECOND)
     assert reopened_case_id(project=case.project, reader=case.reader) == str(case.id)
-    current = head(case)
+    current = current_reference(case)
     Reference.objects.create(
         project=case.project,
         image=case.image,
@@ -135,4 +144,4 @@ def test_reopen_when_its_image_was_withdrawn_then_refused_and_closed(case: Assig
     case.refresh_from_db()
     assert case.state == "submitted"
     assert Annotation.objects.get() == first
-    assert refused(case) == "withdrawn"
+    assert refusal_code(case) == "withdrawn"

@@ -12,7 +12,15 @@ from annotation.selectors.reading.last_cases import last_case, last_cases
 from annotation.services.reading import next_case
 from annotation.services.reading.reopening import leave_unchanged, reopen_case
 from tests.annotation import factories
-from tests.annotation.reading import FIRST, SECOND, draw, head, must_lease, refused, submit
+from tests.annotation.reading import (
+    FIRST,
+    SECOND,
+    current_reference,
+    draw,
+    must_lease,
+    refusal_code,
+    submit,
+)
 
 Member = Callable[..., User]
 
@@ -22,10 +30,10 @@ def test_reopen_when_somebody_judged_it_since_then_refused(
 ) -> None:
     seed, other = seed_and_judge(project, reader, member)
     pick = must_lease(project, other)
-    assert refused(seed) == "held"
+    assert refusal_code(seed) == "held"
     submit(pick, candidate=pick.candidates.all()[0].id)
-    assert refused(seed) == "superseded"
-    assert head(seed).annotations.get().reader == other
+    assert refusal_code(seed) == "superseded"
+    assert current_reference(seed).annotations.get().reader == other
 
 
 def test_reopened_seed_when_somebody_asks_then_not_offered_to_judge(
@@ -81,7 +89,7 @@ def test_reopen_when_a_second_reading_used_it_then_refused(
             assignment=reopen_case(assignment=case, reader=case.reader), reader=case.reader
         )
     submit(second, decision="no_infection")
-    assert refused(case) == "compared"
+    assert refusal_code(case) == "compared"
 
 
 def test_last_cases_then_the_ten_newest_and_older_ones_are_refused(
@@ -95,10 +103,10 @@ def test_last_cases_then_the_ten_newest_and_older_ones_are_refused(
     with django_assert_max_num_queries(5):
         listed = [row.assignment for row in last_cases(project=project, reader=reader)]
     assert listed == done[:1:-1]
-    assert refused(done[1]) == "not_recent"
+    assert refusal_code(done[1]) == "not_recent"
     reopen_case(assignment=done[2], reader=reader)
     assert last_cases(project=project, reader=reader)[0].assignment == done[2]
-    assert refused(done[5]) == "another_reopened"
+    assert refusal_code(done[5]) == "another_reopened"
     leave_unchanged(assignment=done[2], reader=reader)
     assert last_case(done[5]) is not None
 

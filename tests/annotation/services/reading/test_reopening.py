@@ -31,12 +31,12 @@ from tests.annotation import factories
 from tests.annotation.reading import (
     FIRST,
     SECOND,
+    current_reference,
+    draft_mask,
     draw,
-    drawn,
-    head,
     must_lease,
-    refused,
-    storage_key,
+    refusal_code,
+    store_mask,
     submit,
 )
 
@@ -48,7 +48,7 @@ def test_reopen_when_submitted_anew_then_both_stay_and_the_new_one_counts(case: 
     first = submit(case, active_seconds=40.0)
     reopened = reopen_case(assignment=case, reader=case.reader)
     assert reopened.state == "reopened"
-    np.testing.assert_array_equal(drawn(case), FIRST)
+    np.testing.assert_array_equal(draft_mask(case), FIRST)
     draw(case, SECOND)
     second = submit(case, active_seconds=3.0)
     assert list(Annotation.objects.order_by("created_at")) == [first, second]
@@ -59,9 +59,9 @@ def test_reopen_when_submitted_anew_then_both_stay_and_the_new_one_counts(case: 
     assert (first.active_seconds, second.active_seconds) == (40.0, 3.0)
     case.refresh_from_db()
     assert case.state == "submitted"
-    told = AuditEvent.objects.filter(verb__in=("submit", "reopen")).order_by("created_at")
-    assert [event.verb for event in told] == ["submit", "reopen", "submit"]
-    assert told[2].facts["supersedes"] == str(first.id)
+    events = AuditEvent.objects.filter(verb__in=("submit", "reopen")).order_by("created_at")
+    assert [event.verb for event in events] == ["submit", "reopen", "submit"]
+    assert events[2].facts["supersedes"] == str(first.id)
 
 
 def test_reopen_when_a_candidate_was_corrected_then_it_is_the_base_again(case: Assignment) -> None:
@@ -94,7 +94,7 @@ def test_reopen_when_blind_then_as_blind_as_before(project: Project, member: Mem
         assert shown.ensemble is None
         assert shown.draft is not None
         assert (shown.draft.candidate, shown.draft.threshold) == (chosen, None)
-    assert head(pick).method == Reference.Method.PICK
+    assert current_reference(pick).method == Reference.Method.PICK
 
 
 def test_reopen_when_no_infection_was_decided_then_empty_and_the_drawing_is_kept(
@@ -103,8 +103,8 @@ def test_reopen_when_no_infection_was_decided_then_empty_and_the_drawing_is_kept
     draw(case, FIRST)
     submit(case, decision="no_infection")
     reopen_case(assignment=case, reader=case.reader)
-    assert not drawn(case).any()
-    assert [row.mask_key for row in case.lost_drafts.all()] == [storage_key(case, FIRST)]
+    assert not draft_mask(case).any()
+    assert [row.mask_key for row in case.lost_drafts.all()] == [store_mask(case, FIRST)]
 
 
 def test_reopen_when_excluded_then_its_drawing_is_there_and_it_can_be_read(
@@ -113,16 +113,16 @@ def test_reopen_when_excluded_then_its_drawing_is_there_and_it_can_be_read(
     draw(case, FIRST)
     submit(case, decision="exclude", exclusion_reason="poor_quality")
     reopen_case(assignment=case, reader=case.reader)
-    np.testing.assert_array_equal(drawn(case), FIRST)
+    np.testing.assert_array_equal(draft_mask(case), FIRST)
     assert submit(case).verdict == Verdict.REDRAWN
-    assert head(case).mask_key
+    assert current_reference(case).mask_key
 
 
 def test_reopen_when_picked_without_a_drawing_then_the_mask_is_one(case: Assignment) -> None:
     chosen = case.candidates.all()[0]
     submit(case, candidate=chosen.id)
     reopen_case(assignment=case, reader=case.reader)
-    np.testing.assert_array_equal(drawn(case), mask_at(chosen))
+    np.testing.assert_array_equal(draft_mask(case), mask_at(chosen))
 
 
 def test_reopened_when_opened_in_a_second_tab_then_it_goes_on(case: Assignment) -> None:
@@ -131,7 +131,7 @@ def test_reopened_when_opened_in_a_second_tab_then_it_goes_on(case: Assignment) 
     reopen_case(assignment=case, reader=case.reader)
     draw(case, SECOND)
     reopen_case(assignment=case, reader=case.reader)
-    np.testing.assert_array_equal(drawn(case), SECOND)
+    np.testing.assert_array_equal(draft_mask(case), SECOND)
     assert AuditEvent.objects.filter(verb="reopen").count() == 1
 
 
@@ -179,7 +179,7 @@ def test_double_read_when_submitted_anew_then_it_has_no_reference(
     assert not Reference.objects.exists()
     Assignment.objects.filter(purpose="read").update(state="submitted")
     factories.make_assignment(image, member("adjudicator"), purpose="adjudicate")
-    assert refused(double) == "held"
+    assert refusal_code(double) == "held"
 
 
 def test_counts_when_a_case_has_two_annotations_then_it_is_counted_once(case: Assignment) -> None:
@@ -199,7 +199,7 @@ def test_counts_when_a_case_has_two_annotations_then_it_is_counted_once(case: As
     assert {figure.name: figure.value for figure in overview.figures(project)}[
         "reference masks"
     ] == 1
-    assert select_for_release(project)["references"] == [str(head(case).id)]
+    assert select_for_release(project)["references"] == [str(current_reference(case).id)]
     assert (position.n, position.of) == (1, 1)
     factories.make_proposals(project.rounds.get(), factories.make_image(project))
     following = case_of(must_lease(project, case.reader)).position

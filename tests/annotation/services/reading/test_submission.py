@@ -226,8 +226,8 @@ def test_pick_when_the_manual_mask_is_picked_then_the_mask_seen_becomes_the_refe
 ) -> None:
     author, judge = member("reader", name="a"), member("reader", name="b")
     image = factories.make_image(project, shape=(200, 160))
-    hand = factories.disc(shape=(200, 160), at=(90, 70), radius=31)
-    seed = factories.make_reference(image, hand, reader=author)
+    drawn = factories.disc(shape=(200, 160), at=(90, 70), radius=31)
+    seed = factories.make_reference(image, drawn, reader=author)
     factories.make_proposals(factories.make_round(project), image, kind="out_of_fold")
     case = next_case.lease_next_case(project=project, reader=judge)
     assert case is not None
