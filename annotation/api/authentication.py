@@ -19,7 +19,7 @@ from rest_framework.permissions import SAFE_METHODS
 from rest_framework.request import Request
 
 from annotation.models import ApiToken, User
-from annotation.services.tokens import token_of
+from annotation.services.tokens import use_token
 
 
 def user_of(request: Request) -> User:
@@ -37,7 +37,7 @@ class ApiTokenAuthentication(BaseAuthentication):
         if not words or words[0].lower() != b"bearer":
             return None
         text = words[1].decode("latin-1") if len(words) == 2 else ""
-        token = token_of(text)
+        token = use_token(text)
         if token is None:
             raise AuthenticationFailed("This token is unknown or has expired.", code="bad_token")
         if token.scope != ApiToken.Scope.WRITE and request.method not in SAFE_METHODS:

@@ -1,4 +1,4 @@
-"""Create, look up and revoke API tokens. Only the hash is stored, so a token is shown once."""
+"""Create, use and revoke API tokens. Only the hash is stored, so a token is shown once."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def revoke_token(*, user: User, token: UUID | str) -> None:
     audit.record(project=None, actor=user, verb="revoke_token", target=token)
 
 
-def token_of(text: str) -> ApiToken | None:
+def use_token(text: str) -> ApiToken | None:
     """Return the live token of an active account with this text; record the time of its use."""
     now = timezone.now()
     token = (

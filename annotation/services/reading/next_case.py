@@ -28,7 +28,7 @@ class _ReadMeanwhile(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class CaseRequest:
     """Which case a reader asks for, and for which of the two leases."""
 
     is_prefetch: bool
@@ -58,7 +58,7 @@ def lease_next_case(
     if purpose is not None and purpose not in worklist.ORDER:
         known = ", ".join(worklist.ORDER)
         raise Invalid(f"No cases are read as {purpose!r}; there are {known}.", field="purpose")
-    request = Request(is_prefetch, frozenset(exclude), purpose, frozenset(skip_images))
+    request = CaseRequest(is_prefetch, frozenset(exclude), purpose, frozenset(skip_images))
     assignment = _continue_open(project, reader, request)
     if assignment is None:
         release_lapsed_leases(project=project)
@@ -70,7 +70,7 @@ def lease_next_case(
     return assignment
 
 
-def _continue_open(project: Project, reader: User, request: Request) -> Assignment | None:
+def _continue_open(project: Project, reader: User, request: CaseRequest) -> Assignment | None:
     """Return and renew an open case of the reader that the request does not leave out."""
     rows = worklist.open_assignments(project=project, reader=reader)
     for row in rows.filter(is_saved_for_later=False)[:2]:
@@ -81,7 +81,7 @@ def _continue_open(project: Project, reader: User, request: Request) -> Assignme
     return None
 
 
-def _extend(row: Assignment, request: Request) -> bool:
+def _extend(row: Assignment, request: CaseRequest) -> bool:
     """Renew `row`; a prefetched case becomes the current one if that place is free."""
     rows = Assignment.objects.filter(
         id=row.id, reader_id=row.reader_id, state=Assignment.State.OPEN
@@ -98,7 +98,7 @@ def _extend(row: Assignment, request: Request) -> bool:
     return bool(rows.update(lease_expires_at=row.lease_expires_at))
 
 
-def _lease_new(project: Project, reader: User, request: Request) -> Assignment | None:
+def _lease_new(project: Project, reader: User, request: CaseRequest) -> Assignment | None:
     """Insert a lease for the first waiting image that no other reader takes first."""
     scope = worklist.worklist_scope(project=project, reader=reader)
     purposes = (request.purpose,) if request.purpose else worklist.ORDER
@@ -121,7 +121,7 @@ def _lease_new(project: Project, reader: User, request: Request) -> Assignment |
 
 
 def _insert(
-    scope: WorklistScope, purpose: str, image_id: UUID, is_prefetched: bool, request: Request
+    scope: WorklistScope, purpose: str, image_id: UUID, is_prefetched: bool, request: CaseRequest
 ) -> Assignment:
     assignment = Assignment.objects.create(
         project=scope.project,
@@ -141,7 +141,7 @@ def _insert(
     return assignment
 
 
-def _free_place(project: Project, reader: User, request: Request) -> bool:
+def _free_place(project: Project, reader: User, request: CaseRequest) -> bool:
     """Return whether the new lease is the prefetched one (True) or the current one (False).
 
     Raises Conflict if both places are taken.
@@ -159,7 +159,7 @@ def _free_place(project: Project, reader: User, request: Request) -> bool:
     return not held[0].is_prefetched
 
 
-def _continue_saved(project: Project, reader: User, request: Request) -> Assignment | None:
+def _continue_saved(project: Project, reader: User, request: CaseRequest) -> Assignment | None:
     """Return the oldest case that the reader saved for later, once nothing else waits."""
     if request.is_prefetch:
         return None
