@@ -1046,9 +1046,9 @@ export interface components {
             readonly folds_note: string;
             readonly n_train: number;
             readonly n_train_patients: number;
-            /** @description phase, done, total, eta_seconds */
+            /** @description done, total, eta_seconds */
             readonly progress: unknown;
-            /** @description Each with convention, n and interval. */
+            /** @description The round's figures as JSON, with their version. */
             readonly metrics: unknown;
             readonly failure: string;
             readonly decision_reason: string;
@@ -1075,9 +1075,9 @@ export interface components {
             readonly folds_note: string;
             readonly n_train: number;
             readonly n_train_patients: number;
-            /** @description phase, done, total, eta_seconds */
+            /** @description done, total, eta_seconds */
             readonly progress: unknown;
-            /** @description Each with convention, n and interval. */
+            /** @description The round's figures as JSON, with their version. */
             readonly metrics: unknown;
             readonly failure: string;
             readonly decision_reason: string;
@@ -1089,7 +1089,7 @@ export interface components {
             readonly started_at: string | null;
             /** Format: date-time */
             readonly finished_at: string | null;
-            /** @description mlloop.contract.manifest.Plan as JSON; versioned. */
+            /** @description The plan as JSON, with its version. */
             readonly plan: unknown;
             readonly members: components["schemas"]["Member"][];
         };
