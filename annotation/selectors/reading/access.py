@@ -122,7 +122,7 @@ def may_see_lost_drafts(user: User, image: Image) -> bool:
 
 
 def _may_see_pixels(user: User, image: Image) -> bool:
-    if may(user, Permission.SEE_IMAGES, image.project):
+    reads_here = may(user, Permission.READ_CASES, image.project)
+    if reads_here and is_beside_open_case(user=user, image=image):
         return True
-    is_beside = is_beside_open_case(user=user, image=image)
-    return is_beside and may(user, Permission.READ_CASES, image.project)
+    return may(user, Permission.SEE_IMAGES, image.project)
