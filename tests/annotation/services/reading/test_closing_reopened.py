@@ -100,7 +100,7 @@ def test_reopened_when_the_mask_was_changed_then_it_stays_open_until_a_curator_c
         dispatch_due([], Counter())
     case.refresh_from_db()
     assert case.state == "reopened"
-    with pytest.raises(Invalid, match="not given to somebody else"):
+    with pytest.raises(Invalid, match="cannot be given to somebody else"):
         reassigning.reassign_case(assignment=case, to=other, actor=curator)
     assert reassigning.reassign_case(assignment=case, to=None, actor=curator) is None
     case.refresh_from_db()

@@ -196,7 +196,7 @@ def test_counts_when_a_case_has_two_annotations_then_it_is_counted_once(case: As
     assert status.verdict_history(project) == {1: {"redrawn": 1}}
     hashes = simulated.images_read_in_rounds(project)
     assert simulated.changed_pixels(project, hashes) == int(SECOND.sum())
-    assert {figure.name: figure.value for figure in overview.figures(project)}[
+    assert {figure.name: figure.value for figure in overview.headline_figures(project)}[
         "reference masks"
     ] == 1
     assert select_for_release(project)["references"] == [str(current_reference(case).id)]
