@@ -69,7 +69,7 @@ async function start(): Promise<void> {
   const room = createRoom({ client, codec, db, tab, otherTabs: connectOtherTabs() });
   keepPreferences(room.store, () => localStorage);
   const registry = createRegistry(ACTIONS);
-  const flow = createFlow({ config, client, codec, room });
+  const flow = createFlow({ client, codec, room });
   const stage = createStage();
   const signIn = createSignIn(config, client, room, () => {
     room.store.set({ notice: "" });

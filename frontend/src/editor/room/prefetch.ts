@@ -1,4 +1,7 @@
-/** The case after the one that is read: leased and fetched meanwhile, and free for others unread. */
+/**
+ * Leases and loads the next case while the reader is at the present one. A case that was only prefetched
+ * is given back when the page is left.
+ */
 
 import type { Client } from "../../api/client";
 import type { Codec } from "../film/codec";
@@ -6,8 +9,10 @@ import { type Prepared, prepareCase } from "../film/prepare";
 import { isReopened } from "../film/state";
 import type { OpenCase } from "../saving/opencase";
 import { createPause, isPassing, type PendingSubmission } from "../saving/pendingsubmission";
-import { retryDelay } from "../saving/saver";
+import { retryDelay } from "../saving/saveprogress";
 import type { Room } from "./room";
+
+export type Prefetch = ReturnType<typeof createPrefetch>;
 
 export function createPrefetch(
   client: Client,
@@ -18,10 +23,10 @@ export function createPrefetch(
   const pause = createPause();
   let ready: Prepared | null = null;
 
-  /** Lease and fetch the case after this one; while this one is read, a failure is tried again. */
+  /** Lease and load the next case. A failure is tried again as long as `now` is open. */
   async function fetch(now: OpenCase, failures = 0): Promise<void> {
-    await pendingSubmission.emptied(); // a reader holds two cases at most
-    // A case that is open again keeps the one it interrupted, and nothing is fetched beside it.
+    await pendingSubmission.emptied(); // a reader has two leases at most
+    // A reopened case keeps the lease on the case that it interrupted: that is the next one.
     if (room.openCase() !== now || ready || isReopened(now.case)) return;
     const reply = await client.next(true, [now.case.assignment]);
     if (room.openCase() !== now) return;
@@ -34,7 +39,7 @@ export function createPrefetch(
     const prepared = prepareCase(client, codec, reply.value);
     ready = prepared;
     prepared.film.catch(() => {
-      if (ready !== prepared) return; // it is shown already, and says so
+      if (ready !== prepared) return; // it is shown already, and the reader is told there
       ready = null;
       later();
     });
@@ -46,20 +51,20 @@ export function createPrefetch(
 
   return {
     fetch,
-    /** The case at hand, which is the caller's from now on. */
+    /** Return the prefetched case and forget it: it is the caller's from now on. */
     take: (): Prepared | null => {
       const taken = ready;
       drop();
       return taken;
     },
     drop,
-    /** The server named this case the current one: it is not ahead any more. */
+    /** Forget the prefetched case if it is this one: the server names it as current now. */
     dropIf: (assignment: string | undefined) => {
       if (ready?.case.assignment === assignment) drop();
     },
-    /** Try again now what waits. */
+    /** Try again now instead of later. */
     retry: pause.end,
-    /** The page goes: what was only fetched ahead is free for others again. */
+    /** The page is being left: other readers can have the prefetched case. */
     giveBack: () => {
       if (ready) void client.giveBack(ready.case.assignment);
     },

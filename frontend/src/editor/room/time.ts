@@ -15,6 +15,6 @@ export function watchTime(room: Room): void {
     const isActive = performance.now() - lastSign < IDLE_AFTER_MS && !document.hidden;
     if (phase !== "reading" || !isActive) return;
     room.store.set({ activeSeconds: activeSeconds + 1 });
-    if ((activeSeconds + 1) % NOTE_EVERY_S === 0) room.openCase()?.noteTime();
+    if ((activeSeconds + 1) % NOTE_EVERY_S === 0) room.openCase()?.recordTime();
   }, 1000);
 }

@@ -6,7 +6,7 @@
 import type { Client } from "../../api/client";
 import type { Problem } from "../../api/types";
 import { isPassing } from "./pendingsubmission";
-import { retryDelay } from "./saver";
+import { retryDelay } from "./saveprogress";
 
 export type NoteChange = { readonly note?: string; readonly flagged?: boolean };
 

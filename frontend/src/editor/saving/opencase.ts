@@ -15,7 +15,8 @@ import type { Prepared } from "../film/prepare";
 import { type Head, isOutdated, type JournaledCase } from "./journal";
 import { createJournalWriter, isFull } from "./journalwriter";
 import { createNoteSaver, type NoteSaver } from "./notesaver";
-import { createSaver, type Saver, type SaveState } from "./saver";
+import type { SaveState } from "./saveprogress";
+import { createSaver, type Saver } from "./saver";
 import { randomId } from "./tabs";
 
 export type Start = MaskDocumentStart & {
@@ -60,7 +61,7 @@ export function startFrom(next: Case, draft: Mask | null, kept: JournaledCase | 
   return { ...here, savedStroke: head.savedStroke, etag: head.etag };
 }
 
-export type OpenCaseParts = {
+export type OpenCaseParts = OpenCaseListeners & {
   readonly prepared: Prepared;
   readonly client: Client;
   readonly codec: Codec;
@@ -68,6 +69,10 @@ export type OpenCaseParts = {
   readonly tab: string;
   readonly kept: JournaledCase | null;
   readonly draft: Mask | null;
+};
+
+/** What an open case reports, and the active time that it asks for. */
+export type OpenCaseListeners = {
   readonly activeSeconds: () => number;
   readonly onPaint: (rect: Rect) => void;
   readonly onGesture: () => void;
@@ -89,7 +94,7 @@ export type OpenCase = {
   /** Leave it: nothing more is sent. */
   readonly stop: () => void;
   readonly clientId: string;
-  readonly noteTime: () => void;
+  readonly recordTime: () => void;
 };
 
 function failureSentence(db: IDBDatabase, error: unknown): string {
@@ -97,38 +102,67 @@ function failureSentence(db: IDBDatabase, error: unknown): string {
   return isFull(error) ? words.notices.storageFull : words.notices.storageFails;
 }
 
-export function startOpenCase(parts: OpenCaseParts): OpenCase {
-  const next = parts.prepared.case;
-  const start = startFrom(next, parts.draft, parts.kept);
-  const label = next.draft?.label ?? next.labels[0]?.key ?? "infection";
-  const clientId = parts.kept?.head.clientId ?? randomId();
+type Living = {
+  readonly maskDocument: MaskDocument;
+  readonly saver: Saver;
+  readonly noteSaver: NoteSaver;
+};
 
-  const head = (): Head => ({
-    assignment: next.assignment,
+/** What the journal records about the case beside its pixels. */
+function headOf(parts: OpenCaseParts, clientId: string, living: Living): Head {
+  const { maskDocument, saver, noteSaver } = living;
+  const { assignment, image, times_submitted: timesSubmitted } = parts.prepared.case;
+  const { savedStroke, etag, sent } = saver.state();
+  return {
+    assignment,
     tab: parts.tab,
-    width: next.image.width,
-    height: next.image.height,
-    // A gesture under way counts as one to come, so that a reload finds it unsaved.
+    width: image.width,
+    height: image.height,
+    // A gesture that has not ended counts as one more, so that a reload finds it unsaved.
     stroke: maskDocument.stroke() + (maskDocument.isRunning() ? 1 : 0),
-    savedStroke: saver.state().savedStroke,
-    etag: saver.state().etag,
-    sent: saver.state().sent,
+    savedStroke,
+    etag,
+    sent,
     basis: maskDocument.basis(),
     undone: maskDocument.history().future.length,
     polygon: maskDocument.polygon(),
     jotted: noteSaver.unsent(),
     clientId,
-    timesSubmitted: next.times_submitted,
+    timesSubmitted,
     activeSeconds: parts.activeSeconds(),
     touchedAt: Date.now(),
-  });
-  /** Say what is kept once its transaction completed. */
+  };
+}
+
+/** Report saving to the room, and to the journal where it records something of it. */
+function listenToSaving(parts: OpenCaseParts, recordHead: () => void) {
+  let last: SaveState | null = null;
+  return (state: SaveState) => {
+    const { savedStroke, etag, sent } = state;
+    const isRecorded =
+      savedStroke === last?.savedStroke && etag === last.etag && sent === last.sent;
+    if (!isRecorded) recordHead();
+    last = state;
+    parts.onSave(state);
+  };
+}
+
+export function startOpenCase(parts: OpenCaseParts): OpenCase {
+  const { prepared, client, codec, db, tab, kept } = parts;
+  const next = prepared.case;
+  const { assignment } = next;
+  const start = startFrom(next, parts.draft, kept);
+  const label = next.draft?.label ?? next.labels[0]?.key ?? "infection";
+  const clientId = kept?.head.clientId ?? randomId();
+
+  const head = () => headOf(parts, clientId, { maskDocument, saver, noteSaver });
+  /** Report a stroke as kept once its transaction has completed. */
   const watch = (transaction: Promise<void>, stroke = maskDocument.stroke()) =>
     transaction.then(
       () => parts.onKept(stroke),
-      (error: unknown) => parts.onJournalFailure(failureSentence(parts.db, error)),
+      (error: unknown) => parts.onJournalFailure(failureSentence(db, error)),
     );
-  const noteHead = () => void watch(journalWriter.keepHead(head()));
+  const recordHead = () => void watch(journalWriter.keepHead(head()));
   const maskDocument = createMaskDocument(start, {
     onPaint: parts.onPaint,
     onKeep: (change) => void watch(journalWriter.keep(change, head())),
@@ -138,62 +172,34 @@ export function startOpenCase(parts: OpenCaseParts): OpenCase {
       parts.onGesture();
     },
     onPolygon: () => {
-      noteHead();
+      recordHead();
       parts.onPolygon();
     },
   });
-  let lastState: SaveState | null = null;
-  /** Whether the journal must hear of it: a save that only begins to wait is none of its affair. */
-  const isNews = ({ savedStroke, etag, sent }: SaveState) =>
-    savedStroke !== lastState?.savedStroke || etag !== lastState.etag || sent !== lastState.sent;
+  const { committed: mask, stroke, basis } = maskDocument;
+  const packing = { encode: codec.encode, decode: codec.mask, now: Date.now };
+  const onChange = listenToSaving(parts, recordHead);
+  const { savedStroke, etag, sent } = start;
   const saver = createSaver(
-    {
-      assignment: next.assignment,
-      label,
-      client: parts.client,
-      encode: parts.codec.encode,
-      decode: parts.codec.mask,
-      mask: maskDocument.committed,
-      stroke: maskDocument.stroke,
-      basis: maskDocument.basis,
-      now: Date.now,
-      onChange: (state) => {
-        if (isNews(state)) noteHead();
-        lastState = state;
-        parts.onSave(state);
-      },
-    },
-    { savedAt: null, savedStroke: start.savedStroke, etag: start.etag, sent: start.sent },
+    { assignment, label, client, mask, stroke, basis, onChange, ...packing },
+    { savedAt: null, savedStroke, etag, sent },
   );
-  const noteSaver = createNoteSaver(
-    {
-      assignment: next.assignment,
-      client: parts.client,
-      onChange: (problem) => {
-        noteHead();
-        parts.onNote(problem);
-      },
-    },
-    parts.kept?.head.jotted ?? null,
-  );
-  const takenFrom = parts.kept && parts.kept.head.tab !== parts.tab ? parts.kept.head.tab : null;
-  const journalWriter = createJournalWriter(parts.db, maskDocument, head(), takenFrom);
-  if (start.mask === parts.kept?.mask) parts.onKept(start.stroke);
+  const onNote = (problem: Problem | null) => {
+    recordHead();
+    parts.onNote(problem);
+  };
+  const unsent = kept?.head.jotted ?? null;
+  const noteSaver = createNoteSaver({ assignment, client, onChange: onNote }, unsent);
+  const takenFrom = kept && kept.head.tab !== tab ? kept.head.tab : null;
+  const journalWriter = createJournalWriter(db, maskDocument, head(), takenFrom);
+  if (start.mask === kept?.mask) parts.onKept(start.stroke);
   void watch(journalWriter.started);
   if (saver.isDirty()) saver.touch();
   noteSaver.retry();
-  return {
-    case: next,
-    label,
-    prepared: parts.prepared,
-    maskDocument,
-    saver,
-    noteSaver,
-    stop: () => {
-      saver.stop();
-      noteSaver.stop();
-    },
-    clientId,
-    noteTime: noteHead,
+  const stop = () => {
+    saver.stop();
+    noteSaver.stop();
   };
+  const living = { maskDocument, saver, noteSaver };
+  return { case: next, label, prepared, ...living, stop, clientId, recordTime: recordHead };
 }

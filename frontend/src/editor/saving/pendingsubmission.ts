@@ -2,7 +2,7 @@
 
 import type { Problem } from "../../api/types";
 import type { Store } from "../page/store";
-import { phaseOf, retryDelay } from "./saver";
+import { phaseOf, retryDelay } from "./saveprogress";
 import type { SavingState } from "./state";
 
 /** A server that fails so often on one decision may do so for ever: the reader must hear of it. */

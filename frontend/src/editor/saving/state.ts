@@ -1,7 +1,7 @@
 /** What the room shows about saving: the mask, the note, the flag, and the decision before. */
 
 import type { Problem } from "../../api/types";
-import type { SaveState } from "./saver";
+import type { SaveState } from "./saveprogress";
 
 export type SavingState = {
   readonly save: SaveState;

@@ -43,7 +43,7 @@ export async function isTabAlive(tab: string): Promise<boolean> {
 /** How a case was over here, in the server's codes: submitted, or put back to what had been. */
 export type Ending = "already_submitted" | "put_back";
 
-type EndedCase = { readonly assignment: string; readonly ending: Ending };
+export type EndedCase = { readonly assignment: string; readonly ending: Ending };
 
 export type OtherTabs = {
   /** Tell the other tabs of this browser that a case is over here. */

@@ -17,7 +17,7 @@ describe("a case saved for later", () => {
     const mask = { ...tab.openCase().maskDocument.mask, data: new Uint8Array(256).fill(1, 3, 9) };
     tab.openCase().maskDocument.replace(mask, basis);
     tab.room.store.set({ activeSeconds: 41 });
-    tab.openCase().noteTime();
+    tab.openCase().recordTime();
     await tab.flow.saveForLater();
     return { server, tab };
   }

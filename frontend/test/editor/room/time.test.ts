@@ -5,12 +5,12 @@ import type { Room } from "../../../src/editor/room/room";
 import { watchTime } from "../../../src/editor/room/time";
 
 let page: { hidden: boolean };
-let noteTime: ReturnType<typeof vi.fn<() => void>>;
+let recordTime: ReturnType<typeof vi.fn<() => void>>;
 
 beforeEach(() => {
   vi.useFakeTimers();
   page = { hidden: false };
-  noteTime = vi.fn<() => void>();
+  recordTime = vi.fn<() => void>();
   vi.stubGlobal("document", page);
   vi.stubGlobal("window", new EventTarget());
 });
@@ -21,7 +21,7 @@ afterEach(() => {
 
 function reading(activeSeconds = 0) {
   const store = createStore<RoomState>({ ...INITIAL_STATE, phase: "reading", activeSeconds });
-  watchTime({ store, openCase: () => ({ noteTime }) } as unknown as Room);
+  watchTime({ store, openCase: () => ({ recordTime }) } as unknown as Room);
   return { store, seconds: () => store.get().activeSeconds };
 }
 
@@ -87,9 +87,9 @@ test("only a case that is being read counts", () => {
 test("every tenth second is noted for the journal, also on a case that was begun before", () => {
   const { seconds } = reading(57);
   pass(2);
-  expect(noteTime).not.toHaveBeenCalled();
+  expect(recordTime).not.toHaveBeenCalled();
   pass(1);
-  expect(noteTime).toHaveBeenCalledTimes(1);
+  expect(recordTime).toHaveBeenCalledTimes(1);
   pass(10);
-  expect([seconds(), noteTime.mock.calls.length]).toEqual([70, 2]);
+  expect([seconds(), recordTime.mock.calls.length]).toEqual([70, 2]);
 });

@@ -2,14 +2,7 @@
 
 import { IDBFactory } from "fake-indexeddb";
 import type { Client } from "../../../src/api/client";
-import type {
-  Basis,
-  Case,
-  Problem,
-  ReadingConfig,
-  Reply,
-  Submission,
-} from "../../../src/api/types";
+import type { Basis, Case, Problem, Reply, Submission } from "../../../src/api/types";
 import type { Codec } from "../../../src/editor/film/codec";
 import type { Film } from "../../../src/editor/film/film";
 import { createFlow } from "../../../src/editor/room/flow";
@@ -172,7 +165,7 @@ export async function openTab(
   const otherTabs = browser.otherTabs();
   const db = await browser.db();
   const room: Room = createRoom({ client, codec, db, tab, otherTabs });
-  const flow = createFlow({ config: {} as ReadingConfig, client, codec, room });
+  const flow = createFlow({ client, codec, room });
   const openCase = () => {
     const now = room.openCase();
     if (!now) throw new Error("No case is open.");

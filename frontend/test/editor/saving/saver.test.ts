@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { Basis, Problem, Reply, Saved } from "../../../src/api/types";
-import { createSaver, type SaveState } from "../../../src/editor/saving/saver";
+import type { SaveState } from "../../../src/editor/saving/saveprogress";
+import { createSaver } from "../../../src/editor/saving/saver";
 import { createMask, fingerprint, type Mask } from "../../../src/mask/bitmap";
 
 beforeEach(() => vi.useFakeTimers());
