@@ -1,113 +1,132 @@
-/** The verbs that change the mask: clean up, undo, pick and threshold. */
+/** The actions that change the mask: clean up, undo, pick a candidate, move its threshold. */
 
-import { type Mask, wholeRect } from "../../mask/bitmap";
+import { wholeRect } from "../../mask/bitmap";
 import { type ByteMap, moveThreshold } from "../../mask/probability";
 import type { ActionHandlers } from "../actions/handlers";
-import type { RoomState } from "../actions/state";
 import { cleanUp, clipToLung } from "../drawing/cleanup";
 import type { MaskDocument } from "../drawing/maskdocument";
 import type { PointerInput } from "../drawing/pointerinput";
-import { copySource } from "../drawing/state";
+import { copySource, type DrawingState } from "../drawing/state";
 import type { Room } from "./room";
 
-/** While regions are copied their source is outlined, unless another candidate is looked at. */
+/** While the copy tool is chosen, outline the candidate it copies from, if no other is outlined. */
 function peekAtCopySource({ store, openCase, setPeek }: Room): void {
-  const heldOf = (state: RoomState) =>
+  const sourceOf = (state: DrawingState) =>
     state.tool === "copy" ? (copySource(state)?.id ?? null) : null;
   store.subscribe((now, before) => {
-    const [held, was] = [heldOf(now), heldOf(before)];
-    const isOver = held !== was && was !== null && now.peek === was;
-    if (isOver || (held !== null && now.peek === null && openCase())) setPeek(held);
+    const [source, former] = [sourceOf(now), sourceOf(before)];
+    const isOver = source !== former && former !== null && now.peek === former;
+    if (isOver || (source !== null && now.peek === null && openCase())) setPeek(source);
   });
 }
 
-export function createMaskHandlers(room: Room, pointerInput: () => PointerInput) {
+/** Return the function that picks a candidate: its mask replaces the reader's, as one gesture. */
+function createPick(room: Room, endGesture: () => MaskDocument | undefined) {
   const { store } = room;
-  peekAtCopySource(room);
+  let picks = 0;
 
-  /** The desk, for what changes its mask: what is held there ends first, an entry of its own. */
-  function endGesture(): MaskDocument | undefined {
-    pointerInput().end();
-    return room.openCase()?.maskDocument;
-  }
-
-  /**
-   * What is being drawn or slides is what Undo takes back; a ruler leaves nothing on the mask to take
-   * back.
-   */
-  function undo(): void {
-    const before = store.get();
-    const maskDocument = endGesture();
-    const { stroke, corners } = store.get();
-    const isMarked = stroke !== before.stroke || corners !== before.corners;
-    if (before.isDrawing && !isMarked) return;
-    if (!pointerInput().takeCorner()) maskDocument?.undo();
-  }
-
-  /** The probability map comes from the server when it is first wanted. */
-  let map: { readonly candidate: string; readonly values: ByteMap } | null = null;
-
-  async function pick(index: number): Promise<void> {
+  return async (index: number): Promise<void> => {
     const openCase = room.openCase();
     const candidate = openCase?.case.candidates[index];
     if (!openCase || !candidate || store.get().isBusy) return;
+    const pick = ++picks;
+    const isLast = () => pick === picks;
     store.set({ picked: candidate.id });
-    let [mask, isLast]: [Mask | undefined, boolean] = [undefined, false];
     try {
-      mask = await openCase.prepared.candidates.get(candidate.id);
+      const mask = await openCase.prepared.candidates.get(candidate.id);
+      // The reader may have picked another candidate or gone to another case meanwhile.
+      if (!mask || !isLast() || room.openCase() !== openCase) return;
+      const { id, threshold } = candidate;
+      endGesture()?.replace(mask, { candidate: id, threshold });
+      store.set({ threshold });
     } finally {
-      isLast = store.get().picked === candidate.id;
-      if (isLast) store.set({ picked: null });
+      if (isLast()) store.set({ picked: null });
     }
-    if (!mask || !isLast || room.openCase() !== openCase) return;
-    endGesture()?.replace(mask, { candidate: candidate.id, threshold: candidate.threshold });
-    store.set({ threshold: candidate.threshold });
-  }
+  };
+}
 
-  async function loadMap(candidate: string): Promise<void> {
-    const openCase = room.openCase();
-    const values = await openCase?.prepared.probability(candidate);
-    const isStill = room.openCase() === openCase && store.get().basis.candidate === candidate;
-    if (!isStill) return;
-    map = values ? { candidate, values } : null;
+/** Load the probability map of the picked candidate when it is picked. Blind reads have none. */
+function holdProbabilityMap({ store, openCase }: Room): () => ByteMap | null {
+  let map: ByteMap | null = null;
+
+  async function load(candidate: string): Promise<void> {
+    const wantedFor = openCase();
+    const loaded = await wantedFor?.prepared.probability(candidate);
+    const isWanted = openCase() === wantedFor && store.get().basis.candidate === candidate;
+    if (!isWanted) return;
+    map = loaded ?? null;
     store.set({ hasProbability: map !== null });
   }
 
-  store.subscribe((state, before) => {
-    if (state.basis.candidate === before.basis.candidate) return;
+  store.subscribe(({ basis, hasProbability, current }, before) => {
+    if (basis.candidate === before.basis.candidate) return;
     map = null;
-    if (state.hasProbability) store.set({ hasProbability: false });
-    if (state.basis.candidate && !state.current?.blind)
-      loadMap(state.basis.candidate).catch(() => undefined);
+    if (hasProbability) store.set({ hasProbability: false });
+    if (basis.candidate && !current?.blind) load(basis.candidate).catch(() => undefined);
   });
+  return () => map;
+}
 
+/**
+ * Return the undo. An unfinished gesture is ended first, so that undo takes back just that. A ruler
+ * leaves nothing on the mask: undo then only ends it.
+ */
+function createUndo(room: Room, input: () => PointerInput, endGesture: () => unknown) {
+  const { store, openCase } = room;
+  return (): void => {
+    const before = store.get();
+    endGesture();
+    const { stroke, corners } = store.get();
+    const isMarked = stroke !== before.stroke || corners !== before.corners;
+    if (before.isDrawing && !isMarked) return;
+    if (!input().takeCorner()) openCase()?.maskDocument.undo();
+  };
+}
+
+function createThresholdHandlers(room: Room, input: () => PointerInput) {
+  const { store, openCase } = room;
+  const probabilityMap = holdProbabilityMap(room);
+  return {
+    slideThreshold: (t8) => {
+      if (store.get().isDrawing) input().end();
+      const maskDocument = openCase()?.maskDocument;
+      const map = probabilityMap();
+      const from = maskDocument?.basis().threshold ?? null;
+      if (!maskDocument || !map || from === null || store.get().isBusy) return;
+      maskDocument.restart();
+      moveThreshold(maskDocument.mask, map, from, t8);
+      maskDocument.touch(wholeRect(maskDocument.mask));
+      store.set({ threshold: t8 });
+    },
+    settleThreshold: () => {
+      const maskDocument = openCase()?.maskDocument;
+      // Undo in the middle of a drag has ended it already and moved the threshold: show that one.
+      if (!input().end() && maskDocument) store.set({ threshold: maskDocument.basis().threshold });
+    },
+  } satisfies Partial<ActionHandlers>;
+}
+
+export function createMaskHandlers(room: Room, input: () => PointerInput) {
+  const { store, openCase } = room;
+  peekAtCopySource(room);
+
+  /** End the gesture under way, as a step of its own, and return the mask document to change. */
+  function endGesture(): MaskDocument | undefined {
+    input().end();
+    return openCase()?.maskDocument;
+  }
+
+  const pick = createPick(room, endGesture);
+  const notify = (error: Error) => store.set({ notice: error.message });
   return {
     cleanUp: (kind) => {
       endGesture();
       cleanUp(room, kind);
     },
-    clipToLung: () =>
-      void clipToLung(room, endGesture).catch((error: Error) =>
-        store.set({ notice: error.message }),
-      ),
-    undo,
+    clipToLung: () => void clipToLung(room, endGesture).catch(notify),
+    undo: createUndo(room, input, endGesture),
     redo: () => void endGesture()?.redo(),
-    pick: (index) => void pick(index).catch((error: Error) => store.set({ notice: error.message })),
-    slideThreshold: (t8) => {
-      if (store.get().isDrawing) pointerInput().end();
-      const maskDocument = room.openCase()?.maskDocument;
-      const from = maskDocument?.basis().threshold ?? null;
-      if (!maskDocument || !map || from === null || store.get().isBusy) return;
-      maskDocument.restart();
-      moveThreshold(maskDocument.mask, map.values, from, t8);
-      maskDocument.touch(wholeRect(maskDocument.mask));
-      store.set({ threshold: t8 });
-    },
-    settleThreshold: () => {
-      const maskDocument = room.openCase()?.maskDocument;
-      // What ended it before, as Undo in the middle of a drag, may have moved it: the slider follows.
-      if (!pointerInput().end() && maskDocument)
-        store.set({ threshold: maskDocument.basis().threshold });
-    },
+    pick: (index) => void pick(index).catch(notify),
+    ...createThresholdHandlers(room, input),
   } satisfies Partial<ActionHandlers>;
 }
