@@ -1,4 +1,4 @@
-"""The Django app's identity; no start-up work lives here."""
+"""The name of the Django app. It runs no code at start-up."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether the server is well (/healthz) and what it is doing (/metrics); no name, no patient."""
+"""/healthz says whether the server works; /metrics counts rows. No names, no patients."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from annotation.models import Annotation, Assignment, EnsembleMember, Intake, Ro
 
 @require_safe
 def healthz(request: HttpRequest) -> JsonResponse:
-    """Answer 200 when the database answers and bytes can be stored, else 503."""
-    problems = [name for name, is_well in _CHECKS.items() if not is_well()]
+    """Return 200 if the database responds and files can be stored, otherwise 503."""
+    problems = [name for name, check in _CHECKS.items() if not check()]
     response = JsonResponse(
         {"status": "failing" if problems else "ok", "failing": problems},
         status=503 if problems else 200,
@@ -29,23 +29,23 @@ def healthz(request: HttpRequest) -> JsonResponse:
 
 @require_safe
 def metrics(request: HttpRequest) -> HttpResponse:
-    """Answer in the Prometheus text format, to this machine or to the bearer of the token."""
+    """Return row counts in the Prometheus text format, to this machine or with the token."""
     if not _may_scrape(request):
         raise Http404
     lines = [
         "# TYPE roundtruth_rows gauge",
-        *_lines("assignment", Assignment, "state"),
-        *_lines("annotation", Annotation, "verdict"),
-        *_lines("round", Round, "state"),
-        *_lines("ensemble_member", EnsembleMember, "state"),
-        *_lines("intake", Intake, "state"),
+        *_count_lines("assignment", Assignment, "state"),
+        *_count_lines("annotation", Annotation, "verdict"),
+        *_count_lines("round", Round, "state"),
+        *_count_lines("ensemble_member", EnsembleMember, "state"),
+        *_count_lines("intake", Intake, "state"),
     ]
     response = HttpResponse("\n".join(lines) + "\n", content_type="text/plain; version=0.0.4")
     response["Cache-Control"] = "no-store"
     return response
 
 
-def _database_answers() -> bool:
+def _database_responds() -> bool:
     try:
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")
@@ -54,7 +54,7 @@ def _database_answers() -> bool:
         return False
 
 
-def _bytes_can_be_stored() -> bool:
+def _files_can_be_stored() -> bool:
     probe = settings.DATA_ROOT / ".healthz"
     try:
         settings.DATA_ROOT.mkdir(parents=True, exist_ok=True)
@@ -64,14 +64,14 @@ def _bytes_can_be_stored() -> bool:
     return True
 
 
-_CHECKS = {"database": _database_answers, "storage": _bytes_can_be_stored}
+_CHECKS = {"database": _database_responds, "storage": _files_can_be_stored}
 
 
 def _may_scrape(request: HttpRequest) -> bool:
     given = request.headers.get("Authorization", "").removeprefix("Bearer ")
     if settings.METRICS_TOKEN:
         return secrets.compare_digest(given.encode(), settings.METRICS_TOKEN.encode())
-    # Behind a proxy on this machine every caller looks local, so a public server needs the token.
+    # Behind a proxy on this machine every caller seems local: a public server needs the token.
     is_direct = not settings.IS_PUBLIC and "X-Forwarded-For" not in request.headers
     return is_direct and _is_loopback(request.META.get("REMOTE_ADDR", ""))
 
@@ -83,7 +83,7 @@ def _is_loopback(address: str) -> bool:
         return False
 
 
-def _lines(
+def _count_lines(
     name: str,
     model: type[Assignment | Annotation | Round | EnsembleMember | Intake],
     by: str,

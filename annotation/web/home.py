@@ -1,28 +1,29 @@
-"""The list of projects, a project's overview, and its people."""
+"""The list of a person's projects, and the overview of one project."""
 
 from __future__ import annotations
 
 from typing import cast
 
-from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import render
 from django.urls import path
 
-from annotation.errors import RoundtruthError
-from annotation.models import Membership, Project, User
-from annotation.permissions import ROLES, Permission, may
+from annotation.models import Project, User
+from annotation.permissions import Permission, may
 from annotation.selectors import overview
 from annotation.selectors.reading import worklist
-from annotation.services.projects import add_member, remove_member
-from annotation.web.pages import project_page, render_page
+from annotation.web.project_page import project_page, render_page
 
 _WAITING = (
-    ("pick", "Stage I picks", "blind: the manual mask and the networks' masks, unlabelled"),
-    ("seed", "Seed reads", "drawn by hand, no proposals"),
-    ("read", "Proposals to judge", "pick, correct or redraw"),
-    ("sealed", "Sealed reads", "drawn by hand, never with proposals"),
+    (
+        "pick",
+        "Stage I picks",
+        "Pick the best mask. You do not see who or which network made a mask.",
+    ),
+    ("seed", "Seed reads", "Draw the mask by hand. You see no proposal."),
+    ("read", "Proposals to judge", "Pick a proposal, correct it, or draw the mask yourself."),
+    ("sealed", "Sealed reads", "Draw the mask by hand. These cases never have proposals."),
 )
 
 
@@ -41,8 +42,8 @@ def project_overview(request: HttpRequest, project: Project) -> HttpResponse:
         "stage_sentence": overview.stage_sentence(project),
         "may_read": may_read,
         "waiting": [
-            {"name": name, "how": how, "count": counts.get(purpose, 0)}
-            for purpose, name, how in _WAITING
+            {"name": name, "instruction": instruction, "count": counts.get(purpose, 0)}
+            for purpose, name, instruction in _WAITING
         ],
         "verdicts": overview.verdict_rows(project)
         if may(user, Permission.SEE_ROUNDS, project)
@@ -53,45 +54,7 @@ def project_overview(request: HttpRequest, project: Project) -> HttpResponse:
     )
 
 
-@project_page(Permission.MANAGE_PEOPLE)
-def people(request: HttpRequest, project: Project) -> HttpResponse:
-    if request.method == "POST":
-        _change_people(request, project)
-        return redirect("people", project.slug)
-    members = project.memberships.select_related("user").order_by("role", "user__username")[:500]
-    context = {
-        "members": [
-            {
-                "user": row.user,
-                "role": row.role,
-                "permissions": [
-                    permission.value for permission, roles in ROLES.items() if row.role in roles
-                ],
-            }
-            for row in members
-        ],
-        "roles": Membership.Role.values,
-    }
-    return render_page(request, project, "annotation/people.html", active="people", context=context)
-
-
-def _change_people(request: HttpRequest, project: Project) -> None:
-    username, role = request.POST.get("username", ""), request.POST.get("role", "")
-    user = User.objects.filter(username=username).first()
-    if user is None:
-        messages.error(
-            request, f"There is no account named {username!r}; an administrator makes accounts."
-        )
-        return
-    change = remove_member if request.POST.get("verb") == "remove" else add_member
-    try:
-        change(project=project, user=user, role=role, actor=cast("User", request.user))
-    except RoundtruthError as error:
-        messages.error(request, error.sentence)
-
-
 urlpatterns = [
     path("", home, name="home"),
     path("p/<slug:slug>/", project_overview, name="project"),
-    path("p/<slug:slug>/people/", people, name="people"),
 ]

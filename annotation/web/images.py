@@ -1,4 +1,4 @@
-"""The list of images, one image, its thumbnail, and its withdrawal; readers have no such pages."""
+"""The pages for images: list, one image, thumbnail and preview, withdrawal. Readers see none."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from annotation.selectors.images import FILTER_CHOICES, ImageFilter, image_of, i
 from annotation.selectors.reading.access import may_see_lost_drafts
 from annotation.selectors.reading.lost_drafts import lost_drafts_on_image
 from annotation.services.upkeep.withdrawal import erase_image, withdraw_image, withdraw_patient
-from annotation.web.pages import project_page, render_page
+from annotation.web.project_page import project_page, render_page
 
 
 @require_GET
@@ -31,7 +31,7 @@ def images(request: HttpRequest, project: Project) -> HttpResponse:
     page = image_page(
         project=project,
         narrowed=ImageFilter(**chosen),
-        number=_number(request.GET.get("page", "1")),
+        number=_page_number(request.GET.get("page", "1")),
     )
     context = {"page": page, "chosen": chosen, "choices": FILTER_CHOICES}
     return render_page(request, project, "annotation/images.html", active="images", context=context)
@@ -40,12 +40,12 @@ def images(request: HttpRequest, project: Project) -> HttpResponse:
 @require_GET
 @project_page(Permission.SEE_IMAGES)
 def image(request: HttpRequest, project: Project, image_id: UUID) -> HttpResponse:
-    found = _image(project, image_id)
-    may_see_lost = may_see_lost_drafts(cast("User", request.user), found)
+    shown = _image(project, image_id)
+    may_see_lost = may_see_lost_drafts(cast("User", request.user), shown)
     context = {
-        "image": found,
+        "image": shown,
         "may_withdraw": may(request.user, Permission.WITHDRAW, project),
-        "lost_drafts": lost_drafts_on_image(found) if may_see_lost else [],
+        "lost_drafts": lost_drafts_on_image(shown) if may_see_lost else [],
         "kept_days": settings.LOST_DRAFT_DAYS,
     }
     return render_page(request, project, "annotation/image.html", active="images", context=context)
@@ -68,16 +68,18 @@ def preview(request: HttpRequest, project: Project, image_id: UUID) -> HttpRespo
 @require_POST
 @project_page(Permission.WITHDRAW)
 def withdraw(request: HttpRequest, project: Project, image_id: UUID) -> HttpResponse:
-    found = _image(project, image_id)
+    image = _image(project, image_id)
     actor, reason = cast("User", request.user), request.POST.get("reason", "")
     try:
         if request.POST.get("what") == "patient":
-            withdraw_patient(patient=found.patient, actor=actor, reason=reason)
+            withdraw_patient(patient=image.patient, actor=actor, reason=reason)
         elif request.POST.get("what") == "erase":
-            erase_image(image=found, actor=actor, reason=reason)
+            erase_image(image=image, actor=actor, reason=reason)
         else:
-            withdraw_image(image=found, actor=actor, reason=reason)
-        messages.success(request, "Withdrawn: no queue, snapshot or new release has it any more.")
+            withdraw_image(image=image, actor=actor, reason=reason)
+        messages.success(
+            request, "Withdrawn. No worklist, future round or new release will contain it."
+        )
     except RoundtruthError as error:
         messages.error(request, error.sentence)
     return redirect("image", project.slug, image_id)
@@ -91,7 +93,7 @@ def _image(project: Project, image_id: UUID) -> Image:
 
 
 def _png(key: str) -> HttpResponse:
-    """Serve stored bytes to this person only; a key's bytes change at most once, by erasure."""
+    """Return a stored PNG; only the person's own browser may cache it."""
     try:
         response = HttpResponse(storage.read(key), content_type="image/png")
     except NotFound as error:
@@ -100,7 +102,7 @@ def _png(key: str) -> HttpResponse:
     return response
 
 
-def _number(text: str) -> int:
+def _page_number(text: str) -> int:
     return int(text) if text.isascii() and text.isdigit() and len(text) < 9 else 1
 
 

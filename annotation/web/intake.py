@@ -1,4 +1,4 @@
-"""The upload page and what became of an upload; a worker does the import."""
+"""The upload page and the page that shows how an import goes; a worker runs the import."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ from annotation.models import Image, Intake, Project, User
 from annotation.permissions import Permission
 from annotation.selectors.images import intake_of, recent_intakes
 from annotation.services.intake.staging import Upload, UploadForm, stage_upload
-from annotation.web.pages import project_page, render_page
+from annotation.web.project_page import project_page, render_page
 
 _RUNNING = (Intake.State.DUE, Intake.State.RUNNING)
 
 
-# Django's check for forgery reads the whole body. It runs inside, once the person is known to be
-# allowed to import and the size is known to be within bounds; nobody else can fill the disk.
+# Django's CSRF check reads the whole request body. Check the permission and the size first, so that
+# nobody without permission can fill the disk; then `_checked_intake` runs the CSRF check.
 @csrf_exempt
 @require_http_methods(["GET", "POST"])
 @project_page(Permission.IMPORT)
 def intake(request: HttpRequest, project: Project) -> HttpResponse:
     length = request.META.get("CONTENT_LENGTH") or "0"
     if not length.isdigit() or int(length) > settings.MAX_UPLOAD_BYTES:
-        most = settings.MAX_UPLOAD_BYTES // 1024**2
-        sentence = f"This upload is larger than {most} MB; send it in parts."
+        limit = settings.MAX_UPLOAD_BYTES // 1024**2
+        sentence = f"This upload is larger than {limit} MB. Send it in several parts."
         return _page(request, project, error=sentence, status=413)
     checked: HttpResponse = _checked_intake(request, project)
     return checked
@@ -54,10 +54,10 @@ def _checked_intake(request: HttpRequest, project: Project) -> HttpResponse:
 @project_page(Permission.IMPORT)
 def intake_result(request: HttpRequest, project: Project, intake_id: UUID) -> HttpResponse:
     try:
-        found = intake_of(project=project, intake_id=intake_id)
+        shown = intake_of(project=project, intake_id=intake_id)
     except NotFound as error:
         raise Http404(error.sentence) from None
-    context = {"project": project, "intake": found, "is_running": found.state in _RUNNING}
+    context = {"project": project, "intake": shown, "is_running": shown.state in _RUNNING}
     if request.headers.get("HX-Request"):
         return render(request, "annotation/intake_state.html", context)
     return render_page(

@@ -1,4 +1,4 @@
-"""The reading page: one template and its configuration; the editor does the rest over the API."""
+"""The reading page: a template with the editor's configuration. The editor uses the API."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from django.urls import path
 from annotation.models import Project, User
 from annotation.permissions import Permission
 from annotation.selectors.reading.last_cases import reopened_case_id
-from annotation.web.pages import project_page
+from annotation.web.project_page import project_page
 
 
 @project_page(Permission.READ_CASES)

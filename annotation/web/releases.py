@@ -1,4 +1,4 @@
-"""The releases page: what was frozen, how far a running one is, and the download."""
+"""The releases page: versions, the progress of a running release, and the download."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from annotation.selectors.releases.released import next_version, release_of
 from annotation.selectors.releases.selection import select_for_release
 from annotation.services.releases.narrowing import retry_release
 from annotation.services.releases.requesting import request_release, stream_release
-from annotation.web.pages import project_page, render_page
+from annotation.web.project_page import project_page, render_page
 
 SHOWN = 50
 
 
 @project_page(Permission.SEE_RELEASES)
 def releases(request: HttpRequest, project: Project) -> HttpResponse:
-    """List the versions; a curator may ask for a new one."""
+    """Show the versions. A curator can request a new version."""
     if request.method == "POST":
-        return _ask(request, project)
+        return _request(request, project)
     context = _context(request, project)
     if request.htmx:  # type: ignore[attr-defined]
         return render(request, "annotation/_releases_live.html", {"project": project, **context})
@@ -50,8 +50,8 @@ def _context(request: HttpRequest, project: Project) -> dict[str, object]:
     }
 
 
-def _ask(request: HttpRequest, project: Project) -> HttpResponse:
-    """Ask for a version, or for a failed one again."""
+def _request(request: HttpRequest, project: Project) -> HttpResponse:
+    """Request a new version, or start a failed one again."""
     version, actor = request.POST.get("version", "").strip(), cast("User", request.user)
     try:
         require(actor, Permission.MAKE_RELEASES, project)
@@ -67,7 +67,7 @@ def _ask(request: HttpRequest, project: Project) -> HttpResponse:
 @require_GET
 @project_page(Permission.SEE_RELEASES)
 def download(request: HttpRequest, project: Project, version: str) -> HttpResponse:
-    """Stream the release as one zip."""
+    """Stream the release as one zip file."""
     try:
         release = release_of(project, version)
         chunks = stream_release(release)

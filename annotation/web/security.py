@@ -1,4 +1,4 @@
-"""The Content-Security-Policy of every response: nothing inline, nothing from elsewhere."""
+"""The Content-Security-Policy of every response: no inline code, nothing from other servers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ POLICY = (
 
 
 class ContentSecurityPolicyMiddleware:
-    """Set the policy on every page, error pages and API answers included."""
+    """Set the policy on every response, including error pages and API responses."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response

@@ -1,15 +1,16 @@
-"""The pages' paths; each module lists its own."""
+"""The URL paths of all pages. Each module lists its own."""
 
 from __future__ import annotations
 
 from annotation.web import health, home, images, intake, reading, releases
-from annotation.web.people import account
+from annotation.web.people import account, members
 from annotation.web.rounds import plans, reports, rounds
 
 urlpatterns = [
     *health.urlpatterns,
     *home.urlpatterns,
     *account.urlpatterns,
+    *members.urlpatterns,
     *reading.urlpatterns,
     *releases.urlpatterns,
     *rounds.urlpatterns,

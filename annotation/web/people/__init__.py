@@ -1,1 +1,1 @@
-"""Pages of accounts: signing in and API tokens."""
+"""Signing in, a person's account and API tokens, and the members of a project."""

@@ -1,4 +1,4 @@
-"""The account page: a person's own API tokens."""
+"""The account page, where people manage their API tokens."""
 
 from __future__ import annotations
 

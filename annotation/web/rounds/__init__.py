@@ -1,1 +1,1 @@
-"""Pages of rounds: progress, plan and report."""
+"""The pages for rounds: progress, plan and report."""

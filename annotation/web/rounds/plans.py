@@ -1,4 +1,4 @@
-"""The plan of the next round: choose a preset, edit it, ask what it costs, start."""
+"""The plan page: choose a preset, edit the plan, estimate its cost, start the round."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from annotation.selectors.rounds.plans import estimate_of, plan_of_text, preset_
 from annotation.selectors.rounds.status import may_start
 from annotation.services.rounds.estimates import ask_estimate
 from annotation.services.rounds.lifecycle import plan_round
-from annotation.web.pages import project_page, render_page
+from annotation.web.project_page import project_page, render_page
 from mlloop.contract.presets import PRESETS
 
 
 @project_page(Permission.RUN_ROUNDS)
 def round_plan(request: HttpRequest, project: Project) -> HttpResponse:
-    """Show a preset's plan for editing; estimate or start what is posted."""
+    """Show a preset's plan for editing, or estimate or start the posted plan."""
     if request.method == "POST":
-        return _posted(request, project, request.POST.get("plan", ""))
+        return _estimate_or_start(request, project, request.POST.get("plan", ""))
     name = request.GET.get("preset", project.preset)
     try:
         return _form(request, project, text=preset_text(name), chosen=name)
@@ -33,17 +33,17 @@ def round_plan(request: HttpRequest, project: Project) -> HttpResponse:
         return _form(request, project, text="", error=error)
 
 
-def _posted(request: HttpRequest, project: Project, text: str) -> HttpResponse:
+def _estimate_or_start(request: HttpRequest, project: Project, text: str) -> HttpResponse:
     actor = cast("User", request.user)
     try:
         plan = plan_of_text(text)
         if request.POST.get("verb") == "start":
             started = plan_round(project=project, actor=actor, plan=plan)
             return redirect("round", project.slug, started.number)
-        asked = ask_estimate(project=project, actor=actor, plan=plan)
+        estimate = ask_estimate(project=project, actor=actor, plan=plan)
     except RoundtruthError as error:
         return _form(request, project, text=text, error=error)
-    return _form(request, project, text=text, chosen=plan.preset, estimate=asked)
+    return _form(request, project, text=text, chosen=plan.preset, estimate=estimate)
 
 
 def _form(
@@ -61,7 +61,7 @@ def _form(
         "chosen": chosen,
         "error": error,
         "may_start": may_start(project),
-        **(_figures(estimate) if estimate else {}),
+        **(_estimate_context(estimate) if estimate else {}),
     }
     return render_page(
         request,
@@ -75,40 +75,41 @@ def _form(
 
 @project_page(Permission.RUN_ROUNDS)
 def plan_estimate(request: HttpRequest, project: Project, estimate_id: UUID) -> HttpResponse:
-    """Answer the poll for an estimate."""
+    """Answer the page's poll for an estimate."""
     try:
         estimate = estimate_of(project, estimate_id)
     except NotFound as error:
         raise Http404(error.sentence) from None
-    context = {"project": project, **_figures(estimate)}
+    context = {"project": project, **_estimate_context(estimate)}
     return render(request, "annotation/_plan_estimate.html", context)
 
 
-def _figures(estimate: PlanEstimate) -> dict[str, object]:
+def _estimate_context(estimate: PlanEstimate) -> dict[str, object]:
     context: dict[str, object] = {
         "estimate": estimate,
         "is_waiting": estimate.state in (PlanEstimate.State.DUE, PlanEstimate.State.RUNNING),
     }
     if estimate.state != PlanEstimate.State.DONE:
         return context
-    found, asked = estimate.result, estimate.manifest
-    training = found["seconds_training"] / settings.TRAIN_SLOTS
-    costs = {cost["network"]: cost for cost in found["networks"]}
+    result = estimate.result
+    training = result["seconds_training"] / settings.TRAIN_SLOTS
+    costs = {cost["network"]: cost for cost in result["networks"]}
+    n_members = estimate.manifest["k"] * len(costs)
     return context | {
         "rows": [
-            (key, _time(seconds), costs[key]["parameters"], costs[key]["bytes"])
-            for key, seconds in found["seconds_members"].items()
+            (key, _duration(seconds), costs[key]["parameters"], costs[key]["bytes"])
+            for key, seconds in result["seconds_members"].items()
         ],
-        "training": _time(training),
-        "proposing": _time(found["seconds_proposing"]),
-        "total": _time(training + found["seconds_proposing"]),
-        "n_members": asked["k"] * len(costs),
+        "training": _duration(training),
+        "proposing": _duration(result["seconds_proposing"]),
+        "total": _duration(training + result["seconds_proposing"]),
+        "n_members": n_members,
         "slots": settings.TRAIN_SLOTS,
-        "memory": found["bytes"] * min(settings.TRAIN_SLOTS, asked["k"] * len(costs)),
+        "memory": result["bytes"] * min(settings.TRAIN_SLOTS, n_members),
     }
 
 
-def _time(seconds: float) -> str:
+def _duration(seconds: float) -> str:
     if seconds < 90:
         return f"{max(1, round(seconds))} s"
     if seconds < 5400:

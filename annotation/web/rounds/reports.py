@@ -1,4 +1,4 @@
-"""The evaluation report of a round as one page, and the overlays on it."""
+"""The evaluation report of a round, and the overlay images that it shows."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from annotation.permissions import Permission, may
 from annotation.selectors.rounds.reports import overlay_of, report_in
 from annotation.selectors.rounds.sealed import sealed_history
 from annotation.selectors.rounds.status import round_of
-from annotation.web.pages import project_page, render_page
 from annotation.web.plots.geometry import Plot
 from annotation.web.plots.report_plots import learning_curve_plot, reliability_plot, roc_plot
 from annotation.web.plots.round_plots import sealed_plot
+from annotation.web.project_page import project_page, render_page
 
 Plain = Mapping[str, object]
 
@@ -74,14 +74,14 @@ def round_overlay(
 
 
 def activation_tables(report: Plain) -> list[Plain]:
-    """Return each classifier's figures, with rows that pair the ensemble's with its map's."""
+    """Return the results of each classifier; `rows` pairs the ensemble's metrics with its map's."""
     out_of_fold = cast("Plain", report["out_of_fold"])
-    ours = cast("Sequence[Plain]", out_of_fold["pixels"])
+    of_ensemble = cast("Sequence[Plain]", out_of_fold["pixels"])
     classifiers = cast("Mapping[str, Plain]", report["activation"])
     return [
-        {**found, "network": network, "rows": list(zip(ours, theirs, strict=True))}
-        for network, found in classifiers.items()
-        if (theirs := cast("Sequence[Plain]", found.get("pixels", ())))
+        {**results, "network": network, "rows": list(zip(of_ensemble, of_map, strict=True))}
+        for network, results in classifiers.items()
+        if (of_map := cast("Sequence[Plain]", results.get("pixels", ())))
     ]
 
 

@@ -1,4 +1,4 @@
-"""The rounds page: what the round is doing now, and the engineer's decisions."""
+"""The rounds page: the progress of a round, its results, and the engineer's decisions."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from annotation.selectors.rounds.decisions import decisions_about
 from annotation.selectors.rounds.sealed import sealed_history, shown_figures
 from annotation.services.rounds.decision_table import decide_round
 from annotation.services.rounds.lifecycle import plan_round
-from annotation.web.pages import project_page, render_page
 from annotation.web.plots.round_plots import sealed_plot, verdict_plot
+from annotation.web.project_page import project_page, render_page
 
 SHOWN = 50
 
 
 @project_page(Permission.SEE_ROUNDS)
 def rounds(request: HttpRequest, project: Project) -> HttpResponse:
-    """Show the newest round and all others; an engineer starts the next here."""
+    """Show the newest round and the list of all rounds. An engineer starts the next round here."""
     if request.method == "POST":
         return _start(request, project)
     return _page(request, project, selector.rounds_of(project).first())
@@ -33,7 +33,7 @@ def rounds(request: HttpRequest, project: Project) -> HttpResponse:
 
 @project_page(Permission.SEE_ROUNDS)
 def round_page(request: HttpRequest, project: Project, number: int) -> HttpResponse:
-    """Show one round; its decisions are posted here."""
+    """Show one round, or take the decision that an engineer posted."""
     try:
         shown = selector.round_of(project, number)
     except RoundtruthError as error:
@@ -61,7 +61,7 @@ def _page(request: HttpRequest, project: Project, shown: Round | None) -> HttpRe
 
 
 def _live(request: HttpRequest, project: Project, view: selector.RoundView) -> HttpResponse:
-    """Answer the poll; once the work has ended, plots and buttons change too: load the page."""
+    """Answer the page's poll. When the work ends, reload: plots and buttons change as well."""
     response = render(request, "annotation/_round_live.html", {"project": project, "view": view})
     if not view.is_live:
         response["HX-Refresh"] = "true"

@@ -157,7 +157,7 @@ def test_a_round_that_speckles_every_control_is_refused_for_the_controls(
     assert {check.convention for check in worse} == {"image_level"}
     client.force_login(member("engineer", name="ann"))
     page = client.get("/p/pilot/rounds/2/").content.decode()
-    assert "specificity, whole films by any pixel" in page
+    assert "specificity, whole images by any pixel" in page
 
 
 @pytest.mark.parametrize(("n", "outcome"), [(1, "passed"), (6, "refused")])
@@ -241,7 +241,7 @@ def test_an_engineer_overrides_the_gate_with_a_written_reason(
         promote_round(round=row, actor=None, reason=" ")
     client.force_login(member("engineer", name="ann"))
     page = client.get("/p/pilot/rounds/2/").content.decode()
-    assert "Promote all the same" in page
+    assert "Promote anyway" in page
     assert "Refused by the gate" in page
     client.post("/p/pilot/rounds/2/", {"verb": "promote", "reason": "the new films are harder"})
     row.refresh_from_db()

@@ -186,14 +186,14 @@ def test_report_when_there_is_a_classifier_then_its_figures_stand_beside_the_ens
     found = client.get(reverse("api:round-report", args=["pilot", 1])).json()
     assert found["activation"] == done.figures.to_json()["activation"]
     page = client.get(reverse("round_report", args=["pilot", 1])).content.decode()
-    table = page.split("Could a classifier do it?")[1].split("</table>")[0]
+    table = page.split("Comparison with the classifier")[1].split("</table>")[0]
     ours = done.figures.proposals["ensemble"].pooled.value
     theirs = done.figures.activation[KEY].pooled.value
     row = next(row for row in table.split("<tr>") if "<td>dice</td>" in row and "pooled" in row)
     assert f"{ours:.3f}" in row
     assert f"{theirs:.3f}" in row
     assert ours != theirs
-    assert "Grad-CAM: gradcam" in client.get(reverse("round", args=["pilot", 1])).content.decode()
+    assert "Grad-CAM of gradcam" in client.get(reverse("round", args=["pilot", 1])).content.decode()
 
 
 def test_report_when_there_is_none_then_it_says_nothing_of_one(

@@ -150,7 +150,7 @@ def test_report_page_when_sealed_figures_are_shown_then_threshold_and_films_are_
     text = page.content.decode()
     assert "any pixel, p ≥ 91/255" in text
     assert "the paper's any-pixel rule is at p &gt; 0.5, which is 128/255" in text
-    assert "films read, and controls as empty" in text
-    assert "films read, no controls" in text
+    assert "annotated images, and controls as empty masks" in text
+    assert "annotated images, no controls" in text
     assert "without controls" in text
     assert "All 12 images of west are without infection" in text

@@ -1,4 +1,4 @@
-"""What every project page shares: the decision, the side navigation, one way to render."""
+"""The parts that all pages of a project share: permission check, side navigation, rendering."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ P = ParamSpec("P")
 
 @dataclass(frozen=True, slots=True)
 class NavItem:
-    """One line of the side navigation."""
+    """One entry of the side navigation."""
 
     key: str
     name: str
@@ -48,13 +48,16 @@ def project_page(
     [Callable[Concatenate[HttpRequest, Project, P], HttpResponse]],
     Callable[Concatenate[HttpRequest, str, P], HttpResponse],
 ]:
-    """Ask permissions before the view: outsiders get 404, the wrong role 403."""
+    """Check the permission before the view runs.
+
+    Somebody who is not a member gets 404; a member whose roles do not allow it gets 403.
+    """
 
     def decorate(
         view: Callable[Concatenate[HttpRequest, Project, P], HttpResponse],
     ) -> Callable[Concatenate[HttpRequest, str, P], HttpResponse]:
         @wraps(view)
-        def decided(
+        def check_and_run(
             request: HttpRequest, slug: str, *args: P.args, **kwargs: P.kwargs
         ) -> HttpResponse:
             try:
@@ -67,7 +70,8 @@ def project_page(
 
         # The cast: Django passes `slug` by name, which a plain Callable type cannot say.
         return cast(
-            "Callable[Concatenate[HttpRequest, str, P], HttpResponse]", login_required(decided)
+            "Callable[Concatenate[HttpRequest, str, P], HttpResponse]",
+            login_required(check_and_run),
         )
 
     return decorate
@@ -82,7 +86,7 @@ def render_page(
     context: Mapping[str, object],
     status: int = 200,
 ) -> HttpResponse:
-    """Render a project page with its navigation for this person."""
+    """Return a project page with the navigation entries that the person may use."""
     roles = roles_in(request.user, project)
     counts = nav_counts(project=project)
     nav = [

@@ -1,4 +1,4 @@
-"""Accounts are made by an administrator: registration is closed. Demo accounts stay on loopback."""
+"""The sign-in rules: nobody can register, and demo accounts work only on loopback."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from annotation.models import User
 
 
 class ClosedAccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
-    """Refuse sign-up; everything else is allauth's."""
+    """Refuse registration: an administrator creates accounts."""
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         del request
@@ -22,7 +22,7 @@ class ClosedAccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
 
 
 class AccountBackend(AuthenticationBackend):  # type: ignore[misc]
-    """Refuse the demo's accounts on a public server: their passwords were printed on a terminal."""
+    """Refuse demo accounts on a public server, since their passwords were printed on a terminal."""
 
     def user_can_authenticate(self, user: AbstractBaseUser | None) -> bool:
         if settings.IS_PUBLIC and cast("User", user).email.endswith(settings.DEMO_EMAIL):
