@@ -1,1 +1,1 @@
-"""Commands people script against; each a thin shell over services."""
+"""The commands of manage.py, and what several of them share."""

@@ -1,7 +1,7 @@
-"""What every command shares: `--json`, a progress bar on a terminal only, exit codes 0, 1 and 2.
+"""What all commands share: `--json`, a progress bar on a terminal, exit codes 0, 1 and 2.
 
-A command returns an Outcome and prints nothing itself. Exit 0: done; 1: refused, with the reason;
-2: the command line names something that is wrong or not there.
+A command returns an Outcome and prints nothing itself. Exit code 0: done. 1: refused, with the
+reason. 2: the command line is wrong, or it names something that does not exist.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from annotation.models import Project, User
 Progress = Callable[[int, int], None]
 
 
-class Usage(CommandError):
+class UsageError(CommandError):
     """The command line is wrong: exit code 2."""
 
     def __init__(self, sentence: str) -> None:
         super().__init__(sentence, returncode=2)
 
 
-class Refused(CommandError):
+class CommandRefused(CommandError):
     """The command was understood and refused: exit code 1."""
 
     def __init__(self, sentence: str) -> None:
@@ -38,60 +38,52 @@ class Refused(CommandError):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a command found: `facts` for programs, `lines` for people, `refusal` for exit code 1."""
+    """A command's result: `facts` for programs, `lines` for people. `refusal` gives exit code 1."""
 
     facts: Mapping[str, object]
     lines: Sequence[str]
     refusal: str = ""
 
 
-class Verb(BaseCommand):
-    """Parse, call one service, say what came of it. Subclasses give `add_options` and `run`."""
+class ConsoleCommand(BaseCommand):
+    """The base of all commands. A subclass defines `add_options` and `run`."""
 
-    # These run headless: checking every URL and template first would only cost start-up time.
+    # Commands need no URLs or templates; checking them would only slow the start.
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Add `--json` to what the command itself asks for."""
+        """Add `--json` and the command's own options."""
         parser.add_argument("--json", action="store_true", help="print one JSON object")
         self.add_options(parser)
 
     @abstractmethod
     def add_options(self, parser: CommandParser) -> None:
-        """Name the command's own arguments."""
+        """Add the command's own options to the parser."""
 
     @abstractmethod
     def run(self, options: Mapping[str, object]) -> Outcome:
-        """Do it; raise Usage, or any domain error, which becomes exit code 1 with its sentence."""
+        """Return the outcome. Raise UsageError (exit code 2) or a domain error (exit code 1)."""
 
     def handle(self, *args: object, **options: object) -> None:
-        """Run the verb and print its outcome in the form that was asked for."""
+        """Run the command and print its outcome, as JSON if `--json` was given."""
         del args
         as_json = bool(options["json"])
         try:
             outcome = self.run(options)
         except RoundtruthError as error:
             if as_json:
-                self._print_json(
-                    {
-                        "refused": {
-                            "code": error.code,
-                            "detail": error.sentence,
-                            "field": error.field,
-                        }
-                    }
-                )
-            raise Refused(error.sentence) from error
+                self._print_json({"refused": _error_facts(error)})
+            raise CommandRefused(error.sentence) from error
         if as_json:
             self._print_json(outcome.facts)
         else:
             self.stdout.write("\n".join(outcome.lines))
         if outcome.refusal:
-            raise Refused(outcome.refusal)
+            raise CommandRefused(outcome.refusal)
 
     @contextmanager
     def progress(self, what: str, *, unit: str = "image") -> Iterator[Progress]:
-        """Yield a function (done, total) that draws a bar on a terminal and is silent elsewhere."""
+        """Yield a function (done, total) that draws a progress bar if stderr is a terminal."""
         stream = cast("TextIO", self.stderr._out)
         with tqdm(desc=what, unit=unit, file=stream, disable=not stream.isatty()) as bar:
 
@@ -102,27 +94,31 @@ class Verb(BaseCommand):
             yield show
 
     def say(self, sentence: str) -> None:
-        """Tell a person what is happening now; on the error stream, so that --json stays whole."""
+        """Print what happens now to stderr, so that stdout holds only the JSON of `--json`."""
         self.stderr.write(sentence)
 
     def _print_json(self, facts: Mapping[str, object]) -> None:
         self.stdout.write(json.dumps(facts, indent=2, ensure_ascii=False, default=str))
 
 
+def _error_facts(error: RoundtruthError) -> dict[str, object]:
+    return {"code": error.code, "detail": error.sentence, "field": error.field}
+
+
 def named_project(slug: object) -> Project:
-    """Return the project that `--project` names; raise Usage with the slugs there are."""
+    """Return the project that `--project` names. Raise UsageError with the known slugs."""
     project = Project.objects.filter(slug=slug).first()
     if project is None:
         known = ", ".join(Project.objects.order_by("slug").values_list("slug", flat=True)[:20])
-        raise Usage(f"There is no project {str(slug)!r}; there is {known or 'none yet'}.")
+        raise UsageError(f"There is no project {str(slug)!r}; there is {known or 'none yet'}.")
     return project
 
 
 def named_account(username: object) -> User | None:
-    """Return the account that `--as` names, for the audit row; None where it was not given."""
+    """Return the account that `--as` names, for the audit; None if the option is not given."""
     if not username:
         return None
     user = User.objects.filter(username=username).first()
     if user is None:
-        raise Usage(f"There is no account {str(username)!r}.")
+        raise UsageError(f"There is no account {str(username)!r}.")
     return user

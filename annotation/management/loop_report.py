@@ -1,14 +1,19 @@
-"""The figures of a played loop, as JSON and as a table; every one with its convention."""
+"""The report of a simulation, as JSON and as a table. Each figure names its convention."""
 
 from __future__ import annotations
 
 from collections import Counter
 
-from annotation.management.simulation import Play, PlayedRound
+from annotation.management.simulation import SimulatedRound, Simulation
 from annotation.models import Project, Round
 from annotation.selectors.labels import READING_LABEL
-from annotation.selectors.rounds import simulated
 from annotation.selectors.rounds.leaks import find_leaks
+from annotation.selectors.rounds.simulated import (
+    changed_pixels,
+    images_read_in_rounds,
+    references_against_truth,
+    sealed_difference,
+)
 from mlloop.figures.metrics import Estimate
 from mlloop.pixels.severity import GRADES
 
@@ -17,10 +22,10 @@ Facts = dict[str, object]
 VERDICTS = ("picked", "corrected", "redrawn", "no_infection", "excluded")
 
 
-def play_facts(played: Play) -> Facts:
-    """Return what `simulate` reports of the proposals arm."""
-    first, last = played.rounds[0].round, played.rounds[-1].round
-    shared = simulated.images_read_in_rounds(played.project)
+def proposals_arm_facts(simulation: Simulation) -> Facts:
+    """Return the figures of the arm in which readers get proposals."""
+    first, last = simulation.rounds[0].round, simulation.rounds[-1].round
+    shared = images_read_in_rounds(simulation.project)
     return {
         "conventions": {
             "proposal_dice": "ensemble proposals against truth, unseen by the networks; "
@@ -39,45 +44,49 @@ def play_facts(played: Play) -> Facts:
             "in open reads its threshold moved; of a redrawn mask every pixel",
             "changed_pixels_without_slider": "the same, had no threshold been moved",
         },
-        "seed_reads": played.seed_reads.n_read,
-        "sealed_reads": played.sealed_reads.n_read,
-        "rounds": [_round_facts(one) for one in played.rounds],
-        "sealed_pooled_last_less_first": simulated.sealed_difference(last, first).as_json(),
+        "seed_reads": simulation.seed_reads.n_read,
+        "sealed_reads": simulation.sealed_reads.n_read,
+        "rounds": [_round_facts(simulated) for simulated in simulation.rounds],
+        "sealed_pooled_last_less_first": sealed_difference(last, first).as_json(),
         "compared_images": len(shared),
-        "changed_pixels": simulated.changed_pixels(played.project, shared),
+        "changed_pixels": changed_pixels(simulation.project, shared),
         "changed_pixels_without_slider": sum(
-            one.tally.changed_without_slider
-            for one in played.rounds
-            if one.round.stage != Round.Stage.STAGE_1  # picks are of seed images
+            simulated.tally.changed_without_slider
+            for simulated in simulation.rounds
+            if simulated.round.stage != Round.Stage.STAGE_1  # its picks are on seed images
         ),
-        **_final(played.project, shared),
-        "leaks": sum(len(find_leaks(one.round)) for one in played.rounds),
+        **_final(simulation.project, shared),
+        "leaks": sum(len(find_leaks(simulated.round)) for simulated in simulation.rounds),
     }
 
 
-def manual_facts(played: Play, shared: set[str] | None = None) -> Facts:
-    """Return the manual arm's figures, over the images that both arms read when given."""
+def manual_arm_facts(simulation: Simulation, shared: set[str] | None = None) -> Facts:
+    """Return the figures of the manual arm.
+
+    `shared` holds the pixel hashes of the images that both arms read. Without it, all training
+    images are compared.
+    """
     if shared is None:
-        rows = played.project.images.values_list("pixel_sha256", flat=True)
+        rows = simulation.project.images.values_list("pixel_sha256", flat=True)
         shared = set(rows.filter(patient__split="train"))
     return {
-        "n_read": played.seed_reads.n_read,
+        "n_read": simulation.seed_reads.n_read,
         "compared_images": len(shared),
-        "changed_pixels": simulated.changed_pixels(played.project, shared),
-        **_final(played.project, shared),
+        "changed_pixels": changed_pixels(simulation.project, shared),
+        **_final(simulation.project, shared),
     }
 
 
 def _final(project: Project, shared: set[str]) -> Facts:
-    found = simulated.references_against_truth(project, shared)
+    measured = references_against_truth(project, shared)
     return {
-        "final_dice_to_truth": _number(found.per_image),
-        "final_dice_to_truth_pooled": _number(found.pooled),
+        "final_dice_to_truth": _value(measured.per_image),
+        "final_dice_to_truth_pooled": _value(measured.pooled),
     }
 
 
-def _round_facts(one: PlayedRound) -> Facts:
-    row, tally = one.round, one.tally
+def _round_facts(simulated: SimulatedRound) -> Facts:
+    row, tally = simulated.round, simulated.tally
     figures = row.figures
     sealed, lung = figures.sealed, (figures.lung or {}).get("ensemble")
     if sealed is None or figures.gate is None:
@@ -92,11 +101,11 @@ def _round_facts(one: PlayedRound) -> Facts:
         "n_train": row.n_train,
         "n_read": tally.n_read,
         "n_no_truth": len(tally.no_truth),
-        "proposal_n": one.proposals.per_image.n,
-        "proposal_dice_per_image": _number(one.proposals.per_image),
-        "proposal_dice_pooled": _number(one.proposals.pooled),
-        "ci95": _interval(one.proposals.per_image),
-        "ci95_pooled": _interval(one.proposals.pooled),
+        "proposal_n": simulated.proposals.per_image.n,
+        "proposal_dice_per_image": _value(simulated.proposals.per_image),
+        "proposal_dice_pooled": _value(simulated.proposals.pooled),
+        "ci95": _interval(simulated.proposals.per_image),
+        "ci95_pooled": _interval(simulated.proposals.pooled),
         "verdicts": {name: tally.verdicts.get(name, 0) for name in VERDICTS},
         "changed_pixels": tally.changed_pixels,
         "changed_pixels_without_slider": tally.changed_without_slider,
@@ -112,23 +121,24 @@ def _round_facts(one: PlayedRound) -> Facts:
         "sealed_dice_pooled": sealed.pooled.value,
         "sealed_ci95": [sealed.per_image.ci_low, sealed.per_image.ci_high],
         "sealed_ci95_pooled": [sealed.pooled.ci_low, sealed.pooled.ci_high],
-        "seconds": round(one.seconds, 1),
+        "seconds": round(simulated.seconds, 1),
     }
 
 
 def _severity(row: Round) -> dict[str, int]:
-    """Count the round's proposals by severity grade."""
-    whole = row.proposals.filter(label__key=READING_LABEL, kind="ensemble")
-    grades = Counter(found.get("grade") for found in whole.values_list("findings", flat=True))
+    """Return how many of the round's proposals have each severity grade."""
+    proposals = row.proposals.filter(label__key=READING_LABEL, kind="ensemble")
+    findings = proposals.values_list("findings", flat=True)
+    grades = Counter(of_proposal.get("grade") for of_proposal in findings)
     return {**{grade: grades[grade] for grade in GRADES}, "not_graded": grades[None]}
 
 
-def _number(found: Estimate) -> object:
-    return found.as_json()["value"]
+def _value(estimate: Estimate) -> object:
+    return estimate.as_json()["value"]
 
 
-def _interval(found: Estimate) -> list[object]:
-    plain = found.as_json()
+def _interval(estimate: Estimate) -> list[object]:
+    plain = estimate.as_json()
     return [plain["ci_low"], plain["ci_high"]]
 
 
@@ -150,12 +160,12 @@ _COLUMNS = (
 )
 
 
-def table(facts: Facts) -> list[str]:
-    """Return the rounds as lines of a table, Dice against truth and on the sealed set."""
+def table_lines(facts: Facts) -> list[str]:
+    """Return the rounds as lines of a table: Dice of the proposals, and on the sealed set."""
     rounds: list[Facts] = facts["rounds"]  # type: ignore[assignment]
     rows = [
         [name for name, _ in _COLUMNS],
-        *([_cell(one[key]) for _, key in _COLUMNS] for one in rounds),
+        *([_cell(facts_of_round[key]) for _, key in _COLUMNS] for facts_of_round in rounds),
     ]
     widths = [max(len(row[i]) for row in rows) for i in range(len(_COLUMNS))]
     lines = [
@@ -163,7 +173,7 @@ def table(facts: Facts) -> list[str]:
         for row in rows
     ]
     return [
-        "Dice by round; proposals are on no control, sealed figures count them as empty",
+        "Dice by round. Proposals: no controls. Sealed set: controls count as empty masks.",
         *lines,
     ]
 

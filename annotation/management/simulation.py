@@ -1,8 +1,8 @@
-"""Play whole rounds with the robot reader, through the same services as people.
+"""Simulate whole rounds with the robot reader, which uses the same services as people.
 
-Stage I picks are all read; the other images are shared out evenly over the rounds that follow.
-Sealed images are read by hand at the start. The engineer `robot` promotes every round, with a
-written reason; what the gate said is in the report.
+The robot first draws the seed masks and the sealed masks by hand. In stage I it reads all picks.
+The remaining images are divided evenly among the following rounds. The robot is also the engineer:
+it promotes every round, whatever the gate decided. The report contains the gate's decision.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from dataclasses import dataclass, field
 from math import ceil
 
 from annotation.bridge import loop
-from annotation.models import Assignment, Membership, Project, Round, User
+from annotation.management.sample_projects import ensure_robot_account
+from annotation.models import Assignment, Project, Round, User
 from annotation.selectors.reading.worklist import waiting_images, worklist_scope
 from annotation.selectors.rounds.simulated import AgainstTruth, proposals_against_truth
-from annotation.services import projects
 from annotation.services.reading.simulated_reader import Tally, read_cases
 from annotation.services.rounds.decisions import promote_round
 from annotation.services.rounds.lifecycle import plan_round
@@ -24,13 +24,12 @@ from mlloop.contract.plan import Plan
 
 Purpose = Assignment.Purpose
 Say = Callable[[str], None]
-ROBOT = "robot"
 REASON = "Promoted by the robot engineer of a simulation, whatever the gate said."
 
 
 @dataclass(frozen=True, slots=True)
-class PlayedRound:
-    """One simulated round: what was learnt, proposed and read."""
+class SimulatedRound:
+    """One simulated round: its proposals compared with the truth, and what the robot read."""
 
     round: Round
     tally: Tally
@@ -39,57 +38,46 @@ class PlayedRound:
 
 
 @dataclass(slots=True)
-class Play:
-    """Everything a simulation did in one project."""
+class Simulation:
+    """Everything that was simulated in one project."""
 
     project: Project
     seed_reads: Tally
     sealed_reads: Tally
-    rounds: list[PlayedRound] = field(default_factory=list)
+    rounds: list[SimulatedRound] = field(default_factory=list)
 
 
-def robot_account(project: Project) -> User:
-    """Return the service account `robot` (no password), reader and engineer of the project."""
-    user, made = User.objects.get_or_create(username=ROBOT)
-    if made:
-        user.set_unusable_password()
-        user.save(update_fields=["password"])
-    for role in (Membership.Role.READER, Membership.Role.ENGINEER):
-        projects.add_member(project=project, user=user, role=role, actor=None)
-    return user
-
-
-def play_proposals(
+def simulate_with_proposals(
     *, project: Project, rounds: int, seed: int, plan: Plan | None, say: Say
-) -> Play:
-    """Read the seed and sealed images by hand, then play `rounds` rounds."""
-    robot = robot_account(project)
-    played = Play(
+) -> Simulation:
+    """Draw the seed and sealed masks by hand, then simulate `rounds` rounds."""
+    robot = ensure_robot_account(project)
+    simulation = Simulation(
         project=project,
         seed_reads=_read(project, robot, Purpose.SEED, seed),
         sealed_reads=_read(project, robot, Purpose.SEALED, seed),
     )
     say(
-        f"{played.seed_reads.n_read} seed masks and {played.sealed_reads.n_read} sealed masks "
-        "drawn by hand."
+        f"{simulation.seed_reads.n_read} seed masks and {simulation.sealed_reads.n_read} "
+        "sealed masks drawn by hand."
     )
     for index in range(rounds):
-        played.rounds.append(
-            _play_round(project, robot, seed=seed, plan=plan, left=rounds - index, say=say)
+        simulation.rounds.append(
+            _simulate_round(project, robot, seed=seed, plan=plan, left=rounds - index, say=say)
         )
-    return played
+    return simulation
 
 
-def play_manual(*, project: Project, seed: int, say: Say) -> Play:
-    """Draw every mask by hand: the arm that the proposals are measured against."""
-    robot = robot_account(project)
-    played = Play(
+def simulate_by_hand(*, project: Project, seed: int, say: Say) -> Simulation:
+    """Draw every mask by hand. This is the arm that the arm with proposals is compared with."""
+    robot = ensure_robot_account(project)
+    simulation = Simulation(
         project=project,
         seed_reads=_read(project, robot, Purpose.SEED, seed),
         sealed_reads=_read(project, robot, Purpose.SEALED, seed),
     )
-    say(f"{played.seed_reads.n_read} masks drawn by hand in the manual arm.")
-    return played
+    say(f"{simulation.seed_reads.n_read} masks drawn by hand in the manual arm.")
+    return simulation
 
 
 def _read(
@@ -98,23 +86,23 @@ def _read(
     return read_cases(project=project, reader=robot, purpose=purpose, seed=seed, limit=limit)
 
 
-def _play_round(
+def _simulate_round(
     project: Project, robot: User, *, seed: int, plan: Plan | None, left: int, say: Say
-) -> PlayedRound:
-    """Train, propose, evaluate, promote and read one round."""
+) -> SimulatedRound:
+    """Train, propose, evaluate and promote one round, then read its images."""
     began = time.monotonic()
-    row = plan_round(project=project, actor=robot, plan=plan, seed=seed)
-    say(f"Round {row.number} ({row.get_stage_display()}): training on {row.n_train} images.")
-    row = loop.run_until_decision(row, say=say)
-    measured = proposals_against_truth(row)
-    promote_round(round=row, actor=robot, reason=REASON)
-    if row.stage == Round.Stage.STAGE_1:
+    round = plan_round(project=project, actor=robot, plan=plan, seed=seed)
+    say(f"Round {round.number} ({round.get_stage_display()}): training on {round.n_train} images.")
+    round = loop.run_until_decision(round, say=say)
+    proposals = proposals_against_truth(round)
+    promote_round(round=round, actor=robot, reason=REASON)
+    if round.stage == Round.Stage.STAGE_1:
         tally = _read(project, robot, Purpose.PICK, seed)
     else:
         waiting = waiting_images(
             worklist_scope(project=project, reader=robot), Purpose.READ
         ).count()
         tally = _read(project, robot, Purpose.READ, seed, limit=ceil(waiting / left))
-    row.refresh_from_db()
-    say(f"Round {row.number}: {tally.n_read} read, {tally.verdicts}.")
-    return PlayedRound(row, tally, measured, time.monotonic() - began)
+    round.refresh_from_db()
+    say(f"Round {round.number}: {tally.n_read} read, {tally.verdicts}.")
+    return SimulatedRound(round, tally, proposals, time.monotonic() - began)

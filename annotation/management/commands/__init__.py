@@ -1,1 +1,1 @@
-"""Commands people script against; each a thin shell over services."""
+"""The commands of manage.py. People script against them; each calls services and reports."""

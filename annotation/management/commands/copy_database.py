@@ -1,4 +1,4 @@
-"""Move to another database engine: copy every row of the former database into this empty one."""
+"""Move to another database engine: copy every row of the old database into this empty one."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from collections.abc import Mapping
 
 from django.core.management.base import CommandParser
 
-from annotation.management.console import Outcome, Verb
+from annotation.management.console import ConsoleCommand, Outcome
 from annotation.services.upkeep.moving import copy_database
 
 
-class Command(Verb):
-    help = "Copy all rows from another database into this one, which is migrated and empty."
+class Command(ConsoleCommand):
+    help = "Copy all rows of another database into this one. This one must be migrated and empty."
 
     def add_options(self, parser: CommandParser) -> None:
         parser.add_argument(
@@ -19,7 +19,7 @@ class Command(Verb):
             dest="source",
             required=True,
             metavar="URL",
-            help="the former database, such as sqlite:////srv/roundtruth/roundtruth.sqlite3",
+            help="the old database, for example sqlite:////srv/roundtruth/roundtruth.sqlite3",
         )
 
     def run(self, options: Mapping[str, object]) -> Outcome:

@@ -1,4 +1,4 @@
-"""Take a folder of radiographs and their masks into a project."""
+"""Import a folder of radiographs and their masks into a project."""
 
 from __future__ import annotations
 
@@ -9,7 +9,13 @@ from typing import cast
 from django.core.management.base import CommandParser
 
 from annotation.errors import NotFound
-from annotation.management.console import Outcome, Usage, Verb, named_account, named_project
+from annotation.management.console import (
+    ConsoleCommand,
+    Outcome,
+    UsageError,
+    named_account,
+    named_project,
+)
 from annotation.services.intake.importing import import_folder
 from annotation.services.intake.report import IntakeReport
 from annotation.services.intake.rows import MasksAs
@@ -18,38 +24,56 @@ from mlloop.contract.splits import Group
 _SHOWN = 50
 
 
-class Command(Verb):
+class Command(ConsoleCommand):
     help = (
-        "Import PNG, JPEG and TIFF radiographs. Safe to run again: known images are counted, not "
-        "duplicated, and masks that were missing are added."
+        "Import PNG, JPEG and TIFF radiographs. You can run it again: images that are already "
+        "imported are counted and not imported twice, and missing masks are added."
     )
 
     def add_options(self, parser: CommandParser) -> None:
-        parser.add_argument("path", type=Path, help="the folder; its metadata.csv is used if there")
+        parser.add_argument(
+            "path", type=Path, help="the folder; its metadata.csv is used if it exists"
+        )
         parser.add_argument("--project", required=True, metavar="SLUG")
         parser.add_argument(
-            "--metadata", type=Path, metavar="CSV", help="paths in it start at PATH"
+            "--metadata",
+            type=Path,
+            metavar="CSV",
+            help="metadata file; its paths are relative to PATH",
         )
         parser.add_argument(
-            "--masks", type=Path, metavar="DIR", help="infection masks, named alike"
+            "--masks", type=Path, metavar="DIR", help="infection masks, named like their images"
         )
-        parser.add_argument("--lung-masks", type=Path, metavar="DIR")
+        parser.add_argument(
+            "--lung-masks", type=Path, metavar="DIR", help="lung masks, named like their images"
+        )
         parser.add_argument(
             "--masks-as",
             choices=["seed", "truth"],
             default="seed",
-            help="seed: accepted annotations; truth: only the robot reader sees them",
+            help="seed: accepted annotations; truth: hidden, only the robot reader sees them",
         )
         parser.add_argument(
             "--group",
             choices=["covid", "normal", "other"],
             default="covid",
-            help="of images for which no metadata says it",
+            help="group of images without metadata",
         )
-        parser.add_argument("--limit", type=_positive, metavar="N", help="draw whole patients")
-        parser.add_argument("--limit-seed", type=int, default=0, metavar="S")
         parser.add_argument(
-            "--as", dest="actor", default="", metavar="ACCOUNT", help="for the audit"
+            "--limit",
+            type=_positive,
+            metavar="N",
+            help="import at most N images, as whole patients",
+        )
+        parser.add_argument(
+            "--limit-seed", type=int, default=0, metavar="S", help="random seed of --limit"
+        )
+        parser.add_argument(
+            "--as",
+            dest="actor",
+            default="",
+            metavar="ACCOUNT",
+            help="the account that the audit records",
         )
 
     def run(self, options: Mapping[str, object]) -> Outcome:
@@ -70,13 +94,13 @@ class Command(Verb):
                     limit_seed=cast("int", options["limit_seed"]),
                 )
             except NotFound as error:
-                raise Usage(error.sentence) from error
-        refusal = "" if report.took_something else "Nothing went in."
+                raise UsageError(error.sentence) from error
+        refusal = "" if report.took_something else "Nothing was imported."
         return Outcome(report.as_json(), lines_of(report), refusal)
 
 
 def lines_of(report: IntakeReport) -> list[str]:
-    """Say what an import did, for people."""
+    """Return the lines that tell a person what the import did."""
     groups = ", ".join(f"{n} {group}" for group, n in sorted(report.groups.items()))
     masks = ", ".join(f"{n} {label}" for label, n in sorted(report.masks.items()))
     lines = [
@@ -87,7 +111,7 @@ def lines_of(report: IntakeReport) -> list[str]:
         f"{report.implied_controls} empty ones of controls implied.",
     ]
     if report.left_out:
-        lines.append(f"{report.left_out} images were not drawn.")
+        lines.append(f"{report.left_out} images were left out by --limit.")
     lines += [f"  refused {item.file}: {item.reason}" for item in report.refused[:_SHOWN]]
     if report.n_refused > _SHOWN:
         lines.append(f"  and {report.n_refused - _SHOWN} more; --json lists them.")

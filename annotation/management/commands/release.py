@@ -1,4 +1,4 @@
-"""Make a release, or export one that exists again with the same bytes."""
+"""Make a release and copy it to a folder. An existing version is copied with the same bytes."""
 
 from __future__ import annotations
 
@@ -8,24 +8,26 @@ from typing import cast
 
 from django.core.management.base import CommandParser
 
-from annotation.management.console import Outcome, Verb, named_account, named_project
+from annotation.management.console import ConsoleCommand, Outcome, named_account, named_project
 from annotation.models import Release
 from annotation.services.releases.freezing import run_release
 from annotation.services.releases.requesting import FORMATS, export_release, request_release
 
 
-class Command(Verb):
-    help = "Freeze the reference masks as version X.Y.Z and copy the files to a folder."
+class Command(ConsoleCommand):
+    help = "Make version X.Y.Z of the reference masks if it is new, and copy it to a folder."
 
     def add_options(self, parser: CommandParser) -> None:
         parser.add_argument("--project", required=True, metavar="SLUG")
         parser.add_argument("--version", required=True, metavar="X.Y.Z", dest="release_version")
         parser.add_argument("--out", required=True, metavar="DIR", help="a new or empty folder")
         parser.add_argument("--format", nargs="+", default=list(FORMATS), metavar="NAME")
-        parser.add_argument("--as", dest="account", metavar="ACCOUNT", help="for the audit row")
+        parser.add_argument(
+            "--as", dest="account", metavar="ACCOUNT", help="the account that the audit records"
+        )
 
     def create_parser(self, prog_name: str, subcommand: str, **kwargs: object) -> CommandParser:
-        """Free `--version` from Django's own meaning: it is part of the stable surface."""
+        """Let `--version` name the release: Django uses the same option for its own version."""
         kwargs["conflict_handler"] = "resolve"
         return super().create_parser(prog_name, subcommand, **kwargs)
 

@@ -1,4 +1,4 @@
-"""Start the next round of a project, or go on with the open one; with --wait, do its work here."""
+"""Plan the next round of a project. With --wait, run it here; an open round is continued."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from django.core.management.base import CommandParser
 from annotation.bridge import loop
 from annotation.bridge.watch import OnProgress
 from annotation.management.console import (
+    ConsoleCommand,
     Outcome,
     Progress,
-    Verb,
     named_account,
     named_project,
 )
@@ -21,46 +21,52 @@ from annotation.services.rounds.lifecycle import plan_round
 from mlloop.contract.presets import PRESETS, preset
 
 
-class Command(Verb):
+class Command(ConsoleCommand):
     help = (
-        "Plan the next round from the references there are. A worker does the work; with --wait it "
-        "is done here, beside any worker, until the round awaits its decision."
+        "Plan the next round with the current reference masks. A worker runs it. With --wait, this "
+        "command runs it, beside any worker, until the round awaits its decision."
     )
 
     def add_options(self, parser: CommandParser) -> None:
         parser.add_argument("--project", required=True, metavar="SLUG")
-        parser.add_argument("--wait", action="store_true", help="train, propose and evaluate here")
         parser.add_argument(
-            "--preset", choices=sorted(PRESETS), help="the project's own by default"
+            "--wait", action="store_true", help="train, propose and evaluate in this process"
         )
-        parser.add_argument("--seed", type=int, help="of the networks; the plan's by default")
-        parser.add_argument("--as", dest="account", metavar="NAME", help="who starts it")
+        parser.add_argument(
+            "--preset", choices=sorted(PRESETS), help="default: the project's preset"
+        )
+        parser.add_argument(
+            "--seed", type=int, help="random seed of the networks; default: the plan's seed"
+        )
+        parser.add_argument(
+            "--as", dest="account", metavar="NAME", help="the account that starts the round"
+        )
 
     def run(self, options: Mapping[str, object]) -> Outcome:
         project = named_project(options["project"])
         actor = named_account(options["account"])
         round = _open_round(project) if options["wait"] else None
-        round = round or _planned(project, actor, options)
+        round = round or _plan_next(project, actor, options)
         if not options["wait"]:
             return Outcome(_facts(round), [f"Round {round.number} is planned. {round.folds_note}"])
         with self.progress(f"round {round.number}", unit="step") as show:
-            round = loop.run_until_decision(round, on_progress=_shown(show))
+            round = loop.run_until_decision(round, on_progress=_without_phase(show))
         refusal = "" if round.state == Round.State.AWAITING_DECISION else _why_not(round)
         return Outcome(_facts(round), _lines(round), refusal)
 
 
 def _open_round(project: Project) -> Round | None:
-    """Return the round that was interrupted, or is being worked on by somebody else."""
+    """Return the open round, which was interrupted or which a worker runs; None if none is open."""
     return project.rounds.filter(state__in=RUNNING_STATES).first()
 
 
-def _planned(project: Project, actor: User | None, options: Mapping[str, object]) -> Round:
+def _plan_next(project: Project, actor: User | None, options: Mapping[str, object]) -> Round:
     plan = preset(str(options["preset"])) if options["preset"] else None
     seed = None if options["seed"] is None else int(str(options["seed"]))
     return plan_round(project=project, actor=actor, plan=plan, seed=seed)
 
 
-def _shown(show: Progress) -> OnProgress:
+def _without_phase(show: Progress) -> OnProgress:
     def on_progress(_phase: str, done: int, total: int) -> None:
         show(done, total)
 
@@ -94,7 +100,7 @@ def _lines(round: Round) -> list[str]:
             value = f"{figure.value:.3f} ({interval}), n = {figure.n}"
             lines.append(f"Dice sealed {figure.convention}: {value}")
     if sealed:
-        lines.append(f"Looks at the sealed set so far: {round.project.sealed_looks}.")
+        lines.append(f"Evaluations of the sealed set so far: {round.project.sealed_looks}.")
     return lines
 
 

@@ -1,4 +1,4 @@
-"""Check a released folder against its manifest; needs no database and no server."""
+"""Check a release folder against its manifest. Needs no database and no server."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from pathlib import Path
 from django.core.management.base import CommandParser
 
 from annotation.formats.qata import Verification, verify_folder
-from annotation.management.console import Outcome, Usage, Verb
+from annotation.management.console import ConsoleCommand, Outcome, UsageError
 
 SHOWN = 20
 
 
-class Command(Verb):
-    help = "Name every missing, changed or extra file of a release folder; exit 0 if there is none."
+class Command(ConsoleCommand):
+    help = "List every missing, changed or extra file of a release folder. Exit code 0: none."
 
     def add_options(self, parser: CommandParser) -> None:
         parser.add_argument("folder", metavar="DIR", help="the folder that holds manifest.json")
@@ -23,7 +23,7 @@ class Command(Verb):
     def run(self, options: Mapping[str, object]) -> Outcome:
         folder = Path(str(options["folder"]))
         if not folder.is_dir():
-            raise Usage(f"{folder} is not a folder.")
+            raise UsageError(f"{folder} is not a folder.")
         with self.progress("Verifying", unit="file") as progress:
             found = verify_folder(folder, progress=progress)
         if found.holds:
@@ -35,7 +35,7 @@ class Command(Verb):
 
 
 def _lines(found: Verification) -> list[str]:
-    """List what is wrong, kind by kind, at most SHOWN files each."""
+    """Return a line for each wrong file, at most SHOWN of each kind."""
     lines = []
     for kind in ("broken", "missing", "changed", "extra"):
         paths: list[str] = getattr(found, kind)

@@ -9,10 +9,10 @@ from django.core.management.base import CommandError, CommandParser
 
 from annotation.errors import Conflict
 from annotation.management.console import (
+    CommandRefused,
+    ConsoleCommand,
     Outcome,
-    Refused,
-    Usage,
-    Verb,
+    UsageError,
     named_account,
     named_project,
 )
@@ -24,7 +24,7 @@ class _Terminal(io.StringIO):
         return True
 
 
-class _Count(Verb):
+class _Count(ConsoleCommand):
     def add_options(self, parser: CommandParser) -> None:
         parser.add_argument("--fail", default="")
 
@@ -57,7 +57,7 @@ def test_verb_when_json_then_prints_one_object() -> None:
 
 def test_verb_when_a_domain_error_rises_then_exit_1_with_its_sentence() -> None:
     out = io.StringIO()
-    with pytest.raises(Refused, match="The round is running") as caught:
+    with pytest.raises(CommandRefused, match="The round is running") as caught:
         _call(out, fail="raise", json=True)
     assert caught.value.returncode == 1
     assert json.loads(out.getvalue())["refused"]["code"] == "round_running"
@@ -65,7 +65,7 @@ def test_verb_when_a_domain_error_rises_then_exit_1_with_its_sentence() -> None:
 
 def test_verb_when_the_outcome_is_a_refusal_then_prints_it_and_exit_1() -> None:
     out = io.StringIO()
-    with pytest.raises(Refused, match="Nothing went in"):
+    with pytest.raises(CommandRefused, match="Nothing went in"):
         _call(out, fail="refuse")
     assert out.getvalue() == "three\nimages\n"
 
@@ -84,7 +84,7 @@ def test_progress_when_terminal_then_draws_a_bar() -> None:
 
 
 def test_named_project_when_unknown_then_usage_names_the_known(project: Project) -> None:
-    with pytest.raises(Usage, match=r"'nowhere'; there is pilot") as caught:
+    with pytest.raises(UsageError, match=r"'nowhere'; there is pilot") as caught:
         named_project("nowhere")
     assert caught.value.returncode == 2
     assert named_project("pilot") == project

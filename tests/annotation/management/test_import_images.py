@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from django.core.management import call_command
 
-from annotation.management.console import Refused, Usage
+from annotation.management.console import CommandRefused, UsageError
 from annotation.models import Image, Project
 from tests.annotation import intake_files as files
 
@@ -41,14 +41,14 @@ def test_command_when_nothing_goes_in_then_refused_with_exit_1(
     project: Project, tmp_path: Path
 ) -> None:
     folder = files.write(tmp_path, {"b.png": b"no"})
-    with pytest.raises(Refused, match=r"Nothing went in\.") as caught:
+    with pytest.raises(CommandRefused, match=r"Nothing was imported\.") as caught:
         call(folder, "--project", project.slug)
     assert caught.value.returncode == 1
 
 
 @pytest.mark.parametrize("extra", [["nowhere"], [".", "--masks", "nowhere"]])
 def test_command_when_a_folder_is_missing_then_usage(project: Project, extra: list[str]) -> None:
-    with pytest.raises(Usage, match="There is no folder nowhere") as caught:
+    with pytest.raises(UsageError, match="There is no folder nowhere") as caught:
         call(*extra, "--project", project.slug)
     assert caught.value.returncode == 2
     assert not Image.objects.exists()

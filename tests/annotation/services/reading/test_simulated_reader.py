@@ -17,9 +17,9 @@ from tests.annotation.factories import disc, make_image, make_proposal, make_rou
 
 @pytest.fixture
 def simulated_reader(project: Project) -> object:
-    from annotation.management.simulation import robot_account
+    from annotation.management.sample_projects import ensure_robot_account
 
-    return robot_account(project)
+    return ensure_robot_account(project)
 
 
 def give_truth(project: Project, image: object, mask: np.ndarray) -> None:

@@ -1,0 +1,93 @@
+"""What the demo and the headless loop have in common: images, a project with them, and the robot.
+
+The images come from a data folder or are phantoms. Their masks are imported as hidden truth, which
+only the robot reader sees.
+"""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from django.conf import settings
+
+from annotation.management.console import ConsoleCommand, UsageError
+from annotation.models import Membership, Project, User
+from annotation.services import projects
+from annotation.services.intake.importing import import_folder
+from fixtures.cohort import write_cohort
+from mlloop.contract.presets import preset
+
+ROBOT = "robot"
+
+
+def choose_folder(
+    command: ConsoleCommand, data: object, *, phantom_patients: int, phantom_seed: int
+) -> Path:
+    """Return the folder that `--data` names, or a folder with new phantoms if it names none."""
+    if not data:
+        return _draw_phantoms(command, patients=phantom_patients, seed=phantom_seed)
+    folder = Path(str(data))
+    if not (folder / "metadata.csv").is_file():
+        raise UsageError(f"{folder} has no metadata.csv; see the README for its columns.")
+    return folder
+
+
+def create_sample_project(
+    command: ConsoleCommand,
+    folder: Path,
+    *,
+    slug: str,
+    name: str,
+    preset_name: str,
+    sealed_fraction: float = 0.2,
+    limit: int | None = None,
+    seed: int = 0,
+) -> Project:
+    """Create a project and import the folder, with its infection masks as hidden truth.
+
+    `seed` decides how patients are split, and which images are drawn if there is a `limit`.
+    """
+    project = projects.create_project(
+        slug=slug,
+        name=name,
+        actor=None,
+        folds=preset(preset_name).folds,
+        sealed_fraction=sealed_fraction,
+        split_seed=seed,
+        preset=preset_name,
+    )
+    with command.progress(f"Importing into {slug}") as progress:
+        import_folder(
+            project=project,
+            folder=folder,
+            metadata=folder / "metadata.csv",
+            masks_as="truth",
+            actor=None,
+            progress=progress,
+            limit=limit,
+            limit_seed=seed,
+        )
+    return project
+
+
+def ensure_robot_account(project: Project) -> User:
+    """Return the service account `robot`, a reader and engineer of the project, without password.
+
+    The account and its roles are created if they are missing.
+    """
+    user, is_new = User.objects.get_or_create(username=ROBOT)
+    if is_new:
+        user.set_unusable_password()
+        user.save(update_fields=["password"])
+    for role in (Membership.Role.READER, Membership.Role.ENGINEER):
+        projects.add_member(project=project, user=user, role=role, actor=None)
+    return user
+
+
+def _draw_phantoms(command: ConsoleCommand, *, patients: int, seed: int) -> Path:
+    folder = settings.DATA_ROOT / "phantoms"
+    shutil.rmtree(folder, ignore_errors=True)
+    command.say(f"Drawing phantom radiographs of {patients} patients ...")
+    write_cohort(folder, patients=patients, seed=seed)
+    return folder
