@@ -31,7 +31,7 @@ class Area:
 
     right: float
     bottom: float
-    left: float = 44.0
+    left: float = 50.0
     top: float = 12.0
 
     @property

@@ -50,7 +50,7 @@ def sealed_plot(history: Sequence[SealedPoint]) -> Plot | None:
         lines=(Line(line_path((point.x, point.y) for point in points), "series-mine"),),
         intervals=tuple(interval for interval in intervals if interval is not None),
         points=points,
-        legend=(Key("series-ok", "serving round"), Key("series-mine", "other rounds")),
+        legend=_sealed_legend(measured),
         note=f"Round {measured[-1].number} is measured on {measured[-1].n} images.",
     )
 
@@ -68,7 +68,9 @@ def verdict_plot(history: Mapping[int, Mapping[str, int]]) -> Plot | None:
         title="Verdicts by round",
         area=WIDE,
         x_axis=_rounds_axis(numbers),
-        y_axis=spaced_axis("images", scale, parts=2),
+        y_axis=Axis(
+            "images", tuple(Tick(scale.place(n), str(n)) for n in sorted({0, most // 2, most}))
+        ),
         bars=tuple(
             bar
             for number, x in zip(numbers, columns, strict=True)
@@ -82,6 +84,12 @@ def _verdict_parts(counts: Mapping[str, int]) -> list[tuple[int, str, str]]:
     """Return the count, class and title of each verdict of one round, in the shown order."""
     counted = ((counts.get(verdict, 0), verdict, css) for verdict, css in _VERDICT_CLASSES)
     return [(n, css, f"{verdict.label}: {n}") for n, verdict, css in counted]
+
+
+def _sealed_legend(points: Sequence[SealedPoint]) -> tuple[Key, ...]:
+    if not any(point.state == "serving" for point in points):
+        return ()
+    return (Key("series-ok", "serving round"), Key("series-mine", "other rounds"))
 
 
 def _rounds_axis(numbers: Sequence[int]) -> Axis:

@@ -1,3 +1,5 @@
+"""What all commands share: output, exit codes, progress, named projects and accounts."""
+
 from __future__ import annotations
 
 import io
@@ -34,7 +36,7 @@ class _Count(ConsoleCommand):
         with self.progress("counting") as show:
             for done in (1, 2, 3):
                 show(done, 3)
-        refusal = "Nothing went in." if options["fail"] == "refuse" else ""
+        refusal = "Nothing was imported." if options["fail"] == "refuse" else ""
         return Outcome(facts={"n": 3}, lines=["three", "images"], refusal=refusal)
 
 
@@ -47,15 +49,15 @@ def _call(
     return out.getvalue()
 
 
-def test_verb_when_done_then_prints_lines_for_people() -> None:
+def test_command_when_done_then_prints_lines_for_people() -> None:
     assert _call() == "three\nimages\n"
 
 
-def test_verb_when_json_then_prints_one_object() -> None:
+def test_command_when_json_then_prints_one_object() -> None:
     assert json.loads(_call(json=True)) == {"n": 3}
 
 
-def test_verb_when_a_domain_error_rises_then_exit_1_with_its_sentence() -> None:
+def test_command_when_a_domain_error_rises_then_exit_1_with_its_sentence() -> None:
     out = io.StringIO()
     with pytest.raises(CommandRefused, match="The round is running") as caught:
         _call(out, fail="raise", json=True)
@@ -63,9 +65,9 @@ def test_verb_when_a_domain_error_rises_then_exit_1_with_its_sentence() -> None:
     assert json.loads(out.getvalue())["refused"]["code"] == "round_running"
 
 
-def test_verb_when_the_outcome_is_a_refusal_then_prints_it_and_exit_1() -> None:
+def test_command_when_the_outcome_is_a_refusal_then_prints_it_and_exit_1() -> None:
     out = io.StringIO()
-    with pytest.raises(CommandRefused, match="Nothing went in"):
+    with pytest.raises(CommandRefused, match="Nothing was imported"):
         _call(out, fail="refuse")
     assert out.getvalue() == "three\nimages\n"
 

@@ -1,4 +1,4 @@
-"""The command: its sentences, its JSON, its exit codes."""
+"""The command import_images: its output, its JSON and its exit codes."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_command_when_json_then_the_whole_report(project: Project, tmp_path: Pat
     assert (again["added"], again["known"], again["masks_known"]) == (0, 9, 18)
 
 
-def test_command_when_nothing_goes_in_then_refused_with_exit_1(
+def test_command_when_nothing_is_imported_then_refused_with_exit_1(
     project: Project, tmp_path: Path
 ) -> None:
     folder = files.write(tmp_path, {"b.png": b"no"})

@@ -1,4 +1,4 @@
-"""The loop's report: lungs and severities of each round, and what its figures are over."""
+"""The report of a simulation: lung Dice and severity grades of each round."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.annotation.learning import fake_learner, fill_project, small_plan
 from tests.annotation.services.rounds.test_lung import plan_with_lung
 
 
-def played(project: Project, *, has_lung: bool) -> Simulation:
+def simulate(project: Project, *, has_lung: bool) -> Simulation:
     made = fill_project(project)
     for image in made["read"] if has_lung else ():
         make_reference(image, disc(radius=25), label="lung")
@@ -22,22 +22,22 @@ def played(project: Project, *, has_lung: bool) -> Simulation:
     round = plan_round(project=project, actor=None, plan=plan)
     done = loop.run_until_decision(round, learner=fake_learner())
     assert done.state == Round.State.AWAITING_DECISION, done.failure
-    one = SimulatedRound(done, Tally(), proposals_against_truth(done), 1.0)
-    return Simulation(project, Tally(), Tally(), [one])
+    simulated = SimulatedRound(done, Tally(), proposals_against_truth(done), 1.0)
+    return Simulation(project, Tally(), Tally(), [simulated])
 
 
-def test_loop_report_when_lungs_are_known_then_it_has_their_dice_and_the_grades(
+def test_loop_report_when_there_are_lung_masks_then_it_has_their_dice_and_the_grades(
     project: Project,
 ) -> None:
-    play = played(project, has_lung=True)
-    facts = proposals_arm_facts(play)
-    (found,) = facts["rounds"]
-    lung = play.rounds[0].round.figures.lung["ensemble"]
-    assert found["lung_n"] == 6
-    assert found["lung_dice_per_image"] == lung.per_image.value > 0
-    assert found["lung_dice_pooled"] == lung.pooled.value
-    # The fake child grades every film as mild: six read and two unread ones.
-    assert found["severity"] == {
+    simulation = simulate(project, has_lung=True)
+    facts = proposals_arm_facts(simulation)
+    (round_facts,) = facts["rounds"]
+    lung = simulation.rounds[0].round.figures.lung["ensemble"]
+    assert round_facts["lung_n"] == 6
+    assert round_facts["lung_dice_per_image"] == lung.per_image.value > 0
+    assert round_facts["lung_dice_pooled"] == lung.pooled.value
+    # The fake child grades every image as mild: six read images and two unread images.
+    assert round_facts["severity"] == {
         "none": 0,
         "mild": 8,
         "moderate": 0,
@@ -45,16 +45,16 @@ def test_loop_report_when_lungs_are_known_then_it_has_their_dice_and_the_grades(
         "critical": 0,
         "not_graded": 0,
     }
-    said, head, row = table_lines(facts)
-    assert "no control" in said
+    title, head, row = table_lines(facts)
+    assert "no controls" in title
     assert "lung: per image" in head
-    assert f"{found['lung_dice_per_image']:.3f}" in row
+    assert f"{round_facts['lung_dice_per_image']:.3f}" in row
     assert "0 8 0 0 0 0" in row
 
 
-def test_loop_report_when_no_lung_is_known_then_nothing_is_graded_or_measured(
+def test_loop_report_when_there_is_no_lung_mask_then_nothing_is_graded_or_measured(
     project: Project,
 ) -> None:
-    (found,) = proposals_arm_facts(played(project, has_lung=False))["rounds"]
-    assert (found["lung_n"], found["lung_dice_per_image"]) == (0, None)
-    assert found["severity"]["not_graded"] == 8
+    (round_facts,) = proposals_arm_facts(simulate(project, has_lung=False))["rounds"]
+    assert (round_facts["lung_n"], round_facts["lung_dice_per_image"]) == (0, None)
+    assert round_facts["severity"]["not_graded"] == 8

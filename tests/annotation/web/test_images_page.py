@@ -1,4 +1,4 @@
-"""Who sees images, through which door, and what the upload page says."""
+"""Who may see images, and what the pages for upload and withdrawal do."""
 
 from __future__ import annotations
 
@@ -29,7 +29,9 @@ def signed_in(user) -> Client:
 
 
 @pytest.mark.parametrize("role", ["curator", "engineer", "viewer", "reader", "adjudicator", ""])
-def test_images_when_asked_for_then_staff_only(project: Project, image: Image, member, role):
+def test_image_pages_when_requested_then_only_staff_see_them(
+    project: Project, image: Image, member, role
+):
     client = signed_in(member(*filter(None, [role])))
     expected = {"": 404, "reader": 403, "adjudicator": 403}.get(role, 200)
     for name, args in (
@@ -90,7 +92,9 @@ def test_file_name_when_it_holds_markup_then_escaped(project: Project, tmp_path:
 
 
 @pytest.mark.parametrize("role", ["engineer", "viewer", "reader", "adjudicator", ""])
-def test_upload_when_no_curator_then_refused_and_nothing_staged(project: Project, member, role):
+def test_upload_when_not_a_curator_then_refused_and_nothing_is_stored(
+    project: Project, member, role
+):
     client = signed_in(member(*filter(None, [role])))
     url = reverse("intake", args=[project.slug])
     sent = {"images": SimpleUploadedFile("a.png", files.png(files.film(0)))}
@@ -98,7 +102,7 @@ def test_upload_when_no_curator_then_refused_and_nothing_staged(project: Project
     assert not Intake.objects.exists()
 
 
-def test_upload_when_no_token_then_403(project: Project, member):
+def test_upload_when_the_csrf_token_is_missing_then_403(project: Project, member):
     client = Client(enforce_csrf_checks=True)
     client.force_login(member("curator"))
     sent = {"images": SimpleUploadedFile("a.png", files.png(files.film(0)))}
@@ -106,7 +110,7 @@ def test_upload_when_no_token_then_403(project: Project, member):
     assert not Intake.objects.exists()
 
 
-def test_upload_when_too_large_then_told_before_it_is_read(project: Project, member, settings):
+def test_upload_when_too_large_then_refused_before_it_is_read(project: Project, member, settings):
     settings.MAX_UPLOAD_BYTES = 1024
     client = signed_in(member("curator"))
     sent = {"images": SimpleUploadedFile("a.png", bytes(5000))}
@@ -143,7 +147,7 @@ def test_upload_when_nothing_is_chosen_then_the_page_says_so(project: Project, m
     assert b"Choose at least one image or a zip file." in response.content
 
 
-def test_withdraw_when_no_reason_then_nothing_and_with_one_then_out(
+def test_withdraw_when_there_is_no_reason_then_nothing_changes_and_with_a_reason_it_is_withdrawn(
     project: Project, image: Image, member
 ):
     client = signed_in(member("curator"))

@@ -17,7 +17,7 @@ def test_area_when_scaled_then_zero_is_left_and_at_the_bottom() -> None:
 
 
 def test_columns_when_there_are_two_then_they_are_centered_in_the_halves() -> None:
-    assert WIDE.column_centers(2) == [170.5, 423.5]
+    assert WIDE.column_centers(2) == [175.0, 425.0]
 
 
 def test_axis_when_spaced_then_the_ticks_include_both_ends() -> None:
@@ -48,5 +48,6 @@ def test_verdict_plot_when_there_are_many_rounds_then_the_bars_do_not_touch() ->
     assert plot is not None
     assert [tick.text for tick in plot.x_axis.ticks] == [str(n) for n in range(11, 41)]
     steps = [right.x - left.x for left, right in zip(plot.bars, plot.bars[1:], strict=False)]
+    assert [tick.text for tick in plot.y_axis.ticks] == ["0", "1", "3"]
     assert min(steps) > plot.bars[0].width
     assert {bar.title for bar in plot.bars} == {"Picked: 3"}

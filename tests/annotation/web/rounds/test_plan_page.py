@@ -1,4 +1,4 @@
-"""The plan editor: presets, refusals with field and reason, the estimate, the start."""
+"""The plan page: presets, refused plans, the estimate, and starting a round."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from annotation.models import PlanEstimate, Project, Round, User
 from mlloop.contract.presets import PRESETS, preset
 from tests.annotation.learning import fake_learner, fill_project, small_plan
 
-Wrong = tuple[dict[str, object], str, str]  # what is changed; the field and the reason named
+Wrong = tuple[dict[str, object], str, str]  # the change, the named field, the named reason
 
 
 @pytest.fixture
@@ -47,7 +47,7 @@ def test_page_when_a_preset_is_chosen_shows_its_plan(engineer: Client, url: str,
     assert "style=" not in page.content.decode()
 
 
-def test_page_when_opened_begins_with_the_projects_own_plan(
+def test_page_when_opened_shows_the_plan_of_the_projects_preset(
     engineer: Client, url: str, project: Project
 ) -> None:
     project.preset = "paper-stage-1"
@@ -155,7 +155,7 @@ def plan_with(weights: str) -> str:
         ('{"steps": ' + "9" * 5000 + "}", "too many digits"),
     ],
 )
-def test_page_when_the_text_is_no_plan_says_where(
+def test_page_when_the_text_is_not_a_plan_names_the_place(
     engineer: Client, url: str, text: str, words: str
 ) -> None:
     answer = engineer.post(url, {"plan": text, "verb": "start"})
@@ -173,13 +173,13 @@ def test_page_when_a_plan_is_started_trains_by_it(
     started = project.rounds.get()
     assert answer["Location"] == reverse("round", args=[project.slug, started.number])
     assert started.plan == plan
-    # One round is open now: the page says so instead of a button, and a post is refused.
+    # A round is open now: the page says so and has no start button, and a post is refused.
     assert "A round is open" in engineer.get(url).content.decode()
     assert engineer.post(url, {"plan": json.dumps(plan), "verb": "start"}).status_code == 422
     assert project.rounds.count() == 1
 
 
-def test_estimate_when_asked_for_on_the_page_is_polled_until_it_is_there(
+def test_estimate_when_requested_is_polled_until_it_is_done(
     engineer: Client, url: str, project: Project
 ) -> None:
     fill_project(project)
@@ -191,11 +191,11 @@ def test_estimate_when_asked_for_on_the_page_is_polled_until_it_is_there(
     assert written(page) == small_plan().to_json()
     assert "Waiting for a worker" in engineer.get(poll).content.decode()
     estimate_plan(asked.pk, learner=fake_learner())
-    found = unescape(engineer.get(poll).content.decode())
-    assert "hx-get" not in found
+    done = unescape(engineer.get(poll).content.decode())
+    assert "hx-get" not in done
     # 6 members of 600 s one at a time, and 120 s of proposing.
-    assert "About 62 min and 3.0\xa0GB of memory" in found
-    assert "6 members train for 60 min, 1 at a time; proposing takes 2 min" in found
+    assert "About 62 min and 3.0\xa0GB of memory" in done
+    assert "6 members train for 60 min, 1 at a time; proposing takes 2 min" in done
 
 
 def test_estimate_when_it_failed_shows_the_reason(
@@ -206,12 +206,12 @@ def test_estimate_when_it_failed_shows_the_reason(
     asked = project.plan_estimates.get()
     estimate_plan(asked.pk, learner=fake_learner("--fail"))
     poll = reverse("plan_estimate", args=[project.slug, asked.pk])
-    found = engineer.get(poll).content.decode()
-    assert "This failure was planted." in found
-    assert "hx-get" not in found
+    failed = engineer.get(poll).content.decode()
+    assert "This failure was planted." in failed
+    assert "hx-get" not in failed
 
 
-def test_estimate_when_nothing_can_be_trained_on_says_so(engineer: Client, url: str) -> None:
+def test_estimate_when_there_is_nothing_to_train_on_is_refused(engineer: Client, url: str) -> None:
     answer = engineer.post(url, {"plan": json.dumps(small_plan().to_json()), "verb": "estimate"})
     assert answer.status_code == 422
     assert "nothing to train on" in answer.content.decode()

@@ -1,4 +1,4 @@
-"""The report page, its download and its overlays, and who may see what."""
+"""The report page, its download and its overlays, and who may see them."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def client_of(user: User) -> Client:
     return client
 
 
-def test_report_page_when_the_round_is_measured_then_it_shows_and_links_what_there_is(
+def test_report_page_when_the_round_is_measured_then_it_links_the_overlays_and_the_download(
     measured: tuple[Round, Image], member: Callable[..., User]
 ) -> None:
     client = client_of(member("engineer"))
@@ -48,9 +48,9 @@ def test_report_page_when_the_round_is_measured_then_it_shows_and_links_what_the
     assert "style=" not in page
     round_page = client.get(reverse("round", args=["pilot", 1])).content.decode()
     assert reverse("round_report", args=["pilot", 1]) in round_page
-    found = client.get(reverse("api:round-report", args=["pilot", 1]))
-    assert found.json()["worst"][0]["image"] == str(measured[1].id)
-    assert "pilot-round-1-report.json" in found["Content-Disposition"]
+    report = client.get(reverse("api:round-report", args=["pilot", 1]))
+    assert report.json()["worst"][0]["image"] == str(measured[1].id)
+    assert "pilot-round-1-report.json" in report["Content-Disposition"]
 
 
 def test_overlay_when_drawn_then_both_outlines_are_on_the_film(
@@ -60,11 +60,11 @@ def test_overlay_when_drawn_then_both_outlines_are_on_the_film(
     answer = client_of(member("curator")).get(url)
     pixels = np.asarray(Picture.open(io.BytesIO(answer.content)))
     assert pixels.shape == (80, 64, 3)
-    colours = {tuple(one) for one in pixels.reshape(-1, 3).tolist()}
+    colours = {tuple(pixel) for pixel in pixels.reshape(-1, 3).tolist()}
     assert {(255, 176, 64), (110, 190, 255)} <= colours
 
 
-def test_overlay_when_the_image_is_another_or_withdrawn_then_there_is_none(
+def test_overlay_when_the_image_is_not_a_worst_case_or_is_withdrawn_then_404(
     project: Project, measured: tuple[Round, Image], member: Callable[..., User]
 ) -> None:
     row, image = measured
@@ -86,12 +86,12 @@ def test_worst_cases_when_an_engineer_also_reads_then_no_film_is_shown(
     page = client.get(reverse("round_report", args=["pilot", 1])).content.decode()
     assert url not in page
     assert str(measured[1].id) not in page
-    found = client.get(reverse("api:round-report", args=["pilot", 1])).json()
-    assert [line["dice"] for line in found["worst"]]
-    assert str(measured[1].id) not in str(found)
+    report = client.get(reverse("api:round-report", args=["pilot", 1])).json()
+    assert [line["dice"] for line in report["worst"]]
+    assert str(measured[1].id) not in str(report)
 
 
-def test_report_when_the_round_was_never_measured_then_there_is_none(
+def test_report_when_the_round_was_not_measured_then_404(
     project: Project, member: Callable[..., User]
 ) -> None:
     make_round(project)
@@ -100,7 +100,7 @@ def test_report_when_the_round_was_never_measured_then_there_is_none(
     assert client.get(reverse("api:round-report", args=["pilot", 1])).status_code == 404
 
 
-def test_plots_when_there_is_nothing_to_draw_then_there_is_none() -> None:
+def test_plots_when_there_is_no_data_then_none_is_drawn() -> None:
     assert roc_plot({"roc": {"fpr": [], "tpr": []}, "rates": []}) is None
     assert reliability_plot("sealed set", None) is None
     assert (
@@ -115,8 +115,8 @@ def test_roc_plot_when_any_pixel_was_measured_then_it_is_marked_on_the_curve() -
     ]
     plot = roc_plot({"roc": {"fpr": [0.0, 0.5, 1.0], "tpr": [0.0, 1.0, 1.0]}, "rates": rates})
     assert plot is not None
-    assert plot.lines[1].path == "M44.0 250.0L197.0 12.0L350.0 12.0"
-    assert [(point.x, point.y) for point in plot.points] == [(197.0, 12.0)]
+    assert plot.lines[1].path == "M50.0 250.0L200.0 12.0L350.0 12.0"
+    assert [(point.x, point.y) for point in plot.points] == [(200.0, 12.0)]
 
 
 def test_learning_curve_plot_when_members_differ_in_network_then_each_network_has_its_colour() -> (
@@ -127,10 +127,10 @@ def test_learning_curve_plot_when_members_differ_in_network_then_each_network_ha
     plot = learning_curve_plot(members, "loss", "Loss")
     assert plot is not None
     assert [line.css for line in plot.lines] == ["series-1", "series-1", "series-0", "series-0"]
-    assert plot.lines[0].path == "M44.0 12.0L550.0 101.0"
+    assert plot.lines[0].path == "M50.0 12.0L550.0 101.0"
 
 
-def test_report_page_when_sealed_figures_are_shown_then_threshold_and_films_are_said(
+def test_report_page_when_sealed_figures_are_shown_then_the_page_names_threshold_and_images(
     project: Project, member: Callable[..., User]
 ) -> None:
     row = make_round(project)
