@@ -1,4 +1,4 @@
-"""The report of a simulation, as JSON and as a table. Each figure names its convention."""
+"""The report of a simulation as facts for JSON. Each figure names its convention."""
 
 from __future__ import annotations
 
@@ -140,49 +140,3 @@ def _value(estimate: Estimate) -> object:
 def _interval(estimate: Estimate) -> list[object]:
     plain = estimate.as_json()
     return [plain["ci_low"], plain["ci_high"]]
-
-
-_COLUMNS = (
-    ("round", "number"),
-    ("stage", "stage"),
-    ("trained on", "n_train"),
-    ("read", "n_read"),
-    ("proposals: per image", "proposal_dice_per_image"),
-    ("pooled", "proposal_dice_pooled"),
-    ("sealed: per image", "sealed_dice_per_image"),
-    ("pooled", "sealed_dice_pooled"),
-    ("95 % of pooled", "sealed_ci95_pooled"),
-    ("lung: per image", "lung_dice_per_image"),
-    (f"severity: {', '.join(GRADES)}, not graded", "severity"),
-    ("gate", "gate"),
-    ("changed pixels", "changed_pixels"),
-    ("seconds", "seconds"),
-)
-
-
-def table_lines(facts: Facts) -> list[str]:
-    """Return the rounds as lines of a table: Dice of the proposals, and on the sealed set."""
-    rounds: list[Facts] = facts["rounds"]  # type: ignore[assignment]
-    rows = [
-        [name for name, _ in _COLUMNS],
-        *([_cell(facts_of_round[key]) for _, key in _COLUMNS] for facts_of_round in rounds),
-    ]
-    widths = [max(len(row[i]) for row in rows) for i in range(len(_COLUMNS))]
-    lines = [
-        "  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True))
-        for row in rows
-    ]
-    return [
-        "Dice by round. Proposals: no controls. Sealed set: controls count as empty masks.",
-        *lines,
-    ]
-
-
-def _cell(value: object) -> str:
-    if isinstance(value, float):
-        return f"{value:.3f}" if abs(value) < 10 else f"{value:.0f}"
-    if isinstance(value, dict):
-        return " ".join(str(n) for n in value.values())
-    if isinstance(value, list):
-        return "-".join("?" if end is None else f"{end:.2f}" for end in value)
-    return "-" if value is None else str(value)

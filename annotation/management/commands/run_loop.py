@@ -14,12 +14,8 @@ from django.core.management.base import CommandParser
 
 from annotation.formats.qata import verify_folder
 from annotation.management.console import ConsoleCommand, Outcome, UsageError
-from annotation.management.loop_report import (
-    Facts,
-    manual_arm_facts,
-    proposals_arm_facts,
-    table_lines,
-)
+from annotation.management.loop_report import Facts, manual_arm_facts, proposals_arm_facts
+from annotation.management.loop_table import table_lines
 from annotation.management.sample_projects import choose_folder, create_sample_project
 from annotation.management.simulation import simulate_by_hand, simulate_with_proposals
 from annotation.models import Image, Project

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from django.core.management.base import CommandParser
 
 from annotation.management.console import ConsoleCommand, Outcome, UsageError, named_project
-from annotation.management.loop_report import manual_arm_facts, proposals_arm_facts, table_lines
+from annotation.management.loop_report import manual_arm_facts, proposals_arm_facts
+from annotation.management.loop_table import table_lines
 from annotation.management.simulation import simulate_by_hand, simulate_with_proposals
 from annotation.models import Truth
 from mlloop.contract.presets import PRESETS, preset

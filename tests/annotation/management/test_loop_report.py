@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from annotation.bridge import loop
-from annotation.management.loop_report import proposals_arm_facts, table_lines
+from annotation.management.loop_report import proposals_arm_facts
+from annotation.management.loop_table import table_lines
 from annotation.management.simulation import SimulatedRound, Simulation
 from annotation.models import Project, Round
 from annotation.selectors.rounds.simulated import proposals_against_truth
