@@ -21,7 +21,8 @@ BUILT := annotation/static/dist/.vite/manifest.json
 FRONTEND_SOURCES := $(shell find frontend -path '*/node_modules' -prune -o -type f -print 2>/dev/null)
 
 .PHONY: help setup demo loop bench screenshots test lint types drift format lock schema \
-	test-frontend test-sqlite test-postgres test-browser
+	test-frontend test-sqlite test-postgres test-browser test-slow test-all test-slow-sqlite \
+	test-slow-postgres test-slow-browser test-processors test-loop
 
 help:  ## list the verbs
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | sort | column -t -s "$$(printf '\t')"
@@ -67,8 +68,19 @@ bench: setup  ## measure against the bare loops, write var/bench/report.json
 
 # ---- check -----------------------------------------------------------------------------------
 
-test: setup  ## everything; says at its end what it left out, and fails for that if CI=true
-	$(PY) -m tools.parts lint types drift test-frontend test-sqlite test-postgres test-browser
+# Every promise of the product once. The markers are explained in pyproject.toml.
+CHECKS := lint types drift test-frontend test-sqlite test-postgres test-browser
+# What is left: kills, chaos, every size, the whole suite on PostgreSQL, other processors, a whole loop.
+SLOW_CHECKS := test-slow-sqlite test-slow-postgres test-slow-browser test-processors test-loop
+
+test: setup  ## every promise once; names at its end what it left out, and fails for that if CI=true
+	$(PY) -m tools.parts $(CHECKS)
+
+test-slow: setup  ## what `make test` leaves: kills, chaos, all of PostgreSQL, processors, a loop
+	$(PY) -m tools.parts $(SLOW_CHECKS)
+
+test-all: setup  ## `make test` and `make test-slow`
+	$(PY) -m tools.parts $(CHECKS) $(SLOW_CHECKS)
 
 lint: setup  ## ruff, import contract, templates, spelling, biome
 	ruff check .
@@ -93,19 +105,36 @@ drift: setup  ## migrations and the OpenAPI schema are what the code says
 test-frontend: setup  ## vitest
 	$(NPM) test
 
-# The long tests begin first (tests/conftest.py), so that all processes end at about the same time.
-PYTEST = $(PY) -m pytest --numprocesses auto --maxprocesses 4
+# Two processes on two cores. Slow tests begin first (tests/conftest.py), so that both end together.
+PYTEST = $(PY) -m pytest --numprocesses auto --maxprocesses 4 --durations 20
+ON_SQLITE = env -u DATABASE_URL -u CELERY_BROKER_URL $(PYTEST)
+ON_POSTGRES = DATABASE_URL="$${DATABASE_URL:-postgres://postgres@127.0.0.1:5432/test}" \
+	CELERY_BROKER_URL="$${CELERY_BROKER_URL:-redis://127.0.0.1:6379/0}" $(PYTEST)
+POSTGRES_TESTS := tests/annotation tests/bench tests/flow
 
 test-sqlite: setup  ## Python tests on SQLite with the in-process broker
-	env -u DATABASE_URL -u CELERY_BROKER_URL $(PYTEST) -m "not browser and not postgres"
+	$(ON_SQLITE) -m "not browser and not slow"
 
-test-postgres: setup  ## on PostgreSQL and Redis, the Python tests that know a database or a broker
-	DATABASE_URL="$${DATABASE_URL:-postgres://postgres@127.0.0.1:5432/test}" \
-	CELERY_BROKER_URL="$${CELERY_BROKER_URL:-redis://127.0.0.1:6379/0}" \
-	$(PYTEST) -m "not browser" tests/annotation tests/bench tests/flow
+test-postgres: setup  ## what differs on PostgreSQL and Redis, there
+	$(ON_POSTGRES) -m "postgres and not slow" $(POSTGRES_TESTS)
 
-test-browser: setup  ## the editor in Chromium
-	env -u DATABASE_URL -u CELERY_BROKER_URL $(PY) -m pytest -m browser
+test-browser: setup  ## the editor in Chromium: the main paths
+	$(ON_SQLITE) -m "browser and not slow" tests/browser
+
+test-slow-sqlite: setup  ## kills and real training on SQLite
+	$(ON_SQLITE) -m "slow and not browser"
+
+test-slow-postgres: setup  ## all other Python tests that know a database or a broker, on PostgreSQL
+	$(ON_POSTGRES) -m "not browser and (slow or not postgres)" $(POSTGRES_TESTS)
+
+test-slow-browser: setup  ## chaos, kills, and every screen, zoom and density in Chromium
+	$(ON_SQLITE) -m "browser and slow" tests/browser
+
+test-processors: setup  ## the learning tests as if on older processors, with one and two threads
+	$(PY) -m tools.processors
+
+test-loop: setup  ## the whole loop on 48 phantoms
+	$(MAKE) loop LIMIT=48
 
 # ---- keep ------------------------------------------------------------------------------------
 

@@ -1,7 +1,7 @@
-"""Run the parts of `make test` one after the other and say how each ended.
+"""Run the parts of `make test` or `make test-slow` and say how each ended.
 
-A part that needs a service which is not there is left out and named at the end; with CI=true that
-is an error. A part that fails does not stop the others.
+A part whose service or browser is missing is left out and named at the end. With CI=true that is an
+error. A part that fails does not stop the others.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Literal
 
@@ -20,7 +21,12 @@ import redis
 
 DATABASE_URL = "postgres://postgres@127.0.0.1:5432/test"
 BROKER_URL = "redis://127.0.0.1:6379/0"
+# These use one processor each, so two of them run at the same time.
+LIGHT_PARTS = ("types", "lint", "drift", "test-frontend")
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome")
+
+
+State = Literal["passed", "failed", "left out"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +34,7 @@ class Outcome:
     """How one part ended."""
 
     part: str
-    state: Literal["passed", "failed", "left out"]
+    state: State
     seconds: float
     note: str = ""
 
@@ -56,19 +62,37 @@ def missing_chromium() -> str:
 
 NEEDS: dict[str, Callable[[], str]] = {
     "test-postgres": missing_services,
+    "test-slow-postgres": missing_services,
     "test-browser": missing_chromium,
+    "test-slow-browser": missing_chromium,
 }
 
 
-def run_part(part: str) -> Outcome:
-    """Run one make target, or leave it out when what it needs is missing."""
+def run_part(part: str, *, keeps_output: bool = False) -> Outcome:
+    """Run one make target, or leave it out when what it needs is missing.
+
+    With `keeps_output` its lines come together at its end, not between those of another part.
+    """
     missing = NEEDS.get(part, str)()
     if missing:
         return Outcome(part, "left out", 0.0, missing)
-    print(f"==== {part}", flush=True)
+    if not keeps_output:
+        print(f"==== {part}", flush=True)
     start = time.monotonic()
-    code = subprocess.run(["make", part], check=False).returncode
-    return Outcome(part, "failed" if code else "passed", time.monotonic() - start)
+    where = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT} if keeps_output else {}
+    done = subprocess.run(["make", part], check=False, text=True, **where)
+    if keeps_output:
+        print(f"==== {part}\n{done.stdout}", end="", flush=True)
+    state: State = "failed" if done.returncode else "passed"
+    return Outcome(part, state, time.monotonic() - start)
+
+
+def run_parts(parts: list[str]) -> list[Outcome]:
+    """Run the light parts two at a time, then each other part alone."""
+    light = [part for part in LIGHT_PARTS if part in parts]
+    with ThreadPoolExecutor(2) as pool:
+        outcomes = list(pool.map(lambda part: run_part(part, keeps_output=True), light))
+    return outcomes + [run_part(part) for part in parts if part not in light]
 
 
 def exit_code(outcomes: list[Outcome], *, strict: bool) -> int:
@@ -79,10 +103,12 @@ def exit_code(outcomes: list[Outcome], *, strict: bool) -> int:
 
 def main(parts: list[str]) -> int:
     """Run the parts, print the table, return the exit code."""
-    outcomes = [run_part(part) for part in parts]
+    start = time.monotonic()
+    outcomes = run_parts(parts)
     print("\n==== parts", flush=True)
     for outcome in outcomes:
-        print(f"{outcome.part:<16}{outcome.state:<10}{outcome.seconds:7.1f} s  {outcome.note}")
+        print(f"{outcome.part:<20}{outcome.state:<10}{outcome.seconds:7.1f} s  {outcome.note}")
+    print(f"{'together':<30}{time.monotonic() - start:7.1f} s")
     left_out = [outcome.part for outcome in outcomes if outcome.state == "left out"]
     if left_out:
         print(f"LEFT OUT, nothing is known about: {', '.join(left_out)}")

@@ -181,7 +181,7 @@ def desk(open_reads: None, reading_room: ReadingRoom, reader: User) -> Desk:
     return desk
 
 
-@pytest.fixture(params=[1, 2])
+@pytest.fixture(params=[1, pytest.param(2, marks=pytest.mark.slow)])
 def ratio(request: pytest.FixtureRequest) -> int:
     """How many pixels of the screen lie on each side of one of the page's."""
     return int(request.param)

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from tests.browser.desk import SHAPE, Desk
 
 Points = list[tuple[float, float]]
 ZOOMS = [0.25, 1.0, 4.0]
+at_each_zoom = pytest.mark.parametrize(
+    "zoom", [4.0, *(pytest.param(zoom, marks=pytest.mark.slow) for zoom in ZOOMS[:2])]
+)
 # Round (150, 180): within sight at zoom 4, and some pixels across at zoom 0.25.
 OUTLINE: Points = [(120, 150), (185, 155), (170, 215), (125, 200)]
 

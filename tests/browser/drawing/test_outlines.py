@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.desk import Desk, annotated, drafted
-from tests.browser.drawing.outlining import OUTLINE, ZOOMS, click, enclosed, expect_enclosed
+from tests.browser.drawing.outlining import OUTLINE, at_each_zoom, click, enclosed, expect_enclosed
 from tests.browser.profile import Profile
 
 pytestmark = pytest.mark.browser
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.browser
 KEPT_AFTER_S = 0.05
 
 
-@pytest.mark.parametrize("zoom", ZOOMS)
+@at_each_zoom
 def test_outlines_when_closed_then_their_inside_is_added_or_taken_away(
     desk: Desk, zoom: float
 ) -> None:

@@ -10,7 +10,7 @@ from scipy import ndimage
 from mlloop.pixels.raster import threshold_mask
 from tests.annotation.factories import lungs_p8
 from tests.browser.desk import SHAPE, Desk, drafted
-from tests.browser.drawing.outlining import OUTLINE, ZOOMS, enclosed
+from tests.browser.drawing.outlining import OUTLINE, at_each_zoom, enclosed
 
 pytestmark = pytest.mark.browser
 
@@ -60,7 +60,7 @@ def test_clean_up_when_nothing_changes_then_it_is_said_and_nothing_is_to_undo(de
     expect(desk.page.get_by_role("alert")).to_be_hidden()
 
 
-@pytest.mark.parametrize("zoom", ZOOMS)
+@at_each_zoom
 def test_threshold_brush_when_dragged_then_only_what_is_as_bright_is_painted(
     desk: Desk, film: np.ndarray, zoom: float
 ) -> None:
@@ -95,7 +95,7 @@ def candidate_mask(desk: Desk, index: int) -> np.ndarray:
     return mask
 
 
-@pytest.mark.parametrize("zoom", ZOOMS)
+@at_each_zoom
 def test_copy_when_a_region_is_circled_then_it_is_the_candidates_there_and_mine_elsewhere(
     desk: Desk, zoom: float
 ) -> None:

@@ -82,7 +82,9 @@ def test_stroke_when_the_film_is_turned_then_it_lands_on_the_pixels_under_it(
         restore(desk, turns, mirrored)
 
 
-@pytest.mark.parametrize("ratio", [1, 1.25, 2])
+@pytest.mark.parametrize(
+    "ratio", [1.25, *(pytest.param(n, marks=pytest.mark.slow) for n in (1, 2))]
+)
 def test_film_when_turned_then_every_pixel_is_the_drawn_one(
     open_reads: None, reading_room: ReadingRoom, reader: User, ratio: float
 ) -> None:

@@ -251,38 +251,37 @@ def test_case_when_read_by_tab_and_enter_only_then_it_is_submitted(desk: Desk) -
     np.testing.assert_array_equal(mask, picked)
 
 
-@pytest.mark.parametrize(
-    ("opener", "name", "first"),
-    [
-        ("Keys (?)", "Keys", "Close"),
-        ("Exclude", "Exclude this case", None),
-        ("Note", "Note on this case", "Note"),
-        ("No infection (0)", "Mark as no infection?", "Cancel"),
-    ],
-)
-def test_dialog_when_open_then_it_holds_the_focus_and_gives_it_back(
-    desk: Desk, opener: str, name: str, first: str | None
-) -> None:
+DIALOGS = {  # the button that opens a dialog: the dialog's name, and where the focus is first
+    "Keys (?)": ("Keys", "Close"),
+    "Exclude": ("Exclude this case", None),
+    "Note": ("Note on this case", "Note"),
+    "No infection (0)": ("Mark as no infection?", "Cancel"),
+}
+
+
+def test_dialog_when_open_then_it_holds_the_focus_and_gives_it_back(desk: Desk) -> None:
     desk.drag((80, 90), (140, 130))
     case = desk.state()["current"]["assignment"]
-    keyboard, button = desk.page.keyboard, desk.button(opener)
-    tab_to(desk, button)
-    keyboard.press("Enter")
-    dialog = desk.page.get_by_role("dialog", name=name)
-    expect(dialog).to_be_visible()
-    if first:
-        assert focused(desk) == first
-    for _ in range(12):
-        keyboard.press("Tab")
-        # Where the browser's own bar would come, the page has no focus: its body stands for it.
-        assert desk.page.evaluate(
-            "() => document.activeElement === document.body"
-            " || document.activeElement.closest('dialog') !== null"
-        )
-    keyboard.press("Escape")
-    expect(dialog).to_be_hidden()
-    expect(button).to_be_focused()
-    assert desk.state()["current"]["assignment"] == case
+    keyboard = desk.page.keyboard
+    for opener, (name, first) in DIALOGS.items():
+        button = desk.button(opener)
+        tab_to(desk, button)
+        keyboard.press("Enter")
+        dialog = desk.page.get_by_role("dialog", name=name)
+        expect(dialog).to_be_visible()
+        if first:
+            assert focused(desk) == first
+        for _ in range(12):
+            keyboard.press("Tab")
+            # Where the browser's own bar would come, the page has no focus: its body stands for it.
+            assert desk.page.evaluate(
+                "() => document.activeElement === document.body"
+                " || document.activeElement.closest('dialog') !== null"
+            )
+        keyboard.press("Escape")
+        expect(dialog).to_be_hidden()
+        expect(button).to_be_focused()
+        assert desk.state()["current"]["assignment"] == case
 
 
 def test_exclusion_when_chosen_by_arrows_then_the_case_is_excluded(desk: Desk) -> None:

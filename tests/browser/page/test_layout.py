@@ -26,6 +26,14 @@ SCREENS = {
     "narrow window": (480, 900, 1, 0.3),
     "monitor at 400 %": (320, 256, 4, 0.2),
 }
+SMALLEST = "monitor at 400 %"
+on_each_screen = pytest.mark.parametrize(
+    "screen",
+    [
+        pytest.param(screen, marks=[] if screen in ("laptop", SMALLEST) else pytest.mark.slow)
+        for screen in SCREENS
+    ],
+)
 AREAS = ["header.top", ".tools", ".stage", ".side", ".verdicts"]
 
 # What a pointer would meet on a grid over the middle of the film.
@@ -82,7 +90,7 @@ def overlap(page: Page, one: str, other: str) -> bool:
     return min(a[2], b[2]) - max(a[0], b[0]) > 0.5 and min(a[3], b[3]) - max(a[1], b[1]) > 0.5
 
 
-@pytest.mark.parametrize("screen", SCREENS)
+@on_each_screen
 def test_room_when_on_a_screen_then_the_film_is_free_and_all_else_in_reach(
     open_reads: None, reading_room: ReadingRoom, reader: User, screen: str
 ) -> None:
@@ -123,7 +131,7 @@ def much_to_say(reading_room: ReadingRoom, project: Project, reader: User) -> No
         )
 
 
-@pytest.mark.parametrize("screen", SCREENS)
+@on_each_screen
 def test_dialogs_when_open_on_a_screen_then_their_buttons_are_in_reach(
     much_to_say: None, open_reads: None, reading_room: ReadingRoom, reader: User, screen: str
 ) -> None:

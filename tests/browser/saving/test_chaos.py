@@ -17,7 +17,7 @@ from tests.browser.desk import SHAPE, drafted
 from tests.browser.profile import Profile
 from tests.browser.saving.chaos import ENDS, FAULTS, SEED, Reader
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 STROKES = int(os.environ.get("ROUNDTRUTH_STROKES", "200"))
 CASES = 4

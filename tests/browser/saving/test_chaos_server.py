@@ -26,7 +26,7 @@ from tests.browser.desk import annotated, drafted
 from tests.browser.saving.chaos import SEED, Reader, blank
 from tests.browser.saving.webprocess import WebProcess
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 KILLS = int(os.environ.get("ROUNDTRUTH_SERVER_KILLS", "6"))
 CASES = 4

@@ -24,7 +24,9 @@ CELLS = [(x + 8, y + 20) for y in range(0, 360, CELL) for x in range(0, 280, CEL
 Cell = tuple[int, int]
 
 
-@pytest.mark.parametrize("seed", range(KILLS))
+@pytest.mark.parametrize(
+    "seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(1, KILLS))]
+)
 def test_browser_when_killed_then_every_stroke_of_50_ms_before_is_there(
     seed: int, profile: Profile
 ) -> None:
