@@ -13,6 +13,8 @@ from annotation.selectors.rounds.sealed import shown_metrics
 from annotation.services.projects import create_project
 from tests.annotation import factories
 
+pytestmark = pytest.mark.postgres
+
 
 def migrate(name: str) -> None:
     executor = MigrationExecutor(connection)

@@ -22,6 +22,8 @@ from mlloop.pixels.masks import encode_mask
 from tests.annotation.factories import disc, make_assignment, make_image
 from tests.annotation.learning import fake_learner, fill_project, small_plan
 
+pytestmark = pytest.mark.postgres
+
 Sent = list[tuple[str, str]]
 QUEUES = ("train", "propose", "io")
 ALL = (

@@ -18,14 +18,12 @@ import django
 django.setup()
 
 from annotation import storage
-from annotation.bridge import loop
-from annotation.models import EnsembleMember, Image, Project, Release, ReleaseItem, Round
+from annotation.models import Image, Project, Release, ReleaseItem, Round
 from annotation.selectors.rounds.leaks import find_leaks
 from annotation.services.projects import create_project
 from annotation.services.releases.requesting import request_release
 from annotation.services.rounds.decisions import refuse_round
 from annotation.services.rounds.lifecycle import plan_round
-from annotation.services.rounds.recording import claim_member
 from mlloop.contract.presets import tiny
 from tests.annotation.factories import make_image, make_reference
 from tests.annotation.learning import fill_project
@@ -101,19 +99,6 @@ def facts() -> None:
     sys.stdout.write(json.dumps(found))
 
 
-def claim() -> None:
-    """Wait for the starting gun, then claim every member; say which were won."""
-    loop.sweep()
-    members = list(EnsembleMember.objects.values_list("pk", flat=True))
-    sys.stdout.write("ready\n")
-    sys.stdout.flush()
-    sys.stdin.readline()
-    won = [str(pk) for pk in members if claim_member(pk)]
-    sys.stdout.write(json.dumps(won) + "\n")
-    sys.stdout.flush()
-    sys.stdin.readline()  # a winner that left would be proved dead, and its row taken over
-
-
 if __name__ == "__main__":
-    verbs = (create, plan, facts, claim, ask, watch, release_facts)
+    verbs = (create, plan, facts, ask, watch, release_facts)
     {verb.__name__: verb for verb in verbs}[sys.argv[1]]()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from django.db import connection
 
 from tests.flow.installation import Databases, Installation, installed
 
@@ -27,6 +28,7 @@ def moved(old: Installation, new: Installation, address: str) -> dict[str, objec
 
 
 @pytest.mark.postgres
+@pytest.mark.skipif(connection.vendor == "sqlite", reason="a database moves to PostgreSQL")
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_a_demo_moves_to_postgresql_and_back_with_every_row(

@@ -8,10 +8,12 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from mlloop.__main__ import main
 from mlloop.contract.manifest import Case, TrainManifest, write_manifest
 from tests.mlloop.conftest import card, small_plan, train, training
 
@@ -40,6 +42,7 @@ def wait_for_epoch(child: subprocess.Popen[str]) -> None:
     raise AssertionError("the child ended before its first epoch")
 
 
+@pytest.mark.slow
 def test_train_when_killed_twice_and_run_again_gives_the_same_weights(
     cases: tuple[Case, ...], tmp_path: Path
 ) -> None:
@@ -66,18 +69,30 @@ def test_train_when_killed_twice_and_run_again_gives_the_same_weights(
     assert {**killed, "seconds": 0} == {**through, "seconds": 0}
 
 
+@pytest.fixture
+def run_main(capsys: pytest.CaptureFixture[str]) -> Iterator[Callable[..., list[dict]]]:
+    """Run the program in this process, and return its events after it failed."""
+    before = signal.getsignal(signal.SIGTERM)
+
+    def run(*arguments: object) -> list[dict]:
+        assert main([str(argument) for argument in arguments]) == 1
+        return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+    yield run
+    signal.signal(signal.SIGTERM, before)
+
+
 def test_train_when_an_image_is_unreadable_says_which_and_exits_1(
-    cases: tuple[Case, ...], tmp_path: Path
+    cases: tuple[Case, ...], tmp_path: Path, run_main: Callable[..., list[dict]]
 ) -> None:
     manifest = training(small_plan(), cases)
     broken = tmp_path / "broken.png"
     broken.write_bytes(b"no image")
     first = dataclasses.replace(manifest.cases[0], image_path=str(broken))
     planted = dataclasses.replace(manifest, cases=(first, *manifest.cases[1:]))
-    child = start(planted, tmp_path, "m")
-    out, err = child.communicate(timeout=60)
-    assert child.returncode == 1, err
-    said = [json.loads(line) for line in out.splitlines()]
+    write_manifest(tmp_path / "m.json", planted)
+    out = tmp_path / "out"
+    said = run_main("train", "--manifest", tmp_path / "m.json", "--out", out, "--device", "cpu")
     assert said[-1]["event"] == "error"
     assert said[-1]["code"] == "unreadable_image"
     assert first.image in said[-1]["message"]
@@ -85,25 +100,10 @@ def test_train_when_an_image_is_unreadable_says_which_and_exits_1(
 
 @pytest.mark.parametrize("text", ["{}", "not json"])
 def test_main_when_the_manifest_is_broken_refuses_with_a_sentence(
-    tmp_path: Path, text: str, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, text: str, run_main: Callable[..., list[dict]]
 ) -> None:
-    from mlloop.__main__ import main
-
     path = tmp_path / "m.json"
     path.write_text(text)
-    before = signal.getsignal(signal.SIGTERM)
-    try:
-        code = main(["train", "--manifest", str(path), "--out", str(tmp_path / "o")])
-    finally:
-        signal.signal(signal.SIGTERM, before)
-    assert code == 1
-    said = json.loads(capsys.readouterr().out)
+    (said,) = run_main("train", "--manifest", path, "--out", tmp_path / "o")
     assert said["event"] == "error"
     assert said["code"] == "bad_manifest"
-
-
-def test_mlloop_when_imported_loads_no_web_framework() -> None:
-    script = "import sys, mlloop.__main__; print('django' in sys.modules, 'celery' in sys.modules)"
-    command = [sys.executable, "-c", script]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
-    assert done.stdout.split() == ["False", "False"]

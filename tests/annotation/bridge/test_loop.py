@@ -208,6 +208,7 @@ def test_a_lost_claim_writes_nothing(planned: Round) -> None:
     assert (member.state, member.weights_key, member.claim_token) == ("running", "", planned.pk)
 
 
+@pytest.mark.postgres
 def test_slots_train_side_by_side(
     transactional_db: None, settings: LazySettings, make_project: Callable[[], Project]
 ) -> None:

@@ -13,6 +13,8 @@ from django.utils import timezone
 from annotation.models import Intake, Project
 from annotation.services import claims, workers
 
+pytestmark = pytest.mark.postgres
+
 DUE = Q(state__in=("due", "running"))
 
 

@@ -15,6 +15,8 @@ from annotation.services.projects import create_project
 from annotation.services.upkeep.withdrawal import erase_image
 from tests.annotation import intake_files as files
 
+pytestmark = pytest.mark.postgres
+
 
 @pytest.fixture
 def image(project: Project, tmp_path: Path) -> Image:

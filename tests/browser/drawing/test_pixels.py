@@ -7,7 +7,7 @@ import numpy.typing as npt
 import pytest
 
 from tests.browser.desk import Desk, drafted, drawn
-from tests.browser.drawing.outlining import OUTLINE, ZOOMS, click, expect_enclosed
+from tests.browser.drawing.outlining import OUTLINE, at_each_zoom, click, expect_enclosed
 
 pytestmark = pytest.mark.browser
 
@@ -118,16 +118,16 @@ def threshold_slider(desk: Desk, zoom: float) -> None:
     assert (desk.mask() != before).any()
 
 
+@at_each_zoom
 def test_tools_when_used_at_any_zoom_then_screen_editor_and_server_have_the_same_pixels(
-    desk_at_ratio: Desk, ratio: int
+    desk_at_ratio: Desk, ratio: int, zoom: float
 ) -> None:
     desk = desk_at_ratio
-    for zoom in ZOOMS:
-        desk.zoom_to(zoom, (150, 180))
-        for tool in (brush, eraser, threshold_brush, lasso, polygon, copy, threshold_slider):
-            tool(desk, zoom)
-            expect_agreement(desk, ratio)
-            undo_all(desk)
+    desk.zoom_to(zoom, (150, 180))
+    for tool in (brush, eraser, threshold_brush, lasso, polygon, copy, threshold_slider):
+        tool(desk, zoom)
+        expect_agreement(desk, ratio)
+        undo_all(desk)
 
 
 def draw_untidy(desk: Desk) -> None:
@@ -144,17 +144,17 @@ def draw_untidy(desk: Desk) -> None:
     desk.drag(DOT, DOT)
 
 
+@at_each_zoom
 def test_clean_ups_when_used_at_any_zoom_then_screen_editor_and_server_have_the_same_pixels(
-    desk_at_ratio: Desk, ratio: int
+    desk_at_ratio: Desk, ratio: int, zoom: float
 ) -> None:
     desk = desk_at_ratio
-    for zoom in ZOOMS:
-        desk.zoom_to(zoom, (150, 180))
-        draw_untidy(desk)
-        for name in CLEAN_UPS:
-            before, stroke = desk.mask(), desk.state()["stroke"]
-            desk.button(name).click()
-            desk.wait(f"window.roundtruth.state().stroke > {stroke}")
-            assert (desk.mask() != before).any()
-            expect_agreement(desk, ratio)
-        undo_all(desk)
+    desk.zoom_to(zoom, (150, 180))
+    draw_untidy(desk)
+    for name in CLEAN_UPS:
+        before, stroke = desk.mask(), desk.state()["stroke"]
+        desk.button(name).click()
+        desk.wait(f"window.roundtruth.state().stroke > {stroke}")
+        assert (desk.mask() != before).any()
+        expect_agreement(desk, ratio)
+    undo_all(desk)

@@ -60,6 +60,16 @@ def overfitted(plan: NetworkPlan, *, side: int, steps: int) -> float:
     return dice
 
 
+# Every encoder's stages are tested below; learning with each takes a minute.
+by_encoder = pytest.mark.parametrize(
+    "encoder",
+    [
+        encoder if encoder == "efficientnet-b0" else pytest.param(encoder, marks=pytest.mark.slow)
+        for encoder in ENCODERS
+    ],
+)
+
+
 @pytest.mark.parametrize("patch", [1, 2, 4])
 @pytest.mark.parametrize("decoder", DECODERS)
 def test_network_when_built_gives_logits_of_the_size_of_the_image(decoder: str, patch: int) -> None:
@@ -69,7 +79,7 @@ def test_network_when_built_gives_logits_of_the_size_of_the_image(decoder: str, 
         assert network(torch.zeros(2, 1, 32, 32)).shape == (2, 1, 32, 32)
 
 
-@pytest.mark.parametrize("encoder", ENCODERS)
+@by_encoder
 @pytest.mark.parametrize("decoder", ["unet", "unetplusplus", "dla"])
 def test_network_when_it_takes_a_step_at_each_size_learns_everywhere(
     decoder: str, encoder: str
@@ -94,7 +104,7 @@ def test_decoder_when_given_four_phantoms_overfits_them(decoder: str) -> None:
     assert overfitted(plan, side=64, steps=150) > 0.9
 
 
-@pytest.mark.parametrize("encoder", ENCODERS)
+@by_encoder
 def test_encoder_when_given_four_phantoms_overfits_them(encoder: str) -> None:
     plan = network_plan("unet", encoder, decoder_channels=(16, 8, 8, 8))
     assert overfitted(plan, side=32, steps=200) > 0.9

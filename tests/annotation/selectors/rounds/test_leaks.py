@@ -24,9 +24,14 @@ from tests.annotation.learning import fake_learner, fill_project, small_plan
 
 pytestmark = pytest.mark.timeout(900)  # the real child loads torch at each start
 
+# Both children write on their cards whom they loaded. The real one takes half a minute.
+by_each_child = pytest.mark.parametrize(
+    "child", [fake_learner(), pytest.param(Learner(), marks=pytest.mark.slow)], ids=["fake", "real"]
+)
 
-def planting(*cases: Case) -> Learner:
-    """Hand the real child more cases than the server chose, as a bug in the manifest would."""
+
+def plant(child: Learner, *cases: Case) -> Learner:
+    """Hand the child more cases than the server chose, as a bug in the manifest would."""
 
     def write(path: Path, manifest: Manifest) -> str:
         if isinstance(manifest, TrainManifest):
@@ -35,11 +40,11 @@ def planting(*cases: Case) -> Learner:
             manifest = replace(manifest, cases=(*manifest.cases, *more))
         return write_manifest(path, manifest)
 
-    return Learner(write=write)
+    return replace(child, write=write)
 
 
 def trained(round: Round, learner: Learner) -> Round:
-    """Train with the real child; what comes after does not touch the cards and may be faked."""
+    """Train with this child; what comes after does not touch the cards and may be faked."""
     loop.sweep()
     for member in round.members.all():
         assert loop.train_member(member.pk, learner=learner)
@@ -58,10 +63,11 @@ def test_without_a_plant_there_is_no_leak(project: Project) -> None:
     assert promote_round(round=done, actor=None, reason="clean").state == "serving"
 
 
-def test_a_sealed_patient_in_the_training_data_is_found(project: Project) -> None:
+@by_each_child
+def test_a_sealed_patient_in_the_training_data_is_found(project: Project, child: Learner) -> None:
     round = planned(project)
     sealed = sealed_cases(project, label_of(project, "infection"))[0]
-    done = trained(round, planting(_case(sealed, round.folds)))
+    done = trained(round, plant(child, _case(sealed, round.folds)))
     leaks = find_leaks(done)
     assert {leak.kind for leak in leaks} == {"sealed_in_training"}
     assert {leak.patient for leak in leaks} == {patient_hash(project.id, "s0")}
@@ -71,10 +77,11 @@ def test_a_sealed_patient_in_the_training_data_is_found(project: Project) -> Non
         promote_round(round=done, actor=None, reason="I did not look")
 
 
-def test_an_in_fold_patient_in_the_training_data_is_found(project: Project) -> None:
+@by_each_child
+def test_an_in_fold_patient_in_the_training_data_is_found(project: Project, child: Learner) -> None:
     round = planned(project)
     case = snapshot_in(round).train[0]
-    done = trained(round, planting(_case(case, round.folds)))
+    done = trained(round, plant(child, _case(case, round.folds)))
     leaks = find_leaks(done)
     assert {leak.kind for leak in leaks} == {"seen_patient"}
     assert {(leak.patient, leak.image) for leak in leaks} == {(case.patient, case.image)}

@@ -1,161 +1,117 @@
-"""Real processes at the same time on one database: no case twice, nothing counted double."""
+"""Real processes at once on the database in use: no case twice, nothing counted double."""
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
 from collections import Counter
 from itertools import chain
 from pathlib import Path
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
-from django.db import connection
 
-from annotation.models import Annotation, Assignment, Membership, Reference, User
+from annotation.errors import Conflict, RoundtruthError
+from annotation.models import (
+    Annotation,
+    Assignment,
+    Draft,
+    Membership,
+    Project,
+    Reference,
+    User,
+)
 from annotation.selectors.labels import label_of
 from annotation.selectors.upkeep.invariants import breaches
 from annotation.services.projects import create_project
-from annotation.services.reading import submission
+from annotation.services.reading import next_case, reopening, submission
 from tests.annotation import factories
+from tests.racing import call_at_once
 
-ROOT = Path(__file__).resolve().parents[4]
+pytestmark = pytest.mark.postgres  # the engines lock differently
+
 PROCESSES = 8
 IMAGES = 40
 
-_CHILD = """
-import json, os, sys, uuid
-import django
-from django.conf import settings
-django.setup()
-settings.DATA_ROOT = sys.argv[1]
-settings.DATABASES["default"]["NAME"] = sys.argv[2]
-from django.db import connections
-connections.databases["default"]["NAME"] = sys.argv[2]
-connections["default"].settings_dict["NAME"] = sys.argv[2]
-from annotation.models import Project, User
-from annotation.selectors.labels import label_of
-from annotation.services.reading import next_case, submission
-project, reader = Project.objects.get(), User.objects.get(username=sys.argv[3])
-label = label_of(project, "infection")
-print("ready", flush=True)
-sys.stdin.readline()
-taken = []
-"""
 
-_READ_ALL = (
-    _CHILD
-    + """
-while (case := next_case.lease_next_case(project=project, reader=reader)) is not None:
-    taken.append(str(case.image_id))
-    submission.submit_annotation(assignment=case, reader=reader, client_id=uuid.uuid4(),
-                                 label=label, decision="no_infection")
-print(json.dumps(taken))
-"""
-)
+def submit_empty(case: Assignment, client_id: UUID | None = None) -> Annotation:
+    return submission.submit_annotation(
+        assignment=case,
+        reader=case.reader,
+        client_id=client_id or uuid4(),
+        label=label_of(case.project, "infection"),
+        decision="no_infection",
+    ).annotation
 
-_LEASE_TWO = (
-    _CHILD
-    + """
-from annotation.errors import Conflict
-held = []
-for is_prefetch in (False, True, False, True):
-    try:
-        case = next_case.lease_next_case(project=project, reader=reader, is_prefetch=is_prefetch,
-                                 exclude=held)
-    except Conflict as conflict:
-        taken.append(conflict.code)
-    else:
+
+# ---- what one process does ------------------------------------------------------------------
+
+
+def read_all(username: str) -> list[str]:
+    """Read every case there is for this reader; return the images."""
+    project, reader = Project.objects.get(), User.objects.get(username=username)
+    images = []
+    while (case := next_case.lease_next_case(project=project, reader=reader)) is not None:
+        images.append(str(case.image_id))
+        submit_empty(case)
+    return images
+
+
+def lease_four_times(username: str) -> None:
+    project, reader = Project.objects.get(), User.objects.get(username=username)
+    held = []
+    for is_prefetch in (False, True, False, True):
+        try:
+            case = next_case.lease_next_case(
+                project=project, reader=reader, is_prefetch=is_prefetch, exclude=held
+            )
+        except Conflict:
+            continue
         held.append(case.id)
-        taken.append("leased")
-print(json.dumps(taken))
-"""
-)
-
-_SUBMIT_SAME = (
-    _CHILD
-    + """
-from annotation.models import Assignment
-case = Assignment.objects.get()
-result = submission.submit_annotation(assignment=case, reader=reader, label=label,
-                                      client_id=uuid.UUID(sys.argv[4]), decision="no_infection")
-print(json.dumps([str(result.annotation.id)]))
-"""
-)
 
 
-_REOPEN_OR_LEASE = (
-    _CHILD
-    + """
-from annotation.errors import Conflict
-from annotation.models import Assignment
-from annotation.services.reading import reopening
-try:
-    if sys.argv[3] == sys.argv[4]:
-        reopening.reopen_case(assignment=Assignment.objects.get(purpose="seed"), reader=reader)
-        taken.append("reopened")
-    elif next_case.lease_next_case(project=project, reader=reader, purpose="pick"):
-        taken.append("leased")
-except Conflict as conflict:
-    taken.append(conflict.code)
-print(json.dumps(taken))
-"""
-)
+def submit_same(client_id: str) -> str:
+    return str(submit_empty(Assignment.objects.get(), UUID(client_id)).id)
 
-_REOPEN_AND_SUBMIT = (
-    _CHILD
-    + """
-from annotation.errors import RoundtruthError
-from annotation.models import Assignment, Draft
-from annotation.services.reading import reopening
-for _ in range(3):
-    case = Assignment.objects.get(id=sys.argv[4])
+
+def reopen_or_lease(username: str, author: str) -> list[str]:
+    """Reopen the seed as its author, or lease its image as somebody who judges it."""
+    project, reader = Project.objects.get(), User.objects.get(username=username)
     try:
-        reopening.reopen_case(assignment=case, reader=reader)
-        draft = Draft.objects.get(assignment=case)
-        made = submission.submit_annotation(assignment=case, reader=reader, client_id=uuid.uuid4(),
-                                 label=label, decision="accept", draft_etag=draft.etag)
-    except RoundtruthError as refused:
-        assert refused.code in ("already_submitted", "busy"), refused.code
-    else:
-        taken.append(str(made.annotation.id))
-print(json.dumps(taken))
-"""
-)
-
-
-def run_at_once(script: str, data_root: Path, readers: list[str], *extra: str) -> list[list[str]]:
-    """Start one process a reader, release all at once, and return the output of each."""
-    environment = os.environ | {
-        "DJANGO_SETTINGS_MODULE": "annotation.config.settings",
-        "ROUNDTRUTH_VAR": str(data_root),
-        "PYTHONPATH": str(ROOT),
-    }
-    name = str(connection.settings_dict["NAME"])
-    children = [
-        subprocess.Popen(
-            [sys.executable, "-c", script, str(data_root), name, reader, *extra],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            cwd=ROOT,
-            env=environment,
+        if username == author:
+            reopening.reopen_case(assignment=Assignment.objects.get(purpose="seed"), reader=reader)
+            return ["reopened"]
+        return (
+            ["leased"]
+            if next_case.lease_next_case(project=project, reader=reader, purpose="pick")
+            else []
         )
-        for reader in readers
-    ]
-    for child in children:
-        assert child.stdout is not None
-        assert child.stdout.readline().strip() == "ready", child.stderr and child.stderr.read()
-    for child in children:
-        assert child.stdin is not None
-        child.stdin.write("go\n")
-        child.stdin.flush()
-    outputs = [child.communicate(timeout=240) for child in children]
-    assert [child.returncode for child in children] == [0] * len(children), outputs
-    return [json.loads(out.strip().splitlines()[-1]) for out, _ in outputs]
+    except Conflict as conflict:
+        return [conflict.code]
+
+
+def reopen_and_submit(case_id: str) -> list[str]:
+    """Reopen a case and submit it anew, three times; return what came of each."""
+    made = []
+    for _ in range(3):
+        case = Assignment.objects.get(id=case_id)
+        try:
+            reopening.reopen_case(assignment=case, reader=case.reader)
+            draft = Draft.objects.get(assignment=case)
+            annotation = submission.submit_annotation(
+                assignment=case,
+                reader=case.reader,
+                client_id=uuid4(),
+                label=label_of(case.project, "infection"),
+                decision="accept",
+                draft_etag=draft.etag,
+            ).annotation
+        except RoundtruthError as refused:
+            made.append(refused.code)
+        else:
+            made.append(str(annotation.id))
+    return made
+
+
+# ---- what all of them leave -----------------------------------------------------------------
 
 
 @pytest.fixture
@@ -170,11 +126,10 @@ def readers(transactional_db: None) -> list[str]:
     return names
 
 
-@pytest.mark.slow
 def test_reading_when_eight_processes_lease_at_once_then_no_case_twice(
     readers: list[str], data_root: Path
 ) -> None:
-    taken = run_at_once(_READ_ALL, data_root, readers)
+    taken = call_at_once(read_all, [(name,) for name in readers], data_root)
     counted = Counter(image for images in taken for image in images)
     assert len(counted) == IMAGES
     assert set(counted.values()) == {1}
@@ -182,59 +137,56 @@ def test_reading_when_eight_processes_lease_at_once_then_no_case_twice(
     assert not Assignment.objects.filter(state="open").exists()
 
 
-@pytest.mark.slow
 def test_leasing_when_one_reader_asks_from_eight_windows_then_at_most_two(
     readers: list[str], data_root: Path
 ) -> None:
-    run_at_once(_LEASE_TWO, data_root, [readers[0]] * PROCESSES)
+    call_at_once(lease_four_times, [(readers[0],)] * PROCESSES, data_root)
     held = Assignment.objects.filter(reader__username=readers[0], state="open")
     assert held.count() == 2
     assert held.values("image").distinct().count() == 2
 
 
-@pytest.mark.slow
 def test_submitting_when_the_same_client_id_comes_eight_times_then_one_annotation(
     readers: list[str], data_root: Path
 ) -> None:
     reader = User.objects.get(username=readers[0])
     image = factories.make_image(reader.memberships.get().project, shape=(40, 48))
     factories.make_assignment(image, reader)
-    answers = run_at_once(_SUBMIT_SAME, data_root, [readers[0]] * PROCESSES, str(uuid4()))
-    assert len({answer[0] for answer in answers}) == 1
+    made = call_at_once(submit_same, [(str(uuid4()),)] * PROCESSES, data_root)
+    assert len(set(made)) == 1
     assert Annotation.objects.count() == Reference.objects.count() == 1
 
 
 def submitted_seed(reader: User) -> Assignment:
     image = factories.make_image(reader.memberships.get().project, shape=(40, 48), seed=99)
     seed = factories.make_assignment(image, reader)
-    label = label_of(seed.project, "infection")
-    decided = {"client_id": uuid4(), "label": label, "decision": "no_infection"}
-    submission.submit_annotation(assignment=seed, reader=reader, **decided)
+    submit_empty(seed)
     return seed
 
 
-@pytest.mark.slow
-def test_reopening_when_others_lease_the_image_at_once_then_one_reader_holds_it(
+def test_reopening_when_others_lease_the_image_at_once_then_it_lies_on_one_desk(
     readers: list[str], data_root: Path
 ) -> None:
     author, *judges = readers
     seed = submitted_seed(User.objects.get(username=author))
     serving = factories.make_round(seed.project)
     factories.make_proposals(serving, seed.image, kind="out_of_fold")
-    people = [author, judges[0]] * (PROCESSES // 2)
-    said = set(chain(*run_at_once(_REOPEN_OR_LEASE, data_root, people, author)))
+    people = [(author, author), (judges[0], author)] * (PROCESSES // 2)
+    said = set(chain(*call_at_once(reopen_or_lease, people, data_root)))
     held = Assignment.objects.get(image=seed.image, state__in=Assignment.HELD)
     assert said == ({"reopened"} if held.pk == seed.pk else {"leased", "held"})
 
 
-@pytest.mark.slow
 def test_reopening_when_eight_tabs_submit_anew_then_one_chain(
     readers: list[str], data_root: Path
 ) -> None:
     seed = submitted_seed(User.objects.get(username=readers[0]))
-    made = run_at_once(_REOPEN_AND_SUBMIT, data_root, [readers[0]] * PROCESSES, str(seed.id))
-    count = 1 + sum(len(some) for some in made)
-    assert count > 1
+    made = call_at_once(reopen_and_submit, [(str(seed.id),)] * PROCESSES, data_root)
+    said = Counter(chain(*made))
+    refused = said.pop("already_submitted", 0) + said.pop("busy", 0)
+    assert len(said) + refused == 3 * PROCESSES, said
+    count = 1 + Annotation.objects.filter(pk__in=said).count()
+    assert count == 1 + len(said) > 1
     assert Annotation.objects.count() == Reference.objects.count() == count
     assert Annotation.objects.filter(supersedes=None).count() == 1
     standing = Annotation.objects.get(superseded_by=None)

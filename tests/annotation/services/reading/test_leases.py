@@ -20,6 +20,8 @@ from annotation.services.reading.candidates import mask_at
 from mlloop.pixels.masks import encode_wire_mask
 from tests.annotation import factories
 
+pytestmark = pytest.mark.postgres
+
 Member = Callable[..., User]
 
 

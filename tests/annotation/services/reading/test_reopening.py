@@ -40,6 +40,8 @@ from tests.annotation.reading import (
     submit,
 )
 
+pytestmark = pytest.mark.postgres
+
 Member = Callable[..., User]
 
 

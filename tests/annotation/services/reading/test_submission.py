@@ -37,6 +37,8 @@ from mlloop.pixels.masks import decode_mask, decode_probability, encode_wire_mas
 from mlloop.pixels.raster import threshold_mask
 from tests.annotation import factories
 
+pytestmark = pytest.mark.postgres
+
 Member = Callable[..., User]
 masks = arrays(np.bool_, (6, 7))
 slow_machine = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -21,6 +21,8 @@ from annotation.services.rounds.decisions import (
 )
 from tests.annotation.factories import make_round
 
+pytestmark = pytest.mark.postgres
+
 
 def states(project: Project) -> list[str]:
     return list(project.rounds.order_by("number").values_list("state", flat=True))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from django.db import connections, transaction
+from django.db import connection, connections, transaction
 
 from annotation import storage
 from annotation.bridge import loop
@@ -114,7 +114,10 @@ def test_proposals_when_the_film_was_withdrawn_then_neither_row_nor_file_is_made
     assert not storage.is_stored(keys[gone.pk])
 
 
-@pytest.mark.postgres  # SQLite lets one transaction write at a time
+@pytest.mark.postgres
+@pytest.mark.skipif(
+    connection.vendor == "sqlite", reason="SQLite lets one transaction write at a time"
+)
 def test_proposals_when_a_withdrawal_is_not_yet_committed_then_they_wait_for_it(
     transactional_db: None,
 ) -> None:

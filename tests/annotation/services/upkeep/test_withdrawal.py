@@ -20,6 +20,8 @@ from annotation.services.upkeep.withdrawal import (
 )
 from tests.annotation import intake_files as files
 
+pytestmark = pytest.mark.postgres
+
 
 @pytest.fixture
 def cohort(project: Project, tmp_path: Path) -> Path:
