@@ -79,8 +79,13 @@ def run_part(part: str, *, keeps_output: bool = False) -> Outcome:
     if not keeps_output:
         print(f"==== {part}", flush=True)
     start = time.monotonic()
-    where = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT} if keeps_output else {}
-    done = subprocess.run(["make", part], check=False, text=True, **where)
+    done = subprocess.run(
+        ["make", part],
+        check=False,
+        text=True,
+        stdout=subprocess.PIPE if keeps_output else None,
+        stderr=subprocess.STDOUT if keeps_output else None,
+    )
     if keeps_output:
         print(f"==== {part}\n{done.stdout}", end="", flush=True)
     state: State = "failed" if done.returncode else "passed"
