@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,14 +27,16 @@ settings.register_profile("no_clock", deadline=None, suppress_health_check=[Heal
 settings.load_profile("no_clock")
 
 SMALL = (16, 8, 8)
+# `make test-processors` runs these tests with two threads too.
+THREADS = int(os.environ.get("OMP_NUM_THREADS", "1"))
 STILL = Augment(rotate_degrees=0, shift=0, zoom=0, gamma=0, contrast=0, noise=0)
 
 
 @pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """Keep the thread count that other tests see."""
+def few_threads() -> Iterator[None]:
+    """Set the thread count, and restore what other tests see."""
     before = torch.get_num_threads()
-    torch.set_num_threads(1)
+    torch.set_num_threads(THREADS)
     yield
     torch.set_num_threads(before)
 
@@ -51,7 +54,7 @@ def small_plan(**changes: object) -> Plan:
         "epochs": 4,
         "batch_size": 4,
         "learning_rate": 5e-3,
-        "threads": 1,
+        "threads": THREADS,
         "precision": "float32",  # `auto` asks the processor, and the figures would hang on it
         "seed": 7,
     }
