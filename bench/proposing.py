@@ -22,7 +22,7 @@ from mlloop.contract.manifest import Case, MemberRef, ProposeManifest
 from mlloop.contract.plan import Plan
 from mlloop.contract.presets import preset
 from mlloop.networks.devices import Device, prepare
-from mlloop.networks.segmentation import SegmentationNetwork, load_member
+from mlloop.networks.predicting import SegmentationNetwork, load_member
 from mlloop.networks.weights import save_tensors
 from mlloop.proposing import maps
 from mlloop.proposing.ensemble import propose

@@ -20,7 +20,7 @@ from mlloop.contract.network_plan import NetworkPlan
 from mlloop.contract.plan import Plan
 from mlloop.contract.presets import preset
 from mlloop.networks.devices import Device, prepare
-from mlloop.networks.segmentation import build_network
+from mlloop.networks.predicting import build_network
 from mlloop.training.checkpoint import TrainingState
 from mlloop.training.dataset import CaseReader, batch_cases, split_cases, training_batch
 from mlloop.training.loading import Batch

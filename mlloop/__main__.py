@@ -32,9 +32,9 @@ from mlloop.networks.devices import prepare
 from mlloop.proposing.ensemble import propose
 from mlloop.proposing.estimating import estimate
 from mlloop.proposing.evaluation import evaluate
-from mlloop.training.classifier import train_classifier
 from mlloop.training.member import train_member
 from mlloop.training.memory import is_out_of_memory
+from mlloop.training.tasks.classification import train_classifier
 
 _SIGTERM_EXIT = 128 + signal.SIGTERM
 _SIGINT_EXIT = 128 + signal.SIGINT

@@ -19,13 +19,13 @@ from mlloop.contract.network_plan import NetworkPlan
 from mlloop.contract.records import from_plain, read_json, write_bytes, write_json
 from mlloop.folders.run import FolderRun, member_folder, member_ref
 from mlloop.networks.devices import Device
+from mlloop.networks.gradcam import activation_maps
 from mlloop.pixels.arrays import ByteArray, FloatArray
 from mlloop.pixels.masks import decode_probability, encode_probability
 from mlloop.pixels.raster import quantise
-from mlloop.proposing.gradcam import activation_maps
-from mlloop.training.classifier import Classifier, load_classifier
 from mlloop.training.dataset import CaseReader
 from mlloop.training.memory import Passes
+from mlloop.training.tasks.classification import Classifier, load_classifier
 
 _CHUNK = 16
 

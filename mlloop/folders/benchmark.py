@@ -33,8 +33,8 @@ from mlloop.folders.scoring import Judged, Row
 from mlloop.networks.devices import Device
 from mlloop.pixels.arrays import ByteArray, IntArray
 from mlloop.proposing.maps import is_finished, kind_for
-from mlloop.training.classifier import is_covid, train_classifier
 from mlloop.training.dataset import read_truth
+from mlloop.training.tasks.classification import is_covid, train_classifier
 
 Classifiers = Literal["all", "first", "none"]
 

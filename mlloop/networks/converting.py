@@ -16,7 +16,7 @@ from torch import Tensor
 
 from mlloop.contract.errors import LearningError
 from mlloop.contract.events import Emit
-from mlloop.networks.encoders import colour_encoder
+from mlloop.networks.encoders.building import colour_encoder
 from mlloop.networks.weights import load_tensors, save_tensors
 
 _DEPTH = 5

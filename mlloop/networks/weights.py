@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from mlloop.contract.errors import LearningError
 from mlloop.contract.network_plan import COORDINATES, NetworkPlan
 from mlloop.contract.records import write_bytes
-from mlloop.networks.encoders import downloaded_encoder
+from mlloop.networks.encoders.building import downloaded_encoder
 
 Tensors = dict[str, Tensor]
 _COLOURS = 3

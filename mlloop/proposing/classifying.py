@@ -14,8 +14,8 @@ from mlloop.contract.events import Progress
 from mlloop.contract.manifest import ProposeManifest
 from mlloop.contract.records import read_json, write_json
 from mlloop.networks.devices import Device
-from mlloop.training.classifier import classify, load_classifier
 from mlloop.training.dataset import CaseReader
+from mlloop.training.tasks.classification import classify, load_classifier
 
 
 def write_scores(

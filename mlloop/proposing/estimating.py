@@ -25,12 +25,12 @@ from mlloop.contract.network_plan import NetworkPlan
 from mlloop.contract.plan import Plan
 from mlloop.contract.records import write_json
 from mlloop.networks.devices import Device
+from mlloop.networks.gradcam import activation_maps
 from mlloop.networks.losses import planned_loss
-from mlloop.networks.segmentation import predict, untrained_network
-from mlloop.proposing.gradcam import activation_maps
+from mlloop.networks.predicting import predict, untrained_network
 from mlloop.training.checkpoint import TrainingState
-from mlloop.training.classifier import group_loss, untrained_classifier
 from mlloop.training.steps import LossOf, train_step
+from mlloop.training.tasks.classification import group_loss, untrained_classifier
 
 _REPEATS = 2
 _FEW = 4  # images in a timed batch on a CPU, where 32 could take a minute

@@ -25,14 +25,14 @@ from mlloop.contract.network_plan import LabelKey, NetworkPlan
 from mlloop.contract.proposals import is_proposed
 from mlloop.contract.records import write_bytes
 from mlloop.networks.devices import Device
-from mlloop.networks.segmentation import load_member, predict
+from mlloop.networks.gradcam import activation_maps
+from mlloop.networks.predicting import load_member, predict
 from mlloop.pixels.arrays import ByteArray, FloatArray
 from mlloop.pixels.masks import decode_probability, encode_probability
 from mlloop.pixels.raster import quantise
-from mlloop.proposing.gradcam import activation_maps
-from mlloop.training.classifier import Classifier, load_classifier
 from mlloop.training.dataset import CaseReader
 from mlloop.training.memory import Passes
+from mlloop.training.tasks.classification import Classifier, load_classifier
 
 Kind = Literal["out_of_fold", "mean", "ensemble"]
 CHUNK = 16

@@ -21,7 +21,7 @@ from mlloop.contract.plan import Plan
 from mlloop.contract.records import digest
 from mlloop.figures.metrics import Counts, count_pixels, dice, pool_counts
 from mlloop.networks.devices import Device
-from mlloop.networks.segmentation import build_network, predict, untrained_network
+from mlloop.networks.predicting import build_network, predict, untrained_network
 from mlloop.networks.weights import initial_identity, load_trained
 from mlloop.pixels.arrays import FloatArray
 from mlloop.pixels.raster import quantise

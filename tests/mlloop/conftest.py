@@ -19,8 +19,8 @@ from mlloop.contract.plan import Augment, Plan
 from mlloop.networks.devices import prepare
 from mlloop.pixels.images import encode_pixels
 from mlloop.pixels.masks import encode_mask
-from mlloop.training.classifier import train_classifier
 from mlloop.training.member import train_member
+from mlloop.training.tasks.classification import train_classifier
 
 # On a busy machine, how long one example of a property test takes says nothing.
 settings.register_profile("no_clock", deadline=None, suppress_health_check=[HealthCheck.too_slow])

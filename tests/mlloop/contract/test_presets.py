@@ -7,7 +7,7 @@ from mlloop.contract.checks import PlanError
 from mlloop.contract.network_plan import NetworkPlan
 from mlloop.contract.plan import Plan
 from mlloop.contract.presets import PRESETS, preset
-from mlloop.networks.segmentation import build_network
+from mlloop.networks.predicting import build_network
 
 PAPER = {
     n.key: n for name in ("paper-stage-1", "paper-stage-2", "gpu") for n in preset(name).networks

@@ -10,9 +10,9 @@ from torch import Tensor, nn
 
 from mlloop.contract.errors import LearningError
 from mlloop.contract.network_plan import Decoder, NetworkPlan
-from mlloop.networks.encoders import colour_encoder, require_exact
+from mlloop.networks.encoders.building import colour_encoder, require_exact
 from mlloop.networks.losses import segmentation_loss
-from mlloop.networks.segmentation import SegmentationNetwork, build_network, fold_norms
+from mlloop.networks.predicting import SegmentationNetwork, build_network, fold_norms
 
 DECODERS = [one for one in get_args(Decoder) if one != "classifier"]  # it makes no mask
 ENCODERS = ("densenet121", "resnet50", "vgg16_bn", "efficientnet-b0", "inception_v3")

@@ -21,8 +21,8 @@ from mlloop.contract.manifest import Case, MemberRef
 from mlloop.contract.network_plan import NetworkPlan
 from mlloop.networks.converting import convert_weights
 from mlloop.networks.devices import prepare
-from mlloop.networks.encoders import colour_encoder
-from mlloop.networks.segmentation import SegmentationNetwork, build_network, load_member
+from mlloop.networks.encoders.building import colour_encoder
+from mlloop.networks.predicting import SegmentationNetwork, build_network, load_member
 from tests.mlloop.conftest import Events, card, member, small_plan, train, training
 
 ROOT = Path(__file__).parents[3]
@@ -84,9 +84,9 @@ def test_encoder_weights_when_the_file_is_of_no_use_are_refused(
 
 def test_imagenet_weights_when_the_hub_cannot_be_reached_say_how_to_supply_a_file() -> None:
     program = """
-from mlloop.errors import LearningError
-from mlloop.networks import build_network
-from mlloop.plan import NetworkPlan
+from mlloop.contract.errors import LearningError
+from mlloop.contract.plan import NetworkPlan
+from mlloop.networks.predicting import build_network
 for encoder in ("resnet18", "tu-resnet10t", "inception_v3"):
     try:
         build_network(NetworkPlan("n", "unet", encoder, (8, 8, 8), "imagenet"))

@@ -19,15 +19,14 @@ from mlloop.networks.devices import prepare
 from mlloop.pixels.arrays import Float64Array
 from mlloop.pixels.images import encode_pixels
 from mlloop.pixels.masks import encode_mask
-from mlloop.proposing.gradcam import activation_maps
-from mlloop.training import classifier as classifier_module
-from mlloop.training.classifier import (
+from mlloop.training.dataset import CaseReader
+from mlloop.training.tasks import classification as classifier_module
+from mlloop.training.tasks.classification import (
     build_classifier,
     classifier_depth,
     load_classifier,
     train_classifier,
 )
-from mlloop.training.dataset import CaseReader
 from tests.mlloop.conftest import STILL, Events, card, member
 from tests.mlloop.conftest import small_plan as plan_of_networks
 from tests.mlloop.conftest import training as training_of

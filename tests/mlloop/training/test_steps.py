@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from mlloop.contract.errors import LearningError
 from mlloop.contract.plan import Plan
 from mlloop.networks.devices import prepare
-from mlloop.networks.segmentation import SegmentationNetwork, build_network
+from mlloop.networks.predicting import SegmentationNetwork, build_network
 from mlloop.training.checkpoint import StateFolder, TrainingState
 from mlloop.training.loading import Batch
 from mlloop.training.steps import train_step

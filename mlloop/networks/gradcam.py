@@ -6,24 +6,25 @@ from importlib import import_module
 
 import numpy as np
 import torch
+from torch import nn
 
 from mlloop.networks.devices import Device
 from mlloop.pixels.arrays import FloatArray
-from mlloop.training.classifier import Classifier
 
 
 def activation_maps(
-    network: Classifier, images: FloatArray, device: Device
+    network: nn.Module, images: FloatArray, device: Device
 ) -> tuple[FloatArray, FloatArray]:
     """Return Grad-CAM maps `(N, grid, grid)` and probabilities `(N,)` of images `(N, grid, grid)`.
 
+    The maps weigh the output of the submodule `features`.
     Each map is stretched to 0..1 within its film, as the package does.
     """
-    # Most children draw no activation map: they shall not wait for the package to load.
+    # Imported here, since the package takes seconds to load and most processes need no map.
     package = import_module("pytorch_grad_cam")
     targets = import_module("pytorch_grad_cam.utils.model_targets")
     network = network.to(device.torch_device)
-    with package.GradCAM(model=network, target_layers=[network.features]) as cam:
+    with package.GradCAM(model=network, target_layers=[network.get_submodule("features")]) as cam:
         aims = [targets.ClassifierOutputTarget(0)] * len(images)
         maps = cam(input_tensor=torch.from_numpy(images[:, None]), targets=aims)
         probability = cam.outputs.detach().float().sigmoid()[:, 0].cpu().numpy()

@@ -8,7 +8,7 @@ from torch import nn
 
 from mlloop.contract.errors import LearningError
 from mlloop.contract.network_plan import NetworkPlan
-from mlloop.networks.inception import ExactInception
+from mlloop.networks.encoders.inception import ExactInception
 
 _INCEPTION = "inception_v3"
 smp.encoders.encoders[_INCEPTION] = {

@@ -20,9 +20,9 @@ from mlloop.contract.errors import LearningError
 from mlloop.contract.manifest import MemberRef
 from mlloop.contract.network_plan import COORDINATES, NetworkPlan
 from mlloop.contract.plan import Plan
-from mlloop.networks.aggregation import AggregationNetwork
+from mlloop.networks.architectures.dla import AggregationNetwork
 from mlloop.networks.devices import Device
-from mlloop.networks.encoders import library_name, require_exact
+from mlloop.networks.encoders.building import library_name, require_exact
 from mlloop.networks.weights import load_initial, load_trained
 from mlloop.pixels.arrays import FloatArray
 

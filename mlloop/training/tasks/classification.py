@@ -1,7 +1,7 @@
 """A classifier, covid or not, with the encoder of a segmentation network: the paper's rival.
 
 It learns from groups alone, never from a mask, on the same patients and folds as the networks. Its
-Grad-CAM maps are made in `mlloop/proposing/gradcam.py`.
+Grad-CAM maps are made in `mlloop/networks/gradcam.py`.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from mlloop.contract.plan import Plan
 from mlloop.contract.records import digest
 from mlloop.figures.detection import ScoredImage, auc
 from mlloop.networks.devices import Device
-from mlloop.networks.segmentation import untrained_encoder, with_coordinates
+from mlloop.networks.predicting import untrained_encoder, with_coordinates
 from mlloop.networks.weights import initial_identity, load_initial, load_trained
 from mlloop.pixels.arrays import FloatArray
 from mlloop.training.checkpoint import (

@@ -1,0 +1,1 @@
+"""The architectures that a plan can name: one module for each."""

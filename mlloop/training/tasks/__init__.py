@@ -1,0 +1,1 @@
+"""The tasks that a network can learn: one module for each."""
