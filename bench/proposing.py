@@ -22,11 +22,11 @@ from mlloop.contract.manifest import Case, MemberRef, ProposeManifest
 from mlloop.contract.plan import Plan
 from mlloop.contract.presets import preset
 from mlloop.networks.devices import Device, prepare
-from mlloop.networks.predicting import SegmentationNetwork, load_member
 from mlloop.networks.weights import save_tensors
 from mlloop.proposing import maps
 from mlloop.proposing.ensemble import propose
 from mlloop.proposing.maps import CHUNK
+from mlloop.training.tasks import load_member
 
 BAR = Bar(">=", 0.9)
 _LESSONS = 60  # steps
@@ -53,7 +53,7 @@ def measure(options: Options) -> list[Row]:
     loaded = {one: load_member(one, plan, device) for one in manifest.members}
     load_seconds = (time.perf_counter() - started) / len(loaded)
 
-    def ready(one: MemberRef, *_: object) -> SegmentationNetwork:
+    def ready(one: MemberRef, *_: object) -> nn.Module:
         return loaded[one]
 
     def proposed() -> float:

@@ -19,14 +19,14 @@ from mlloop.contract.manifest import TrainManifest
 from mlloop.contract.network_plan import NetworkPlan
 from mlloop.contract.plan import Plan
 from mlloop.contract.presets import preset
+from mlloop.networks.building import build_network
 from mlloop.networks.devices import Device, prepare
-from mlloop.networks.predicting import build_network
 from mlloop.training.checkpoint import TrainingState
-from mlloop.training.dataset import CaseReader, batch_cases, split_cases, training_batch
+from mlloop.training.dataset import batch_cases
 from mlloop.training.loading import Batch
-from mlloop.training.member import Run, batch_loader
-from mlloop.training.schedule import member_seed
+from mlloop.training.member import batch_loader, prepare_run
 from mlloop.training.steps import train_step
+from mlloop.training.tasks.task import Run
 
 STEP_BAR = Bar("<=", 1.1)
 EPOCH_BAR = Bar(">=", 0.85)
@@ -72,10 +72,8 @@ def member(
     """Prepare one member as a round does: the cases of every fold but the held-out one."""
     kept = tuple(case for case in cases(place, k=_K) if case.fold != _FOLD)
     manifest = TrainManifest(1, plan, network, _FOLD, _K, kept)
-    reader = CaseReader(grid=plan.grid)
-    split = split_cases(kept, plan, reader)
-    run = Run(manifest, plan, member_seed(manifest), device, reader, split, place, _silent)
-    body = build_network(network).to(device.torch_device).train()
+    run = prepare_run(manifest, device, _silent)
+    body = build_network(network, plan.grid).to(device.torch_device).train()
     optimiser = torch.optim.AdamW(
         body.parameters(), lr=plan.learning_rate, weight_decay=plan.weight_decay
     )
@@ -129,14 +127,11 @@ def _epochs(run: Run, state: TrainingState, name: str) -> list[Row]:
 
 
 def _reread(run: Run) -> Run:
-    reader = CaseReader(grid=run.plan.grid)
-    split = split_cases(run.manifest.cases, run.plan, reader)
-    return Run(run.manifest, run.plan, run.seed, run.device, reader, split, run.out, run.emit)
+    return prepare_run(run.manifest, run.device, run.emit)
 
 
 def _batch(run: Run) -> Batch:
-    chosen = batch_cases(run.split, run.plan, run.seed, 0)
-    return training_batch(chosen, run.reader, run.plan.augment, run.seed, 0)
+    return run.task.make_batch(batch_cases(run.split, run.plan, run.seed, 0), run, 0)
 
 
 def _steps_on(run: Run, state: TrainingState, batch: Batch, count: int = _STEPS) -> float:
@@ -158,7 +153,7 @@ def steps(run: Run, state: TrainingState, count: int) -> None:
 
 
 def _step(run: Run, state: TrainingState, batch: Batch) -> None:
-    train_step(state, batch, run.plan, run.device, run.emit)
+    train_step(state, batch, run.plan, run.device, run.emit, loss_of=run.task.loss)
     state.step = (state.step + 1) % run.plan.steps
 
 

@@ -34,7 +34,6 @@ from mlloop.proposing.estimating import estimate
 from mlloop.proposing.evaluation import evaluate
 from mlloop.training.member import train_member
 from mlloop.training.memory import is_out_of_memory
-from mlloop.training.tasks.classification import train_classifier
 
 _SIGTERM_EXIT = 128 + signal.SIGTERM
 _SIGINT_EXIT = 128 + signal.SIGINT
@@ -71,8 +70,7 @@ def main(argv: list[str] | None = None) -> int:
 def _train(options: argparse.Namespace, stop: Stop) -> None:
     manifest = read_manifest(TrainManifest, options.manifest)
     device = prepare(manifest.plan, choice=options.device)
-    train = train_classifier if manifest.network.label == "activation" else train_member
-    train(manifest, _made(options.out), device=device, emit=emit_line, stop=stop)
+    train_member(manifest, _made(options.out), device=device, emit=emit_line, stop=stop)
 
 
 def _propose(options: argparse.Namespace, stop: Stop) -> None:

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+from mlloop.contract.architectures import LabelKey
 from mlloop.contract.calibration import Calibration
 from mlloop.contract.checks import NAME, require
-from mlloop.contract.network_plan import LabelKey, NetworkPlan
+from mlloop.contract.network_plan import NetworkPlan
 from mlloop.contract.plan import Plan
 from mlloop.contract.records import FieldError, digest, from_plain, read_json, write_json
 from mlloop.contract.splits import Group

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Literal
 
-from mlloop.contract.checks import NAME, PlanError, require
+from mlloop.contract.architectures import ARCHITECTURES, Decoder, LabelKey
+from mlloop.contract.checks import NAME, require
 
-Decoder = Literal["unet", "unetplusplus", "linknet", "manet", "dla", "classifier"]
-LabelKey = Literal["infection", "lung", "activation"]
 COORDINATES = 2  # input channels that say where a pixel lies
 _ENCODER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
@@ -44,28 +42,31 @@ class NetworkPlan:
         # timm would read a folder or a hub's address as a name.
         is_name = bool(_ENCODER.fullmatch(self.encoder))
         require(is_name, "encoder", "a name of letters, digits, ., - and _ is needed.")
-        require(1 <= self.patch <= 4, "patch", "a patch is 1 to 4 pixels wide.")
-        if (self.decoder == "classifier") != (self.label == "activation"):
-            raise PlanError(
-                "label", "the label activation and the decoder classifier go together only."
-            )
-        if self.decoder == "classifier":
-            self._check_classifier()
-        else:
-            self._check_channels()
+        self._check_architecture()
         require(self.steps is None or self.steps >= 1, "steps", "at least 1 is needed.")
         self._check_encoder_weights()
 
-    def _check_channels(self) -> None:
+    def _check_architecture(self) -> None:
+        name, allowed = self.decoder, ARCHITECTURES[self.decoder]
+        labels = " and ".join(allowed.labels)
+        require(self.label in allowed.labels, "label", f"a {name} learns {labels} only.")
+        if allowed.stages is None:
+            require(not self.decoder_channels, "decoder_channels", f"a {name} has none.")
+        else:
+            self._check_channels(*allowed.stages)
+        largest = allowed.largest_patch
+        if largest == 1:
+            require(self.patch == 1, "patch", f"a {name} sees every pixel: 1 is needed.")
+        require(1 <= self.patch <= largest, "patch", f"a patch is 1 to {largest} pixels wide.")
+        is_allowed = allowed.can_freeze_encoder or not self.encoder_frozen
+        require(is_allowed, "encoder_frozen", f"a {name} learns as a whole.")
+
+    def _check_channels(self, fewest: int, most: int) -> None:
         channels = self.decoder_channels
-        require(3 <= len(channels) <= 5, "decoder_channels", "3 to 5 stages are needed.")
+        in_range = fewest <= len(channels) <= most
+        require(in_range, "decoder_channels", f"{fewest} to {most} stages are needed.")
         in_range = min(channels) >= 1 and max(channels) <= 4096
         require(in_range, "decoder_channels", "every stage needs 1 to 4096 channels.")
-
-    def _check_classifier(self) -> None:
-        require(not self.decoder_channels, "decoder_channels", "a classifier has none.")
-        require(self.patch == 1, "patch", "a classifier sees every pixel: 1 is needed.")
-        require(not self.encoder_frozen, "encoder_frozen", "a classifier learns as a whole.")
 
     def _check_encoder_weights(self) -> None:
         weights = self.encoder_weights

@@ -12,8 +12,9 @@ from itertools import pairwise
 from types import MappingProxyType
 from typing import Literal, Self
 
+from mlloop.contract.architectures import LabelKey
 from mlloop.contract.checks import NAME, PlanError, require
-from mlloop.contract.network_plan import LabelKey, NetworkPlan
+from mlloop.contract.network_plan import NetworkPlan
 from mlloop.contract.records import FieldError, digest, from_plain, to_plain
 
 Initial = Literal["none", "previous"]

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from torch import nn
 
 from mlloop.contract.errors import Stop, Stopped
 from mlloop.contract.events import Emit, Progress
@@ -25,7 +26,7 @@ from mlloop.pixels.masks import decode_probability, encode_probability
 from mlloop.pixels.raster import quantise
 from mlloop.training.dataset import CaseReader
 from mlloop.training.memory import Passes
-from mlloop.training.tasks.classification import Classifier, load_classifier
+from mlloop.training.tasks import load_member
 
 _CHUNK = 16
 
@@ -48,7 +49,7 @@ def write_activation_maps(
     progress = Progress(emit, total=len(run.cases))
     for fold in range(run.k):
         member = member_ref(member_folder(run.out, network.key, fold), network.key, fold)
-        classifier = load_classifier(member, run.plan, device)
+        classifier = load_member(member, run.plan, device)
         cases = [one.case for one in run.cases if one.case.fold == fold]
         for start in range(0, len(cases), _CHUNK):
             if stop():
@@ -75,7 +76,7 @@ def _folder(out: Path, encoder: str) -> Path:
 
 
 def _write_chunk(
-    network: Classifier, cases: Sequence[Case], reader: CaseReader, folder: Path, passes: Passes
+    network: nn.Module, cases: Sequence[Case], reader: CaseReader, folder: Path, passes: Passes
 ) -> dict[str, float]:
     def forward(images: FloatArray) -> Iterable[tuple[FloatArray, np.float32]]:
         return zip(*activation_maps(network, images, passes.device), strict=True)

@@ -34,7 +34,8 @@ from mlloop.networks.devices import Device
 from mlloop.pixels.arrays import ByteArray, IntArray
 from mlloop.proposing.maps import is_finished, kind_for
 from mlloop.training.dataset import read_truth
-from mlloop.training.tasks.classification import is_covid, train_classifier
+from mlloop.training.member import train_member
+from mlloop.training.tasks.classification import is_covid
 
 Classifiers = Literal["all", "first", "none"]
 
@@ -91,7 +92,7 @@ def train_classifiers(
     for fold in range(run.k):
         folder = member_folder(run.out, network.key, fold)
         manifest = run.training(network, fold)
-        train_classifier(manifest, folder, device=device, emit=emit, stop=stop)
+        train_member(manifest, folder, device=device, emit=emit, stop=stop)
 
 
 def network_rows(

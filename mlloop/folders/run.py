@@ -11,10 +11,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from mlloop.contract.architectures import LabelKey
 from mlloop.contract.errors import LearningError, Stop
 from mlloop.contract.events import Emit
 from mlloop.contract.manifest import Case, MemberRef, TrainManifest
-from mlloop.contract.network_plan import LabelKey, NetworkPlan
+from mlloop.contract.network_plan import NetworkPlan
 from mlloop.contract.plan import Plan
 from mlloop.contract.records import FieldError, from_plain, read_json, write_json
 from mlloop.folders.reading import FolderCase, Placement

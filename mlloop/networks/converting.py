@@ -16,7 +16,7 @@ from torch import Tensor
 
 from mlloop.contract.errors import LearningError
 from mlloop.contract.events import Emit
-from mlloop.networks.encoders.building import colour_encoder
+from mlloop.networks.encoders.building import build_colour_encoder
 from mlloop.networks.weights import load_tensors, save_tensors
 
 _DEPTH = 5
@@ -55,7 +55,7 @@ def convert_weights(source: Path, target: Path, *, encoder: str, emit: Emit) -> 
 
 def _wanted(encoder: str) -> Mapping[str, Tensor]:
     try:
-        state: Mapping[str, Tensor] = colour_encoder(encoder, _DEPTH).state_dict()
+        state: Mapping[str, Tensor] = build_colour_encoder(encoder, _DEPTH).state_dict()
     except (AssertionError, KeyError, RuntimeError, ValueError) as error:
         raise LearningError("unknown_encoder", f"The encoder {encoder} is not known.") from error
     return state

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from mlloop.contract.errors import LearningError
 from mlloop.contract.network_plan import COORDINATES, NetworkPlan
 from mlloop.contract.records import write_bytes
-from mlloop.networks.encoders.building import downloaded_encoder
+from mlloop.networks.encoders.building import depth_of, download_encoder
 
 Tensors = dict[str, Tensor]
 _COLOURS = 3
@@ -54,8 +54,9 @@ def load_initial(encoder: nn.Module, plan: NetworkPlan) -> None:
     """
     if plan.encoder_weights is None:
         return
+    depth = depth_of(encoder)
     if plan.encoder_weights == "imagenet":
-        tensors, source = downloaded_encoder(plan).state_dict(), "imagenet"
+        tensors, source = download_encoder(plan.encoder, depth).state_dict(), "imagenet"
     else:
         path = Path(plan.encoder_weights.removeprefix("file:"))
         tensors, source = _encoder_file(path), path.name
@@ -67,7 +68,7 @@ def load_initial(encoder: nn.Module, plan: NetworkPlan) -> None:
     except RuntimeError as error:
         raise LearningError(
             "wrong_encoder_weights",
-            f"The encoder weights {source} do not fit {plan.encoder}, depth {plan.depth}, with"
+            f"The encoder weights {source} do not fit {plan.encoder}, depth {depth}, with"
             f" {_COLOURS} or {plan.patch**2 + COORDINATES} input channels."
             f" {' '.join(str(error).split())[:300]}",
         ) from error

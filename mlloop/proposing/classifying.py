@@ -15,7 +15,8 @@ from mlloop.contract.manifest import ProposeManifest
 from mlloop.contract.records import read_json, write_json
 from mlloop.networks.devices import Device
 from mlloop.training.dataset import CaseReader
-from mlloop.training.tasks.classification import classify, load_classifier
+from mlloop.training.tasks import load_member
+from mlloop.training.tasks.classification import classify
 
 
 def write_scores(
@@ -45,7 +46,7 @@ def write_scores(
         progress.add(len(held_out) - len(missing))
         if not missing:
             continue
-        classifier = load_classifier(member, plan, device)
+        classifier = load_member(member, plan, device)
         for case, score in classify(classifier, missing, reader, device, progress.emit):
             if stop():
                 raise Stopped

@@ -15,11 +15,11 @@ from pathlib import Path
 
 import numpy as np
 
+from mlloop.contract.architectures import LabelKey
 from mlloop.contract.calibration import Calibration, mean_p8
 from mlloop.contract.errors import Stop, Stopped
 from mlloop.contract.events import Emit, Progress
 from mlloop.contract.manifest import Case, ProposeManifest
-from mlloop.contract.network_plan import LabelKey
 from mlloop.contract.plan import Plan
 from mlloop.contract.proposals import PROPOSALS_SCHEMA
 from mlloop.contract.records import from_plain, read_json, write_bytes, write_json

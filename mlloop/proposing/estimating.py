@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from torch import nn
 
 from mlloop.contract.errors import Stop, Stopped
 from mlloop.contract.events import Emit
@@ -24,13 +23,11 @@ from mlloop.contract.manifest import EstimateManifest
 from mlloop.contract.network_plan import NetworkPlan
 from mlloop.contract.plan import Plan
 from mlloop.contract.records import write_json
+from mlloop.networks.building import build_untrained_network
 from mlloop.networks.devices import Device
-from mlloop.networks.gradcam import activation_maps
-from mlloop.networks.losses import planned_loss
-from mlloop.networks.predicting import predict, untrained_network
 from mlloop.training.checkpoint import TrainingState
-from mlloop.training.steps import LossOf, train_step
-from mlloop.training.tasks.classification import group_loss, untrained_classifier
+from mlloop.training.steps import train_step
+from mlloop.training.tasks import task_of
 
 _REPEATS = 2
 _FEW = 4  # images in a timed batch on a CPU, where 32 could take a minute
@@ -107,54 +104,23 @@ def _cost(network: NetworkPlan, plan: Plan, device: Device, emit: Emit, stop: St
     is_gpu = device.torch_device.type == "cuda"
     count = plan.batch_size if is_gpu else min(plan.batch_size, _FEW)
     memory = _Memory(is_gpu=is_gpu)
-    trial = (_trial_of_classifier if network.label == "activation" else _trial)(network, plan)
-    built = trial.network.to(device.torch_device).train()
+    task = task_of(network)
+    built = build_untrained_network(network, plan.grid).to(device.torch_device).train()
     averaged = {name: value.detach().clone() for name, value in built.state_dict().items()}
     state = TrainingState(built, torch.optim.AdamW(built.parameters()), averaged)
     images = torch.rand(count, 1, plan.grid, plan.grid)
-    batch = (images, torch.zeros(count, 1, *trial.target))
-    step = _median(
-        lambda: train_step(state, batch, plan, device, emit, loss_of=trial.loss_of), stop
-    )
+    batch = (images, torch.zeros(count, 1, *task.target_shape(plan.grid)))
+    step = _median(lambda: train_step(state, batch, plan, device, emit, loss_of=task.loss), stop)
     used = memory.used(scale=plan.batch_size / count)
     built.eval()
-    image = _median(lambda: trial.look(images, device), stop) / count
+    inputs = images[:, 0].numpy()
+    image = _median(lambda: task.predict_maps(built, inputs, plan, device), stop) / count
     return NetworkCost(
         network=network.key,
         parameters=sum(value.numel() for value in built.parameters()),
         seconds_step=step * plan.batch_size / count,
         seconds_image=image,
         bytes=used,
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class _Trial:
-    """What a network is timed on: its targets' size, its loss, and how it looks at images."""
-
-    network: nn.Module
-    target: tuple[int, ...]
-    loss_of: LossOf
-    look: Callable[[torch.Tensor, Device], object]
-
-
-def _trial(network: NetworkPlan, plan: Plan) -> _Trial:
-    built = untrained_network(network)
-    return _Trial(
-        built,
-        (plan.grid, plan.grid),
-        planned_loss,
-        lambda images, device: predict(built, images[:, 0].numpy(), plan, device),
-    )
-
-
-def _trial_of_classifier(network: NetworkPlan, plan: Plan) -> _Trial:
-    built = untrained_classifier(network, plan.grid)
-    return _Trial(
-        built,
-        (),
-        group_loss,
-        lambda images, device: activation_maps(built, images[:, 0].numpy(), device),
     )
 
 

@@ -17,22 +17,21 @@ from typing import Literal, TypeVar
 import numpy as np
 from torch import nn
 
+from mlloop.contract.architectures import LabelKey
 from mlloop.contract.calibration import mean_p8
 from mlloop.contract.errors import Stop, Stopped
 from mlloop.contract.events import Progress
 from mlloop.contract.manifest import Case, EvaluateManifest, ProposeManifest
-from mlloop.contract.network_plan import LabelKey, NetworkPlan
+from mlloop.contract.network_plan import NetworkPlan
 from mlloop.contract.proposals import is_proposed
 from mlloop.contract.records import write_bytes
 from mlloop.networks.devices import Device
-from mlloop.networks.gradcam import activation_maps
-from mlloop.networks.predicting import load_member, predict
 from mlloop.pixels.arrays import ByteArray, FloatArray
 from mlloop.pixels.masks import decode_probability, encode_probability
 from mlloop.pixels.raster import quantise
 from mlloop.training.dataset import CaseReader
 from mlloop.training.memory import Passes
-from mlloop.training.tasks.classification import Classifier, load_classifier
+from mlloop.training.tasks import load_member, task_of
 
 Kind = Literal["out_of_fold", "mean", "ensemble"]
 CHUNK = 16
@@ -110,9 +109,8 @@ class MapWriter:
         return is_finished(case, self.out) or self._path(case, network).exists()
 
     def _load_folds(self, network: NetworkPlan) -> dict[int, nn.Module]:
-        load = load_classifier if network.label == "activation" else load_member
         members = [m for m in self.manifest.members if m.network == network.key]
-        return {m.fold: load(m, self.manifest.plan, self.device) for m in members}
+        return {m.fold: load_member(m, self.manifest.plan, self.device) for m in members}
 
     def _prepare(self, readers: Executor, network: NetworkPlan, chunk: Sequence[Case]) -> _Work:
         """Begin to read a chunk's images, unless every map is there.
@@ -161,17 +159,15 @@ class MapWriter:
                 if fold in folds_for(case, self.manifest, work.network.label)
             ]
             if chosen:
-                forward = functools.partial(self._maps, folds[fold])
+                forward = functools.partial(self._maps, work.network, folds[fold])
                 found = passes.through(forward, np.stack([image for _, image in chosen]))
                 for (case, _), probability in zip(chosen, found, strict=True):
                     maps[case.image].append(probability)
         return maps
 
-    def _maps(self, network: nn.Module, images: FloatArray) -> FloatArray:
-        """Return maps `(N, grid, grid)` of images alike: probabilities, or a classifier's looks."""
-        if isinstance(network, Classifier):
-            return activation_maps(network, images, self.device)[0]
-        return predict(network, images, self.manifest.plan, self.device)
+    def _maps(self, plan: NetworkPlan, network: nn.Module, images: FloatArray) -> FloatArray:
+        """Return the maps `(N, grid, grid)` that the network's task draws of images alike."""
+        return task_of(plan).predict_maps(network, images, self.manifest.plan, self.device)
 
     def _save(self, case: Case, network: NetworkPlan, maps: Sequence[FloatArray]) -> None:
         p8 = mean_p8([quantise(probability) for probability in maps])

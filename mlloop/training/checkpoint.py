@@ -52,10 +52,15 @@ class TrainingState:
     history: list[EpochRecord] = field(default_factory=list)
     best: dict[str, Tensor] = field(default_factory=dict)
     best_step: int = 0
-    best_dice: float = 0.0
+    best_score: float = 0.0
     parts: int = 1  # that a batch is cut into, since memory ran out
     left_out: int = 0  # steps without a finite loss and gradient
     in_a_row: int = 0
+
+    def copy_weights(self) -> dict[str, Tensor]:
+        """Return a copy of the network's weights and batch statistics."""
+        tensors = self.network.state_dict()
+        return {name: value.detach().clone() for name, value in tensors.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +103,8 @@ class Card:
     parts: int = 1
     left_out: int = 0
     encoder_weights: str | None = None  # `imagenet`, or the sha256 of the file it began with
+    score: float | None = None  # on the inner split, of the epoch that was kept
+    score_name: str = ""  # `dice` or `auc`; cards written before this field have ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +113,7 @@ class _SavedState:
     losses: tuple[float, ...]
     history: tuple[EpochRecord, ...]
     best_step: int
-    best_dice: float
+    best_score: float
     loaded_patients: tuple[str, ...]
     tensors: str
     manifest_sha256: str = ""  # of states before this field: dropped
@@ -135,7 +142,7 @@ class StateFolder:
             losses=tuple(state.losses),
             history=tuple(state.history),
             best_step=state.best_step,
-            best_dice=state.best_dice,
+            best_score=state.best_score,
             loaded_patients=tuple(sorted(self.loaded_patients)),
             tensors=name,
             manifest_sha256=self.manifest_sha256,
@@ -155,7 +162,7 @@ class StateFolder:
         weights have learned from somebody who was withdrawn since, or from another parent.
         """
         try:
-            saved = from_plain(_SavedState, read_json(self.path / "state.json"))
+            saved = _read_saved(self.path / "state.json")
             tensors = load_tensors(self.path / saved.tensors)
         except (FieldError, OSError, SafetensorError):
             return fresh
@@ -172,7 +179,7 @@ class StateFolder:
             history=list(saved.history),
             best=_part(tensors, "best."),
             best_step=saved.best_step,
-            best_dice=saved.best_dice,
+            best_score=saved.best_score,
             parts=saved.parts,
             left_out=saved.left_out,
             in_a_row=saved.in_a_row,
@@ -216,6 +223,14 @@ def write_member(state: TrainingState, card: Card, out: Path) -> Card:
 def drop_state(out: Path) -> None:
     """Remove the resumable state of a finished member: it is four times its weights."""
     shutil.rmtree(out / "state", ignore_errors=True)
+
+
+def _read_saved(path: Path) -> _SavedState:
+    """Read the JSON of a state; an earlier version called the score of every task `best_dice`."""
+    data = read_json(path)
+    if isinstance(data, dict) and "best_dice" in data:
+        data["best_score"] = data.pop("best_dice")
+    return from_plain(_SavedState, data)
 
 
 def _tensors(state: TrainingState) -> dict[str, Tensor]:

@@ -1,30 +1,26 @@
 """One ensemble member: a network trained without one fold, resumable at any step.
 
-Owns the loop and the choice of the epoch to keep. The same manifest gives the
-same weights, whether it ran through or was killed in between.
+Owns the loop and the choice of the epoch to keep. The task of the network says what is learned.
+The same manifest gives the same weights, with or without interruptions.
 """
 
 from __future__ import annotations
 
+import contextlib
 import math
 import time
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 import torch
 
 from mlloop.contract.errors import Stop, Stopped
 from mlloop.contract.events import Clock, Emit
-from mlloop.contract.manifest import Case, TrainManifest
-from mlloop.contract.plan import Plan
+from mlloop.contract.manifest import TrainManifest
 from mlloop.contract.records import digest
-from mlloop.figures.metrics import Counts, count_pixels, dice, pool_counts
+from mlloop.networks.building import build_network, build_untrained_network
 from mlloop.networks.devices import Device
-from mlloop.networks.predicting import build_network, predict, untrained_network
 from mlloop.networks.weights import initial_identity, load_trained
-from mlloop.pixels.arrays import FloatArray
-from mlloop.pixels.raster import quantise
 from mlloop.training.checkpoint import (
     Card,
     EpochRecord,
@@ -33,39 +29,18 @@ from mlloop.training.checkpoint import (
     is_finished,
     write_member,
 )
-from mlloop.training.dataset import (
-    NO_INNER,
-    CaseReader,
-    Split,
-    batch_cases,
-    split_cases,
-    training_batch,
-)
+from mlloop.training.dataset import NO_INNER, CaseReader, batch_cases
 from mlloop.training.loading import Batch, Loader
-from mlloop.training.memory import Passes
 from mlloop.training.schedule import epoch_ends, member_seed
 from mlloop.training.steps import train_step
-
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """What stays the same during one training run."""
-
-    manifest: TrainManifest
-    plan: Plan
-    seed: int
-    device: Device
-    reader: CaseReader
-    split: Split
-    out: Path
-    emit: Emit
-    encoder_weights: str | None = None
+from mlloop.training.tasks import task_of
+from mlloop.training.tasks.task import Run
 
 
 def train_member(
     manifest: TrainManifest, out: Path, *, device: Device, emit: Emit, stop: Stop
 ) -> None:
-    """Train to the end, or go on where a former process stopped. Does nothing when finished.
+    """Train to the end, or continue where an earlier process stopped. Does nothing when finished.
 
     Raises LearningError for unusable cases and Stopped, after saving, when `stop()` is true.
     """
@@ -73,29 +48,44 @@ def train_member(
         emit("done", network=manifest.network.key, fold=manifest.fold, finished_before=True)
         return
     started = time.monotonic()
-    run = _prepare(manifest, out, device, emit)
-    kept = StateFolder(out / "state", digest(manifest), run.reader.loaded_patients)
-    state = kept.restore(_fresh_state(run), emit)
+    run = prepare_run(manifest, device, emit)
+    folder = StateFolder(out / "state", digest(manifest), run.reader.loaded_patients)
+    state = folder.restore(_fresh_state(run), emit)
     emit("start", network=manifest.network.key, fold=manifest.fold, step=state.step)
     if not run.split.inner:
         emit("no_inner_split", message=NO_INNER)
-    clock = Clock(started, state.step, run.plan.steps)
+    _train_steps(run, state, folder, Clock(started, state.step, run.plan.steps), stop)
+    write_member(state, _card(run, state, started), out)
+    emit("done", network=manifest.network.key, fold=manifest.fold, finished_before=False)
 
+
+def prepare_run(manifest: TrainManifest, device: Device, emit: Emit) -> Run:
+    """Read what decides the split, and fix everything that stays the same."""
+    task = task_of(manifest.network)
+    plan = task.adapt_plan(manifest.plan.with_steps_of(manifest.network))
+    reader = CaseReader(grid=plan.grid)
+    split = task.split(manifest, plan, reader)
+    initial = initial_identity(manifest.network)
+    return Run(manifest, task, plan, member_seed(manifest), device, reader, split, emit, initial)
+
+
+def _train_steps(
+    run: Run, state: TrainingState, folder: StateFolder, clock: Clock, stop: Stop
+) -> None:
+    ends = epoch_ends(run.plan)
     with batch_loader(run, state.step) as loader:
         while state.step < run.plan.steps:
-            loss = train_step(state, loader.next(), run.plan, device, emit)
+            batch = loader.next()
+            loss = train_step(state, batch, run.plan, run.device, run.emit, loss_of=run.task.loss)
             if loss is not None:
                 state.losses.append(loss)
             state.step += 1
-            if state.step in epoch_ends(run.plan):
-                _finish_epoch(run, state, clock)
-                kept.save(state)
+            if state.step in ends:
+                _finish_epoch(run, state, ends[state.step], clock)
+                folder.save(state)
             if stop():
-                kept.save(state)
+                folder.save(state)
                 raise Stopped
-
-    write_member(state, _card(run, state, started), out)
-    emit("done", network=manifest.network.key, fold=manifest.fold, finished_before=False)
 
 
 def batch_loader(run: Run, first: int) -> Loader:
@@ -103,27 +93,18 @@ def batch_loader(run: Run, first: int) -> Loader:
 
     def make(step: int) -> Batch:
         cases = batch_cases(run.split, run.plan, run.seed, step)
-        return training_batch(cases, run.reader, run.plan.augment, run.seed, step)
+        return run.task.make_batch(cases, run, step)
 
     threads = run.device.reading_threads
     return Loader(make, first=first, end=run.plan.steps, threads=threads, ahead=2 * threads)
 
 
-def _prepare(manifest: TrainManifest, out: Path, device: Device, emit: Emit) -> Run:
-    plan = manifest.plan.with_steps_of(manifest.network)
-    reader = CaseReader(grid=plan.grid)
-    taught = manifest.parent.taught if manifest.parent else ()
-    split = split_cases(manifest.cases, plan, reader, taught=frozenset(taught))
-    initial = initial_identity(manifest.network)
-    return Run(manifest, plan, member_seed(manifest), device, reader, split, out, emit, initial)
-
-
 def _fresh_state(run: Run) -> TrainingState:
     torch.manual_seed(run.seed)
     if (parent := run.manifest.parent) is None:
-        network = build_network(run.manifest.network)
+        network = build_network(run.manifest.network, run.plan.grid)
     else:
-        network = untrained_network(run.manifest.network)
+        network = build_untrained_network(run.manifest.network, run.plan.grid)
         name = f"the parent of {run.manifest.network.key}, fold {run.manifest.fold}"
         tensors = load_trained(Path(parent.weights_path), parent.weights_sha256, name)
         network.load_state_dict(tensors)
@@ -131,23 +112,31 @@ def _fresh_state(run: Run) -> TrainingState:
     optimiser = torch.optim.AdamW(
         network.parameters(), lr=run.plan.learning_rate, weight_decay=run.plan.weight_decay
     )
-    averaged = {name: value.detach().clone() for name, value in network.state_dict().items()}
-    return TrainingState(network, optimiser, averaged)
+    state = TrainingState(network, optimiser, averaged={})
+    if run.task.keeps_average:
+        state.averaged = state.copy_weights()
+    return state
 
 
-def _finish_epoch(run: Run, state: TrainingState, clock: Clock) -> None:
-    epoch = epoch_ends(run.plan)[state.step]
-    inner = inner_dice(run, state)
-    # Averages of the first epochs are unripe; a small inner split would keep one by luck.
-    ripe = state.step >= run.plan.inner_from * run.plan.steps
-    first = state.best_step < run.plan.inner_from * run.plan.steps
-    if ripe and (first or math.isnan(inner) or inner >= state.best_dice):
-        state.best_step, state.best_dice = state.step, 0.0 if math.isnan(inner) else inner
-        state.best = {name: value.clone() for name, value in state.averaged.items()}
-    shown = None if math.isnan(inner) else inner
+def _finish_epoch(run: Run, state: TrainingState, epoch: int, clock: Clock) -> None:
+    """Score the weights on the inner split, keep them if they are the best, and report.
+
+    Of equal epochs the later one is kept, and the last one where nothing can be scored.
+    """
+    score = _inner_score(run, state)
+    # Averages of the first epochs are unripe. A small inner split could keep one by luck.
+    from_step = run.plan.inner_from * run.plan.steps
+    is_first = not state.best or state.best_step < from_step
+    is_best = is_first or math.isnan(score) or score >= state.best_score
+    if state.step >= from_step and is_best:
+        state.best_step, state.best_score = state.step, 0.0 if math.isnan(score) else score
+        averaged = {name: value.clone() for name, value in state.averaged.items()}
+        state.best = averaged or state.copy_weights()
+    known = None if math.isnan(score) else score
     loss = sum(state.losses) / len(state.losses) if state.losses else None
     state.losses.clear()
-    state.history.append(EpochRecord(epoch, state.step, loss, shown))
+    inner_dice = known if run.task.score_name == "dice" else None
+    state.history.append(EpochRecord(epoch, state.step, loss, inner_dice))
     run.emit(
         "epoch",
         network=run.manifest.network.key,
@@ -155,37 +144,36 @@ def _finish_epoch(run: Run, state: TrainingState, clock: Clock) -> None:
         epoch=epoch,
         epochs=run.plan.epochs,
         loss=loss,
-        inner_dice=shown,
+        **{f"inner_{run.task.score_name}": known},
         **clock.read(state.step),
     )
 
 
-def inner_dice(run: Run, state: TrainingState) -> float:
-    """Return the pooled Dice of the averaged weights on the inner split; NaN if it is empty."""
+def _inner_score(run: Run, state: TrainingState) -> float:
+    """Return the task's score on the inner split; NaN if it is empty."""
     if not run.split.inner:
         return math.nan
-    state.optimiser.zero_grad()  # a look then needs no more memory than a step
-    trained = {name: value.clone() for name, value in state.network.state_dict().items()}
-    state.network.load_state_dict(state.averaged)
+    state.optimiser.zero_grad()  # without gradients, scoring needs no more memory than a step
+    with _weights_to_score(state):
+        return run.task.score(state.network, run)
+
+
+@contextlib.contextmanager
+def _weights_to_score(state: TrainingState) -> Iterator[None]:
+    """Switch the network to evaluation, with the averaged weights if there are any."""
+    trained = state.copy_weights() if state.averaged else {}
+    if trained:
+        state.network.load_state_dict(state.averaged)
     state.network.eval()
-    passes = Passes(run.device, run.emit)
-    found = [_case_counts(run, state, case, passes) for case in run.split.inner]
-    state.network.load_state_dict(trained)
+    yield
+    if trained:
+        state.network.load_state_dict(trained)
     state.network.train()
-    return dice(pool_counts(found))
-
-
-def _case_counts(run: Run, state: TrainingState, case: Case, passes: Passes) -> Counts:
-    def forward(images: FloatArray) -> FloatArray:
-        return predict(state.network, images, run.plan, run.device)
-
-    probability = passes.through(forward, run.reader.image(case)[None])[0]
-    truth = run.reader.target(case) >= np.float32(0.5)
-    return count_pixels(quantise(probability) >= run.plan.threshold, truth)
 
 
 def _card(run: Run, state: TrainingState, started: float) -> Card:
     manifest, parent = run.manifest, run.manifest.parent
+    score = state.best_score if run.split.inner else None
     return Card(
         network=manifest.network.key,
         decoder=manifest.network.decoder,
@@ -204,7 +192,9 @@ def _card(run: Run, state: TrainingState, started: float) -> Card:
         inner_patients=run.split.inner_patients,
         steps=state.step,
         best_step=state.best_step,
-        inner_dice=state.best_dice if run.split.inner else None,
+        inner_dice=score if run.task.score_name == "dice" else None,
+        score=score,
+        score_name=run.task.score_name,
         parameters=sum(p.numel() for p in state.network.parameters()),
         seconds=time.monotonic() - started,
         parts=state.parts,

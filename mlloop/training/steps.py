@@ -17,7 +17,6 @@ from mlloop.contract.errors import LearningError
 from mlloop.contract.events import Emit
 from mlloop.contract.plan import Plan
 from mlloop.networks.devices import Device
-from mlloop.networks.losses import planned_loss
 from mlloop.training.checkpoint import TrainingState
 from mlloop.training.loading import Batch
 from mlloop.training.memory import in_parts
@@ -34,12 +33,12 @@ def train_step(
     device: Device,
     emit: Emit,
     *,
-    loss_of: LossOf = planned_loss,
+    loss_of: LossOf,
 ) -> float | None:
     """Do one optimiser step and move the averaged weights, if any; return the loss.
 
-    The batch is images and covered shares `(N, 1, grid, grid)` on the CPU, or for another loss the
-    targets that it takes. Returns None where the step was left out. Raises LearningError after
+    The batch is images `(N, 1, grid, grid)` and the targets that the loss takes, on the CPU.
+    Returns None where the step was left out. Raises LearningError after
     `plan.patience` such steps in a row, or where not even one image fits into memory.
     """
     for group in state.optimiser.param_groups:

@@ -20,7 +20,6 @@ from mlloop.networks.devices import prepare
 from mlloop.pixels.images import encode_pixels
 from mlloop.pixels.masks import encode_mask
 from mlloop.training.member import train_member
-from mlloop.training.tasks.classification import train_classifier
 
 # On a busy machine, how long one example of a property test takes says nothing.
 settings.register_profile("no_clock", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -119,8 +118,7 @@ def training(
 def train(manifest: TrainManifest, out: Path, stop: Callable[[], bool] = lambda: False) -> Events:
     events = Events()
     device = prepare(manifest.plan, choice="cpu")
-    learn = train_classifier if manifest.network.label == "activation" else train_member
-    learn(manifest, out, device=device, emit=events, stop=stop)
+    train_member(manifest, out, device=device, emit=events, stop=stop)
     return events
 
 

@@ -15,7 +15,7 @@ from django.db.models import QuerySet
 
 from annotation.models import Image, Label, Patient, Project, Reference, Split, Verdict
 from annotation.selectors.labels import labels_of
-from mlloop.contract.network_plan import LabelKey
+from mlloop.contract.architectures import LabelKey
 from mlloop.contract.records import canonical_json, from_plain
 from mlloop.contract.splits import Group
 

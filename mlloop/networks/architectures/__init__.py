@@ -1,1 +1,7 @@
-"""The architectures that a plan can name: one module for each."""
+"""The architectures that a plan can name: one module for each, registered by importing it here."""
+
+from __future__ import annotations
+
+from mlloop.networks.architectures import classifier, dla, linknet, manet, unet, unetplusplus
+
+__all__ = ["classifier", "dla", "linknet", "manet", "unet", "unetplusplus"]

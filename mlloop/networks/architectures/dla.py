@@ -11,6 +11,18 @@ from collections.abc import Sequence
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from mlloop.contract.network_plan import NetworkPlan
+from mlloop.networks.architectures.registry import register_body
+from mlloop.networks.encoders.building import build_encoder
+from mlloop.networks.network import count_planes
+
+
+@register_body("dla")
+def build_dla(plan: NetworkPlan) -> nn.Module:
+    """Build the body with fresh weights."""
+    encoder = build_encoder(plan.encoder, planes=count_planes(plan), depth=plan.depth)
+    return AggregationNetwork(encoder, plan.decoder_channels, plan.patch**2)
+
 
 class AggregationNetwork(nn.Module):
     """An encoder that returns features shallow to deep, and the aggregation of them as logits."""

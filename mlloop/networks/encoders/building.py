@@ -6,48 +6,58 @@ import segmentation_models_pytorch as smp
 import torch
 from torch import nn
 
+import mlloop.networks.encoders.inception  # noqa: F401  # it registers itself
 from mlloop.contract.errors import LearningError
-from mlloop.contract.network_plan import NetworkPlan
-from mlloop.networks.encoders.inception import ExactInception
+from mlloop.networks.encoders.registry import REPLACEMENTS
 
-_INCEPTION = "inception_v3"
-smp.encoders.encoders[_INCEPTION] = {
-    "encoder": ExactInception,
-    "params": {},
-    "pretrained_settings": {},
-}
+_COLOURS = 3
 
 
 def library_name(encoder: str) -> str:
-    """Return the name SMP knows; timm's own Inception-v3 cuts its borders and is replaced."""
-    return _INCEPTION if encoder == f"tu-{_INCEPTION}" else encoder
+    """Return the name that SMP knows. A replaced encoder of timm has no prefix there."""
+    name = encoder.removeprefix("tu-")
+    return name if name in REPLACEMENTS else encoder
 
 
-def colour_encoder(name: str, depth: int) -> nn.Module:
-    """Build an encoder for three colours with fresh weights."""
-    encoder: nn.Module = smp.encoders.get_encoder(library_name(name), depth=depth)
+def build_encoder(name: str, *, planes: int, depth: int) -> nn.Module:
+    """Build an encoder of `depth` stages for `planes` input planes, with fresh weights."""
+    encoder: nn.Module = smp.encoders.get_encoder(
+        library_name(name), in_channels=planes, depth=depth
+    )
     return encoder
 
 
-def downloaded_encoder(plan: NetworkPlan) -> nn.Module:
-    """Fetch an encoder for colour pictures with ImageNet weights, or raise LearningError.
+def build_colour_encoder(name: str, depth: int) -> nn.Module:
+    """Build an encoder for three colours with fresh weights."""
+    return build_encoder(name, planes=_COLOURS, depth=depth)
 
-    The loaders of SMP and timm read safetensors, or tensors alone out of anything else.
+
+def download_encoder(encoder: str, depth: int) -> nn.Module:
+    """Return an encoder for three colours with ImageNet weights, or raise LearningError.
+
+    The loaders of SMP and timm read safetensors, or nothing but tensors from any other file.
     """
-    name = library_name(plan.encoder)
+    name = library_name(encoder)
     try:
-        if name == _INCEPTION:
-            return ExactInception(plan.depth, 32, pretrained=True)
+        if name in REPLACEMENTS:
+            return REPLACEMENTS[name](depth=depth, output_stride=32, pretrained=True)
         weights = True if name.startswith("tu-") else "imagenet"
-        encoder: nn.Module = smp.encoders.get_encoder(name, depth=plan.depth, weights=weights)
+        downloaded: nn.Module = smp.encoders.get_encoder(name, depth=depth, weights=weights)
     except Exception as error:  # each hub and each network failure has its own class
         raise LearningError(
             "no_imagenet_weights",
-            f"The ImageNet weights of {plan.encoder} cannot be fetched on this machine"
+            f"The ImageNet weights of {encoder} cannot be fetched on this machine"
             f" ({type(error).__name__}). Fetch them elsewhere, bring them into a .safetensors file"
             " with `python -m mlloop convert-weights`, and give encoder_weights as file:PATH.",
         ) from error
-    return encoder
+    return downloaded
+
+
+def depth_of(encoder: nn.Module) -> int:
+    """Return the number of stages that an encoder was built with."""
+    # SMP has no public name for it, and `out_channels` counts differently for encoders like VGG.
+    depth: int = encoder._depth  # type: ignore[assignment]
+    return depth
 
 
 @torch.no_grad()
@@ -57,10 +67,10 @@ def require_exact(encoder: nn.Module, name: str, *, planes: int, depth: int) -> 
     was_training = encoder.training
     features = encoder.eval()(torch.zeros(1, planes, side, side))
     encoder.train(was_training)
-    found = [feature.shape[-1] for feature in features]
-    if found != [side // 2**n for n in range(depth + 1)]:
+    widths = [feature.shape[-1] for feature in features]
+    if widths != [side // 2**n for n in range(depth + 1)]:
         raise LearningError(
             "inexact_encoder",
-            f"The encoder {name} makes features {found} wide of an image {side} wide. Every stage"
+            f"The encoder {name} makes features {widths} wide of an image {side} wide. Every stage"
             " must halve the image exactly, or masks come out displaced: choose another encoder.",
         )

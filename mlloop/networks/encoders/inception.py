@@ -13,6 +13,8 @@ import torch.nn.functional as F
 from segmentation_models_pytorch.encoders._base import EncoderMixin
 from torch import Tensor, nn
 
+from mlloop.networks.encoders.registry import replace_encoder
+
 _CHANNELS = (64, 192, 288, 768, 2048)
 # A stage is a list of (layer, padding before it): left, right, top, bottom.
 _AROUND = (1, 1, 1, 1)
@@ -27,6 +29,7 @@ _STAGES: tuple[tuple[tuple[str, tuple[int, int, int, int]], ...], ...] = (
 )
 
 
+@replace_encoder("inception_v3")
 class ExactInception(nn.Module, EncoderMixin):  # type: ignore[misc]  # SMP ships no types
     """Five stages of timm's Inception-v3; its weights fit unchanged, the classifier is left out."""
 

@@ -7,7 +7,7 @@ from mlloop.contract.checks import PlanError
 from mlloop.contract.network_plan import NetworkPlan
 from mlloop.contract.plan import Plan
 from mlloop.contract.presets import PRESETS, preset
-from mlloop.networks.predicting import build_network
+from mlloop.networks.building import build_network
 
 PAPER = {
     n.key: n for name in ("paper-stage-1", "paper-stage-2", "gpu") for n in preset(name).networks
@@ -34,7 +34,7 @@ def test_paper_preset_when_read_holds_the_papers_figures(name: str, count: int) 
 
 @pytest.mark.parametrize("network", PAPER.values(), ids=PAPER.keys())
 def test_paper_network_when_built_takes_films_at_224(network: NetworkPlan) -> None:
-    built = build_network(network).eval()
+    built = build_network(network, 64).eval()
     with torch.inference_mode():
         assert built(torch.rand(1, 1, 224, 224)).shape == (1, 1, 224, 224)
 

@@ -1,20 +1,22 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import get_args
 
 import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from mlloop.contract.architectures import ARCHITECTURES
 from mlloop.contract.errors import LearningError
-from mlloop.contract.network_plan import Decoder, NetworkPlan
-from mlloop.networks.encoders.building import colour_encoder, require_exact
+from mlloop.contract.network_plan import NetworkPlan
+from mlloop.networks.building import build_network
+from mlloop.networks.encoders.building import build_colour_encoder, require_exact
 from mlloop.networks.losses import segmentation_loss
-from mlloop.networks.predicting import SegmentationNetwork, build_network, fold_norms
+from mlloop.networks.network import SegmentationNetwork
+from mlloop.networks.predicting import fold_norms
 
-DECODERS = [one for one in get_args(Decoder) if one != "classifier"]  # it makes no mask
+DECODERS = [name for name, known in ARCHITECTURES.items() if known.task == "segmentation"]
 ENCODERS = ("densenet121", "resnet50", "vgg16_bn", "efficientnet-b0", "inception_v3")
 NARROW = (16, 16, 8, 8, 8)
 
@@ -46,7 +48,7 @@ def step(
 def overfitted(plan: NetworkPlan, *, side: int, steps: int) -> float:
     """Return the training Dice of four phantoms after at most `steps` steps."""
     torch.manual_seed(3)
-    network, batch = build_network(plan).train(), phantoms(side)
+    network, batch = build_network(plan, 64).train(), phantoms(side)
     optimiser = torch.optim.AdamW(network.parameters(), lr=3e-3)
     dice = 0.0
     for done in range(1, steps + 1):
@@ -74,7 +76,7 @@ by_encoder = pytest.mark.parametrize(
 @pytest.mark.parametrize("decoder", DECODERS)
 def test_network_when_built_gives_logits_of_the_size_of_the_image(decoder: str, patch: int) -> None:
     plan = network_plan(decoder, "resnet18", decoder_channels=(32, 16, 8), patch=patch)
-    network = build_network(plan).eval()
+    network = build_network(plan, 64).eval()
     with torch.inference_mode():
         assert network(torch.zeros(2, 1, 32, 32)).shape == (2, 1, 32, 32)
 
@@ -86,7 +88,7 @@ def test_network_when_it_takes_a_step_at_each_size_learns_everywhere(
 ) -> None:
     torch.manual_seed(0)
     plan = network_plan(decoder, encoder, decoder_channels=(8, 8, 8, 8), patch=2)
-    network = build_network(plan).train()
+    network = build_network(plan, 64).train()
     optimiser = torch.optim.AdamW(network.parameters(), lr=1e-4)
     for side in (128, 224, 256):
         first, last = next(network.parameters()), [*network.parameters()][-2]
@@ -113,7 +115,7 @@ def test_encoder_when_given_four_phantoms_overfits_them(encoder: str) -> None:
 @pytest.mark.parametrize("name", [*ENCODERS, "tu-inception_v3", "tu-resnet10t"])
 @pytest.mark.parametrize("side", [64, 96, 224])
 def test_encoder_when_asked_for_stages_halves_the_image_exactly(name: str, side: int) -> None:
-    encoder = colour_encoder(name, 5).eval()
+    encoder = build_colour_encoder(name, 5).eval()
     with torch.inference_mode():
         features = encoder(torch.zeros(1, 3, side, side))
     assert [tuple(f.shape[2:]) for f in features] == [(side // 2**n,) * 2 for n in range(6)]
@@ -121,7 +123,7 @@ def test_encoder_when_asked_for_stages_halves_the_image_exactly(name: str, side:
 
 
 def test_inception_when_the_film_is_shifted_moves_its_features_along() -> None:
-    encoder = colour_encoder("inception_v3", 3).eval()
+    encoder = build_colour_encoder("inception_v3", 3).eval()
     film = torch.rand(1, 3, 256, 256, generator=torch.Generator().manual_seed(1))
     with torch.inference_mode():
         here, there = encoder(film), encoder(film.roll((8, 8), (2, 3)))
@@ -142,25 +144,25 @@ def test_encoder_when_its_stages_are_displaced_is_refused() -> None:
     with pytest.raises(LearningError, match=r"features \[8, 3\] wide of an image 8 wide"):
         require_exact(Displaced(), "odd", planes=1, depth=1)
     with pytest.raises(LearningError, match="halve the image exactly"):
-        build_network(network_plan("unet", "tu-inception_v4"))
+        build_network(network_plan("unet", "tu-inception_v4"), 64)
 
 
 def test_network_when_the_encoder_is_unknown_is_refused_with_a_sentence() -> None:
     with pytest.raises(LearningError, match="n cannot be built"):
-        build_network(network_plan("unet", "no-such-encoder"))
+        build_network(network_plan("unet", "no-such-encoder"), 64)
     with pytest.raises(LearningError, match="n cannot be built"):
-        build_network(network_plan("dla", "tu-no-such-encoder"))
+        build_network(network_plan("dla", "tu-no-such-encoder"), 64)
 
 
 def test_dla_when_the_encoder_begins_at_a_quarter_still_gives_the_size_of_the_image() -> None:
-    network = build_network(network_plan("dla", "tu-convnext_atto")).eval()
+    network = build_network(network_plan("dla", "tu-convnext_atto"), 64).eval()
     with torch.inference_mode():
         assert network(torch.zeros(1, 1, 64, 64)).shape == (1, 1, 64, 64)
 
 
 def test_encoder_when_frozen_stands_still_in_weights_and_statistics() -> None:
     torch.manual_seed(0)
-    body = build_network(network_plan("unet", decoder_channels=(16, 8, 8))).body
+    body = build_network(network_plan("unet", decoder_channels=(16, 8, 8)), 64).body
     network = SegmentationNetwork(body, 1, is_encoder_frozen=True).train()
     encoder, decoder = network.body.encoder, network.body.decoder  # type: ignore[union-attr]
     before = {name: value.clone() for name, value in encoder.state_dict().items()}  # type: ignore[operator,union-attr]
@@ -179,7 +181,7 @@ def test_encoder_when_frozen_stands_still_in_weights_and_statistics() -> None:
 @pytest.mark.parametrize("decoder", DECODERS)
 def test_folded_norms_give_the_same_map(decoder: str) -> None:
     torch.manual_seed(4)
-    network, batch = build_network(network_plan(decoder)), phantoms(128)
+    network, batch = build_network(network_plan(decoder), 64), phantoms(128)
     network.train()(batch[0])  # statistics that are not the fresh ones
     network.eval()
     with torch.inference_mode():

@@ -19,18 +19,20 @@ from mlloop.__main__ import main
 from mlloop.contract.errors import LearningError
 from mlloop.contract.manifest import Case, MemberRef
 from mlloop.contract.network_plan import NetworkPlan
+from mlloop.networks.building import build_network
 from mlloop.networks.converting import convert_weights
 from mlloop.networks.devices import prepare
-from mlloop.networks.encoders.building import colour_encoder
-from mlloop.networks.predicting import SegmentationNetwork, build_network, load_member
+from mlloop.networks.encoders.building import build_colour_encoder
+from mlloop.networks.network import Network
+from mlloop.training.tasks import load_member
 from tests.mlloop.conftest import Events, card, member, small_plan, train, training
 
 ROOT = Path(__file__).parents[3]
 PLAN = NetworkPlan("n", "unet", "resnet18", (16, 8, 8))
 
 
-def encoder_of(network: SegmentationNetwork) -> dict[str, Tensor]:
-    return network.body.get_submodule("encoder").state_dict()
+def encoder_of(network: Network) -> dict[str, Tensor]:
+    return network.get_encoder().state_dict()
 
 
 def save(path: Path, tensors: dict[str, Tensor]) -> str:
@@ -42,9 +44,9 @@ def save(path: Path, tensors: dict[str, Tensor]) -> str:
 def test_encoder_weights_when_the_file_is_there_are_used(tmp_path: Path, prefix: str) -> None:
     torch.manual_seed(1)
     plan = replace(PLAN, patch=2)  # six planes: its first layer cannot be one for colours
-    source = encoder_of(build_network(plan))
+    source = encoder_of(build_network(plan, 64))
     path = save(tmp_path / "encoder.safetensors", source)
-    loaded = build_network(replace(plan, encoder_weights=prefix + path))
+    loaded = build_network(replace(plan, encoder_weights=prefix + path), 64)
     for name, value in encoder_of(loaded).items():
         torch.testing.assert_close(value, source[name])
 
@@ -53,11 +55,11 @@ def test_encoder_weights_when_the_file_is_there_are_used(tmp_path: Path, prefix:
 def test_encoder_weights_when_made_for_colours_see_grey_and_no_coordinates(
     tmp_path: Path, patch: int
 ) -> None:
-    source = colour_encoder("resnet18", 3).eval()
+    source = build_colour_encoder("resnet18", 3).eval()
     # With one pixel a patch, a first layer for colours has the same shape as ours: 1 + 2 planes.
     path = save(tmp_path / "colours.safetensors", source.state_dict())
     plan = replace(PLAN, encoder_weights=f"file:{path}", patch=patch)
-    encoder = build_network(plan).body.get_submodule("encoder").eval()
+    encoder = build_network(plan, 64).get_encoder().eval()
     grey = torch.rand(1, 1, 64, 64, generator=torch.Generator().manual_seed(2))
     planes = torch.cat([grey.expand(1, patch**2, 64, 64), torch.rand(1, 2, 64, 64)], 1)
     with torch.inference_mode():
@@ -79,17 +81,16 @@ def test_encoder_weights_when_the_file_is_of_no_use_are_refused(
     path = tmp_path / "odd.safetensors"
     write(path)
     with pytest.raises(LearningError, match=words):
-        build_network(replace(PLAN, encoder_weights=f"file:{path}"))
+        build_network(replace(PLAN, encoder_weights=f"file:{path}"), 64)
 
 
 def test_imagenet_weights_when_the_hub_cannot_be_reached_say_how_to_supply_a_file() -> None:
     program = """
-from mlloop.contract.errors import LearningError
-from mlloop.contract.plan import NetworkPlan
-from mlloop.networks.predicting import build_network
+from mlloop.contract.errors import (LearningError)
+from mlloop.networks.building import (build_network)
 for encoder in ("resnet18", "tu-resnet10t", "inception_v3"):
     try:
-        build_network(NetworkPlan("n", "unet", encoder, (8, 8, 8), "imagenet"))
+        build_network(NetworkPlan("n", "unet", encoder, (8, 8, 8), "imagenet"), 64)
     except LearningError as error:
         print(error.sentence)
 """
@@ -109,12 +110,12 @@ def test_members_when_trained_need_their_initial_weights_no_more(
     cases: tuple[Case, ...], tmp_path: Path
 ) -> None:
     path = tmp_path / "encoder.safetensors"
-    save(path, colour_encoder("tu-resnet10t", 3).state_dict())
+    save(path, build_colour_encoder("tu-resnet10t", 3).state_dict())
     network = NetworkPlan("u", "unet", "tu-resnet10t", (16, 8, 8), f"file:{path}", 1, True)
     plan = small_plan(networks=(network,), steps=4)
     manifest = training(plan, cases, network="u")
     train(manifest, tmp_path / "m")
-    started = encoder_of(build_network(network))
+    started = encoder_of(build_network(network, 64))
     path.unlink()
     ref: MemberRef = member(manifest, tmp_path / "m")
     load_member(ref, plan, prepare(plan, choice="cpu"))
@@ -127,7 +128,7 @@ def test_members_when_trained_need_their_initial_weights_no_more(
 def chexnet() -> tuple[dict[str, Tensor], dict[str, Tensor]]:
     """Return an encoder's state and the same as the CheXNet checkpoints hold it."""
     torch.manual_seed(4)
-    ours = colour_encoder("densenet121", 5).state_dict()
+    ours = build_colour_encoder("densenet121", 5).state_dict()
     theirs = {}
     for name, value in ours.items():
         if name.endswith("num_batches_tracked"):
@@ -148,7 +149,7 @@ def test_convert_weights_when_given_chexnet_makes_a_file_the_plan_can_name(tmp_p
     assert said.said[0]["n_left_out"] == 1
     assert "classifier.0.weight" in str(said.said[0]["left_out"])
     plan = NetworkPlan("n", "dla", "densenet121", (16, 16, 8, 8, 8), f"file:{target}")
-    found = encoder_of(build_network(plan))
+    found = encoder_of(build_network(plan, 64))
     for name, value in ours.items():
         if name != "features.conv0.weight":
             assert torch.equal(found[name], value), name
@@ -175,7 +176,7 @@ def test_convert_weights_when_given_a_whole_timm_model_fits_the_encoder_of_a_pla
     convert_weights(source, target, encoder=encoder, emit=said)
     assert said.said[0]["n_left_out"] == 2  # the head: its weight and its bias
     plan = NetworkPlan("n", "unet", encoder, (16, 8, 8), f"file:{target}")
-    found = encoder_of(build_network(plan))
+    found = encoder_of(build_network(plan, 64))
     theirs = {name.replace(".", "_"): value for name, value in whole.items()}
     first = found.pop(f"model.{renamed}")  # for colours there, for grey here
     colours = theirs.pop(renamed.replace(".", "_"))
@@ -236,7 +237,7 @@ def test_card_when_an_encoder_file_was_given_names_its_hash(
 ) -> None:
     path = tmp_path / "encoder.safetensors"
     plan = small_plan(steps=2, epochs=1)
-    save(path, encoder_of(build_network(plan.networks[0])))
+    save(path, encoder_of(build_network(plan.networks[0], 64)))
     networks = (replace(plan.networks[0], encoder_weights=f"file:{path}"), *plan.networks[1:])
     train(training(replace(plan, networks=networks), cases), tmp_path / "out")
     assert card(tmp_path / "out")["encoder_weights"] == sha256(path.read_bytes()).hexdigest()

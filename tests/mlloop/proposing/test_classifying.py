@@ -30,7 +30,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> Asked:
             seen.append(case.image)
             yield case, float(classifier)
 
-    monkeypatch.setattr(classifying, "load_classifier", lambda member, *_: member.fold)
+    monkeypatch.setattr(classifying, "load_member", lambda member, *_: member.fold)
     monkeypatch.setattr(classifying, "classify", classify)
     return seen
 

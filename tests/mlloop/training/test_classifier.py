@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,19 +16,22 @@ from mlloop.contract.manifest import Case, TrainManifest
 from mlloop.contract.network_plan import NetworkPlan
 from mlloop.contract.plan import Plan
 from mlloop.folders.benchmark import weigh
+from mlloop.networks.architectures.classifier import Classifier, classifier_depth
+from mlloop.networks.building import build_network
 from mlloop.networks.devices import prepare
+from mlloop.networks.gradcam import activation_maps
 from mlloop.pixels.arrays import Float64Array
 from mlloop.pixels.images import encode_pixels
 from mlloop.pixels.masks import encode_mask
+from mlloop.training import member as member_module
 from mlloop.training.dataset import CaseReader
-from mlloop.training.tasks import classification as classifier_module
+from mlloop.training.loading import Batch
+from mlloop.training.tasks import load_member
 from mlloop.training.tasks.classification import (
-    build_classifier,
-    classifier_depth,
-    load_classifier,
-    train_classifier,
+    Classification,
 )
-from tests.mlloop.conftest import STILL, Events, card, member
+from mlloop.training.tasks.task import Run
+from tests.mlloop.conftest import STILL, card, member, train
 from tests.mlloop.conftest import small_plan as plan_of_networks
 from tests.mlloop.conftest import training as training_of
 
@@ -42,13 +46,6 @@ def small_plan(**changes: object) -> Plan:
 
 def training(plan: Plan, cases: tuple[Case, ...], *, fold: int = 0) -> TrainManifest:
     return training_of(plan, cases, fold=fold, network=KEY)
-
-
-def train(manifest: TrainManifest, out: Path, stop=lambda: False) -> Events:
-    events = Events()
-    device = prepare(manifest.plan, choice="cpu")
-    train_classifier(manifest, out, device=device, emit=events, stop=stop)
-    return events
 
 
 @pytest.mark.parametrize(("grid", "depth"), [(32, 3), (64, 3), (128, 4), (224, 5), (256, 5)])
@@ -92,7 +89,7 @@ def test_activation_when_a_bright_square_is_planted_then_is_higher_inside(
     plan = small_plan(grid=64, steps=60, epochs=3, augment=STILL, batch_size=8)
     manifest = training(plan, squares, fold=1)
     train(manifest, tmp_path)
-    network = load_classifier(member(manifest, tmp_path), plan, prepare(plan, choice="cpu"))
+    network = load_member(member(manifest, tmp_path), plan, prepare(plan, choice="cpu"))
     reader = CaseReader(grid=plan.grid)
     sick = [case for case in squares if case.group == "covid"]
     images = np.stack([reader.image(case) for case in sick])
@@ -128,12 +125,13 @@ def test_train_classifier_when_stopped_and_run_again_then_gives_the_same_weights
 def test_train_classifier_when_a_step_is_not_finite_then_its_inner_auc_is_still_a_number(
     cases: tuple[Case, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def spoil(run: object, step: int) -> tuple[torch.Tensor, torch.Tensor]:
-        images, targets = whole(run, step)  # type: ignore[arg-type]
-        return (images * float("nan") if step == 1 else images), targets
+    @dataclasses.dataclass(frozen=True)
+    class Spoiled(Classification):
+        def make_batch(self, cases: Sequence[Case], run: Run, step: int) -> Batch:
+            images, targets = super().make_batch(cases, run, step)
+            return (images * float("nan") if step == 1 else images), targets
 
-    whole = classifier_module._batch
-    monkeypatch.setattr(classifier_module, "_batch", spoil)
+    monkeypatch.setattr(member_module, "task_of", lambda _network: Spoiled())
     pool = tuple(dataclasses.replace(case, fold=1) for case in cases)
     events = train(training(small_plan(), pool, fold=0), tmp_path)
     assert [said["step"] for said in events.of("step_left_out")] == [1]
@@ -165,12 +163,13 @@ def test_train_classifier_when_all_are_covid_then_says_what_is_missing(
 
 def test_build_classifier_when_the_encoder_is_unknown_then_names_it() -> None:
     with pytest.raises(LearningError, match="no-such-net"):
-        build_classifier(dataclasses.replace(CLASSIFIER, encoder="no-such-net"), 64)
+        build_network(dataclasses.replace(CLASSIFIER, encoder="no-such-net"), 64)
 
 
 def test_activation_when_the_weights_do_not_care_then_is_flat() -> None:
     torch.manual_seed(1)
-    network = build_classifier(CLASSIFIER, 64).eval()
+    network = build_network(CLASSIFIER, 64).eval()
+    assert isinstance(network, Classifier)
     torch.nn.init.zeros_(network.head.weight)
     images = np.random.default_rng(1).random((2, 64, 64), np.float32)
     maps, _ = activation_maps(network, images, prepare(small_plan(), choice="cpu"))

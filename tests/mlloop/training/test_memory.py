@@ -24,11 +24,11 @@ from mlloop.contract.manifest import (
 from mlloop.contract.network_plan import NetworkPlan
 from mlloop.contract.plan import Plan
 from mlloop.networks.devices import prepare
-from mlloop.proposing import maps
 from mlloop.proposing.ensemble import propose
 from mlloop.proposing.evaluation import evaluate
 from mlloop.training import member
 from mlloop.training.memory import Passes
+from mlloop.training.tasks import segmentation
 from tests.mlloop.conftest import Events, card, small_plan, train
 from tests.mlloop.conftest import training as training_of
 
@@ -105,7 +105,7 @@ def test_maps_when_memory_runs_out_are_made_in_parts_and_the_same(
             evaluate(sealed, out, device=CPU, emit=said, stop=bool)
 
     work(tmp_path / "roomy", roomy)
-    monkeypatch.setattr(maps, "predict", roomy_for(3, maps.predict))
+    monkeypatch.setattr(segmentation, "predict", roomy_for(3, segmentation.predict))
     work(tmp_path / "tight", tight)
     assert roomy.of("smaller_chunk") == []
     assert [one["parts"] for one in tight.of("smaller_chunk")] == [2, 4]
@@ -150,7 +150,7 @@ def test_classifier_when_its_inner_look_is_too_many_images_goes_on_in_parts(
 def test_training_when_one_image_of_the_inner_look_does_not_fit_says_what_to_change(
     cases: tuple[Case, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(member, "predict", roomy_for(0, member.predict))
+    monkeypatch.setattr(segmentation, "predict", roomy_for(0, segmentation.predict))
     with pytest.raises(LearningError, match="smaller grid") as refused:
         train(training_of(small_plan(), cases), tmp_path)
     assert refused.value.code == "out_of_memory"

@@ -11,8 +11,10 @@ from torch import Tensor, nn
 
 from mlloop.contract.errors import LearningError
 from mlloop.contract.plan import Plan
+from mlloop.networks.building import build_network
 from mlloop.networks.devices import prepare
-from mlloop.networks.predicting import SegmentationNetwork, build_network
+from mlloop.networks.losses import planned_loss
+from mlloop.networks.network import SegmentationNetwork
 from mlloop.training.checkpoint import StateFolder, TrainingState
 from mlloop.training.loading import Batch
 from mlloop.training.steps import train_step
@@ -71,7 +73,7 @@ def batch(count: int = 4) -> Batch:
 
 def do_step(state: TrainingState, plan: Plan, given: Batch, said: Events) -> float | None:
     device = prepare(plan, choice="cpu")
-    return train_step(state, given, plan, device, said)
+    return train_step(state, given, plan, device, said, loss_of=planned_loss)
 
 
 @pytest.mark.parametrize(
@@ -186,7 +188,7 @@ def test_step_when_a_classifier_has_no_finite_loss_leaves_its_batch_statistics_w
 @pytest.mark.parametrize("bad", [math.nan, math.inf])
 def test_step_when_the_loss_is_not_finite_changes_nothing_and_is_counted(bad: float) -> None:
     plan = small_plan()
-    network = build_network(plan.networks[0]).train()
+    network = build_network(plan.networks[0], 64).train()
     averaged = {name: value.detach().clone() for name, value in network.state_dict().items()}
     state = TrainingState(network, torch.optim.AdamW(network.parameters()), averaged)
     before = {name: value.clone() for name, value in network.state_dict().items()}

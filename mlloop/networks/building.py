@@ -1,0 +1,57 @@
+"""Networks built from a plan: fresh, with initial weights, or with trained ones.
+
+Refuses an encoder whose stages do not halve the image exactly.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+import mlloop.networks.architectures  # noqa: F401  # each architecture registers itself
+from mlloop.contract.errors import LearningError
+from mlloop.contract.manifest import MemberRef
+from mlloop.contract.network_plan import NetworkPlan
+from mlloop.contract.plan import Plan
+from mlloop.networks.architectures.registry import BUILDERS
+from mlloop.networks.encoders.building import depth_of, require_exact
+from mlloop.networks.network import Network, count_planes
+from mlloop.networks.weights import load_initial, load_trained
+
+
+def build_network(plan: NetworkPlan, grid: int) -> Network:
+    """Build a network with fresh weights, drawn from torch's current random state.
+
+    The encoder then takes the initial weights of the plan. Raises LearningError where the network
+    is not known or its weights cannot be had.
+    """
+    network = build_untrained_network(plan, grid)
+    load_initial(network.get_encoder(), plan)
+    return network
+
+
+def build_untrained_network(plan: NetworkPlan, grid: int) -> Network:
+    """Build a network of this shape without initial weights: for weights that are loaded next."""
+    try:
+        network = BUILDERS[plan.decoder](plan, grid)
+        encoder = network.get_encoder()
+        require_exact(encoder, plan.encoder, planes=count_planes(plan), depth=depth_of(encoder))
+    except (AssertionError, KeyError, RuntimeError, ValueError) as error:
+        lines = str(error).strip("'\"").splitlines() or [type(error).__name__]
+        raise LearningError(
+            "unknown_network", f"The network {plan.key} cannot be built: {lines[0]}"
+        ) from error
+    return network.to(memory_format=torch.channels_last)
+
+
+def load_trained_network(member: MemberRef, plan: Plan) -> Network:
+    """Build the network of a member with its trained weights, or raise LearningError.
+
+    Refuses weights that are not the recorded ones.
+    """
+    name = f"{member.network}, fold {member.fold}"
+    tensors = load_trained(Path(member.weights_path), member.weights_sha256, name)
+    network = build_untrained_network(plan.network(member.network), plan.grid)
+    network.load_state_dict(tensors)
+    return network

@@ -1,0 +1,67 @@
+"""What every network has in common: its encoder, and the planes that the encoder sees."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Self
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from mlloop.contract.network_plan import COORDINATES, NetworkPlan
+
+
+class Network(nn.Module, ABC):
+    """A radiograph `(N, 1, grid, grid)` in 0..1 to logits, by way of an encoder."""
+
+    @abstractmethod
+    def get_encoder(self) -> nn.Module:
+        """Return the part that takes initial weights."""
+
+
+class SegmentationNetwork(Network):
+    """A radiograph `(N, 1, grid, grid)` in 0..1 to logits of a mask of the same shape."""
+
+    def __init__(self, body: nn.Module, patch: int, *, is_encoder_frozen: bool = False) -> None:
+        super().__init__()
+        self.body = body
+        self.patch = patch
+        self.is_encoder_frozen = is_encoder_frozen
+        if is_encoder_frozen:
+            self.get_encoder().requires_grad_(False)
+
+    def get_encoder(self) -> nn.Module:
+        """Return the encoder inside the body."""
+        return self.body.get_submodule("encoder")
+
+    def train(self, mode: bool = True) -> Self:
+        """Switch to training; a frozen encoder keeps its batch statistics too."""
+        super().train(mode)
+        if self.is_encoder_frozen:
+            self.get_encoder().eval()
+        return self
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Return the logits `(N, 1, grid, grid)`, one for each pixel of each patch."""
+        planes = with_coordinates(image, self.patch)
+        logits: Tensor = self.body(planes)
+        return F.pixel_shuffle(logits.float().contiguous(), self.patch)
+
+
+def with_coordinates(image: Tensor, patch: int) -> Tensor:
+    """Return the planes that an encoder sees: the pixels of each patch, and where it lies.
+
+    The two coordinate planes let a small network know left from right.
+    """
+    pixels = F.pixel_unshuffle((image - 0.5) * 4, patch)
+    n, _, height, width = pixels.shape
+    y = torch.linspace(-1, 1, height, device=image.device)[:, None].expand(n, 1, height, width)
+    x = torch.linspace(-1, 1, width, device=image.device).expand(n, 1, height, width)
+    planes = torch.cat([pixels, y, x], dim=1)
+    return planes.contiguous(memory_format=torch.channels_last)
+
+
+def count_planes(plan: NetworkPlan) -> int:
+    """Return how many planes `with_coordinates` gives the encoder of this network."""
+    return plan.patch**2 + COORDINATES
