@@ -15,10 +15,12 @@ from rest_framework.views import APIView
 
 from annotation.api.authentication import user_of
 from annotation.api.schema import PROBLEMS
+from annotation.formats.registry import layout_names
 from annotation.models import Project, Release
 from annotation.permissions import Permission, project_for
-from annotation.selectors.releases.released import release_of
-from annotation.services.releases.requesting import FORMATS, request_release, stream_release
+from annotation.selectors.releases.versions import release_of
+from annotation.services.releases.exporting import stream_release
+from annotation.services.releases.requesting import DEFAULT_FORMATS, request_release
 
 
 class ReleaseSerializer(serializers.ModelSerializer[Release]):
@@ -48,7 +50,9 @@ class ReleaseRequestSerializer(serializers.Serializer[dict[str, object]]):
 
     version = serializers.CharField(max_length=40)
     formats = serializers.ListField(
-        child=serializers.ChoiceField(choices=FORMATS), default=list(FORMATS), max_length=8
+        child=serializers.ChoiceField(choices=layout_names()),
+        default=list(DEFAULT_FORMATS),
+        max_length=8,
     )
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
-from annotation.formats.qata import ReleasedMask
+from annotation.formats.released import ReleasedImage, ReleaseRecord
 from mlloop.pixels.severity import GRADES
 
 CARD = "README.md"
@@ -22,7 +22,7 @@ _SVG: dict[Any, Any] = {"svg.hashsalt": "roundtruth", "svg.fonttype": "none", "f
 
 @dataclass(frozen=True, slots=True)
 class CardFacts:
-    """What the card says beyond its masks."""
+    """What the card says beyond the record of the release."""
 
     project: str
     version: str
@@ -32,45 +32,32 @@ class CardFacts:
     withdrawn: int
 
 
-def card_files(facts: CardFacts, masks: Sequence[ReleasedMask]) -> dict[str, bytes]:
+def card_files(facts: CardFacts, record: ReleaseRecord) -> dict[str, bytes]:
     """Return path -> bytes of the card and its plots."""
-    graded = [mask for mask in masks if mask.grade]
+    images = record.images
+    graded = [image for image in images if image.lung]
     severity = {SEVERITY: _grades(graded)} if graded else {}
     return severity | {
-        CARD: _markdown(facts, masks).encode(),
-        "card/verdicts.svg": _bars("Verdicts", Counter(mask.verdict for mask in masks)),
-        "card/infected-share.svg": _shares([mask for mask in masks if mask.infected_pixels]),
+        CARD: _markdown(facts, record).encode(),
+        "card/verdicts.svg": _bars("Verdicts", Counter(image.verdict for image in images)),
+        "card/infected-share.svg": _shares([image for image in images if image.infected_pixels]),
         "card/rounds.svg": _bars(
             "Masks by the round that proposed them",
-            Counter("by hand" if mask.round is None else f"round {mask.round}" for mask in masks),
+            Counter(
+                "by hand" if image.round is None else f"round {image.round}" for image in images
+            ),
         ),
     }
 
 
-def counts_of(masks: Sequence[ReleasedMask]) -> dict[str, int]:
-    """Return the counts that the manifest and the card both print."""
-    counted = Counter[str]()
-    for mask in masks:
-        counted["masks"] += 1
-        counted[f"split.{mask.split}"] += 1
-        counted[f"group.{mask.group}"] += 1
-        counted[f"verdict.{mask.verdict}"] += 1
-        counted["empty_masks"] += not mask.infected_pixels
-        if mask.grade:
-            counted[f"severity.{mask.grade}"] += 1
-            counted[f"lung_masks.{mask.lung_provenance}"] += 1
-    counted["patients"] = len({mask.patient for mask in masks})
-    return dict(sorted(counted.items()))
-
-
-def _markdown(facts: CardFacts, masks: Sequence[ReleasedMask]) -> str:
-    counts = counts_of(masks)
-    rows = "\n".join(f"| {name} | {number} |" for name, number in counts.items())
+def _markdown(facts: CardFacts, record: ReleaseRecord) -> str:
+    rows = "\n".join(f"| {name} | {number} |" for name, number in record.counts.items())
     rounds = (
         "\n".join(f"- {line}" for line in facts.rounds) or "- none: every mask was drawn by hand"
     )
     leaks = "not computed" if facts.leaks is None else str(facts.leaks)
-    licences = "\n".join(f"- {name or 'not stated'}" for name in sorted({m.licence for m in masks}))
+    stated = sorted({image.licence for image in record.images})
+    licences = "\n".join(f"- {name or 'not stated'}" for name in stated)
     return f"""# {facts.project} {facts.version}
 
 Infection masks on chest radiographs, made by readers and networks together with Roundtruth.
@@ -90,7 +77,7 @@ Proposals that came from a network which had seen the patient: {leaks}.
 Withdrawn images left out: {facts.withdrawn}.
 Sealed images were read without proposals. Masks with verdict `control` are empty by the image's
 group and were not read.
-{_severity_words(masks)}
+{_severity_words(record.images)}
 ## Terms of the images
 {licences}
 
@@ -102,29 +89,30 @@ group and were not read.
 """
 
 
-def _severity_words(masks: Sequence[ReleasedMask]) -> str:
-    """Say what the grades are of, and of how many masks; nothing where no lung is known."""
-    cutoffs = next((mask.severity["cutoffs"] for mask in masks if mask.severity), None)
-    if not isinstance(cutoffs, list):
+def _severity_words(images: Sequence[ReleasedImage]) -> str:
+    """Return a section on the grades; it is empty if no lung mask is known."""
+    lungs = [image.lung for image in images if image.lung]
+    if not lungs:
         return ""
+    cutoffs = lungs[0].severity.cutoffs
     pairs = zip(GRADES[1:], cutoffs, strict=True)
     begins = ", ".join(f"{grade} at {cut:.0%}" for grade, cut in pairs)
-    known = sum(mask.severity is not None for mask in masks)
-    drawn = sum(mask.lung_provenance == "reference" for mask in masks)
+    known = len(lungs)
+    drawn = sum(lung.provenance == "reference" for lung in lungs)
     return f"""
 ## Severity
 ![Severity](card/severity.svg)
 
-The infected share of both lungs, measured on the released mask, for {known} of {len(masks)} masks:
+The infected share of both lungs, measured on the released mask, for {known} of {len(images)} masks:
 those with a lung mask, {drawn} of them a reference and {known - drawn} the networks' ensemble,
 which no one corrected; `manifest.json` says which. The grades begin: {begins}. They count pixels of
 projected lung and are no clinical score.
 """
 
 
-def _grades(masks: Sequence[ReleasedMask]) -> bytes:
+def _grades(images: Sequence[ReleasedImage]) -> bytes:
     """Plot how many masks have each grade, the grades in their order."""
-    counted = Counter(str(mask.grade) for mask in masks)
+    counted = Counter(str(image.grade) for image in images)
     order = [grade for grade in (*GRADES, "not graded") if counted[grade]]
     return _bars("Severity", counted, order)
 
@@ -142,13 +130,13 @@ def _bars(title: str, counted: Counter[str], order: Sequence[str] = ()) -> bytes
         return _svg(figure)
 
 
-def _shares(masks: Sequence[ReleasedMask]) -> bytes:
-    shares = [100 * mask.infected_pixels / (mask.width * mask.height) for mask in masks]
+def _shares(images: Sequence[ReleasedImage]) -> bytes:
+    shares = [100 * image.infected_pixels / (image.width * image.height) for image in images]
     with mpl.rc_context(rc=_SVG):
         figure = Figure(figsize=(4.2, 2.4), layout="constrained")
         axes = figure.add_subplot()
         axes.hist(shares or [0.0], bins=20, color="#3f8fce")
-        axes.set_title(f"Infected share of the image, non-empty masks (n = {len(masks)})")
+        axes.set_title(f"Infected share of the image, non-empty masks (n = {len(images)})")
         axes.set_xlabel("% of pixels")
         axes.spines[["top", "right"]].set_visible(False)
         return _svg(figure)

@@ -13,10 +13,10 @@ from django.views.decorators.http import require_GET
 from annotation.errors import RoundtruthError
 from annotation.models import Project, Release, User
 from annotation.permissions import Permission, may, require
-from annotation.selectors.releases.released import next_version, release_of
 from annotation.selectors.releases.selection import select_for_release
-from annotation.services.releases.narrowing import retry_release
-from annotation.services.releases.requesting import request_release, stream_release
+from annotation.selectors.releases.versions import next_version, release_of
+from annotation.services.releases.exporting import stream_release
+from annotation.services.releases.requesting import request_release, retry_release
 from annotation.web.project_page import project_page, render_page
 
 SHOWN = 50

@@ -74,7 +74,7 @@ PLANTED = {
     "annotation/services/projects.py": "import annotation.api.urls\n",
     "annotation/services/reading/leases.py": "import annotation.services.releases.freezing\n",
     "annotation/services/rounds/lifecycle.py": "import annotation.selectors.reading.cases\n",
-    "annotation/selectors/releases/released.py": "import annotation.selectors.rounds.gate\n",
+    "annotation/selectors/releases/versions.py": "import annotation.selectors.rounds.gate\n",
     "annotation/bridge/child.py": "import annotation.bridge.loop\n",
     "annotation/bridge/loop.py": "import torch\n",
     "annotation/web/images.py": "import annotation.bridge.child\n",

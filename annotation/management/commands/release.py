@@ -10,8 +10,9 @@ from django.core.management.base import CommandParser
 
 from annotation.management.console import ConsoleCommand, Outcome, named_account, named_project
 from annotation.models import Release
+from annotation.services.releases.exporting import export_release
 from annotation.services.releases.freezing import run_release
-from annotation.services.releases.requesting import FORMATS, export_release, request_release
+from annotation.services.releases.requesting import DEFAULT_FORMATS, request_release
 
 
 class Command(ConsoleCommand):
@@ -21,7 +22,7 @@ class Command(ConsoleCommand):
         parser.add_argument("--project", required=True, metavar="SLUG")
         parser.add_argument("--version", required=True, metavar="X.Y.Z", dest="release_version")
         parser.add_argument("--out", required=True, metavar="DIR", help="a new or empty folder")
-        parser.add_argument("--format", nargs="+", default=list(FORMATS), metavar="NAME")
+        parser.add_argument("--format", nargs="+", default=list(DEFAULT_FORMATS), metavar="NAME")
         parser.add_argument(
             "--as", dest="account", metavar="ACCOUNT", help="the account that the audit records"
         )

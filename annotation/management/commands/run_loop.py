@@ -12,7 +12,7 @@ from pathlib import Path
 from django.conf import settings
 from django.core.management.base import CommandParser
 
-from annotation.formats.qata import verify_folder
+from annotation.formats.verification import verify_folder
 from annotation.management.console import ConsoleCommand, Outcome, UsageError
 from annotation.management.loop_report import Facts, manual_arm_facts, proposals_arm_facts
 from annotation.management.loop_table import table_lines
@@ -20,8 +20,9 @@ from annotation.management.sample_projects import choose_folder, create_sample_p
 from annotation.management.simulation import simulate_by_hand, simulate_with_proposals
 from annotation.models import Image, Project
 from annotation.selectors.rounds.simulated import images_read_in_rounds
+from annotation.services.releases.exporting import export_release
 from annotation.services.releases.freezing import run_release
-from annotation.services.releases.requesting import export_release, request_release
+from annotation.services.releases.requesting import request_release
 from mlloop.contract.presets import PRESETS, preset
 
 PHANTOM_PATIENTS = 110

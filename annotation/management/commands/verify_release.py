@@ -8,7 +8,7 @@ from pathlib import Path
 
 from django.core.management.base import CommandParser
 
-from annotation.formats.qata import Verification, verify_folder
+from annotation.formats.verification import Verification, verify_folder
 from annotation.management.console import ConsoleCommand, Outcome, UsageError
 
 SHOWN = 20

@@ -1,7 +1,7 @@
 """The lung mask of a released image and the severity of the released mask in it.
 
-Everything comes from the selection: a lung reference chosen then, or the ensemble's proposal of the
-round that served then, whose rows never change.
+Both come from the frozen selection: a lung reference, or the ensemble's proposal of the round that
+served when the release was asked for. Neither row ever changes, so a second run makes the same.
 """
 
 from __future__ import annotations
@@ -12,8 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from annotation import storage
+from annotation.formats.released import ReleasedLung
 from annotation.models import Image, Proposal, Reference, Round
-from annotation.selectors.releases.released import MeasuredLung, Selected
+from annotation.selectors.releases.selected import Selected
 from annotation.selectors.releases.selection import Selection
 from mlloop.contract.plan import SEVERITY_CUTOFFS, SMALLEST_LESION, Plan
 from mlloop.pixels.masks import decode_mask, decode_probability, encode_mask
@@ -25,7 +26,7 @@ Mask = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """The cut-offs of the grades and the least lesion, as the serving round's plan states them."""
+    """The cut-offs of the grades and the smallest lesion, from the serving round's plan."""
 
     cutoffs: tuple[float, ...] = SEVERITY_CUTOFFS
     smallest_lesion: float = SMALLEST_LESION
@@ -40,13 +41,13 @@ def scale_of(selection: Selection) -> Scale:
     return Scale(plan.severity_cutoffs, plan.smallest_lesion)
 
 
-def measured_lung(selected: Selected, mask: Mask, scale: Scale) -> tuple[str, MeasuredLung] | None:
-    """Return the key of the lung mask and the severity of `mask` in it; None without lungs."""
+def measured_lung(selected: Selected, mask: Mask, scale: Scale) -> tuple[str, ReleasedLung] | None:
+    """Return the key of the lung mask and its record; None if no lung mask is known."""
     if selected.lung is None:
         return None
     image = selected.image
     key, lung = _lung_mask(selected.lung, image)
-    found = findings(
+    severity = findings(
         mask,
         lung,
         cutoffs=scale.cutoffs,
@@ -54,8 +55,8 @@ def measured_lung(selected: Selected, mask: Mask, scale: Scale) -> tuple[str, Me
         spacing_mm=image.spacing_mm,
     )
     if isinstance(selected.lung, Reference):
-        return key, MeasuredLung("reference", None, found.as_json())
-    return key, MeasuredLung("ensemble", selected.lung.round.number, found.as_json())
+        return key, ReleasedLung("reference", None, severity)
+    return key, ReleasedLung("ensemble", selected.lung.round.number, severity)
 
 
 def _lung_mask(lung: Reference | Proposal, image: Image) -> tuple[str, Mask]:

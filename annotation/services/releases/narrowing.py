@@ -1,6 +1,6 @@
-"""Take out of an unpublished release what was withdrawn since its selection was frozen.
+"""Drop from an unpublished release the images that were withdrawn since its selection was frozen.
 
-It only ever drops, and says how many in the audit; a published release is left alone.
+Nothing is ever added, and the audit says how many were dropped. A published release stays as it is.
 """
 
 from __future__ import annotations
@@ -11,26 +11,24 @@ from uuid import UUID
 from django.db import transaction
 
 from annotation import storage
-from annotation.errors import Conflict, Refused
-from annotation.models import Release, User
+from annotation.errors import Refused
+from annotation.models import Release
 from annotation.selectors.releases.selection import Selection, size_of, without_withdrawn
 from annotation.services import audit, claims
 
-State = Release.State
-
 
 def store_selection(*, project_id: UUID, selection: Selection) -> str:
-    """Store the selection and return its key; the row that names it is written by the caller."""
+    """Store the selection and return its key; the caller writes the row that names it."""
     return storage.put(project_id, json.dumps(selection, sort_keys=True).encode())
 
 
 def drop_withdrawn(*, release: Release, claim: claims.Claim) -> Selection:
-    """Narrow the selection of a release that this worker freezes, and return what is left.
+    """Narrow the selection of a release that this worker freezes; return what is left.
 
-    Raises Refused where nothing is left, and ClaimLost.
+    Raises Refused if nothing is left, and ClaimLost.
     """
     release.refresh_from_db(fields=["selection_key"])
-    before, left = _before_and_left(release)
+    before, left = selection_left(release)
     if left is not before:
         release.selection_key = store_selection(project_id=release.project_id, selection=left)
         release.total = size_of(left)
@@ -46,35 +44,11 @@ def drop_withdrawn(*, release: Release, claim: claims.Claim) -> Selection:
     return left
 
 
-def retry_release(*, release: Release, actor: User | None) -> Release:
-    """Let a failed release run again with the same selection, less what was withdrawn since."""
-    before, left = _before_and_left(release)
-    key = store_selection(project_id=release.project_id, selection=left)
-    with transaction.atomic():
-        reopened = Release.objects.filter(pk=release.pk, state=State.FAILED).update(
-            state=State.DUE,
-            attempts=0,
-            failure="",
-            selection_key=key,
-            total=size_of(left),
-            done=0,
-        )
-        if not reopened:
-            raise Conflict(
-                f"Release {release.version} is {release.state}; only a failed one is retried."
-            )
-        audit.record(
-            project=release.project,
-            actor=actor,
-            verb="retry_release",
-            target=release.id,
-            facts={"version": release.version, "dropped": size_of(before) - size_of(left)},
-        )
-    release.refresh_from_db()
-    return release
+def selection_left(release: Release) -> tuple[Selection, Selection]:
+    """Return the stored selection and what is left of it; the same twice if that is everything.
 
-
-def _before_and_left(release: Release) -> tuple[Selection, Selection]:
+    Raises Refused if no reference is left.
+    """
     before: Selection = json.loads(storage.read(release.selection_key))
     left = without_withdrawn(release.project, before)
     if not left["references"]:

@@ -1,42 +1,41 @@
-"""Ask for a release and hand its files out; release_freezing.py makes them in a worker."""
+"""Ask for a release, or for a failed one again; a worker makes its files (`freezing`)."""
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
-import tempfile
-from collections.abc import Callable, Iterator
-from functools import partial
-from pathlib import Path
 
 from django.db import IntegrityError, transaction
 
-from annotation import storage
-from annotation.errors import Conflict, Invalid, NotFound, Refused
-from annotation.formats import archive, qata
-from annotation.models import Project, Release, ReleaseItem, User
+from annotation.errors import Conflict, Invalid, Refused
+from annotation.formats.registry import layout_names
+from annotation.models import Project, Release, User
 from annotation.selectors.releases.selection import select_for_release, size_of
 from annotation.services import audit
-from annotation.services.releases.narrowing import store_selection
+from annotation.services.releases.narrowing import selection_left, store_selection
 
-FORMATS = ("qata",)
-_COPY_BYTES = 1024**2
+State = Release.State
+DEFAULT_FORMATS = ("qata",)
 _VERSION = re.compile(r"(0|[1-9]\d{0,5})\.(0|[1-9]\d{0,5})\.(0|[1-9]\d{0,5})")
 
 
 def request_release(
-    *, project: Project, version: str, actor: User | None, formats: tuple[str, ...] = FORMATS
+    *,
+    project: Project,
+    version: str,
+    actor: User | None,
+    formats: tuple[str, ...] = DEFAULT_FORMATS,
 ) -> Release:
-    """Choose the references of a new version and leave its files to a worker.
+    """Choose the references of a new version; a worker makes its files later.
 
-    A version that exists is returned as it is: its bytes never change. Raise Invalid for a wrong
-    version or format, Refused when there is nothing to release.
+    A version that exists is returned as it is: its bytes never change. Raises Invalid for a wrong
+    version or format, Refused if there is nothing to release.
     """
     if not _VERSION.fullmatch(version):
         raise Invalid(f"{version!r} is not a version: write X.Y.Z, such as 1.0.0.", field="version")
-    if unknown := sorted(set(formats) - set(FORMATS)):
-        raise Invalid(f"There is no format {unknown[0]!r}; there is qata.", field="formats")
+    known = layout_names()
+    if unknown := sorted(set(formats) - set(known)):
+        there_is = f"There is no format {unknown[0]!r}; there is {', '.join(known)}."
+        raise Invalid(there_is, field="formats")
     if existing := Release.objects.filter(project=project, version=version).first():
         return existing
     selection = select_for_release(project)
@@ -51,7 +50,7 @@ def request_release(
             release = Release.objects.create(
                 project=project,
                 version=version,
-                formats=sorted(formats),
+                formats=sorted(set(formats)),
                 selection_key=key,
                 total=size_of(selection),
                 created_by=actor,
@@ -68,65 +67,29 @@ def request_release(
     return release
 
 
-def export_release(
-    *, release: Release, folder: Path, progress: Callable[[int, int], None] | None = None
-) -> Path:
-    """Copy a frozen release into `folder`, which must be new or empty; return the folder.
-
-    The files are written beside it and moved in one rename, so that a kill leaves no half release.
-    """
-    _require_frozen(release)
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise Invalid(f"{folder} is not empty: name a new folder.", field="out")
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    staging = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}-"))
-    try:
-        total = release.items.count()
-        for number, (path, key) in enumerate(_items(release), start=1):
-            target = staging / path
-            target.parent.mkdir(parents=True, exist_ok=True)
-            # A copy and no checkout: whoever gets the folder may write to its files.
-            with storage.open(key) as stored, target.open("xb") as out:
-                shutil.copyfileobj(stored, out, _COPY_BYTES)
-            if progress:
-                progress(number, total)
-        staging.chmod(0o755)
-        os.replace(staging, folder)
-    except BaseException:
-        shutil.rmtree(staging, ignore_errors=True)
-        raise
-    return folder
-
-
-def stream_release(release: Release) -> Iterator[bytes]:
-    """Yield the release as one zip; the bytes are the same at every download."""
-    _require_frozen(release)
-    root = f"{release.project.slug}-{release.version}"
-    return archive.stream_zip(
-        (f"{root}/{path}", partial(storage.read, key)) for path, key in _items(release)
-    )
-
-
-def _items(release: Release) -> Iterator[tuple[str, str]]:
-    rows = ReleaseItem.objects.filter(release=release).order_by("path")
-    return rows.values_list("path", "key").iterator(chunk_size=1000)
-
-
-def _require_frozen(release: Release) -> None:
-    if release.state == Release.State.FAILED:
-        raise Conflict(
-            f"Release {release.version} failed: {release.failure}", code="release_failed"
+def retry_release(*, release: Release, actor: User | None) -> Release:
+    """Let a failed release run again with its selection, less what was withdrawn since."""
+    before, left = selection_left(release)
+    key = store_selection(project_id=release.project_id, selection=left)
+    with transaction.atomic():
+        reopened = Release.objects.filter(pk=release.pk, state=State.FAILED).update(
+            state=State.DUE,
+            attempts=0,
+            failure="",
+            selection_key=key,
+            total=size_of(left),
+            done=0,
         )
-    if release.state != Release.State.FROZEN:
-        raise NotFound(
-            f"Release {release.version} is being made: {release.done} of {release.total} masks.",
-            code="release_not_frozen",
+        if not reopened:
+            raise Conflict(
+                f"Release {release.version} is {release.state}; only a failed one is retried."
+            )
+        audit.record(
+            project=release.project,
+            actor=actor,
+            verb="retry_release",
+            target=release.id,
+            facts={"version": release.version, "dropped": size_of(before) - size_of(left)},
         )
-    if not release.items.filter(path=qata.MANIFEST).exists():
-        raise NotFound(f"Release {release.version} has lost its manifest.", code="missing_bytes")
-    if any(storage.is_erased(key) for _, key in _items(release)):
-        raise Conflict(
-            f"Release {release.version} is not handed out any more: an image in it was erased on "
-            "request. Ask for a new version, which leaves it out.",
-            code="erased",
-        )
+    release.refresh_from_db()
+    return release

@@ -8,11 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from annotation.formats.qata import MANIFEST, verify_folder
+from annotation.formats.manifest import MANIFEST
+from annotation.formats.verification import verify_folder
 from annotation.models import Project, Round
 from annotation.selectors.releases.selection import select_for_release, without_withdrawn
+from annotation.services.releases.exporting import export_release
 from annotation.services.releases.freezing import run_release
-from annotation.services.releases.requesting import export_release, request_release
+from annotation.services.releases.requesting import request_release
 from annotation.services.upkeep.withdrawal import withdraw_image
 from mlloop.pixels.masks import decode_mask
 from mlloop.pixels.severity import findings

@@ -9,10 +9,10 @@ from collections.abc import Callable
 import pytest
 
 from annotation import storage
-from annotation.formats.qata import MANIFEST
+from annotation.formats.manifest import MANIFEST
 from annotation.models import Image, Project, Release, User
 from annotation.selectors.labels import label_of
-from annotation.selectors.releases.released import pseudonym
+from annotation.selectors.releases.biography import pseudonym
 from annotation.services.reading.drafts import save_draft
 from annotation.services.reading.next_case import lease_next_case
 from annotation.services.reading.reopening import reopen_case

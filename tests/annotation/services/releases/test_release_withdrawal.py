@@ -9,11 +9,11 @@ import pytest
 
 from annotation import storage
 from annotation.errors import Conflict, Refused
-from annotation.formats.qata import verify_folder
+from annotation.formats.verification import verify_folder
 from annotation.models import AuditEvent, Image, Project, Release, ReleaseItem, User
+from annotation.services.releases.exporting import export_release, stream_release
 from annotation.services.releases.freezing import run_release
-from annotation.services.releases.narrowing import retry_release
-from annotation.services.releases.requesting import export_release, request_release, stream_release
+from annotation.services.releases.requesting import request_release, retry_release
 from annotation.services.upkeep.withdrawal import erase_image, withdraw_image, withdraw_patient
 from tests.annotation.factories import (
     disc,

@@ -9,12 +9,13 @@ import pytest
 
 from annotation import storage
 from annotation.errors import Conflict, Invalid, NotFound, Refused
-from annotation.formats.qata import CHECKSUM, MANIFEST, verify_folder
+from annotation.formats.manifest import CHECKSUM, MANIFEST
+from annotation.formats.verification import verify_folder
 from annotation.models import Project, Release, ReleaseItem
 from annotation.services import claims
+from annotation.services.releases.exporting import export_release, stream_release
 from annotation.services.releases.freezing import DUE, run_release
-from annotation.services.releases.narrowing import retry_release
-from annotation.services.releases.requesting import export_release, request_release, stream_release
+from annotation.services.releases.requesting import request_release, retry_release
 from mlloop.pixels.masks import decode_mask
 from tests.annotation.factories import (
     disc,

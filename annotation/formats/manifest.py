@@ -1,0 +1,95 @@
+"""The manifest of a release: every file with its hash, and every mask with its biography, as JSON.
+
+It belongs to the release and not to a layout, which adds only where an image's parts are.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, fields
+
+from annotation.formats.registry import Layout
+from annotation.formats.released import ReleasedImage, ReleaseRecord
+
+SCHEMA = 1
+MANIFEST = "manifest.json"
+CHECKSUM = "manifest.json.sha256"
+
+
+@dataclass(frozen=True, slots=True)
+class ReleasedFile:
+    """One file of the folder; `path` is relative, with forward slashes."""
+
+    path: str
+    sha256: str
+    size: int
+
+
+def folder_of(layout: Layout, layouts: Sequence[Layout]) -> str:
+    """Return the folder of one layout's files in a release of `layouts`, with its slash.
+
+    The files of a single layout lie at the top, where other tools expect them. Of several layouts,
+    each has a folder named after it.
+    """
+    return "" if len(layouts) == 1 else f"{layout.name}/"
+
+
+def manifest_bytes(
+    record: ReleaseRecord, layouts: Sequence[Layout], files: Iterable[ReleasedFile]
+) -> bytes:
+    """Return the manifest as stable JSON: sorted, so that the same release has the same bytes."""
+    document = {
+        "schema": SCHEMA,
+        **_about_layouts(layouts),
+        "project": record.project,
+        "version": record.version,
+        "asked_at": record.asked_at,
+        "counts": record.counts,
+        "masks": [
+            _facts(image) | _places(image, layouts)
+            for image in sorted(record.images, key=lambda image: image.name)
+        ],
+        "files": {
+            file.path: {"sha256": file.sha256, "bytes": file.size}
+            for file in sorted(files, key=lambda file: file.path)
+        },
+    }
+    return (json.dumps(document, indent=1, sort_keys=True) + "\n").encode()
+
+
+def checksum_bytes(manifest_sha256: str) -> bytes:
+    """Return the line that `sha256sum --check` reads."""
+    return f"{manifest_sha256}  {MANIFEST}\n".encode()
+
+
+def _about_layouts(layouts: Sequence[Layout]) -> dict[str, object]:
+    if len(layouts) == 1:
+        return {"format": layouts[0].name, "mask_encoding": layouts[0].mask_encoding}
+    return {
+        "formats": [layout.name for layout in layouts],
+        "mask_encoding": {layout.name: layout.mask_encoding for layout in layouts},
+    }
+
+
+def _facts(image: ReleasedImage) -> dict[str, object]:
+    """Return what is known of one image and its mask, whatever the layout."""
+    plain = {
+        field.name: getattr(image, field.name)
+        for field in fields(image)
+        if field.name not in ("name", "edit", "lung")
+    }
+    lung = image.lung
+    return plain | {
+        "edit": asdict(image.edit) if image.edit else None,
+        "lung_provenance": lung.provenance if lung else None,
+        "lung_round": lung.round if lung else None,
+        "severity": lung.severity.as_json() if lung else None,
+    }
+
+
+def _places(image: ReleasedImage, layouts: Sequence[Layout]) -> dict[str, object]:
+    """Return where one image's parts are; with several layouts, relative to the folder of each."""
+    if len(layouts) == 1:
+        return dict(layouts[0].paths(image))
+    return {"paths": {layout.name: dict(layout.paths(image)) for layout in layouts}}

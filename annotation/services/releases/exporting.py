@@ -1,0 +1,82 @@
+"""Hand out the files of a frozen release: as a folder or as one zip."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+
+from annotation import storage
+from annotation.errors import Conflict, Invalid, NotFound
+from annotation.formats import archive
+from annotation.formats.manifest import MANIFEST
+from annotation.models import Release, ReleaseItem
+
+_COPY_BYTES = 1024**2
+
+
+def export_release(
+    *, release: Release, folder: Path, progress: Callable[[int, int], None] | None = None
+) -> Path:
+    """Copy a frozen release into `folder`, which must be new or empty; return the folder.
+
+    The files are written beside it and moved in one rename, so that a kill leaves no half release.
+    """
+    _require_frozen(release)
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise Invalid(f"{folder} is not empty: name a new folder.", field="out")
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    staging = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}-"))
+    try:
+        total = release.items.count()
+        for number, (path, key) in enumerate(_items(release), start=1):
+            target = staging / path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            # A copy and no checkout: whoever gets the folder may write to its files.
+            with storage.open(key) as stored, target.open("xb") as out:
+                shutil.copyfileobj(stored, out, _COPY_BYTES)
+            if progress:
+                progress(number, total)
+        staging.chmod(0o755)
+        os.replace(staging, folder)
+    except BaseException:
+        shutil.rmtree(staging, ignore_errors=True)
+        raise
+    return folder
+
+
+def stream_release(release: Release) -> Iterator[bytes]:
+    """Yield the release as one zip; the bytes are the same at every download."""
+    _require_frozen(release)
+    root = f"{release.project.slug}-{release.version}"
+    return archive.stream_zip(
+        (f"{root}/{path}", partial(storage.read, key)) for path, key in _items(release)
+    )
+
+
+def _items(release: Release) -> Iterator[tuple[str, str]]:
+    rows = ReleaseItem.objects.filter(release=release).order_by("path")
+    return rows.values_list("path", "key").iterator(chunk_size=1000)
+
+
+def _require_frozen(release: Release) -> None:
+    if release.state == Release.State.FAILED:
+        raise Conflict(
+            f"Release {release.version} failed: {release.failure}", code="release_failed"
+        )
+    if release.state != Release.State.FROZEN:
+        raise NotFound(
+            f"Release {release.version} is being made: {release.done} of {release.total} masks.",
+            code="release_not_frozen",
+        )
+    if not release.items.filter(path=MANIFEST).exists():
+        raise NotFound(f"Release {release.version} has lost its manifest.", code="missing_bytes")
+    if any(storage.is_erased(key) for _, key in _items(release)):
+        raise Conflict(
+            f"Release {release.version} is not handed out any more: an image in it was erased on "
+            "request. Ask for a new version, which leaves it out.",
+            code="erased",
+        )

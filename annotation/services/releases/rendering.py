@@ -1,0 +1,134 @@
+"""Make the files of a release from its selection and store them; no row is written here.
+
+Every file is a pure function of the selection, so a second run finds the files that the first one
+stored. One image is in memory at a time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+
+from annotation import storage
+from annotation.batching import batched
+from annotation.formats import dataset_card, manifest
+from annotation.formats.manifest import ReleasedFile
+from annotation.formats.registry import LayoutFile, layout_named
+from annotation.formats.released import (
+    ImageContent,
+    ReleasedImage,
+    ReleaseRecord,
+    StoredContent,
+)
+from annotation.models import Release, Round
+from annotation.selectors.releases.biography import released_image
+from annotation.selectors.releases.selected import Selected, iter_selected
+from annotation.selectors.releases.selection import Selection
+from annotation.selectors.rounds.leaks import find_leaks
+from annotation.services.releases.lungs import Scale, measured_lung, scale_of
+from mlloop.pixels.masks import decode_mask, encode_mask
+
+_BATCH = 300  # files, which are those of 100 images in the usual layout
+
+OnStored = Callable[[list[ReleasedFile], int], None]  # files, images done
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """A release whose files are all stored."""
+
+    record: ReleaseRecord
+    manifest: ReleasedFile
+
+
+def render_release(*, release: Release, selection: Selection, on_stored: OnStored) -> Rendered:
+    """Store every file of the release; `on_stored` gets each batch of files soon after."""
+    layouts = [layout_named(name) for name in sorted(set(release.formats))]
+    images: list[ReleasedImage] = []
+    listed: list[ReleasedFile] = []
+
+    def store(files: Iterable[LayoutFile], folder: str = "") -> None:
+        for batch in batched(files, _BATCH):
+            stored = [_stored(release, file, folder) for file in batch]
+            listed.extend(stored)
+            on_stored(stored, len(images))
+
+    for layout in layouts:
+        images.clear()  # each layout reads the images anew: their pixels are too many to keep
+        contents = _contents(release, selection, images)
+        store(layout.write(contents), manifest.folder_of(layout, layouts))
+    record = ReleaseRecord(
+        project=release.project.slug,
+        version=release.version,
+        asked_at=release.created_at.isoformat(timespec="seconds"),
+        images=images,
+    )
+    card = dataset_card.card_files(_card_facts(release, selection), record)
+    store(LayoutFile(path, data) for path, data in card.items())
+    store([LayoutFile(manifest.MANIFEST, manifest.manifest_bytes(record, layouts, listed))])
+    of_manifest = listed[-1]
+    store([LayoutFile(manifest.CHECKSUM, manifest.checksum_bytes(of_manifest.sha256))])
+    return Rendered(record, of_manifest)
+
+
+def _contents(
+    release: Release, selection: Selection, images: list[ReleasedImage]
+) -> Iterator[ImageContent]:
+    """Yield the selected images with their bytes; add the record of each to `images`."""
+    scale = scale_of(selection)
+    for selected in iter_selected(selection):
+        content = _content(release, selected, scale)
+        images.append(content.image)
+        yield content
+
+
+def _content(release: Release, selected: Selected, scale: Scale) -> ImageContent:
+    image = selected.image
+    if selected.reference:
+        mask_key = selected.reference.mask_key
+        mask = decode_mask(storage.read(mask_key), shape=(image.height, image.width))
+    else:
+        mask = np.zeros((image.height, image.width), np.bool_)
+        mask_key = storage.put(release.project_id, encode_mask(mask))
+    lung_key, lung = measured_lung(selected, mask, scale) or ("", None)
+    return ImageContent(
+        image=released_image(selected, infected_pixels=int(np.count_nonzero(mask)), lung=lung),
+        film=_stored_content(image.pixels_key),
+        mask=_stored_content(mask_key),
+        lung=_stored_content(lung_key) if lung else None,
+    )
+
+
+def _stored_content(key: str) -> StoredContent:
+    return StoredContent(storage.digest_of(key), storage.size(key), partial(storage.read, key))
+
+
+def _stored(release: Release, file: LayoutFile, folder: str) -> ReleasedFile:
+    """Store a file's bytes unless they are stored already."""
+    content = file.content
+    if isinstance(content, bytes):
+        content = _stored_content(storage.put(release.project_id, content))
+    return ReleasedFile(f"{folder}{file.path}", content.sha256, content.size)
+
+
+def _card_facts(release: Release, selection: Selection) -> dataset_card.CardFacts:
+    rounds = list(Round.objects.filter(id__in=selection["rounds"]).order_by("number"))
+    return dataset_card.CardFacts(
+        project=release.project.name,
+        version=release.version,
+        asked_at=release.created_at.date().isoformat(),
+        rounds=[_round_line(row) for row in rounds],
+        leaks=sum(len(find_leaks(row)) for row in rounds) if rounds else None,
+        withdrawn=len(selection["withdrawn"]),
+    )
+
+
+def _round_line(row: Round) -> str:
+    networks = sorted(set(row.members.values_list("network", flat=True)))
+    return (
+        f"round {row.number}, {row.get_stage_display()}: {', '.join(networks)}, {row.folds} folds, "
+        f"trained on {row.n_train} images of {row.n_train_patients} patients"
+    )
