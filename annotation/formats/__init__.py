@@ -1,1 +1,1 @@
-"""One file per outside format; no ORM in here."""
+"""The record of a release, its manifest, and its layouts; no ORM in here."""

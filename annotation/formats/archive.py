@@ -1,4 +1,4 @@
-"""One zip of many files, streamed: stored, sorted, fixed dates, so that its bytes never change."""
+"""Stream one zip of many files: uncompressed and with a fixed date, so its bytes never change."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class _Pipe(io.RawIOBase):
 
 
 def stream_zip(files: Iterable[tuple[str, Callable[[], bytes]]]) -> Iterator[bytes]:
-    """Yield a stored zip of (path, read) pairs in the order given; one file in memory at a time."""
+    """Yield a zip of (path, read) pairs in the order given; one file is in memory at a time."""
     pipe = _Pipe()
     with zipfile.ZipFile(pipe, "w", zipfile.ZIP_STORED, allowZip64=True) as archive:
         for path, read in files:

@@ -1,7 +1,7 @@
 """Strip a plain grey PNG to what a radiograph needs: header, pixels, end.
 
-Text, colour profiles and whatever follows the end are dropped, as they may name a patient. Decodes
-no pixel; the caller has done that, so that lengths and checksums are known to be right.
+Text, colour profiles and bytes after the end are dropped, as they may name a patient. No pixel is
+decoded here: the caller has decoded the file, so its lengths and checksums are right.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ _MEANINGFUL = (b"tRNS", b"PLTE", b"acTL")
 
 
 def without_extras(data: bytes) -> bytes | None:
-    """Return the PNG with nothing but its pixels, or None where it is no plain grey PNG."""
+    """Return the PNG with nothing but its pixels, or None if it is no plain grey PNG."""
     header = read_png_header(data)
     if header is None or header.colour != 0 or header.depth not in (8, 16) or data[28] != 0:
         return None

@@ -1,4 +1,4 @@
-"""The list of a project's images, a page at a time; masks and reads are never part of it."""
+"""List a project's images, a page at a time; masks and reads are never part of the list."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ PAGE_SIZE = 60
 
 @dataclass(frozen=True, slots=True)
 class ImageFilter:
-    """What a list is narrowed to; an empty field narrows nothing."""
+    """Which images a list shows; an empty field shows all."""
 
     group: str = ""
     split: str = ""
@@ -24,7 +24,7 @@ class ImageFilter:
 
 @dataclass(frozen=True, slots=True)
 class ImagePage:
-    """One page of the list, and where it stands."""
+    """One page of the list, and its place among the pages."""
 
     images: list[Image]
     number: int
@@ -75,7 +75,7 @@ def image_of(*, project: Project, image_id: UUID) -> Image:
 
 
 def is_unreadable(image: Image) -> bool:
-    """Say whether the image is out of every queue, by itself or with its patient."""
+    """Say whether the image or its patient was withdrawn or quarantined: then nobody reads it."""
     return image.withdrawn_at is not None or image.patient.state != Patient.State.ACTIVE
 
 

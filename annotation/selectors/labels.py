@@ -1,4 +1,4 @@
-"""Find a project's labels; the newest schema version counts."""
+"""Find a project's labels, in the newest version of its schema."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def labels_of(project: Project) -> QuerySet[Label]:
 
 
 def label_of(project: Project, key: str) -> Label:
-    """Return one label by key; raise NotFound with the keys there are."""
+    """Return one label by key; raises NotFound, which names the known keys."""
     for label in (labels := list(labels_of(project))):
         if label.key == key:
             return label

@@ -1,4 +1,4 @@
-"""Which references and controls a release holds: chosen once, and never more than that later."""
+"""Choose the references and controls of a release, once; later some may be dropped, none added."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ T = TypeVar("T")
 class Selection(TypedDict):
     """What a release will hold, frozen when it was asked for; ids as text.
 
-    `lungs` are the lung references of its images, `lung_round` the round that served: its ensemble
-    gives the lung masks of the others. Selections of before have neither.
+    `lungs` are the lung references of its images. `lung_round` is the round that served, whose
+    ensemble gives the other lung masks. Old selections have neither field.
     """
 
     references: list[str]
@@ -30,9 +30,9 @@ class Selection(TypedDict):
 
 
 def select_for_release(project: Project) -> Selection:
-    """Return the ids that a release asked for now will hold: references, and unread controls.
+    """Return the ids for a release asked for now: references, and controls that nobody read.
 
-    Excluded, withdrawn and quarantined images stay out.
+    Excluded, withdrawn and quarantined images are left out.
     """
     current = Reference.objects.filter(
         project=project,
@@ -64,9 +64,9 @@ def select_for_release(project: Project) -> Selection:
 
 
 def without_withdrawn(project: Project, selection: Selection) -> Selection:
-    """Return what is left of a selection; the same one where nothing in it was withdrawn since.
+    """Return a selection less the images withdrawn since; the same object if there are none.
 
-    Nothing is added: what was read later belongs to the next version.
+    Nothing is added: an image that was read later belongs to the next version.
     """
     gone = set(_ids(_withdrawn(project))) - set(selection["withdrawn"])
     if not gone:
@@ -101,7 +101,7 @@ def _lung_references(project: Project) -> QuerySet[Reference]:
 
 
 def _withdrawn(project: Project) -> QuerySet[Image]:
-    """Return the images that no new release may hold: withdrawn, or of a patient set aside."""
+    """Return the images that no new release may hold: they or their patient were set aside."""
     return project.images.exclude(withdrawn_at=None, patient__state=Patient.State.ACTIVE).order_by(
         "id"
     )

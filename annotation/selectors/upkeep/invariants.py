@@ -1,4 +1,4 @@
-"""What must hold in every project at any time; each breach is a sentence with the row's id."""
+"""Check what must hold in every project at any time; each breach is a sentence with a row's id."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from annotation.selectors.rounds.leaks import find_project_leaks
 
 
 def breaches(project: Project) -> Iterator[str]:
-    """Yield every broken invariant of a project, reading only."""
+    """Yield a sentence for every broken invariant of a project; nothing is written."""
     yield from _splits(project)
     yield from _reading(project)
     yield from _rounds(project)
@@ -33,7 +33,7 @@ def breaches(project: Project) -> Iterator[str]:
 
 
 def _splits(project: Project) -> Iterator[str]:
-    """Each patient was assigned once, and stands where the ledger put it."""
+    """Each patient was assigned once, and has the split and fold of its ledger entry."""
     assigned = SplitEntry.objects.filter(patient=OuterRef("pk"), event="assigned")
     patients = Patient.objects.filter(project=project)
     for patient in patients.exclude(Exists(assigned)):
@@ -50,7 +50,7 @@ def _splits(project: Project) -> Iterator[str]:
 
 
 def _reading(project: Project) -> Iterator[str]:
-    """Chains do not fork, nor lead to another case; nothing sealed was read with proposals."""
+    """References and annotations form one chain a case; no sealed image was read with proposals."""
     heads = (
         Reference.objects.filter(project=project, superseded_by=None)
         .values("image", "label")
@@ -78,7 +78,7 @@ def _reading(project: Project) -> Iterator[str]:
 
 
 def _rounds(project: Project) -> Iterator[str]:
-    """One round serves; nothing sealed has proposals; no proposal saw its patient."""
+    """At most one round serves; no sealed image has proposals; no network saw its patients."""
     serving = project.rounds.filter(state=Round.State.SERVING).count()
     if serving > 1:
         yield f"{serving} rounds are serving; one may."

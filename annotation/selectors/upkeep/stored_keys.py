@@ -1,4 +1,4 @@
-"""Which stored files the rows name: every model, every column that holds a storage key."""
+"""List the stored files that rows name: every model and column that holds a storage key."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from annotation.models import Draft, LostDraft
 
 
 def key_columns() -> list[tuple[type[Model], str]]:
-    """Return each model's columns with keys; a new one is found by its name, none is forgotten.
+    """Return each model with its columns of keys, which are known by their name ending in `key`.
 
-    Drafts come first and lost drafts last: a mask that moves from the one to the other while
-    `named_keys` runs is then seen at least once.
+    Drafts come first and lost drafts last: `named_keys` then sees a mask that moves from one to the
+    other while it runs.
     """
-    found = [
+    columns = [
         (model, field.name)
         for model in apps.get_app_config("annotation").get_models()
         for field in model._meta.concrete_fields
         if isinstance(field, CharField) and field.name.rpartition("_")[2] == "key"
     ]
-    return sorted(found, key=lambda one: (one[0] is LostDraft, one[0] is not Draft))
+    return sorted(columns, key=lambda pair: (pair[0] is LostDraft, pair[0] is not Draft))
 
 
 def named_keys(prefix: str) -> Iterator[str]:
-    """Yield the keys with this prefix that any row names, the same one several times perhaps."""
+    """Yield the keys with this prefix that any row names; a key may come several times."""
     for model, column in key_columns():
         rows = model._default_manager.filter(**{f"{column}__startswith": prefix})
         yield from rows.values_list(column, flat=True).iterator(chunk_size=2000)

@@ -1,7 +1,7 @@
-"""Unpack an uploaded zip: no entry leaves the folder, and no archive grows beyond its caps.
+"""Unpack an uploaded zip: no entry leaves the folder, and no archive grows beyond its limits.
 
-A name that leads out, a link or an encrypted entry refuses the archive as a whole, since no honest
-tool writes one here. Archives inside the archive are not opened.
+A name that leads out, a link or an encrypted entry refuses the whole archive: no ordinary tool
+writes one. Archives inside the archive are not opened.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from annotation.errors import Invalid
 
 # Films compress to a half at best, blank masks to a hundredth: a thousandth is an attack.
 MAX_RATIO = 1000
-_FREE_OF_RATIO = 64 * 1024**2
+_SMALL_ENOUGH = 64 * 1024**2
 _CHUNK = 1024**2
 _LONGEST_NAME = 400
 
@@ -30,14 +30,17 @@ def unpack(archive: Path, folder: Path, *, beat: Callable[[], None] = lambda: No
             entries = _checked(opened, archive.stat().st_size)
             budget = settings.MAX_UPLOAD_BYTES
             for entry in entries:
-                budget -= _unpack_one(opened, entry, folder, budget)
+                budget -= _unpack_entry(opened, entry, folder, budget)
                 beat()
     except (zipfile.BadZipFile, NotImplementedError, zlib.error, EOFError) as error:
         raise _refused("it is damaged or no zip file.") from error
 
 
 def _checked(opened: zipfile.ZipFile, size: int) -> list[zipfile.ZipInfo]:
-    """Check what the directory of the archive says; what it really holds is checked again later."""
+    """Return the entries to unpack, after checks of what the archive says of itself.
+
+    It may lie: `_unpack_entry` counts the bytes again.
+    """
     entries = [entry for entry in opened.infolist() if not _is_junk(entry)]
     if len(entries) > settings.MAX_UPLOAD_FILES:
         raise _refused(
@@ -52,7 +55,7 @@ def _checked(opened: zipfile.ZipFile, size: int) -> list[zipfile.ZipInfo]:
     if total > settings.MAX_UPLOAD_BYTES:
         most = settings.MAX_UPLOAD_BYTES // 1024**2
         raise _refused(f"unpacked it has {total // 1024**2} MB, more than the {most} MB allowed.")
-    if total > _FREE_OF_RATIO and total > MAX_RATIO * size:
+    if total > _SMALL_ENOUGH and total > MAX_RATIO * size:
         raise _refused(f"it grows more than {MAX_RATIO} times when it is unpacked.")
     return entries
 
@@ -77,8 +80,10 @@ def _check_entry(entry: zipfile.ZipInfo) -> None:
         raise _refused(f"{name[:80]!r} is encrypted.")
 
 
-def _unpack_one(opened: zipfile.ZipFile, entry: zipfile.ZipInfo, folder: Path, budget: int) -> int:
-    """Write one entry and return its bytes as counted, whatever its header promised."""
+def _unpack_entry(
+    opened: zipfile.ZipFile, entry: zipfile.ZipInfo, folder: Path, budget: int
+) -> int:
+    """Write one entry and return its number of bytes, counted and not taken from its header."""
     target = folder / entry.filename
     if not target.resolve().is_relative_to(folder.resolve()):
         raise _refused(f"the name {entry.filename[:80]!r} leads out of the folder.")

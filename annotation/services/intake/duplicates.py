@@ -1,7 +1,7 @@
-"""Find images of different patients that look alike: the same film may hide under two names.
+"""Find images of different patients that look alike: one film may have come in under two names.
 
 Two 64-bit hashes at most `MAX_DISTANCE` bits apart agree in at least one of `MAX_DISTANCE + 1`
-bands of bits, so only images that share a band are compared. Reports and changes nothing.
+bands of bits, so only images that share a band are compared. Nothing is changed.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from annotation.services.intake.report import NearDuplicate
 MAX_DISTANCE = 3
 _BANDS = MAX_DISTANCE + 1
 _BAND_BITS = 64 // _BANDS
-# One flat hash shared by thousands (blank films) must not make the search quadratic.
+# Thousands of blank films share one hash: without a limit the search would be quadratic.
 _MAX_BUCKET = 200
 _MAX_PAIRS = 20_000
 Hashes = npt.NDArray[np.uint64]
@@ -51,7 +51,7 @@ def _pairs_in(
 
 
 def _agrees_below(bits: int, band: int) -> bool:
-    """Say whether an earlier band has found this pair already."""
+    """Say whether an earlier band has yielded this pair already."""
     mask = 2**_BAND_BITS - 1
     return any(not (bits >> (earlier * _BAND_BITS)) & mask for earlier in range(band))
 
@@ -74,13 +74,13 @@ def near_duplicates(*, project: Project, since: datetime) -> tuple[int, list[Nea
         hashes.append(int(text, 16))
         patients.append(patient_id)
         new.append(created_at >= since)
-    found: list[Pair] = []
+    pairs: list[Pair] = []
     for pair in near_pairs(np.array(hashes, np.uint64), np.array(new, np.bool_)):
         if patients[pair[0]] != patients[pair[1]]:
-            found.append(pair)
-        if len(found) >= _MAX_PAIRS:
+            pairs.append(pair)
+        if len(pairs) >= _MAX_PAIRS:
             break
-    return len(found), _described([(ids[i], ids[j], n) for i, j, n in found])
+    return len(pairs), _described([(ids[i], ids[j], n) for i, j, n in pairs])
 
 
 def _described(pairs: list[tuple[UUID, UUID, int]]) -> list[NearDuplicate]:
@@ -89,12 +89,12 @@ def _described(pairs: list[tuple[UUID, UUID, int]]) -> list[NearDuplicate]:
     rows = Image.objects.select_related("patient").in_bulk(list(wanted))
     return [
         NearDuplicate(
-            image=str(one),
-            file=rows[one].file_name,
+            image=str(image),
+            file=rows[image].file_name,
             other_image=str(other),
             other_file=rows[other].file_name,
             distance=distance,
-            splits_differ=rows[one].patient.split != rows[other].patient.split,
+            splits_differ=rows[image].patient.split != rows[other].patient.split,
         )
-        for one, other, distance in listed
+        for image, other, distance in listed
     ]

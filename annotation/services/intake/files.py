@@ -1,7 +1,7 @@
-"""The work on one offered file, off the database: read, decode, and store what a reader needs.
+"""Read and decode one offered file, and store the pictures that readers need; no row is touched.
 
-Runs in threads beside the transactions. Refuses a file with its reason and never raises for one;
-a refused mask does not refuse its image.
+Runs in threads beside the transactions, so a bad file is returned as a refusal and never raised. A
+refused mask does not refuse its image.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class StoredMasks:
 
 @dataclass(frozen=True, slots=True)
 class StoredImage:
-    """Everything that the rows of one image need; its bytes are written, not yet settled."""
+    """Everything that the rows of one image need; its batch is not settled yet."""
 
     offer: Offer
     sha256: str
@@ -94,7 +94,7 @@ def store_image(read: ReadImage, batch: Batch) -> StoredImage:
     small = images.thumbnail(preview, window=images.FULL_WINDOW)
     # A plain grey PNG is already what would be written: encoding again only costs time.
     pixels_key = batch.put(without_extras(read.data) or images.encode_pixels(pixels))
-    is_own_preview = window == images.FULL_WINDOW and preview.shape == pixels.shape
+    is_preview_too = window == images.FULL_WINDOW and preview.shape == pixels.shape
     return StoredImage(
         offer=read.offer,
         sha256=read.decoded.sha256,
@@ -104,14 +104,17 @@ def store_image(read: ReadImage, batch: Batch) -> StoredImage:
         window=window,
         perceptual_hash=images.perceptual_hash(small, window=images.FULL_WINDOW),
         pixels_key=pixels_key,
-        preview_key=pixels_key if is_own_preview else batch.put(images.encode_pixels(preview)),
+        preview_key=pixels_key if is_preview_too else batch.put(images.encode_pixels(preview)),
         thumbnail_key=batch.put(images.encode_pixels(small)),
         masks=store_masks(read, (read.offer.masks or {}).keys(), batch),
     )
 
 
 def _first_window(image: images.DecodedImage) -> images.Window:
-    """Show an 8-bit film that fills its range as it was exported: it was windowed once already."""
+    """Return the window to begin with.
+
+    An 8-bit film that fills its range is shown as it was exported: it was windowed before.
+    """
     window = images.default_window(image.pixels)
     return images.FULL_WINDOW if image.bits == 8 and window.width >= _FILLS_RANGE else window
 

@@ -1,6 +1,6 @@
-"""Take radiographs and their masks into a project; safe to run again, a refused file stops nothing.
+"""Take radiographs and their masks into a project: a folder by command, an upload by a worker.
 
-`import_folder` is what the command and `run_intake` (the worker, for an upload) both call.
+Safe to run again. A refused file does not stop the import.
 """
 
 from __future__ import annotations
@@ -48,9 +48,9 @@ def import_folder(
     limit: int | None = None,
     limit_seed: int = 0,
 ) -> IntakeReport:
-    """Import a folder and record that it was done; raise NotFound or Invalid.
+    """Import a folder and record the import; raises NotFound or Invalid.
 
-    `limit` draws whole patients with at most so many images in all, the same for the same seed.
+    `limit` draws whole patients with at most that many images in all. One seed draws the same.
     """
     source = _source(folder, metadata, {"infection": masks, "lung": lung_masks}, group)
     report = _take_in(
@@ -82,9 +82,9 @@ def due_intakes() -> list[UUID]:
 
 
 def run_intake(*, intake_id: UUID) -> IntakeReport | None:
-    """Claim one upload and take it in; None where another worker has it or it is done.
+    """Claim one upload and take it in; return None if another worker has it or it is done.
 
-    A worker that dies leaves the claim to go stale: the next one finds what went in already known.
+    If a worker dies, its claim goes stale. The next worker then finds some images already known.
     """
     claim = claims.take(model=Intake, pk=intake_id, due=DUE, sets={"state": Intake.State.RUNNING})
     if claim is None:
@@ -125,7 +125,7 @@ def _silent(done: int, total: int) -> None:
 def _source(
     folder: Path, metadata: Path | None, masks: dict[str, Path | None], group: Group
 ) -> Source:
-    """Check what was named on the command line; a metadata.csv in the folder is found unasked."""
+    """Check the paths of the command line; use a metadata.csv in the folder if none is named."""
     if not folder.is_dir():
         raise NotFound(f"There is no folder {folder}.", field="folder")
     named = {key: path for key, path in masks.items() if path is not None}
@@ -159,8 +159,9 @@ def _take_in(
     except MetadataError as error:
         raise Invalid(str(error), field="metadata") from error
     if report.added:
-        found, nearest = near_duplicates(project=project, since=started)
-        report.n_near_duplicates, report.near_duplicates = found, nearest
+        report.n_near_duplicates, report.near_duplicates = near_duplicates(
+            project=project, since=started
+        )
     report.seconds = round(time.monotonic() - began, 3)
     return report
 

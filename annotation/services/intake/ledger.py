@@ -1,4 +1,4 @@
-"""Place patients: a split and a fold, once, for ever, with a row in the append-only ledger."""
+"""Give each patient a split and a fold, once and for ever, with a row in the append-only ledger."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from mlloop.contract.splits import LedgerCell, PatientRow, assign_splits, patien
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """The patients that were asked for, by key, and those of them that are new."""
+    """The patients that were asked for, by key, and the new ones among them."""
 
     patients: Mapping[str, Patient]
     made: Sequence[Patient] = ()
@@ -29,20 +29,20 @@ class Ledger:
         self._cells = _count_cells(project)
 
     def place(self, groups: Mapping[str, Iterable[str]]) -> Placement:
-        """Return the patients of these keys, making those that are new.
+        """Return the patients of these keys; make the new ones. An existing patient is never moved.
 
-        `groups` names the image groups of each key. Call inside the transaction of their images,
-        and `keep` what is new after it; an existing patient is never moved.
+        `groups` names the image groups of each key. Call it inside the transaction of their images,
+        and `keep` with the new patients after it.
         """
         rows = Patient.objects.filter(project=self._project, key__in=list(groups))
-        found = {patient.key: patient for patient in rows}
+        known = {patient.key: patient for patient in rows}
         new = [
             PatientRow(key, patient_group(of_images))
             for key, of_images in groups.items()
-            if key not in found
+            if key not in known
         ]
         if not new:
-            return Placement(found)
+            return Placement(known)
         places = assign_splits(
             new,
             ledger=self._cells,
@@ -66,10 +66,10 @@ class Ledger:
             SplitEntry(patient=patient, split=patient.split, fold=patient.fold, reason="intake")
             for patient in made
         )
-        return Placement(found | {patient.key: patient for patient in made}, made)
+        return Placement(known | {patient.key: patient for patient in made}, made)
 
     def recount(self) -> None:
-        """Count again from the rows, after another import has come between."""
+        """Count the rows again, after another import has added some."""
         self._cells = _count_cells(self._project)
 
     def keep(self, patients: Iterable[Patient], groups: Mapping[str, Iterable[str]]) -> None:

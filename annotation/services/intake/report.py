@@ -1,4 +1,4 @@
-"""What an import took in and what it refused: the one account that people and programs read."""
+"""The report of an import: what it took in and what it refused, for people and programs."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, fields
 
-# A report is one JSON field: lists are cut here, the counts beside them never are.
+# A report is one JSON field, so its lists are cut here. The counts beside them stay exact.
 MAX_LISTED = 2_000
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """One thing that did not go in: which file, a code for programs, the sentence for people."""
+    """A file that was not taken in: its name, a code for programs, a sentence for people."""
 
     file: str
     code: str
@@ -54,7 +54,7 @@ class IntakeReport:
 
     @property
     def took_something(self) -> bool:
-        """Nothing new is no failure where everything is in already."""
+        """An import that adds nothing succeeds if its images were imported before."""
         return bool(self.added or self.known or self.duplicates)
 
     def refuse(self, file: str, code: str, reason: str) -> None:

@@ -1,6 +1,6 @@
-"""The rows of one group of images, in one short transaction; no file is touched here.
+"""Write the rows of one group of images in one short transaction; no file is touched here.
 
-Truth rows are written here and read by the robot reader only.
+Only the robot reader reads the truth rows that are written here.
 """
 
 from __future__ import annotations
@@ -45,17 +45,17 @@ class KnownImage:
 
 
 @dataclass(frozen=True, slots=True)
-class MaskGift:
+class MasksOfImage:
     """Masks for one image row; `origin` says where they came from."""
 
     image: Image
     masks: StoredMasks
     origin: str
 
-    def without(self, labels: frozenset[str]) -> MaskGift:
-        """Return the gift less the masks that the image has by now."""
+    def without(self, labels: frozenset[str]) -> MasksOfImage:
+        """Return the masks that the image does not have by now."""
         left = {key: mask for key, mask in self.masks.by_label.items() if key not in labels}
-        return MaskGift(self.image, StoredMasks(left, self.masks.refused), self.origin)
+        return MasksOfImage(self.image, StoredMasks(left, self.masks.refused), self.origin)
 
 
 class RowWriter:
@@ -84,7 +84,7 @@ class RowWriter:
             for image in images
         }
 
-    def write(self, stored: Sequence[StoredImage], gifts: Sequence[MaskGift]) -> None:
+    def write(self, stored: Sequence[StoredImage], offered: Sequence[MasksOfImage]) -> None:
         """Commit new images with their masks, and masks that known images lacked."""
         keys = {image.sha256: _patient_key(image) for image in stored}
         groups = groups_by_patient((keys[image.sha256], image.offer.group) for image in stored)
@@ -93,32 +93,32 @@ class RowWriter:
             owners = {sha256: placed.patients[key] for sha256, key in keys.items()}
             here = [s for s in stored if owners[s.sha256].state != Patient.State.WITHDRAWN]
             rows = _write_images(self._project, here, owners)
-            new = [MaskGift(rows[s.sha256], s.masks, s.offer.mask_origin) for s in here]
-            masks = self._masks_to_write([*new, *gifts])
+            new = [MasksOfImage(rows[s.sha256], s.masks, s.offer.mask_origin) for s in here]
+            masks = self._masks_to_write([*new, *offered])
             self._write_masks([mask for mask in masks if not mask.is_implied])
-        # Counted after the commit: a transaction that is rolled back has taken in nothing.
+        # After the commit: a transaction that was rolled back must not be counted.
         self.ledger.keep(placed.made, groups)
         self._count_images(stored, here, placed)
-        self._count_masks(masks, gifts)
+        self._count_masks(masks, offered)
 
     def _is_truth(self, key: str) -> bool:
-        """Say whether a mask is hidden: only of what readers draw; lungs are there to learn."""
+        """Say whether masks of this label are hidden; lungs are shown, to learn from them."""
         return self._masks_as == "truth" and key == READING_LABEL
 
-    def _masks_to_write(self, gifts: Sequence[MaskGift]) -> list[_MaskRow]:
+    def _masks_to_write(self, offered: Sequence[MasksOfImage]) -> list[_MaskRow]:
         return [
             _MaskRow(
-                image=gift.image,
+                image=of_image.image,
                 label=self._labels[key],
                 mask=mask,
-                origin=gift.origin,
-                # An empty mask of a control says what its group says: no read is made of it.
+                origin=of_image.origin,
+                # An empty mask of a control says no more than its group: it becomes no read.
                 is_implied=not self._is_truth(key)
                 and mask.is_empty
-                and gift.image.group == Image.Group.NORMAL,
+                and of_image.image.group == Image.Group.NORMAL,
             )
-            for gift in gifts
-            for key, mask in gift.masks.by_label.items()
+            for of_image in offered
+            for key, mask in of_image.masks.by_label.items()
         ]
 
     def _write_masks(self, masks: Sequence[_MaskRow]) -> None:
@@ -149,11 +149,11 @@ class RowWriter:
             if image.sha256 not in taken:
                 report.refuse(image.offer.name, "withdrawn", PATIENT_WITHDRAWN)
 
-    def _count_masks(self, masks: Sequence[_MaskRow], gifts: Sequence[MaskGift]) -> None:
+    def _count_masks(self, masks: Sequence[_MaskRow], offered: Sequence[MasksOfImage]) -> None:
         self._report.masks.update(row.label.key for row in masks if not row.is_implied)
         self._report.implied_controls += sum(row.is_implied for row in masks)
-        for gift in gifts:
-            self._report.refuse_all(gift.masks.refused)
+        for of_image in offered:
+            self._report.refuse_all(of_image.masks.refused)
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +166,10 @@ class _MaskRow:
 
 
 def _patient_key(image: StoredImage) -> str:
-    """A patient that nobody named is the image's own, whatever the file is called next time."""
+    """Return the patient's key.
+
+    An unnamed patient gets the image's hash, so that the same film under another name is the same.
+    """
     return image.offer.patient or f"image-{image.sha256[:32]}"
 
 
@@ -183,7 +186,7 @@ def _write_images(
 
 
 def _studies(wanted: set[tuple[Patient, int | None]]) -> dict[tuple[UUID, int | None], Study]:
-    """Return one study for each patient and day, making those that are new."""
+    """Return one study for each patient and day; make the new ones."""
     rows = Study.objects.filter(patient__in={patient for patient, _ in wanted})
     studies = {(study.patient_id, study.day): study for study in rows}
     made = [
@@ -242,7 +245,7 @@ def _write_seed_reads(project: Project, masks: Sequence[_MaskRow]) -> None:
 
 
 def _seed_read(project: Project, row: _MaskRow) -> Annotation:
-    """An accepted mask that no reader here has drawn; one per image and label, for ever."""
+    """Return an accepted mask that no reader here has drawn; an image has one a label, for ever."""
     purpose = Assignment.Purpose
     return Annotation(
         project=project,

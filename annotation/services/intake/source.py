@@ -1,7 +1,6 @@
-"""Which files an import offers: the lines of a metadata file, or every file under a folder.
+"""List the files that an import offers: the lines of a metadata file, or all files of a folder.
 
-Owns the path rules: nothing outside the folder is ever opened, by `..`, by an absolute path or by
-a link. Opens no image.
+Owns the rules for paths: no `..`, absolute path or link leads out of the folder. Opens no image.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ MaskKey = Literal["infection", "lung"]
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where an import looks: the folder that nothing may lead out of, and what lies beside it."""
+    """Where an import looks: a folder that no path may lead out of, its metadata and its masks."""
 
     folder: Path
     metadata: Path | None
@@ -36,7 +35,7 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class MaskFile:
-    """A mask that is offered with an image; `path` is None where the named file is missing."""
+    """A mask that is offered with an image; `path` is None if the named file is missing."""
 
     name: str
     path: Path | None
@@ -45,7 +44,7 @@ class MaskFile:
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """One image that is offered, with what is known of it; an empty patient is unknown."""
+    """One offered image with its metadata; an empty patient is unknown."""
 
     name: str
     path: Path
@@ -105,8 +104,8 @@ def _offer_of_line(source: Source, root: Path, line: MetadataLine) -> Offer:
     path = _inside(root, line.image)
     masks = {key: _named_mask(root, name) for key, name in line.masks.items()}
     for key, folder in source.masks.items():
-        if key not in masks and (found := _mask_beside(folder, PurePosixPath(line.image))):
-            masks[key] = found
+        if key not in masks and (mask := _mask_beside(folder, PurePosixPath(line.image))):
+            masks[key] = mask
     return Offer(
         name=line.image,
         path=path,
@@ -149,7 +148,7 @@ def _inside(root: Path, name: str) -> Path:
 
 @lru_cache(maxsize=4096)
 def _real_folder(root: str, folder: str) -> Path:
-    """Follow the links of a folder once, not once for each of its files."""
+    """Return a folder with its links followed; cached, as a folder has many files."""
     return Path(os.path.realpath(os.path.join(root, folder)))
 
 
@@ -165,9 +164,9 @@ def _offers_of_folder(source: Source) -> Iterator[Offer | Refusal]:
             continue
         posix = PurePosixPath(name.as_posix())
         masks = {
-            key: found
+            key: mask
             for key, folder in source.masks.items()
-            if (found := _mask_beside(folder, posix, is_twin=name.stem in twins))
+            if (mask := _mask_beside(folder, posix, is_twin=name.stem in twins))
         }
         yield Offer(posix.as_posix(), path, source.group, masks=masks)
 
@@ -183,9 +182,9 @@ def _files(folder: Path, skipped: set[Path]) -> Iterator[Path]:
 
 
 def _mask_beside(folder: Path, image: PurePosixPath, *, is_twin: bool = False) -> MaskFile | None:
-    """Find `<stem>.png` or `mask_<stem>.png`, in the image's own subfolder first.
+    """Return `<stem>.png` or `mask_<stem>.png` of a mask folder, from the image's subfolder first.
 
-    Two images of one stem could take each other's mask, so for them only the subfolder counts.
+    Two images with one stem (twins) could take each other's mask: only the subfolder counts then.
     """
     root = folder.resolve()
     places = [root / image.parent] if is_twin else [root / image.parent, root]

@@ -1,4 +1,4 @@
-"""Uploads wait in a folder of their own until a worker takes them in; it is removed afterwards.
+"""Keep each upload in its own folder until a worker has taken it in.
 
 Layout: `upload.zip`, `metadata.csv`, `files/`, `masks/`, `lung_masks/`; each may be absent.
 """
@@ -24,7 +24,7 @@ from mlloop.contract.splits import Group
 
 _ARCHIVE = "upload.zip"
 _MASK_FOLDERS = {"infection": "masks", "lung": "lung_masks"}
-# What people call these folders inside a zip; used only where no metadata file says better.
+# Usual names of mask folders inside a zip; used only without a metadata file.
 _USUAL_NAMES = {
     "infection": ("infection_masks", "masks", "Ground-truths"),
     "lung": ("lung_masks",),
@@ -82,7 +82,7 @@ def stage_upload(*, project: Project, actor: User, form: UploadForm) -> Intake:
 
 
 def source_of_upload(intake: Intake, *, beat: Callable[[], None] = lambda: None) -> Source:
-    """Return what an upload offers; unpack its zip first, unless that has been done."""
+    """Return where the files of an upload lie; unpack its zip unless that was done before."""
     staging = Path(intake.folder)
     files = staging / "files"
     archive = staging / _ARCHIVE
@@ -106,14 +106,14 @@ def _source_in(staging: Path, root: Path, group: Group) -> Source:
     masks = {}
     for key, name in _MASK_FOLDERS.items():
         usual = [] if metadata else [root / usual_name for usual_name in _USUAL_NAMES[key]]
-        found = [folder for folder in (staging / name, *usual) if folder.is_dir()]
-        if found:
-            masks[key] = found[0]
+        folders = [folder for folder in (staging / name, *usual) if folder.is_dir()]
+        if folders:
+            masks[key] = folders[0]
     return Source(root, metadata, masks, group)
 
 
 def _root_of(files: Path) -> Path:
-    """Step into folders that hold nothing but one folder: a zip often wraps its content so."""
+    """Return the folder with the content: a zip often wraps it in one folder or more."""
     for _ in range(3):
         inside = list(files.iterdir())
         if len(inside) != 1 or not inside[0].is_dir():
@@ -129,7 +129,7 @@ def _group_of(intake: Intake) -> Group:
 
 def _check(form: UploadForm) -> None:
     if form.masks_as != "seed":
-        # Truth is for `simulate`: over the web it would be a way to see sealed answers used.
+        # Truth is for `simulate` only: over the web it could reveal sealed answers.
         raise Invalid("Masks from the upload page come in as seed reads.", field="masks_as")
     if form.group not in ("covid", "normal", "other"):
         raise Invalid(
@@ -166,7 +166,7 @@ def _write(form: UploadForm, folder: Path) -> None:
 
 
 def _save(upload: Upload, folder: Path) -> None:
-    """Save under the plain last part of its name; a second file of one name is kept beside it."""
+    """Save under the last part of its name; a second file with that name gets a number."""
     plain = PurePath((upload.name or "").replace("\\", "/")).name
     name = "".join(char for char in plain if char.isprintable()).lstrip(".")[-_LONGEST_NAME:]
     target = folder / (name or "unnamed")

@@ -1,7 +1,7 @@
-"""Move offers through reading, storing and writing, a group at a time; memory stays flat.
+"""Read, store and record offered files, a group at a time, so that memory stays flat.
 
-Threads read ahead and store while the main thread flushes and commits the group before; all rows
-are written by the main thread, in one short transaction per group.
+Threads read and store one group while the main thread flushes and commits the group before it. Only
+the main thread writes rows, in one short transaction a group.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from annotation.services.intake.files import (
     store_masks,
 )
 from annotation.services.intake.report import IntakeReport, Refusal
-from annotation.services.intake.rows import KnownImage, MaskGift, RowWriter
+from annotation.services.intake.rows import KnownImage, MasksOfImage, RowWriter
 from annotation.services.intake.source import Offer
 from annotation.storage import Batch
 
@@ -40,13 +40,15 @@ Read = ReadImage | Refusal
 
 @dataclass(slots=True)
 class _Group:
-    """Images on their way: `stored` and `gifts` are still being written by the threads."""
+    """A group of offers whose files the threads are still writing."""
 
     batch: Batch
     n_offers: int = 0
     hashes: set[str] = field(default_factory=set)
     stored: list[Future[StoredImage]] = field(default_factory=list)
-    gifts: list[tuple[ReadImage, KnownImage, Future[StoredMasks]]] = field(default_factory=list)
+    masks_of_known: list[tuple[ReadImage, KnownImage, Future[StoredMasks]]] = field(
+        default_factory=list
+    )
 
 
 class Stream:
@@ -61,7 +63,7 @@ class Stream:
         self._started = started
 
     def run(self, offers: Iterable[Offer | Refusal], tell: Callable[[int], None]) -> None:
-        """Take in what is offered; `tell` hears after each commit how many offers are done."""
+        """Take in the offers; call `tell` after each commit with the number of offers done."""
         with ThreadPoolExecutor(_THREADS, "intake") as threads:
             waiting: _Group | None = None
             done = 0
@@ -82,7 +84,7 @@ class Stream:
                     waiting.batch.discard()
 
     def _start(self, threads: ThreadPoolExecutor, reads: list[Read], in_flight: set[str]) -> _Group:
-        """Sort out what is known already, and let the threads store the rest."""
+        """Part known images from new ones, and let the threads store the new ones."""
         group = _Group(Batch(self._project.id), n_offers=len(reads))
         images = [read for read in reads if isinstance(read, ReadImage)]
         known = self._writer.known_images(read.decoded.sha256 for read in images)
@@ -114,34 +116,34 @@ class Stream:
         self._report.masks_known += len(offered & known.labels)
         if missing := offered - known.labels:
             future = threads.submit(store_masks, read, missing, group.batch)
-            group.gifts.append((read, known, future))
+            group.masks_of_known.append((read, known, future))
 
     def _finish(self, group: _Group) -> None:
         """Make the bytes durable, then commit the rows that name them."""
         stored = [future.result() for future in group.stored]
-        gifts = [
-            MaskGift(known.image, future.result(), read.offer.mask_origin)
-            for read, known, future in group.gifts
+        offered = [
+            MasksOfImage(known.image, future.result(), read.offer.mask_origin)
+            for read, known, future in group.masks_of_known
         ]
         group.batch.settle()
-        if not stored and not gifts:
+        if not stored and not offered:
             return
         try:
-            self._writer.write(stored, gifts)
+            self._writer.write(stored, offered)
         except IntegrityError:
-            # Another import took some of these in meanwhile: look again, write what is left.
+            # Another import took in some of these meanwhile: look again and write the others.
             self._writer.ledger.recount()
             known = self._writer.known_images(image.sha256 for image in stored)
             self._report.known += len(known)
-            lacking = self._writer.known_images(gift.image.pixel_sha256 for gift in gifts)
+            lacking = self._writer.known_images(masks.image.pixel_sha256 for masks in offered)
             self._writer.write(
                 [image for image in stored if image.sha256 not in known],
-                [gift.without(lacking[gift.image.pixel_sha256].labels) for gift in gifts],
+                [masks.without(lacking[masks.image.pixel_sha256].labels) for masks in offered],
             )
 
 
 def _read_ahead(threads: ThreadPoolExecutor, offers: Iterable[Offer | Refusal]) -> Iterator[Read]:
-    """Yield what is read, in the order offered, with a bounded number of files in memory."""
+    """Yield the files as read, in the order of the offers; few are in memory at a time."""
     ahead: deque[Future[Read] | Refusal] = deque()
     for offer in offers:
         ahead.append(offer if isinstance(offer, Refusal) else threads.submit(read_offer, offer))

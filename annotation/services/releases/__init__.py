@@ -1,1 +1,1 @@
-"""Freeze numbered releases and hand out their files."""
+"""Ask for numbered releases, render and freeze them, and hand out their files."""

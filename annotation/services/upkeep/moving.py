@@ -1,6 +1,6 @@
 """Copy every row of another database into this one, which must be empty; nothing else is changed.
 
-Django's dumpdata cuts times to milliseconds, and the order of a reader's deeds hangs on the rest.
+Django's dumpdata cuts times to milliseconds, which loses the order of a reader's actions.
 Stored files are not touched: both databases name the same ones.
 """
 
@@ -32,12 +32,12 @@ def copy_database(
 ) -> dict[str, int]:
     """Copy all rows from the database at the address `source`; return how many of each table.
 
-    Raise Invalid where nothing answers there, Refused where its migrations are others or this
-    database is not empty. Everything is one transaction: this is no living system yet.
+    Raises Invalid if nothing answers there, Refused if its migrations differ or this database is
+    not empty. Everything is one transaction: nobody works in this database yet.
     """
     _open(source)
     try:
-        _require_twins()
+        _require_same_version()
         with transaction.atomic(using=SOURCE), transaction.atomic(using=TARGET):
             return _copy(progress)
     finally:
@@ -51,7 +51,7 @@ def _copy(progress: Callable[[int, int], None] | None) -> dict[str, int]:
         if model._meta.managed and not model._meta.proxy
     ]
     total = sum(model._base_manager.using(SOURCE).count() for model in tables)
-    # They come with the numbers that the source's rows name.
+    # `migrate` made these with other ids than those that the rows of the source name.
     for model in _MADE_BY_MIGRATE:
         model._base_manager.using(TARGET).all().delete()
     copied, done = {}, 0
@@ -73,17 +73,17 @@ def _copy(progress: Callable[[int, int], None] | None) -> dict[str, int]:
 
 
 def _open(source: str) -> None:
-    """Make the source known to Django under its alias; raise Invalid where it does not answer."""
+    """Make the source known to Django under its alias; raises Invalid if it does not answer."""
     try:
-        found = dj_database_url.parse(source)
+        parsed = dj_database_url.parse(source)
     except (ValueError, KeyError) as error:
         raise Invalid("That is not the address of a database.", field="from") from error
-    file = Path(str(found["NAME"]))
-    if found["ENGINE"].endswith("sqlite3") and not file.is_file():
+    file = Path(str(parsed["NAME"]))
+    if parsed["ENGINE"].endswith("sqlite3") and not file.is_file():
         raise Invalid(f"There is no file {file}.", field="from")  # SQLite would make an empty one
     known = connections[TARGET].settings_dict
     kept = {name: known[name] for name in ("ATOMIC_REQUESTS", "AUTOCOMMIT", "TIME_ZONE", "TEST")}
-    connections.settings[SOURCE] = {"OPTIONS": {}, **kept, **found}
+    connections.settings[SOURCE] = {"OPTIONS": {}, **kept, **parsed}
     if _address(connections[SOURCE]) == _address(connections[TARGET]):
         raise Invalid("That is this very database: DATABASE_URL names the new one.", field="from")
     try:
@@ -96,7 +96,7 @@ def _address(connection: BaseDatabaseWrapper) -> tuple[object, ...]:
     return tuple(connection.settings_dict.get(name) for name in ("ENGINE", "HOST", "PORT", "NAME"))
 
 
-def _require_twins() -> None:
+def _require_same_version() -> None:
     """Refuse a source with other migrations, and a target that holds anything."""
     applied = [
         MigrationRecorder(connections[name]).applied_migrations().keys()

@@ -1,9 +1,9 @@
-"""Take an image or a patient out of the project, and erase bytes for good; rows are never deleted.
+"""Withdraw an image or a patient from the project, and erase bytes for good; no row is deleted.
 
-Withdrawal ends queues, snapshots and new releases for what it names. Erasure withdraws first, then
-puts a tombstone in place of the bytes. A key that another image shares is left alone, and so is an
-empty mask: it has the same bytes for everybody. A release not yet published drops the image; one
-that was handed out keeps its copy.
+A withdrawn image is left out of queues, snapshots and new releases. Erasure withdraws first, then
+replaces the bytes by a tombstone. It spares a key that another image shares, and an empty mask,
+whose bytes are the same for everybody. An unpublished release drops the image; copies of a
+published one stay where they are.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ from annotation.services import audit
 from annotation.services.reading.closing_reopened import close_reopened
 from mlloop.pixels.masks import encode_mask
 
-# Where an image's bytes are named: model, path to the image, columns with keys.
+# Which columns name an image's bytes: model, path to the image, columns with keys.
 _HOLDERS: tuple[tuple[type[Model], str, tuple[str, ...]], ...] = (
     (Image, "pk", ("pixels_key", "preview_key", "thumbnail_key")),
     (Truth, "image_id", ("mask_key",)),
@@ -54,7 +54,7 @@ _HOLDERS: tuple[tuple[type[Model], str, tuple[str, ...]], ...] = (
 
 @transaction.atomic
 def withdraw_image(*, image: Image, actor: User | None, reason: str) -> bool:
-    """Take one image out of the queue; return False where it was out already."""
+    """Withdraw one image; return False if it was withdrawn before."""
     _require(reason)
     if not _withdraw(Image.objects.filter(pk=image.pk)):
         return False
@@ -71,7 +71,7 @@ def withdraw_image(*, image: Image, actor: User | None, reason: str) -> bool:
 
 @transaction.atomic
 def withdraw_patient(*, patient: Patient, actor: User | None, reason: str) -> bool:
-    """Take a patient with all images out, and refuse later ones; False where that was done."""
+    """Withdraw a patient with all images and refuse later ones; False if that was done before."""
     _require(reason)
     rows = Patient.objects.filter(pk=patient.pk).exclude(state=Patient.State.WITHDRAWN)
     if not rows.update(state=Patient.State.WITHDRAWN):
@@ -91,21 +91,21 @@ def withdraw_patient(*, patient: Patient, actor: User | None, reason: str) -> bo
 def erase_image(*, image: Image, actor: User | None, reason: str) -> int:
     """Withdraw an image and erase its pixels, preview, thumbnail and masks; return the files gone.
 
-    Safe to repeat: what a kill left over is erased by the next call. File name and finding go too.
+    File name and finding are emptied, too. Safe to repeat: the next call erases what a kill left.
     """
     withdraw_image(image=image, actor=actor, reason=reason)
     return _erase([image], actor=actor, reason=reason)
 
 
 def erase_patient(*, patient: Patient, actor: User | None, reason: str) -> int:
-    """Withdraw a patient and erase every image, with masks that only they share."""
+    """Withdraw a patient and erase all images, like `erase_image`; return the files gone."""
     withdraw_patient(patient=patient, actor=actor, reason=reason)
     images = Image.objects.filter(patient=patient).select_related("project")
     return _erase(list(images), actor=actor, reason=reason)
 
 
 def _erase(images: Sequence[Image], *, actor: User | None, reason: str) -> int:
-    keys = set(_keys_of_alone([image.pk for image in images])) - _empty_masks(images)
+    keys = set(_unshared_keys([image.pk for image in images])) - _empty_masks(images)
     for key in sorted(keys):
         storage.erase(key)
     with transaction.atomic():
@@ -123,7 +123,7 @@ def _erase(images: Sequence[Image], *, actor: User | None, reason: str) -> int:
 
 
 def _empty_masks(images: Iterable[Image]) -> set[str]:
-    """Return the keys of the empty masks of these sizes: released controls share those bytes."""
+    """Return the keys of empty masks in these images' sizes, which released controls share."""
     sizes = {(image.project_id, image.height, image.width) for image in images}
     empty = {size: encode_mask(np.zeros(size[1:], np.bool_)) for size in sizes}
     return {
@@ -138,7 +138,7 @@ def _require(reason: str) -> None:
 
 
 def _withdraw(images: QuerySet[Image]) -> int:
-    """Mark the images and give back what readers hold of them; drafts stay where they are."""
+    """Mark the images and take them back from their readers; drafts stay."""
     now = timezone.now()
     ids = list(images.filter(withdrawn_at=None).values_list("pk", flat=True))
     Image.objects.filter(pk__in=ids).update(withdrawn_at=now)
@@ -149,10 +149,10 @@ def _withdraw(images: QuerySet[Image]) -> int:
 
 
 def _wait_for_writers(project: Project) -> None:
-    """Queue behind a release being published and proposals being recorded at this moment.
+    """Wait until releases being published and proposals being recorded are committed.
 
-    The writes change nothing: their locks are what counts, since those take them before they look
-    for withdrawn images. They see this withdrawal, or else an erasure after it sees their rows.
+    The two updates change nothing and only take locks. Those writers take the same locks before
+    they look for withdrawn images: so they see this withdrawal, or an erasure sees their rows.
     """
     unpublished = Release.objects.filter(project=project).exclude(state=Release.State.FROZEN)
     unpublished.update(done=F("done"))
@@ -160,12 +160,12 @@ def _wait_for_writers(project: Project) -> None:
     proposing.update(attempts=F("attempts"))
 
 
-def _keys_of_alone(images: Sequence[UUID]) -> Sequence[str]:
-    """Return the keys of these images' bytes that no other image names."""
+def _unshared_keys(images: Sequence[UUID]) -> Sequence[str]:
+    """Return the keys that these images name and no other image does."""
     keys: set[str] = set()
     for model, path, columns in _HOLDERS:
-        own = model._default_manager.filter(**{f"{path}__in": images})
-        keys |= _keys(own, columns)
+        rows = model._default_manager.filter(**{f"{path}__in": images})
+        keys |= _keys(rows, columns)
     shared: set[str] = set()
     for model, path, columns in _HOLDERS:
         alike = model._default_manager.filter(_any_of(columns, keys))
@@ -174,10 +174,10 @@ def _keys_of_alone(images: Sequence[UUID]) -> Sequence[str]:
 
 
 def _any_of(columns: Iterable[str], keys: set[str]) -> Q:
-    found = Q()
+    condition = Q()
     for column in columns:
-        found |= Q(**{f"{column}__in": keys})
-    return found
+        condition |= Q(**{f"{column}__in": keys})
+    return condition
 
 
 def _keys(rows: QuerySet[Model], columns: Sequence[str]) -> set[str]:
