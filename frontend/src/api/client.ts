@@ -65,30 +65,33 @@ export function csrfToken(cookie: string, fallback: string): string {
   return /(?:^|;\s*)csrftoken=([^;]+)/.exec(cookie)?.[1] ?? fallback;
 }
 
-/** `onSignedOut` hears of every answer that says so. */
-export function createClient(config: ReadingConfig, onSignedOut: () => void = () => undefined) {
-  async function call<T>(
-    url: string,
-    options: Call,
-    read: (response: Response) => Promise<T>,
-  ): Promise<Reply<T>> {
-    const isWrite = options.method !== undefined;
-    const headers: Record<string, string> = { Accept: "application/json", ...options.headers };
-    // Somebody else may have signed in in another tab: the server must not take us for them.
-    headers["X-Account"] = encodeURIComponent(config.account);
-    if (isWrite) headers["X-CSRFToken"] = csrfToken(document.cookie, config.csrf);
+type Caller = <T>(
+  url: string,
+  options: Call,
+  read: (response: Response) => Promise<T>,
+) => Promise<Reply<T>>;
+
+function headersOf(config: ReadingConfig, { method, headers }: Call): Record<string, string> {
+  return {
+    Accept: "application/json",
+    ...headers,
+    // Another account may have signed in in another tab: the server must not take us for it.
+    "X-Account": encodeURIComponent(config.account),
+    ...(method === undefined ? {} : { "X-CSRFToken": csrfToken(document.cookie, config.csrf) }),
+  };
+}
+
+function createCaller(config: ReadingConfig, onSignedOut: () => void): Caller {
+  return async (url, options, read) => {
+    const headers = headersOf(config, options);
     // AbortSignal.timeout stays in memory until its time is over, long after the answer came.
     const controller = new AbortController();
-    const timeout = isWrite ? WRITE_TIMEOUT_MS : READ_TIMEOUT_MS;
+    const timeout = options.method === undefined ? READ_TIMEOUT_MS : WRITE_TIMEOUT_MS;
     const timer = setTimeout(() => controller.abort(), timeout);
     try {
       const { signal } = controller;
-      const response = await fetch(url, {
-        ...options,
-        headers,
-        credentials: "same-origin",
-        signal,
-      });
+      const request = { ...options, headers, credentials: "same-origin", signal } as const;
+      const response = await fetch(url, request);
       if (response.status === 401) onSignedOut();
       if (!response.ok) return { ok: false, problem: await readProblem(response) };
       return { ok: true, status: response.status, value: await read(response) };
@@ -97,8 +100,30 @@ export function createClient(config: ReadingConfig, onSignedOut: () => void = ()
     } finally {
       clearTimeout(timer);
     }
-  }
+  };
+}
 
+const nothing = () => Promise.resolve(null);
+
+/** Send the login form by script, so that the page and its strokes stay. */
+async function signIn(
+  config: ReadingConfig,
+  call: Caller,
+  account: string,
+  password: string,
+): Promise<Reply<null>> {
+  const headers = { "X-Requested-With": "XMLHttpRequest" };
+  // If the cookie ended with the session, the form's page sets a new token.
+  await call(config.signInUrl, { headers }, nothing);
+  const body = new URLSearchParams({ login: account, password });
+  const reply = await call(config.signInUrl, { method: "POST", headers, body }, nothing);
+  // The form accepts anybody who is signed in already: ask whether that is our reader.
+  return reply.ok ? call(`${config.apiBase}/projects/`, {}, nothing) : reply;
+}
+
+/** `onSignedOut` is called for every answer that says that the session has ended. */
+export function createClient(config: ReadingConfig, onSignedOut: () => void = () => undefined) {
+  const call = createCaller(config, onSignedOut);
   const json = (method: string, body: unknown): Call => ({
     method,
     headers: { "Content-Type": "application/json" },
@@ -125,8 +150,7 @@ export function createClient(config: ReadingConfig, onSignedOut: () => void = ()
     /** Open a submitted case again. */
     reopen: (id: string): Promise<Reply<Case>> =>
       call(`${assignment(id)}/reopen/`, { method: "POST" }, jsonOf<Case>),
-    leaveAsItWas: (id: string) =>
-      call(`${assignment(id)}/reopen/`, { method: "DELETE" }, () => Promise.resolve(null)),
+    leaveAsItWas: (id: string) => call(`${assignment(id)}/reopen/`, { method: "DELETE" }, nothing),
     bytes: (url: string) => call(url, { headers: { Accept: "image/png" } }, bytesOf),
     draft: (url: string) => call(url, { headers: { Accept: "image/png" } }, draftOf),
     blob: (url: string) => call(url, { headers: { Accept: "image/png" } }, (r) => r.blob()),
@@ -152,24 +176,10 @@ export function createClient(config: ReadingConfig, onSignedOut: () => void = ()
         jsonOf<Saved>,
       ),
     patch: (id: string, change: { note?: string; flagged?: boolean; saved_for_later?: true }) =>
-      call(`${assignment(id)}/`, json("PATCH", change), () => Promise.resolve(null)),
+      call(`${assignment(id)}/`, json("PATCH", change), nothing),
     giveBack: (id: string) =>
-      call(`${assignment(id)}/lease/`, { method: "DELETE", keepalive: true }, () =>
-        Promise.resolve(null),
-      ),
-    /** The login form, filled in by script: the page and its strokes stay. */
-    signIn: async (account: string, password: string): Promise<Reply<null>> => {
-      const headers = { "X-Requested-With": "XMLHttpRequest" };
-      // The form's page brings a token where the cookie went with the session.
-      await call(config.signInUrl, { headers }, () => Promise.resolve(null));
-      const body = new URLSearchParams({ login: account, password });
-      const post = { method: "POST", headers, body };
-      const reply = await call(config.signInUrl, post, () => Promise.resolve(null));
-      // The form lets anybody pass who is signed in already: ask whether it is our reader.
-      return reply.ok
-        ? call(`${config.apiBase}/projects/`, {}, () => Promise.resolve(null))
-        : reply;
-    },
+      call(`${assignment(id)}/lease/`, { method: "DELETE", keepalive: true }, nothing),
+    signIn: (account: string, password: string) => signIn(config, call, account, password),
     submit: (id: string, submission: Submission): Promise<Reply<Submitted>> =>
       call(`${assignment(id)}/submit/`, json("POST", submission), jsonOf<Submitted>),
   };

@@ -1,7 +1,7 @@
 /**
- * The mask on the desk: what is painted, what is committed, and its history. Every tool changes
- * `mask`, says where, and commits; nothing else may write to it. A polygon that is not closed yet
- * lies on it too.
+ * The mask that the reader edits: what is painted, what is committed, and the history. A tool changes
+ * `mask`, calls `touch` with the changed area, and commits. Nothing else may write to the mask. An
+ * open polygon belongs to it too.
  */
 
 import {
@@ -27,38 +27,54 @@ import {
 } from "./undo";
 
 export type MaskDocumentEvents = {
-  /** Pixels to draw again. */
+  /** These pixels must be drawn again. */
   readonly onPaint: (rect: Rect) => void;
-  /** What a gesture that ended changed: the journal must keep it. */
+  /** A gesture ended and made this change, which the journal must keep. */
   readonly onKeep: (change: Change) => void;
-  /** Where the running gesture changed `mask`. */
+  /** The gesture under way has changed `mask` here. */
   readonly onKeepRunning: (rect: Rect) => void;
-  /** A gesture counted. */
+  /** A gesture counted as a stroke. */
   readonly onGesture: () => void;
-  /** The polygon that is open has other corners, or there is none any more. */
+  /** The open polygon has other corners, or is not open any more. */
   readonly onPolygon: () => void;
 };
 
-export type MaskDocumentStart = {
-  readonly mask: Mask;
+/** What is committed beside the pixels. */
+type Committed = {
+  /** How many gestures changed the mask. */
   readonly stroke: number;
   readonly basis: Basis;
   readonly history: History;
+};
+
+export type MaskDocumentStart = Committed & {
+  readonly mask: Mask;
   readonly polygon: OpenPolygon | null;
 };
 
 export type MaskDocument = ReturnType<typeof createMaskDocument>;
 
+type HistoryStep = { readonly history: History; readonly entry: Entry };
+
+function commitGesture(before: Committed, change: Change, basis: Basis): Committed {
+  const history = remember(before.history, change, before.basis, basis);
+  return { stroke: before.stroke + 1, basis, history };
+}
+
+/** Undo and redo count as strokes: the mask has changed and must be saved. */
+function commitStep({ stroke }: Committed, { history, entry }: HistoryStep, isBack: boolean) {
+  return { stroke: stroke + 1, history, basis: isBack ? entry.before : entry.after };
+}
+
 export function createMaskDocument(start: MaskDocumentStart, events: MaskDocumentEvents) {
-  const mask = start.mask;
+  const { mask } = start;
+  /** The pixels without the gesture under way. */
   const committed = copyMask(mask);
-  let stroke = start.stroke;
-  let basis = start.basis;
-  let history = start.history;
-  let polygon = start.polygon;
+  let current: Committed = { stroke: start.stroke, basis: start.basis, history: start.history };
+  let { polygon } = start;
   let dirty: Rect = EMPTY_RECT;
   let unkept: Rect = EMPTY_RECT;
-  // Whether the journal was told of the running gesture: it must hear how that ended.
+  /** Whether the journal was told of the gesture under way: then it must be told of the end too. */
   let isTold = false;
 
   function touch(rect: Rect): void {
@@ -67,38 +83,34 @@ export function createMaskDocument(start: MaskDocumentStart, events: MaskDocumen
     if (!isEmptyRect(rect)) events.onPaint(rect);
   }
 
-  function rest(): void {
+  function endGesture(): void {
     dirty = EMPTY_RECT;
     unkept = EMPTY_RECT;
     isTold = false;
   }
 
-  function settle(change: Change): void {
+  function settle(next: Committed, change: Change): void {
+    current = next;
     applyChange(committed, change);
-    rest();
-    stroke += 1;
+    endGesture();
     events.onKeep(change);
     events.onGesture();
   }
 
-  /** The gesture leaves no trace: the journal hears it only if it was told of it before. */
+  /** End a gesture that changed nothing. */
   function forget(): void {
-    const mustHear = isTold;
-    rest();
-    if (mustHear) events.onKeep(NO_CHANGE);
+    const mustTell = isTold;
+    endGesture();
+    if (mustTell) events.onKeep(NO_CHANGE);
   }
 
-  /** End the gesture. One that changed nothing makes no entry. */
-  function commit(nextBasis: Basis = basis): boolean {
+  /** End the gesture. Returns whether it changed anything; if not, the history gets no entry. */
+  function commit(nextBasis: Basis = current.basis): boolean {
     const change = changeBetween(committed, mask, dirty);
-    if (isEmptyRect(change.rect) && isSameBasis(basis, nextBasis)) {
-      forget();
-      return false;
-    }
-    history = remember(history, change, basis, nextBasis);
-    basis = nextBasis;
-    settle(change);
-    return true;
+    const hasChanged = !isEmptyRect(change.rect) || !isSameBasis(current.basis, nextBasis);
+    if (hasChanged) settle(commitGesture(current, change, nextBasis), change);
+    else forget();
+    return hasChanged;
   }
 
   function cancel(): void {
@@ -107,55 +119,50 @@ export function createMaskDocument(start: MaskDocumentStart, events: MaskDocumen
     forget();
   }
 
-  function replay(step: { history: History; entry: Entry } | null, isBack: boolean): boolean {
+  function replay(step: HistoryStep | null, isBack: boolean): boolean {
     cancel();
     if (!step) return false;
-    const { entry } = step;
-    const change = isBack ? reversed(entry.change) : entry.change;
+    const change = isBack ? reversed(step.entry.change) : step.entry.change;
     applyChange(mask, change);
-    history = step.history;
-    basis = isBack ? entry.before : entry.after;
     events.onPaint(change.rect);
-    settle(change);
+    settle(commitStep(current, step, isBack), change);
     return true;
   }
 
+  /** Give the journal what the gesture under way has changed since the last call. */
+  function keepRunning(): void {
+    if (isEmptyRect(unkept)) return;
+    const rect = unkept;
+    unkept = EMPTY_RECT;
+    isTold = true;
+    events.onKeepRunning(rect);
+  }
+
+  /** Take over another mask whole, as one gesture. */
+  function replace(next: Mask, nextBasis: Basis): boolean {
+    cancel();
+    mask.data.set(next.data);
+    touch(wholeRect(mask));
+    return commit(nextBasis);
+  }
+
+  function setPolygon(next: OpenPolygon | null): void {
+    polygon = next;
+    events.onPolygon();
+  }
+
   return {
-    mask,
-    /** The mask without the gesture under way: what may be called the reader's. */
-    committed,
-    stroke: () => stroke,
-    basis: () => basis,
-    history: () => history,
+    ...{ mask, committed, touch, commit, cancel, keepRunning, replace, setPolygon },
+    stroke: () => current.stroke,
+    basis: () => current.basis,
+    history: () => current.history,
     polygon: () => polygon,
-    setPolygon: (next: OpenPolygon | null) => {
-      polygon = next;
-      events.onPolygon();
-    },
     isRunning: () => !isEmptyRect(dirty),
-    canUndo: () => history.past.length > 0,
-    canRedo: () => history.future.length > 0,
-    touch,
-    commit,
-    cancel,
-    /** Back to the last commit without ending the gesture: a slider computes each step anew. */
+    canUndo: () => current.history.past.length > 0,
+    canRedo: () => current.history.future.length > 0,
+    /** Go back to the last commit without ending the gesture. A slider computes each step anew. */
     restart: () => copyRect(committed, mask, dirty),
-    /** Hand what the running gesture changed since the last call to the journal. */
-    keepRunning: () => {
-      if (isEmptyRect(unkept)) return;
-      const rect = unkept;
-      unkept = EMPTY_RECT;
-      isTold = true;
-      events.onKeepRunning(rect);
-    },
-    /** Take over another mask whole, as one gesture. */
-    replace: (next: Mask, nextBasis: Basis) => {
-      cancel();
-      mask.data.set(next.data);
-      touch(wholeRect(mask));
-      return commit(nextBasis);
-    },
-    undo: () => replay(stepBack(history), true),
-    redo: () => replay(stepForward(history), false),
+    undo: () => replay(stepBack(current.history), true),
+    redo: () => replay(stepForward(current.history), false),
   };
 }

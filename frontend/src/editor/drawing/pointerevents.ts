@@ -36,9 +36,8 @@ export type Pointing = {
   readonly palms: PalmGuard;
 };
 
-export function listenToPointers(ground: Ground, { store, handlers, palms }: Pointing): void {
-  const { canvas, hold } = ground;
-  const fingers = new Map<number, Place>();
+/** Finds where an event is on the pane, in the film's frame and on the film. */
+function createLocator({ canvas, locate }: Ground, store: Store<DrawingState>) {
   let box = canvas.getBoundingClientRect();
 
   const measure = () => {
@@ -46,7 +45,7 @@ export function listenToPointers(ground: Ground, { store, handlers, palms }: Poi
   };
   const frameAt = (event: MouseEvent) => {
     const seen = stagePoint(event.clientX - box.left, event.clientY - box.top);
-    return { seen, at: ground.locate(seen) };
+    return { seen, at: locate(seen) };
   };
   const placeOf = (event: PointerEvent): Place => {
     const { seen, at } = frameAt(event);
@@ -54,6 +53,14 @@ export function listenToPointers(ground: Ground, { store, handlers, palms }: Poi
     const isPen = event.pointerType === "pen";
     return { seen, at, on: isPen ? { ...on, pressure: event.pressure } : on };
   };
+
+  return { measure, frameAt, placeOf };
+}
+
+export function listenToPointers(ground: Ground, { store, handlers, palms }: Pointing): void {
+  const { canvas, hold } = ground;
+  const fingers = new Map<number, Place>();
+  const { measure, frameAt, placeOf } = createLocator(ground, store);
 
   canvas.addEventListener("pointerenter", measure);
   canvas.addEventListener("pointerdown", (event) => {
