@@ -66,47 +66,62 @@ function commitStep({ stroke }: Committed, { history, entry }: HistoryStep, isBa
   return { stroke: stroke + 1, history, basis: isBack ? entry.before : entry.after };
 }
 
+/** Where the gesture under way has changed the mask, and how much of that the journal knows. */
+function createGestureArea({ onPaint, onKeepRunning }: MaskDocumentEvents) {
+  let dirty: Rect = EMPTY_RECT;
+  let unkept: Rect = EMPTY_RECT;
+  let isTold = false;
+  return {
+    dirty: () => dirty,
+    touch: (rect: Rect): void => {
+      dirty = joinRects(dirty, rect);
+      unkept = joinRects(unkept, rect);
+      if (!isEmptyRect(rect)) onPaint(rect);
+    },
+    /** Give the journal what the gesture has changed since the last call. */
+    keepRunning: (): void => {
+      if (isEmptyRect(unkept)) return;
+      const rect = unkept;
+      unkept = EMPTY_RECT;
+      isTold = true;
+      onKeepRunning(rect);
+    },
+    /** The gesture has ended. Returns whether the journal was told of it, and so must hear the end. */
+    clear: (): boolean => {
+      const wasTold = isTold;
+      dirty = EMPTY_RECT;
+      unkept = EMPTY_RECT;
+      isTold = false;
+      return wasTold;
+    },
+  };
+}
+
 export function createMaskDocument(start: MaskDocumentStart, events: MaskDocumentEvents) {
   const { mask } = start;
   /** The pixels without the gesture under way. */
   const committed = copyMask(mask);
   let current: Committed = { stroke: start.stroke, basis: start.basis, history: start.history };
   let { polygon } = start;
-  let dirty: Rect = EMPTY_RECT;
-  let unkept: Rect = EMPTY_RECT;
-  /** Whether the journal was told of the gesture under way: then it must be told of the end too. */
-  let isTold = false;
-
-  function touch(rect: Rect): void {
-    dirty = joinRects(dirty, rect);
-    unkept = joinRects(unkept, rect);
-    if (!isEmptyRect(rect)) events.onPaint(rect);
-  }
-
-  function endGesture(): void {
-    dirty = EMPTY_RECT;
-    unkept = EMPTY_RECT;
-    isTold = false;
-  }
+  const area = createGestureArea(events);
+  const { dirty, touch, keepRunning } = area;
 
   function settle(next: Committed, change: Change): void {
     current = next;
     applyChange(committed, change);
-    endGesture();
+    area.clear();
     events.onKeep(change);
     events.onGesture();
   }
 
   /** End a gesture that changed nothing. */
   function forget(): void {
-    const mustTell = isTold;
-    endGesture();
-    if (mustTell) events.onKeep(NO_CHANGE);
+    if (area.clear()) events.onKeep(NO_CHANGE);
   }
 
   /** End the gesture. Returns whether it changed anything; if not, the history gets no entry. */
   function commit(nextBasis: Basis = current.basis): boolean {
-    const change = changeBetween(committed, mask, dirty);
+    const change = changeBetween(committed, mask, dirty());
     const hasChanged = !isEmptyRect(change.rect) || !isSameBasis(current.basis, nextBasis);
     if (hasChanged) settle(commitGesture(current, change, nextBasis), change);
     else forget();
@@ -114,8 +129,8 @@ export function createMaskDocument(start: MaskDocumentStart, events: MaskDocumen
   }
 
   function cancel(): void {
-    copyRect(committed, mask, dirty);
-    if (!isEmptyRect(dirty)) events.onPaint(dirty);
+    copyRect(committed, mask, dirty());
+    if (!isEmptyRect(dirty())) events.onPaint(dirty());
     forget();
   }
 
@@ -127,15 +142,6 @@ export function createMaskDocument(start: MaskDocumentStart, events: MaskDocumen
     events.onPaint(change.rect);
     settle(commitStep(current, step, isBack), change);
     return true;
-  }
-
-  /** Give the journal what the gesture under way has changed since the last call. */
-  function keepRunning(): void {
-    if (isEmptyRect(unkept)) return;
-    const rect = unkept;
-    unkept = EMPTY_RECT;
-    isTold = true;
-    events.onKeepRunning(rect);
   }
 
   /** Take over another mask whole, as one gesture. */
@@ -157,11 +163,11 @@ export function createMaskDocument(start: MaskDocumentStart, events: MaskDocumen
     basis: () => current.basis,
     history: () => current.history,
     polygon: () => polygon,
-    isRunning: () => !isEmptyRect(dirty),
+    isRunning: () => !isEmptyRect(dirty()),
     canUndo: () => current.history.past.length > 0,
     canRedo: () => current.history.future.length > 0,
     /** Go back to the last commit without ending the gesture. A slider computes each step anew. */
-    restart: () => copyRect(committed, mask, dirty),
+    restart: () => copyRect(committed, mask, dirty()),
     undo: () => replay(stepBack(current.history), true),
     redo: () => replay(stepForward(current.history), false),
   };
