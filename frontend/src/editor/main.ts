@@ -1,4 +1,4 @@
-/** The reading room starts here: reads the page's config, builds the room, opens the first case. */
+/** The entry of the reading room: reads the page's config, builds the room, opens the first case. */
 
 import { createClient } from "../api/client";
 import type { ReadingConfig } from "../api/types";
@@ -112,14 +112,14 @@ async function start(): Promise<void> {
   watchTime(room);
   room.onConflict((openCase) => void settleConflict(client, codec, room, openCase));
   window.addEventListener("pagehide", flow.leave);
-  // The mask is kept whatever happens; what is begun and not ended is not, nor a decision on its way.
+  // The journal keeps the mask, but not an unfinished gesture or a decision that is being sent.
   window.addEventListener("beforeunload", (event) => {
     const isBegun = isInteracting(room) || room.store.get().corners > 0;
     if (isBegun || flow.isSending()) event.preventDefault();
   });
   window.addEventListener("online", handlers.retry);
   window.addEventListener("focus", handlers.retry);
-  // A page from the back/forward cache holds leases it gave back.
+  // A page from the back/forward cache has given its leases back already.
   window.addEventListener("pageshow", (event) => event.persisted && location.reload());
   if (config.testHandle) exposeTestHandle(room, stage.canvases.cursor, beside.scene);
   await (config.reopened ? flow.reopen(config.reopened) : flow.begin());

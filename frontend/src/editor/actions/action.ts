@@ -1,4 +1,4 @@
-/** What a verb of the room is: its name, its keys, its place, and what it does. */
+/** What an action is: its name, its keys, its place on the page, and what it does. */
 
 import { words } from "../../words";
 import type { ActionHandlers } from "./handlers";
@@ -21,22 +21,22 @@ export type ActionId = keyof typeof words.actions;
 
 export type Action = {
   readonly id: string;
-  /** The accessible name; it ends with the key where the surface promises that. */
+  /** The accessible name. Some names end with the key: people script against them. */
   readonly name: string;
   readonly label?: string;
   readonly keys: readonly string[];
   readonly place: Place;
   readonly icon?: string;
-  /** Whether a key that is held goes on. */
+  /** Whether the action is repeated while its key is held. */
   readonly repeats?: boolean;
   readonly isOn?: (state: RoomState) => boolean;
   readonly isEnabled?: (state: RoomState) => boolean;
-  /** Of two that take turns in one place, the one that is there. */
+  /** Whether the button is shown. Two actions may share one place, one at a time. */
   readonly isShown?: (state: RoomState) => boolean;
   readonly perform: (handlers: ActionHandlers, state: RoomState) => void;
 };
 
-/** An action before the catalogue of words has named it: an id that has no name there is an error. */
+/** An action before it gets its name from the catalogue of words. Each id must have a name there. */
 export type Unnamed = Omit<Action, "id" | "name" | "label"> & {
   readonly id: ActionId;
 };

@@ -1,4 +1,4 @@
-/** Everything a reader can do in the room, as the buttons, keys and pointers call it. */
+/** What each action of the reader does: the functions that buttons, keys and pointers call. */
 
 import type { CleanUp } from "../drawing/cleanup";
 import type { Tool } from "../drawing/state";
@@ -31,14 +31,14 @@ export type ActionHandlers = {
   readonly setNaked: (isNaked: boolean) => void;
   readonly setPeek: (candidate: string | null) => void;
   readonly toggleCompare: () => void;
-  /** Hang another of the patient's films beside the case; without one, the next in their order. */
+  /** Show this film of the patient beside the case. Without a number: the next film. */
   readonly compareWith: (film?: number) => void;
   readonly retryCompare: () => void;
-  /** Cancel the gesture under way; where there is none, put the other film away. */
+  /** Cancel the gesture under way. If there is none, close the other film. */
   readonly escape: () => void;
-  /** Take the keyboard's cross out, or put it away. */
+  /** Show the keyboard's cross, or hide it. */
   readonly toggleCross: () => void;
-  /** By image pixels, the way it is seen. */
+  /** Move by image pixels, in the directions that the reader sees. */
   readonly moveCross: (right: number, down: number) => void;
   readonly pressCross: () => void;
   readonly cleanUp: (kind: CleanUp) => void;

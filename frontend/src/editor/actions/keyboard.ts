@@ -16,13 +16,13 @@ export function chordOf(press: Press): string | null {
   return `${press.ctrlKey || press.metaKey ? "Ctrl+" : ""}${shift}${key}`;
 }
 
-/** Inputs that take no letters: the room keeps its own while one of them has the focus. */
+/** Inputs that take no letters. While one has the focus, the letter keys still perform actions. */
 const UNTYPED = ["range", "checkbox"];
 
 function typesText(target: EventTarget | null): boolean {
   if (!(target instanceof HTMLElement)) return false;
   const dialog = target.closest("dialog");
-  // One that was closed keeps the focus until the next frame.
+  // A dialog that was closed keeps the focus until the next frame.
   if (dialog) return dialog.open;
   const isText = target instanceof HTMLTextAreaElement || target instanceof HTMLSelectElement;
   const isTyped = target instanceof HTMLInputElement && !UNTYPED.includes(target.type);
@@ -30,8 +30,8 @@ function typesText(target: EventTarget | null): boolean {
 }
 
 /**
- * Enter, Space and the keys that move belong to the control that has the focus: they press it, set
- * it or scroll to its neighbours. Home moves nothing on a button.
+ * Whether a key belongs to the focused control. Enter and Space press it; arrows and page keys set it
+ * or scroll. Home does nothing on a button, so it stays with the film.
  */
 function belongsToControl(event: KeyboardEvent): boolean {
   const { target, key } = event;
@@ -43,8 +43,8 @@ function belongsToControl(event: KeyboardEvent): boolean {
 }
 
 /**
- * What a single character does can be kept to the film (WCAG 2.1.4): speech that is taken for typing,
- * or a hand that rests on the keys, then changes no mask.
+ * The reader can limit single characters to the focused film (WCAG 2.1.4). Then neither dictation
+ * that arrives as typing nor an accidental key press changes a mask.
  */
 const isSingleCharacter = ({ key, ctrlKey, metaKey }: Press): boolean =>
   key.length === 1 && !ctrlKey && !metaKey;
@@ -70,7 +70,7 @@ export function listenToKeys(
     if (event.repeat && !action?.repeats) return;
     const isEnabled = action?.isEnabled?.(store.get()) ?? true;
     if (action && isEnabled) action.perform(handlers, store.get());
-    // Held for as long as it is, which no action is.
+    // No action lasts as long as its key is held, as this does.
     else if (isSpace) handlers.setNaked(true);
   });
   window.addEventListener("keyup", (event) => {

@@ -17,7 +17,7 @@ const ZOOM_STEP = 1.25;
 
 const windows = (state: RoomState) => state.cross !== null && state.tool === "window";
 
-/** An arrow works the tool while the cross is out; else the film goes the other way of the eye. */
+/** While the cross is shown, an arrow moves it or sets the window; otherwise it moves the view. */
 function steer(
   handlers: ActionHandlers,
   state: RoomState,

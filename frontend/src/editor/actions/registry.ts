@@ -1,6 +1,6 @@
 /**
- * The one registry of verbs: name, keys, icon, what it does. Toolbar, verdict bar, shortcut sheet,
- * tooltips and keyboard are made from it. Two actions on one key are an error at start.
+ * The registry of all actions. Toolbar, verdict bar, shortcut sheet, tooltips and keyboard are made
+ * from it. If two actions have the same key, the room does not start.
  */
 
 import { words } from "../../words";
@@ -153,7 +153,7 @@ export type Registry = {
   readonly all: readonly Action[];
   readonly at: (place: Place) => readonly Action[];
   readonly byKey: ReadonlyMap<string, Action>;
-  /** The key of an action, for whatever else in the room does the same. */
+  /** The key of an action, for other controls that do the same. */
   readonly keyOf: (id: ActionId) => string;
 };
 
@@ -192,7 +192,7 @@ export function keyLabel(key: string): string {
   return parts.join(parts[0] === "⇧" ? "" : "+");
 }
 
-/** What a button shows of an action's keys; nothing where it has none. */
+/** The key that a button shows; empty if the action has none. */
 export const firstKey = ({ keys: [key = ""] }: Action): string => keyLabel(key);
 
 export function tooltip(action: Action): string {

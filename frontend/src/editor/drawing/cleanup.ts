@@ -1,4 +1,4 @@
-/** Cleaning up the whole mask: each kind is one gesture, and says so where it changes nothing. */
+/** Cleans up the whole mask. Each kind is one gesture, and tells the reader if nothing changed. */
 
 import { isBlank, type Mask, type Rect } from "../../mask/bitmap";
 import { grow, shrink, smooth } from "../../mask/morphology";
@@ -31,7 +31,7 @@ export function cleanUp(room: Place, kind: CleanUp): void {
   if (!maskDocument.commit()) room.store.set({ notice: nothing });
 }
 
-/** The lung mask comes from the server when it is first wanted; an empty one clips nothing. */
+/** Clip to the lung mask, which is loaded when first wanted. An empty lung mask clips nothing. */
 export async function clipToLung(room: Place, endDrawing: () => void): Promise<void> {
   const openCase = room.openCase();
   const lung = await openCase?.prepared.layer("lung");

@@ -1,4 +1,4 @@
-/** The keyboard's cross on the case's film: what it presses goes the way of every other pointer. */
+/** The keyboard's cross on the case's film. Its presses draw like those of any other pointer. */
 
 import type { Point } from "../../mask/brush";
 import { frameToStage, wayInFrame } from "../film/orientation";
@@ -16,7 +16,7 @@ import type { Gesture, Hold, Place } from "./gestures";
 import type { Polygon } from "./outlines";
 import { type DrawingState, isCrossShown } from "./state";
 
-/** How near the edge of the stage it comes before the film moves on, in CSS pixels. */
+/** When the cross is this near the edge of the stage, the film moves. In CSS pixels. */
 const MARGIN_PX = 48;
 
 export type CrossInput = ReturnType<typeof createCrossInput>;
@@ -65,20 +65,20 @@ export function createCrossInput(
   });
 
   return {
-    /** Take it out where a pointer was last, or put it away. */
+    /** Show the cross where a pointer was last, or hide it. */
     toggle: (pointer: ScreenPoint | null) => {
       if (cross.isOut()) cross.putAway();
       else cross.takeOut(pointer ? screenToImage(store.get().view, pointer) : middle());
     },
     putAway: cross.putAway,
-    /** Another pointer has moved: the cross comes out there next. */
+    /** Another pointer has moved. The cross will appear where that is. */
     forget: cross.forget,
     move: (right: number, down: number) => {
       const { x, y } = wayInFrame(store.get().orientation, right, down);
       cross.step(x, y);
     },
     press: cross.press,
-    /** Where it is in the film's frame while a press there would draw. */
+    /** Where the cross is in the film's frame; null while a press would not draw. */
     at: (): ScreenPoint | null => {
       const state = store.get();
       return state.cross && isCrossShown(state) ? placeAt(state.cross.at).at : null;

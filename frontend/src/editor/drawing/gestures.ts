@@ -1,4 +1,4 @@
-/** What a pointer does while it is down: one gesture on a film at a time, whoever began it. */
+/** What a pressed pointer does. A film takes one gesture at a time, from any pointer or the keys. */
 
 import { dragWindow, type Window } from "../film/film";
 import type { StagePoint } from "../film/orientation";
@@ -15,9 +15,9 @@ export type Place = {
 };
 
 export type Gesture = {
-  /** Whether a press and a release at one place are all of it: then a key does both. */
+  /** Whether the gesture is only a press and a release in one place. A key press does both. */
   readonly isClick?: boolean;
-  /** Whether it wants every sample that the browser took between two events. */
+  /** Whether it needs every sample that the browser took between two events. */
   readonly isFine?: boolean;
   readonly move: (to: Place) => void;
   readonly end: () => void;
@@ -44,7 +44,7 @@ export type Holder = number | "fingers" | "keys";
 
 export type Hold = ReturnType<typeof createHold>;
 
-/** Who holds the gesture under way; `onChange` hears when it begins and when it is over. */
+/** Holds the gesture under way. Calls `onChange` when one begins and when it has ended. */
 export function createHold(onChange: () => void = () => undefined) {
   let held: { readonly by: Holder; readonly gesture: Gesture } | null = null;
 
@@ -68,7 +68,7 @@ export function createHold(onChange: () => void = () => undefined) {
     end: () => letGo("end"),
     /** Give it up without a trace. */
     cancel: () => letGo("cancel"),
-    /** Forget it: what it worked on is gone. */
+    /** Forget the gesture: the case that it changed is closed. */
     drop: () => letGo(),
   };
 }
@@ -94,7 +94,7 @@ export function startPan({ store, handlers }: Film, from: Place): Gesture {
   };
 }
 
-/** The way is the eye's, however the film is turned. */
+/** A drag to the right widens the window as the reader sees it, however the film is turned. */
 export function startWindow({ store, handlers }: Film, from: Place): Gesture {
   let last = from.seen;
   const end = () => handlers.setWindow(store.get().window, false);
@@ -110,7 +110,7 @@ export function startWindow({ store, handlers }: Film, from: Place): Gesture {
   };
 }
 
-/** The film follows the middle of two fingers and grows as they part. */
+/** The film follows the middle of two fingers and grows as they move apart. */
 export function startPinch(
   { store, handlers }: Film,
   fingers: ReadonlyMap<number, Place>,

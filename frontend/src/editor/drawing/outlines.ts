@@ -1,6 +1,6 @@
 /**
  * Lasso, polygon and copy: outlines in image points that change the mask only when they are closed.
- * A lasso is one drag; a polygon grows by a corner a click, over as many gestures as it takes.
+ * A lasso is one drag. A polygon gets one corner for each click.
  */
 
 import type { Mask } from "../../mask/bitmap";
@@ -22,7 +22,7 @@ export type Sample = Point & { readonly pressure?: number };
 
 /** A gesture of a drawing tool, from the pointer's press to its release. */
 export type Drawing = {
-  /** Whether a press and a release at one place are all of it. */
+  /** Whether the drawing is only a press and a release in one place. */
   readonly isClick?: boolean;
   readonly move: (to: Sample) => void;
   readonly end: () => void;
@@ -60,7 +60,7 @@ export function startLasso(maskDocument: MaskDocument, from: Point, takesAway: b
   );
 }
 
-/** A lasso whose inside becomes what another mask has there; `onMissing`: it is not there yet. */
+/** A lasso whose inside is copied from another mask. `onMissing`: that mask could not be loaded. */
 export function startCopy(
   maskDocument: MaskDocument,
   from: Point,
@@ -83,8 +83,8 @@ export function startCopy(
 export type Polygon = ReturnType<typeof createPolygon>;
 
 /**
- * The polygon that lies open on the desk: another case has its own. `isNear`: whether two points are
- * so near on the screen that a click on one means the other.
+ * The open polygon of the mask document; each case has its own. `isNear`: whether two points are so
+ * near on the screen that a click on one means the other.
  */
 export function createPolygon(
   maskDocument: () => MaskDocument | undefined,
@@ -100,7 +100,7 @@ export function createPolygon(
     if (open()) maskDocument()?.setPolygon(null);
   }
 
-  /** Close it; false where there is none, or where it has too few corners to enclose anything. */
+  /** Close the polygon. Returns false if none is open or it has too few corners. */
   function close(): boolean {
     const [here, done] = [maskDocument(), open()];
     if (!here || !done || done.corners.length < 3) return false;
@@ -116,7 +116,7 @@ export function createPolygon(
     else maskDocument()?.setPolygon({ corners: [...corners, corner], takesAway });
   }
 
-  /** Take the last corner back; false where none is set. */
+  /** Take the last corner back. Returns false if there is none. */
   function stepBack(): boolean {
     const before = open();
     if (!before) return false;
@@ -145,7 +145,7 @@ export function createPolygon(
     hover: (at: Point) => {
       if (open()) next = at;
     },
-    /** Another case is on the desk. */
+    /** Another case is open. */
     forget: () => {
       next = null;
     },

@@ -1,4 +1,4 @@
-/** Which touches are a palm: what comes while a pen is at work, and what is no fingertip's size. */
+/** Which touches are palms: touches during or soon after pen input, and touches larger than a fingertip. */
 
 const PEN_RULES_MS = 800;
 /** In CSS pixels, of which there are 3.8 to the millimetre: four centimetres. */
@@ -15,11 +15,11 @@ export function createPalmGuard() {
   let isPenDown = false;
   let penAt = Number.NEGATIVE_INFINITY;
   return {
-    /** Tell it of every event: a pen that hovers is near, too. */
+    /** Call this for every event, because a hovering pen counts too. */
     see: ({ type, pointerType, timeStamp, buttons }: Contact): void => {
       if (pointerType !== "pen") return;
       penAt = timeStamp;
-      // A dialog that came up can swallow the release: a pen that moves unpressed is up.
+      // A dialog can swallow the release. A pen that moves without a pressed button is up.
       if (type !== "pointermove") isPenDown = type === "pointerdown";
       else if (buttons === 0) isPenDown = false;
     },

@@ -1,6 +1,6 @@
 /**
- * Mouse, pen and touch on a film, the stage's or one beside it. A palm is no touch, two fingers zoom,
- * the wheel zooms; what any other press does is its film's affair.
+ * Mouse, pen and touch on the case's film or the film beside it. Palms are ignored; two fingers and
+ * the wheel zoom. Each film decides what any other press does.
  */
 
 import { type StagePoint, stagePoint } from "../film/orientation";
@@ -15,11 +15,11 @@ export type Ground = {
   readonly hold: Hold;
   /** A place on the canvas in the frame of the case's own film. */
   readonly locate: (seen: StagePoint) => ScreenPoint;
-  /** Take hold with what the press means here, if it means anything. */
+  /** Start the gesture that the press means here, if it means any. */
   readonly press: (event: PointerEvent, at: Place) => void;
-  /** The pointer is over the film, held or not; null: it has left. */
+  /** The pointer is over the film, pressed or not. Null: it has left. */
   readonly hover?: (at: Place | null) => void;
-  /** Whether the wheel was meant for something else than the zoom. */
+  /** Whether the wheel did something other than zoom. */
   readonly turnWheel?: (event: WheelEvent) => boolean;
 };
 
@@ -32,7 +32,7 @@ function wheelFactor(event: WheelEvent): number {
 export type Pointing = {
   readonly store: Store<DrawingState>;
   readonly handlers: ViewHandlers;
-  /** One for all films: a pen at work on one makes a touch on any of them a palm. */
+  /** Shared by all films: while a pen draws on one film, a touch on any film is a palm. */
   readonly palms: PalmGuard;
 };
 
@@ -68,7 +68,7 @@ export function listenToPointers(ground: Ground, { store, handlers, palms }: Poi
     palms.see(event);
     if (palms.isPalm(event) || !store.get().current) return;
     if (event.pointerType === "pen" && fingers.size > 0) {
-      // The palm came down before the pen did.
+      // The palm touched before the pen did.
       hold.cancel();
       fingers.clear();
     }
@@ -82,7 +82,7 @@ export function listenToPointers(ground: Ground, { store, handlers, palms }: Poi
       hold.take("fingers", startPinch({ store, handlers }, fingers));
       return;
     }
-    // A dialog that came up meanwhile can swallow a release.
+    // A dialog that opened meanwhile can swallow the release of a pointer.
     if (hold.isBy(event.pointerId)) hold.cancel();
     if (hold.isBy("keys")) hold.end();
     if (!hold.isHeld()) ground.press(event, at);
@@ -104,12 +104,12 @@ export function listenToPointers(ground: Ground, { store, handlers, palms }: Poi
     fingers.delete(event.pointerId);
     const isOver = hold.isBy("fingers") ? fingers.size < 2 : hold.isBy(event.pointerId);
     if (!isOver) return;
-    // The system takes a palm away where it knows it for one.
+    // The system cancels a touch that it recognises as a palm.
     if (event.type === "pointercancel" && palms.isPalm(event)) hold.cancel();
     else hold.end();
   };
   canvas.addEventListener("pointerup", up);
-  // The system took the pointer away: what was drawn so far is work, and stays; a palm's is none.
+  // The system took the pointer away. What was drawn so far stays, except what a palm drew.
   canvas.addEventListener("pointercancel", up);
   canvas.addEventListener("pointerleave", () => {
     if (!hold.isHeld()) ground.hover?.(null);

@@ -1,4 +1,4 @@
-/** The rectangle dragged over the film to set the window by what is in it. */
+/** A rectangle that the reader drags over the film. Its pixels set the window. */
 
 import type { Point } from "../../mask/brush";
 import { words } from "../../words";
@@ -8,7 +8,7 @@ import type { DrawingGround } from "./state";
 
 const SMALLEST_PX = 4;
 
-/** One drag; a rectangle too small to be meant leaves the window as it is, and waits for another. */
+/** One drag. After a rectangle that is too small to be meant, the reader can drag again. */
 export function startRegion(
   { store, film }: Pick<DrawingGround, "store" | "film">,
   from: Point,

@@ -17,7 +17,7 @@ export function rulerWords({ from, to }: Ruler, spacing: number | null): string 
   return words.ruler.millimetres(length * spacing);
 }
 
-/** The former ruler stays until the new one has a length. */
+/** Start a ruler. The former ruler stays until the new one has a length. */
 export function startRuler(store: Store<DrawingState>, from: Point): Drawing {
   const { ruler } = store.get();
   return {
@@ -28,12 +28,12 @@ export function startRuler(store: Store<DrawingState>, from: Point): Drawing {
   };
 }
 
-/** The length beside the ruler's end: words of the page, sharp and upright however the film lies. */
+/** The length beside the ruler's end. It is page text, so it stays upright on a turned film. */
 export function createRulerLabel(store: Store<DrawingState>): HTMLElement {
   const label = h("output", {
     class: "ruler",
     "aria-label": words.ruler.name,
-    // It changes with every step of a drag; what is spoken waits for its end.
+    // It changes with every step of a drag. A screen reader gets the length when the drag ends.
     "aria-live": "off",
   });
   const refresh = ({ ruler, current, view, orientation, isNaked, phase }: DrawingState) => {

@@ -88,21 +88,21 @@ export const hasDifference = (current: Case | null): boolean =>
 export const shownLook = ({ look, current }: DrawingState): MaskLook =>
   look === "difference" && !hasDifference(current) ? "fill" : look;
 
-/** Whether the threshold is on its way: the slider stands elsewhere than the mask it was taken at. */
+/** Whether the reader slides the threshold: the slider is not where the mask was committed. */
 export const isSliding = ({ threshold, basis }: DrawingState): boolean =>
   basis.threshold !== null && threshold !== basis.threshold;
 
-/** Whether a pointer draws on the film: that must not move away under it. The cross goes with it. */
+/** Whether a pointer draws, so that the film must not move. The cross may: it moves with the film. */
 export const isFilmHeld = ({ isDrawing, cross }: DrawingState): boolean =>
   isDrawing && cross?.isDown !== true;
 
-/** The tools that paint a disc along the way. */
+/** The tools that paint a disc along a path. */
 export const BRUSHES: readonly Tool[] = ["brush", "eraser", "threshold"];
-/** The tools under which an open polygon waits for its next corner: the others draw. */
+/** The tools that leave an open polygon open. Any other tool draws, so it ends the polygon. */
 export const POLYGON_TOOLS: readonly Tool[] = ["polygon", "pan", "window", "ruler"];
-/** The tools that are no pointer's: with the cross out, the arrows move or window the film. */
+/** The tools that do not draw. With them, the arrows move the film or set its window. */
 const FILM_TOOLS: readonly Tool[] = ["pan", "window"];
-/** Whether the cross is out and a press there would draw. */
+/** Whether the cross is shown and a press would draw. */
 export const isCrossShown = ({
   cross,
   tool,
@@ -120,7 +120,7 @@ export function copySource({ current, copyFrom }: DrawingState): Candidate | nul
   return candidates.find(({ id }) => id === copyFrom) ?? candidates[0] ?? null;
 }
 
-/** The next one, when the tool is chosen again. */
+/** The candidate to copy from after the tool is chosen. Choosing it again takes the next candidate. */
 export function nextSource(state: DrawingState): Candidate | null {
   const now = copySource(state);
   if (state.tool !== "copy" || !now) return now;

@@ -1,6 +1,6 @@
 /**
- * Undo and redo: one entry a gesture, whatever the tool. An entry is what the gesture changed, with
- * what the mask was based on before and after. Bounded in bytes and in steps.
+ * Undo and redo, one entry for each gesture of any tool. An entry holds the change, and what the mask
+ * was made from before and after. The history is limited in bytes and in steps.
  */
 
 import type { Basis } from "../../api/types";
@@ -15,7 +15,7 @@ export const isSameBasis = (a: Basis, b: Basis): boolean =>
   a.candidate === b.candidate && a.threshold === b.threshold;
 
 export type Entry = {
-  /** Its place in the case's history: neighbours differ by one. */
+  /** The entry's place in the case's history. Neighbours differ by one. */
   readonly number: number;
   readonly change: Change;
   readonly before: Basis;
@@ -30,7 +30,7 @@ export type History = {
 
 export const EMPTY_HISTORY: History = { past: [], future: [], bytes: 0 };
 
-/** A long stroke across 3072 x 3072 takes some 20 KB, so it is the steps that end first. */
+/** A long stroke across 3072 x 3072 takes about 20 KB, so the limit on steps is reached first. */
 export const HISTORY_BYTES = 64 * 1024 * 1024;
 export const HISTORY_STEPS = 1000;
 const ENTRY_OVERHEAD = 200;
@@ -39,7 +39,7 @@ function bytesOf(entries: readonly Entry[]): number {
   return entries.reduce((sum, { change }) => sum + byteCount(change) + ENTRY_OVERHEAD, 0);
 }
 
-/** Add a gesture; what was undone is gone, and the oldest go when a bound is passed. */
+/** Add a gesture. Undone gestures are dropped, and the oldest ones when a limit is passed. */
 export function remember(
   history: History,
   change: Change,
@@ -82,8 +82,8 @@ function liesIn(rect: Rect, mask: Mask): boolean {
 }
 
 /**
- * A history as it was kept, the last `undone` of its entries ahead of the mask. One that does not
- * lead to this mask and this basis, step by step, is dropped: it would undo into something else.
+ * Return a history from stored entries, of which the last `undone` are undone. If the entries do not
+ * lead to this mask and basis step by step, return an empty history: undo would damage the mask.
  */
 export function restoreHistory(
   entries: readonly Entry[],

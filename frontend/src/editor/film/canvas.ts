@@ -1,4 +1,4 @@
-/** A canvas and where the film lies on it: what every drawing here begins with. */
+/** The basics of drawing: a canvas, its context, and the place of the film on it. */
 
 import type { Placement } from "../../mask/outline";
 import { words } from "../../words";

@@ -1,4 +1,4 @@
-/** The codec worker as promises. One worker for films, one for masks: a film takes its time. */
+/** Promises around the codec workers. Films have a worker of their own because they are slow. */
 
 import type { Mask } from "../../mask/bitmap";
 import type { ByteMap } from "../../mask/probability";
@@ -28,7 +28,7 @@ function startWorker(): (job: Job, transfer: Transferable[]) => Promise<unknown>
     else caller?.fail(new Error(error));
   }
 
-  /** A dead worker answers nobody: tell all who wait, and begin a new one. */
+  /** A dead worker answers no job: reject all waiting jobs and start a new worker. */
   function died(): void {
     worker.terminate();
     worker = open();
@@ -54,7 +54,7 @@ export function createCodec() {
     mask: (bytes: Bytes) => masks({ kind: "mask", bytes }, [bytes.buffer]) as Promise<Mask>,
     probability: (bytes: Bytes, width: number, height: number) =>
       films({ kind: "probability", bytes, width, height }, [bytes.buffer]) as Promise<ByteMap>,
-    /** Takes a copy at once, so the caller may go on painting. */
+    /** Copies the mask at once, so that the caller can go on painting. */
     encode: (mask: Mask) => {
       const data = mask.data.slice();
       return masks({ kind: "encode", mask: { ...mask, data } }, [data.buffer]) as Promise<Blob>;

@@ -1,4 +1,4 @@
-/** Decoding and encoding away from the hand: nothing here may delay a brush stroke. */
+/** Decodes and encodes in a worker, so that brush strokes are not delayed. */
 
 import type { Mask } from "../../mask/bitmap";
 import { decodeGrey, decodeMask, encodeMask } from "../../mask/png";

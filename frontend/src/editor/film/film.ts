@@ -47,8 +47,8 @@ export function buildFilm(image: GreyImage): Film {
 }
 
 /**
- * The level to draw at `scale` device pixels per image pixel: the finest one needed, or, while a
- * window/level drag runs, one no finer than the screen.
+ * Return the level to draw at `scale` device pixels per image pixel: the finest that is needed, or,
+ * during a window/level drag, a level that is not finer than the screen.
  */
 export function levelFor(film: Film, scale: number, isQuick: boolean): number {
   const exact = Math.log2(1 / Math.max(scale, 1e-6));

@@ -1,6 +1,6 @@
 /**
- * The layers of an open read: infection map, activation map, lungs with zones, disagreement. Fetched
- * when they are first wanted; a blind read has none, whatever was switched on before.
+ * The layers of an open read: infection map, activation map, lungs with zones, disagreement. A blind
+ * read has none, even if some were switched on before.
  */
 
 import type { Border, Case } from "../../api/types";
@@ -15,7 +15,7 @@ export const LAYER_NAMES: readonly LayerName[] = [
   "lung",
   "disagreement",
 ];
-/** One colour scale for both, to compare them: on the film they would mix, so one gives way. */
+/** Both maps use one colour scale, so that they can be compared. Only one is on the film at a time. */
 export const TWO_MAPS = ["infection", "activation"] as const;
 
 export type LayerPictures = {
@@ -35,7 +35,7 @@ export const NO_PICTURES: LayerPictures = {
   disagreement: null,
 };
 
-/** Where a layer's bytes are; null where the case has no such layer. */
+/** The address of a layer's picture; null if the case has no such layer. */
 export function layerUrl(current: Case | null, name: LayerName): string | null {
   if (!current || current.blind) return null;
   if (name === "lung") return current.layers?.lung_url ?? null;
@@ -44,7 +44,7 @@ export function layerUrl(current: Case | null, name: LayerName): string | null {
   return current.candidates.find((one) => one.name === "ensemble")?.probability_url ?? null;
 }
 
-/** The layers with one switched on or off; the activation map and the infection map take turns. */
+/** Return the layers with one switched on or off. Of the two maps, at most one stays on. */
 export function toggled(layers: FilmState["layers"], name: LayerName): FilmState["layers"] {
   const others = TWO_MAPS.some((one) => one === name) ? TWO_MAPS.filter((one) => one !== name) : [];
   const off = Object.fromEntries(others.map((one) => [one, false]));
@@ -55,7 +55,7 @@ export function isLayerShown(state: FilmState, name: LayerName): boolean {
   return state.layers[name] && !state.isNaked && layerUrl(state.current, name) !== null;
 }
 
-/** What is to be drawn of what was fetched. */
+/** Return the fetched pictures that are switched on. */
 export function shownPictures(state: FilmState, fetched: LayerPictures): ShownLayers {
   return {
     infection: isLayerShown(state, "infection") ? fetched.infection : null,

@@ -75,7 +75,7 @@ export function stageToFrame(
   return screenPoint(a * (x - e) + b * (y - f), c * (x - e) + d * (y - f));
 }
 
-/** A way across the stage, as the film's own frame has it. */
+/** Turn a movement across the stage into the film's own frame. */
 export function wayInFrame(orientation: Orientation, right: number, down: number) {
   const [a, b, c, d] = toStage(orientation, { width: 0, height: 0 });
   return { x: a * right + b * down, y: c * right + d * down };

@@ -40,7 +40,7 @@ export function drawMask(
   ctx.putImageData(image, region.x0, region.y0);
 }
 
-/** A map in its colours on a canvas of its own, made again only for another map. */
+/** Draws a map in colours on its own canvas, and again only if the map is another one. */
 export function createHeatBuffer(table: Uint32Array) {
   const canvas = document.createElement("canvas");
   const ctx = context(canvas);
@@ -58,7 +58,7 @@ export function createHeatBuffer(table: Uint32Array) {
   };
 }
 
-/** On whole pixels of the screen, as thin at any zoom. */
+/** Draw the zone borders on whole device pixels, equally thin at any zoom. */
 function drawZoneLines(
   ctx: CanvasRenderingContext2D,
   lines: readonly ZoneLine[],

@@ -1,4 +1,4 @@
-/** Everything a case needs, fetched and decoded ahead: the preview first, the film when it comes. */
+/** Loads and decodes everything that a case needs: the preview first, then the film. */
 
 import type { Client } from "../../api/client";
 import type { Case, Reply } from "../../api/types";
@@ -25,7 +25,7 @@ function demand<T>(reply: Reply<T>, what: string): T {
   return reply.value;
 }
 
-/** Started early, awaited later: a failure must wait for its reader, not cry into the console. */
+/** For a promise that is awaited later: without this, an early failure counts as unhandled. */
 export function quiet<T>(promise: Promise<T>): Promise<T> {
   promise.catch(() => undefined);
   return promise;
@@ -44,7 +44,7 @@ async function loadMask(client: Client, codec: Codec, url: string, what: string)
   return codec.mask(demand(await client.bytes(url), what));
 }
 
-/** A layer is looked at, not counted: this many pixels on its long side, and the canvas smooths. */
+/** The longer side of a loaded layer, in pixels. Layers are only looked at, and the canvas smooths. */
 const LAYER_SIDE = 512;
 
 async function loadLayer(

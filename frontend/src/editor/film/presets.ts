@@ -10,7 +10,7 @@ import type { Film, Level, Window } from "./film";
 export const PRESETS = ["auto", "lung", "mediastinum", "bone", "full"] as const;
 export type Preset = (typeof PRESETS)[number];
 
-/** From where to where of the percentile window; lungs are its dark part, bone its bright one. */
+/** The part of the percentile window that a preset shows. Lungs are dark, bone is bright. */
 export const BANDS: Readonly<Record<Exclude<Preset, "full">, readonly [number, number]>> = {
   auto: [0, 1],
   lung: [0, 0.7],
@@ -19,7 +19,7 @@ export const BANDS: Readonly<Record<Exclude<Preset, "full">, readonly [number, n
 };
 
 const FILM_TAIL = 0.01;
-/** A region is chosen for what is in it: fewer of its pixels are strays. */
+/** A region was chosen for its content, so fewer of its pixels are outliers. */
 const REGION_TAIL = 0.02;
 const SMALLEST_WIDTH = 2;
 
@@ -67,7 +67,7 @@ export function nextPreset(preset: Preset | null): Preset {
   return PRESETS[next % PRESETS.length] as Preset;
 }
 
-/** The window of what lies in a rectangle of the image; null where none of the film does. */
+/** Return the window for the pixels in a rectangle; null if it lies outside the film. */
 export function regionWindow(film: Film, region: Rect): Window | null {
   const level = film.levels[0] as Level;
   const rect = clipRect(region, wholeRect(level));

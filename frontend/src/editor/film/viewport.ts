@@ -68,7 +68,7 @@ export function zoomAt(view: Viewport, at: ScreenPoint, factor: number, image: S
   return zoomTo(view, at, view.zoom * factor, image);
 }
 
-/** One film pixel on one pixel of the screen, whatever the screen calls a CSS pixel. */
+/** Show one film pixel on one device pixel. */
 export function actualSize(view: Viewport, at: ScreenPoint, image: Size): Viewport {
   return zoomTo(view, at, 1 / view.pixelRatio, image);
 }

@@ -39,7 +39,7 @@ export function nameTranslation(
   return `${within(at.x, across, width)} ${within(at.y, down, height)}`;
 }
 
-/** Words of the page: sharp and upright however the film lies. The table says them aloud. */
+/** The names are page text, so they stay upright on a turned film. Screen readers use the table. */
 export function createZoneNames(store: Store<FilmState>): HTMLElement {
   const element = h("div", { class: "zones", "aria-hidden": "true" });
   const { sides, zones, place } = words.findings;

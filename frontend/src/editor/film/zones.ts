@@ -1,4 +1,4 @@
-/** Where the zones of the lungs meet. The server says it, as severity cuts them; no rule is here. */
+/** Where the zones of the lungs meet. The server decides that; the editor only draws it. */
 
 import type { Border, Case, Lung } from "../../api/types";
 import type { Mask, Rect } from "../../mask/bitmap";

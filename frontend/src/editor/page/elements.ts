@@ -30,19 +30,19 @@ export function icon(paths: string): SVGSVGElement {
   return svg;
 }
 
-/** Write only what changed: a header that ticks must not make the browser lay out for nothing. */
+/** Write the text only if it differs. Otherwise a clock would cause a layout every second. */
 export function setText(element: Element, text: string): void {
   if (element.textContent !== text) element.textContent = text;
 }
 
-/** Give the keys back to the room after a click or drag; who came by keyboard keeps the focus. */
+/** After a click or drag the keys act on the film again. After keyboard input the focus stays. */
 export function blurAfterPointer(input: HTMLInputElement | HTMLSelectElement): void {
   input.addEventListener("change", () => {
     if (!input.matches(":focus-visible")) input.blur();
   });
 }
 
-/** A key on a button: a hint for the eye, drawn by the style, since it is no part of its label. */
+/** A key shown on a button. The style draws it, because it is not part of the accessible label. */
 export function keycap(label: string): HTMLElement {
   return h("kbd", { "aria-hidden": "true", "data-key": label });
 }

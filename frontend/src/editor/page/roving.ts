@@ -1,4 +1,4 @@
-/** A toolbar is one stop for Tab; inside it the arrows, Home and End go from button to button. */
+/** A toolbar is one Tab stop. Inside it, the arrows, Home and End move from button to button. */
 
 const STEPS: Readonly<Record<string, number>> = {
   ArrowLeft: -1,
@@ -15,7 +15,7 @@ export function roveTo(key: string, now: number, count: number): number | null {
   return step === undefined ? null : (now + step + count) % count;
 }
 
-/** The answer settles which button Tab comes to, after some were enabled or disabled. */
+/** Returns a function to call after buttons were enabled or disabled: it chooses the Tab stop again. */
 export function roveFocus(toolbar: HTMLElement): () => void {
   const buttons = [...toolbar.querySelectorAll("button")];
   const enabled = () => buttons.filter((button) => !button.disabled);
@@ -37,7 +37,7 @@ export function roveFocus(toolbar: HTMLElement): () => void {
     const to = roveTo(event.key, now.indexOf(event.target as HTMLButtonElement), now.length);
     if (to === null) return;
     event.preventDefault();
-    // They are this toolbar's keys now, not the film's.
+    // Without this, the same key would also move the film.
     event.stopPropagation();
     now[to]?.focus();
   });

@@ -1,4 +1,4 @@
-/** Words for screen readers only. They come once things rest, so that no step of a way is read out. */
+/** Text for screen readers only. It waits until changes stop, so that no step in between is read out. */
 
 import { h, setText } from "./elements";
 

@@ -1,4 +1,4 @@
-/** A value that is replaced, never mutated, and those who want to hear of it. */
+/** Holds a value that is replaced, never mutated, and calls listeners after each change. */
 
 export type Store<T> = {
   readonly get: () => T;

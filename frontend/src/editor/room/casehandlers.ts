@@ -1,4 +1,4 @@
-/** The verbs, bound to the room, the flow between cases and the dialogs. */
+/** Binds all actions to the room, to the flow between cases and to the dialogs. */
 
 import type { ReadingConfig } from "../../api/types";
 import { isBlank } from "../../mask/bitmap";
@@ -34,7 +34,7 @@ export type HandlerParts = {
   readonly flow: Flow;
   readonly registry: Registry;
   readonly config: ReadingConfig;
-  /** What the pointer does; it is made after the verbs, which it calls. */
+  /** The pointer input. It calls the handlers, so it is made after them. */
   readonly pointerInput: () => PointerInput;
   readonly askLastCase: () => Promise<string | null>;
   readonly signIn: () => void;
@@ -44,7 +44,7 @@ function createCompareHandlers({ room, pointerInput }: HandlerParts) {
   const { store } = room;
   return {
     toggleCompare: () => {
-      // The panes change their size, which must not move the film under a stroke.
+      // The panes change their size. That must not move the film under a stroke.
       if (isInteracting(room)) return;
       store.set({ isComparing: !store.get().isComparing });
     },
@@ -100,7 +100,7 @@ function createCaseHandlers(parts: HandlerParts) {
 
   async function showLastCases(): Promise<void> {
     if (pointerInput().settle()) return;
-    // The case accepted a moment ago is the first that one goes back to.
+    // The reader most likely wants the case accepted a moment ago: it must be in the list.
     if (!store.get().outgoing?.problem) await flow.sent();
     const chosen = await askLastCase();
     if (chosen === null || chosen === store.get().current?.assignment) return;
@@ -115,7 +115,7 @@ function createCaseHandlers(parts: HandlerParts) {
     if (isSure && room.openCase() === openCase) await flow.submit("no_infection");
   }
 
-  // What is begun and not ended is work: it ends first, and is seen before anything is sent.
+  // An unfinished drawing is work. It is ended first, and the reader sees it before anything is sent.
   return {
     askExclusion: () => void (pointerInput().settle() || askExclusion()),
     toggleFlag: () => {
@@ -131,7 +131,7 @@ function createCaseHandlers(parts: HandlerParts) {
       const openCase = room.openCase();
       if (!openCase) return;
       const isPickComing = openCase.case.candidates.some(({ id }) => id === store.get().picked);
-      // Not the mask before it, which the reader has just turned away from.
+      // Until the pick has loaded, the shown mask is the one that the reader wants to replace.
       if (isPickComing) store.set({ notice: words.notices.pickComing });
       else if (isBlank(openCase.maskDocument.mask))
         store.set({ notice: words.notices.nothingMarked });
@@ -151,7 +151,7 @@ function createCaseHandlers(parts: HandlerParts) {
       room.openCase()?.noteSaver.retry();
     },
     signIn: () => {
-      pointerInput().end(); // the question waits for it
+      pointerInput().end(); // the dialog waits until the gesture has ended
       signIn();
     },
   } satisfies Partial<ActionHandlers>;

@@ -1,4 +1,4 @@
-/** A save that lost a race: the reader sees both masks and says which one goes on. */
+/** Settles a save conflict: the reader sees both masks and chooses which to continue with. */
 
 import type { Client } from "../../api/client";
 import { copyMask } from "../../mask/bitmap";
@@ -31,8 +31,8 @@ export async function settleConflict(
   await waitUntilIdle(room);
   const answer = await ask(openCase.maskDocument.mask, theirs, room.preview());
   if (room.openCase() !== openCase) return;
-  // Theirs comes in as a gesture, so that Undo brings back whichever mask was not taken. Each mask
-  // has its own base with it: the verdict is judged against that one. A mix is mine, corrected.
+  // Replacing is a gesture, so that Undo brings the other mask back. Each mask keeps its own basis,
+  // against which the verdict is computed. A mix keeps the basis of mine.
   const mine = copyMask(openCase.maskDocument.mask);
   const basis = openCase.maskDocument.basis();
   openCase.maskDocument.replace(theirs, theirBasis);

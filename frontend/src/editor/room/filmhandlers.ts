@@ -1,4 +1,4 @@
-/** The verbs of how the film is shown: its place, window and turn. None of them changes a mask. */
+/** The actions that change how the film is shown: place, window, orientation. None changes a mask. */
 
 import type { ActionHandlers } from "../actions/handlers";
 import type { PointerInput } from "../drawing/pointerinput";
@@ -9,7 +9,7 @@ import { actualSize, fitImage, screenPoint } from "../film/viewport";
 import type { Room } from "./room";
 
 export function createFilmHandlers({ store, film }: Room, pointerInput: () => PointerInput) {
-  /** Not under a stroke: its next point would lie across the film. */
+  /** Turn the film, but not during a stroke: the next point would be far from the last. */
   const turn = (turned: (now: Orientation) => Orientation) => {
     if (!pointerInput().isHeld()) store.set({ orientation: turned(store.get().orientation) });
   };

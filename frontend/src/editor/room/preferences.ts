@@ -1,4 +1,4 @@
-/** How pen, fingers and keys work in this browser. Kept in the browser: a tablet wants others than a desk. */
+/** Stores the settings for pen, fingers and keys in the browser, because each device needs its own. */
 
 import { PREFERENCES, type Preferences, type RoomState } from "../actions/state";
 import type { Store } from "../page/store";
@@ -7,7 +7,7 @@ const KEY = "roundtruth.input";
 
 type PreferenceStorage = Pick<Storage, "getItem" | "setItem">;
 
-/** What was kept; nothing where it cannot be read. */
+/** Return the stored settings; none if they cannot be read. */
 export function readPreferences(storage: Pick<PreferenceStorage, "getItem">): Partial<Preferences> {
   try {
     const kept: unknown = JSON.parse(storage.getItem(KEY) ?? "{}");
@@ -20,7 +20,7 @@ export function readPreferences(storage: Pick<PreferenceStorage, "getItem">): Pa
   }
 }
 
-/** Take up what was kept, and keep what is changed. `shelf` throws where the browser forbids it. */
+/** Apply the stored settings and store changes. `storage` throws if the browser forbids storage. */
 export function keepPreferences(store: Store<RoomState>, storage: () => PreferenceStorage): void {
   try {
     store.set(readPreferences(storage()));
@@ -33,7 +33,7 @@ export function keepPreferences(store: Store<RoomState>, storage: () => Preferen
     try {
       storage().setItem(KEY, JSON.stringify(kept));
     } catch {
-      // A full storage: the preference holds until the page is left.
+      // The storage is full: the setting is lost when the page is left.
     }
   });
 }

@@ -1,4 +1,4 @@
-/** The film's place in the page: six canvases on one another, turned as one, at the screen's real pixels. */
+/** The film's element: six canvases on top of each other, turned together, at device resolution. */
 
 import type { Mask } from "../../mask/bitmap";
 import { words } from "../../words";
@@ -39,7 +39,7 @@ function sceneOf(
   };
 }
 
-/** What of the picture a change of state touches. */
+/** Ask for the parts of the picture that a change of state affects. */
 function redraw(renderer: Renderer, now: RoomState, before: RoomState): void {
   const isMoved = now.view !== before.view;
   const isOtherCase = now.current !== before.current;
@@ -76,11 +76,11 @@ export function createStage() {
     peek: h("canvas", { "aria-hidden": "true" }),
     cursor: h("canvas", { "aria-label": words.hud.editor, role: "application", tabindex: "0" }),
   };
-  // One element turns them all, so that all drawing stays in the film's own frame.
+  // This element is turned, not the canvases: all drawing stays in the film's own frame.
   const frame = h("div", { class: "frame" }, ...Object.values(canvases));
   const element = h("main", { class: "stage" }, frame);
 
-  /** The pointer's shape is the style sheet's affair. */
+  /** Tell the style sheet which tool is chosen. It sets the shape of the pointer. */
   function showTool({ tool, isRegionNext }: RoomState): void {
     const shown = isRegionNext ? "region" : tool;
     if (element.dataset["tool"] !== shown) element.dataset["tool"] = shown;
@@ -97,7 +97,7 @@ export function createStage() {
       renderer.resize(next);
       store.set({ view: next });
     };
-    /** On a screen with other pixels the window's size in CSS pixels may be the same. */
+    /** A screen of another resolution may leave the size in CSS pixels the same, so watch the ratio. */
     const watchRatio = () => {
       const same = matchMedia(`(resolution: ${window.devicePixelRatio}dppx)`);
       const moved = () => {

@@ -1,4 +1,4 @@
-/** Active seconds on a case: the page is in sight and the reader did something lately. */
+/** Counts the active seconds on a case: the page is visible and the reader did something recently. */
 
 import type { Room } from "./room";
 

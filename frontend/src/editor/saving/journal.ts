@@ -1,7 +1,7 @@
 /**
- * What the journal in IndexedDB holds and how it is read: a head says where a case stands, a base
- * holds the whole mask, deltas follow it, steps are its history. Written by one tab (journalwriter.ts),
- * readable after a crash.
+ * What the journal in IndexedDB contains and how it is read. For each case and tab there is a head with
+ * the progress, a base with the whole mask, deltas that changed it since, and the steps of its history.
+ * journalwriter.ts writes it; it is readable after a crash.
  */
 
 import { copyMask, createMask, joinRects, type Mask, wholeRect } from "../../mask/bitmap";
@@ -23,19 +23,19 @@ export type Head = {
   readonly stroke: number;
   readonly savedStroke: number;
   readonly etag: string | null;
-  /** Fingerprints of unanswered saves, to know our own when its answer was lost. */
+  /** Fingerprints of unanswered saves. They identify our own save after its answer was lost. */
   readonly sent: readonly string[];
   readonly basis: Basis;
-  /** How many of the last steps are undone. */
+  /** How many of the last steps were undone. */
   readonly undone: number;
-  /** Steps that there were are gone: Undo is empty, and whoever opens the case is told why. */
+  /** Whether steps were lost. Then undo is empty, and the reader is told why when the case opens. */
   readonly hasLostSteps?: boolean;
-  /** What was begun with the polygon tool; older releases did not keep it. */
+  /** The open polygon. Older releases did not store it. */
   readonly polygon?: OpenPolygon | null;
-  /** What the server has not of the note and the flag. */
+  /** The unsent note and flag. The name is part of the stored format. */
   readonly jotted?: NoteChange | null;
   readonly clientId: string;
-  /** How often the case had been submitted; older versions kept only those never submitted. */
+  /** How often the case had been submitted. Missing in heads of older releases: never. */
   readonly timesSubmitted?: number;
   readonly activeSeconds: number;
   readonly touchedAt: number;
@@ -44,11 +44,11 @@ export type Head = {
 type Owner = { readonly assignment: string; readonly tab: string };
 export type Base = Owner & { readonly bits: Patch["bits"] };
 type Numbered = Owner & { readonly seq: number };
-/** What a gesture changed that ended. */
+/** The change of a gesture that ended. */
 export type Done = Numbered & { readonly change: Change };
 /**
- * A part of a gesture that was not over yet: the next one that is supersedes it. Older versions
- * wrote gestures that had ended in this way too.
+ * A part of a gesture that had not ended. The next ended gesture replaces it. Older releases stored
+ * ended gestures like this too.
  */
 export type Running = Numbered & Patch & { readonly isRunning: boolean };
 export type Step = Owner & { readonly number: number; readonly entry: Entry };
@@ -65,24 +65,24 @@ function answer<T>(request: IDBRequest<T>): Promise<T> {
 export function finished(transaction: IDBTransaction): Promise<void> {
   return new Promise((done, fail) => {
     transaction.oncomplete = () => done();
-    // A failed request aborts its transaction, and only then does that know the error.
+    // A failed request aborts its transaction. The transaction knows the error only after that.
     transaction.onabort = () => fail(transaction.error ?? new Error(words.problems.journalWrite));
   });
 }
 
-/** Relaxed: a stroke must not wait for a disk that stalls, and the operating system has it already. */
+/** Relaxed durability: the operating system has the data, and a stroke must not wait for a slow disk. */
 export function write(db: IDBDatabase): IDBTransaction {
   return db.transaction(STORES, "readwrite", { durability: "relaxed" });
 }
 
 export const everythingOf = (...key: string[]) => IDBKeyRange.bound(key, [...key, []]);
 
-/** Connections that gave way to a newer version of the journal, opened in another tab. */
+/** Connections that were closed because another tab opened a newer version of the journal. */
 const outdated = new WeakSet<IDBDatabase>();
 
 export const isOutdated = (db: IDBDatabase): boolean => outdated.has(db);
 
-/** Version 2 wrote its steps in another way. The masks stay; what could be undone does not. */
+/** Version 2 stored steps in another format. The masks are kept, the history is not. */
 function dropSteps(db: IDBDatabase, heads: IDBObjectStore): void {
   db.deleteObjectStore("steps");
   const every = heads.openCursor();
@@ -95,15 +95,15 @@ function dropSteps(db: IDBDatabase, heads: IDBObjectStore): void {
 }
 
 /**
- * The server was put back to a former release. The room does not start then, as whenever there is no
- * journal: what is drawn would be kept nowhere in this browser. What lies in it stays as it is.
+ * The server was put back to an older release. The room does not start then, as always without a
+ * journal: this browser would keep nothing of what is drawn. The existing journal is left unchanged.
  */
 function refuseNewer(error: unknown): never {
   const isNewer = error instanceof DOMException && error.name === "VersionError";
   throw isNewer ? new Error(words.problems.newerVersion, { cause: error }) : error;
 }
 
-/** `onOutdated`: this connection gave way, and nothing more can be written through it. */
+/** `onOutdated` is called when this connection was closed for a newer version in another tab. */
 export async function openJournal(
   factory: IDBFactory,
   onOutdated: () => void = () => undefined,
@@ -125,7 +125,7 @@ export async function openJournal(
     request.onblocked = () => fail(new Error(words.problems.olderVersion));
   });
   const db = await Promise.race([answer(request).catch(refuseNewer), blocked]);
-  // What is being written completes first; a tab that held on would keep the newer one waiting.
+  // Running writes complete first. A tab that kept its connection would block the newer version.
   db.onversionchange = () => {
     outdated.add(db);
     db.close();
@@ -134,7 +134,7 @@ export async function openJournal(
   return db;
 }
 
-/** The mask as it was drawn, and its history; a gesture that was cut off is its last step. */
+/** Return the mask as it was drawn, and its history. An interrupted gesture is the last step. */
 function rebuild(
   head: Head,
   base: Base | undefined,
@@ -180,14 +180,14 @@ async function headsOf(db: IDBDatabase, assignment: string): Promise<Head[]> {
 }
 
 const isUnsaved = (head: Head) => head.stroke > head.savedStroke;
-/** Whether it holds what else the server never had. */
+/** Whether the head holds an open polygon, or a note or flag that was not sent. */
 const isBegun = (head: Head) => Boolean(head.polygon) || hasUnsentNote(head);
 const hasUnsentNote = ({ jotted }: Head) => Boolean(jotted);
 
 /**
- * What is kept of a case: this tab's own work, else the newest of a tab that is gone. Strokes that
- * the server never had come first, then what else it never had, or nobody would see them again. What
- * was left from before a submission is no part of the case that was opened again.
+ * Return the stored work on a case: this tab's own, otherwise the newest of a closed tab. Unsaved
+ * strokes come first, then an open polygon or an unsent note, because nobody else has them. Work from
+ * before a submission does not belong to the reopened case.
  */
 export async function readJournal(
   db: IDBDatabase,
@@ -205,13 +205,13 @@ export async function readJournal(
   gone.sort((a, b) => b.touchedAt - a.touchedAt);
   const found = own ? [own, ...gone] : gone;
   const drawn = gone.find(isUnsaved);
-  // One polygon can be open: where both have one, this tab's comes first and the other stays kept.
+  // Only one polygon can be open. If both tabs have one, this tab's is opened; the other stays stored.
   const taken = drawn?.polygon && own?.polygon ? own : drawn;
   const head = taken ?? found.find(isBegun) ?? found[0];
   return head ? replay(db, own && head !== own ? withBegun(head, own) : head) : null;
 }
 
-/** What is begun in both, since where another tab's work is taken over this tab's records go. */
+/** Add this tab's polygon and note to a head of another tab, before this tab's records are deleted. */
 function withBegun(head: Head, own: Head): Head {
   const [older, newer] = own.touchedAt > head.touchedAt ? [head, own] : [own, head];
   const jotted =
@@ -227,8 +227,8 @@ export function dropTab(transaction: IDBTransaction, assignment: string, tab: st
 }
 
 /**
- * Forget a submitted case: what this tab wrote, and what tabs wrote that are gone and had saved it
- * all. Work of another tab that the server never had stays until it expires.
+ * Delete the records of a submitted case: those of this tab, and those of closed tabs that had saved
+ * everything. Unsaved work of another tab stays until it expires.
  */
 export async function dropCase(
   db: IDBDatabase,

@@ -1,6 +1,6 @@
 /**
- * The note and the flag of a case: sent when they change, again and again until the server has them.
- * The journal keeps what it has not; a verdict carries both, and needs no jotter.
+ * Sends the note and the flag of a case when they change, until the server has them. The journal keeps
+ * them meanwhile. A decision carries both itself.
  */
 
 import type { Client } from "../../api/client";
@@ -16,7 +16,7 @@ export function createNoteSaver(
   parts: {
     readonly assignment: string;
     readonly client: Pick<Client, "patch">;
-    /** What is unsent has changed, or a try failed for the reason given. */
+    /** The unsent part has changed, or an attempt failed with this problem. */
     readonly onChange: (problem: Problem | null) => void;
   },
   start: NoteChange | null,
@@ -61,9 +61,9 @@ export function createNoteSaver(
       tell(null);
       send();
     },
-    /** Try now what waits. */
+    /** Try again now instead of later. */
     retry: send,
-    /** The server has it all by another way. */
+    /** The server got the note and the flag in another request. */
     taken: () => {
       unsent = null;
       tell(null);

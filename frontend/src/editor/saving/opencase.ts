@@ -1,4 +1,4 @@
-/** One case being read: desk, journal and saver bound together. Knows nothing of the screen. */
+/** The case that is being read: mask document, journal and savers together. Independent of the page. */
 
 import type { Client } from "../../api/client";
 import type { Case, Problem } from "../../api/types";
@@ -25,7 +25,7 @@ export type Start = MaskDocumentStart & {
   readonly sent: readonly string[];
 };
 
-/** Where reading goes on: from the server's draft, or from the journal where it knows more. */
+/** Return where reading continues: from the server's draft, or from the journal if that has more. */
 export function startFrom(next: Case, draft: Mask | null, kept: JournaledCase | null): Start {
   const { width, height } = next.image;
   const isFitting = kept?.mask.width === width && kept.mask.height === height;
@@ -39,7 +39,7 @@ export function startFrom(next: Case, draft: Mask | null, kept: JournaledCase | 
       ? { candidate: next.draft.candidate, threshold: next.draft.threshold }
       : NO_BASIS,
     history: EMPTY_HISTORY,
-    // Its corners are places on the film, whatever mask lies there now.
+    // The corners are places on the film. They are valid with any mask.
     polygon: (isFitting && kept.head.polygon) || null,
   };
   if (!isFitting) return onServer;
@@ -48,7 +48,7 @@ export function startFrom(next: Case, draft: Mask | null, kept: JournaledCase | 
   const here = { ...onServer, mask, stroke, basis, sent, history };
   if (!next.draft || !draft) return { ...here, savedStroke: 0, etag: null };
   if (next.draft.etag === head.etag) {
-    // The same mask, saved elsewhere since: what it was made from may be another candidate now.
+    // Another browser saved the same mask again. There it may have been made from another candidate.
     const isOvertaken = next.draft.stroke !== head.savedStroke && head.stroke <= head.savedStroke;
     return isOvertaken ? onServer : { ...here, savedStroke: head.savedStroke, etag: head.etag };
   }
@@ -57,7 +57,7 @@ export function startFrom(next: Case, draft: Mask | null, kept: JournaledCase | 
     return { ...here, savedStroke, etag };
   }
   if (head.stroke <= head.savedStroke) return onServer;
-  // Both went on: the old etag makes the server refuse, keep both, and ask the reader.
+  // Both were changed. With the old etag the server refuses, and the reader chooses between the masks.
   return { ...here, savedStroke: head.savedStroke, etag: head.etag };
 }
 
@@ -78,7 +78,7 @@ export type OpenCaseListeners = {
   readonly onGesture: () => void;
   readonly onPolygon: () => void;
   readonly onSave: (state: SaveState) => void;
-  /** Why the note and the flag are not on the server yet; null where they are, or on their way. */
+  /** Why the note and the flag are not on the server. Null: they are, or they are being sent. */
   readonly onNote: (problem: Problem | null) => void;
   readonly onKept: (stroke: number) => void;
   readonly onJournalFailure: (sentence: string) => void;
@@ -91,7 +91,7 @@ export type OpenCase = {
   readonly maskDocument: MaskDocument;
   readonly saver: Saver;
   readonly noteSaver: NoteSaver;
-  /** Leave it: nothing more is sent. */
+  /** Leave the case. Nothing more is sent. */
   readonly stop: () => void;
   readonly clientId: string;
   readonly recordTime: () => void;

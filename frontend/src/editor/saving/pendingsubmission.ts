@@ -1,23 +1,23 @@
-/** The decision that is on its way while the next case is already read: one, until it is taken. */
+/** The decision that is being sent while the reader is already at the next case. There is at most one. */
 
 import type { Problem } from "../../api/types";
 import type { Store } from "../page/store";
 import { phaseOf, retryDelay } from "./saveprogress";
 import type { SavingState } from "./state";
 
-/** A server that fails so often on one decision may do so for ever: the reader must hear of it. */
+/** After so many failures of the server, the case comes back and the reader sees the reason. */
 const SERVER_FAILURES = 4;
 
-/** Send the decision once; null: the server has it. The same one may be sent again and again. */
+/** Sends the decision once. Null: the server has it. The same decision can be sent again safely. */
 export type Post = () => Promise<Problem | null>;
 
-/** Whether waiting helps: the network or the session may come back. */
+/** Whether the problem may pass: the network or the session may come back. */
 export function isPassing(problem: Problem): boolean {
   const phase = phaseOf(problem);
   return problem.code !== "broken" && (phase === "offline" || phase === "signed_out");
 }
 
-/** A wait between two tries that can be cut short. */
+/** A wait between two attempts. It can be ended early. */
 export function createPause() {
   let wake: () => void = () => undefined;
   return {
@@ -51,7 +51,7 @@ export function createPendingSubmission(store: Store<SavingState>) {
 
   return {
     isEmpty: () => running === null,
-    /** Resolves null once the server has taken it, or with the reason why it never will. */
+    /** Resolves null when the server has the decision, or with the problem if it refuses for good. */
     send: (post: Post): Promise<Problem | null> => {
       store.set({ outgoing: { problem: null } });
       running = deliver(post).finally(() => {

@@ -1,4 +1,4 @@
-/** What the room says of an answer that is none, or a refusal. */
+/** The sentence for a problem: no answer from the server, or a refusal. */
 
 import type { Problem } from "../../api/types";
 import { words } from "../../words";

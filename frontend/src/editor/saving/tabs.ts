@@ -1,4 +1,4 @@
-/** Who this tab is, over reloads, whether another tab still lives, and what tabs tell each other. */
+/** The name of this tab, which tabs are still open, and the messages between tabs. */
 
 const KEY = "roundtruth.tab";
 const LOCK = "roundtruth.tab.";
@@ -12,7 +12,7 @@ export function randomId(): string {
   return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
 }
 
-/** Hold a lock for as long as the tab lives; a duplicated tab finds it taken. */
+/** Hold a lock as long as the tab is open. In a duplicated tab the lock is taken already. */
 function holdLock(tab: string): Promise<boolean> {
   return new Promise((done) => {
     void navigator.locks.request(LOCK + tab, { ifAvailable: true }, (lock) => {
@@ -33,25 +33,25 @@ export function nameTab(): Promise<string> {
   return claim(sessionStorage.getItem(KEY) ?? randomId());
 }
 
-/** Without the Locks API no other tab's work is taken over: it may still be painting. */
+/** Without the Locks API every tab counts as open, so that no work is taken from a tab in use. */
 export async function isTabAlive(tab: string): Promise<boolean> {
   if (!("locks" in navigator)) return true;
   const { held } = await navigator.locks.query();
   return (held ?? []).some((lock) => lock.name === LOCK + tab);
 }
 
-/** How a case was over here, in the server's codes: submitted, or put back to what had been. */
+/** How a case ended, in the server's codes: submitted, or left as it was submitted before. */
 export type Ending = "already_submitted" | "put_back";
 
 export type EndedCase = { readonly assignment: string; readonly ending: Ending };
 
 export type OtherTabs = {
-  /** Tell the other tabs of this browser that a case is over here. */
+  /** Tell the other tabs of this browser that a case has ended here. */
   readonly announceEnd: (over: EndedCase) => void;
   readonly onEnd: (listener: (over: EndedCase) => void) => void;
 };
 
-/** Without the channel the other tab learns it from the server, when it saves next. */
+/** Without BroadcastChannel, another tab learns it from the server at its next save. */
 export function connectOtherTabs(): OtherTabs {
   if (!("BroadcastChannel" in globalThis))
     return { announceEnd: () => undefined, onEnd: () => undefined };
