@@ -82,7 +82,7 @@ export function fillHoles(mask: Mask): Rect {
   for (let i = 0; i < part.length; i++)
     if (from[i] === rect.x0 || to[i] === rect.x1 || row[i] === rect.y0 || row[i] === rect.y1 - 1)
       isOpen[part[i] as number] = 1;
-  return repaint(mask, runs, (one) => isOpen[one] === 0, 1);
+  return repaint(mask, runs, (part) => isOpen[part] === 0, 1);
 }
 
 /**
@@ -97,5 +97,5 @@ export function removeIslands(mask: Mask, share = SMALLEST_SHARE): Rect {
   for (let i = 0; i < part.length; i++)
     pixels[part[i] as number] =
       (pixels[part[i] as number] as number) + (to[i] as number) - (from[i] as number);
-  return repaint(mask, runs, (one) => (pixels[one] as number) < least, 0);
+  return repaint(mask, runs, (part) => (pixels[part] as number) < least, 0);
 }

@@ -169,9 +169,9 @@ export function createRegistry(actions: readonly Action[]): Registry {
   return {
     all: actions,
     byKey,
-    at: (place) => actions.filter((one) => one.place === place),
+    at: (place) => actions.filter((action) => action.place === place),
     keyOf: (id) => {
-      const action = actions.find((one) => one.id === id);
+      const action = actions.find(({ id: other }) => other === id);
       return action ? firstKey(action) : "";
     },
   };

@@ -6,9 +6,9 @@ import { type Orientation, toStage, turnedSize } from "./orientation";
 import type { Size, Viewport } from "./viewport";
 
 export function context(canvas: HTMLCanvasElement): CanvasRenderingContext2D {
-  const found = canvas.getContext("2d");
-  if (!found) throw new Error(words.room.noCanvas);
-  return found;
+  const ctx = canvas.getContext("2d");
+  if (!ctx) throw new Error(words.room.noCanvas);
+  return ctx;
 }
 
 export function clear(ctx: CanvasRenderingContext2D): void {

@@ -41,13 +41,15 @@ export function layerUrl(current: Case | null, name: LayerName): string | null {
   if (name === "lung") return current.layers?.lung_url ?? null;
   if (name === "activation") return current.layers?.activation_url ?? null;
   if (name === "disagreement") return current.layers?.disagreement_url ?? null;
-  return current.candidates.find((one) => one.name === "ensemble")?.probability_url ?? null;
+  return (
+    current.candidates.find((candidate) => candidate.name === "ensemble")?.probability_url ?? null
+  );
 }
 
 /** Return the layers with one switched on or off. Of the two maps, at most one stays on. */
 export function toggled(layers: FilmState["layers"], name: LayerName): FilmState["layers"] {
-  const others = TWO_MAPS.some((one) => one === name) ? TWO_MAPS.filter((one) => one !== name) : [];
-  const off = Object.fromEntries(others.map((one) => [one, false]));
+  const others = TWO_MAPS.some((map) => map === name) ? TWO_MAPS.filter((map) => map !== name) : [];
+  const off = Object.fromEntries(others.map((map) => [map, false]));
   return { ...layers, ...(layers[name] ? {} : off), [name]: !layers[name] };
 }
 

@@ -49,9 +49,9 @@ export function createZoneNames(store: Store<FilmState>): HTMLElement {
   function name(current: Case | null): void {
     if (current === named) return;
     named = current;
-    labels = zonePlaces(current).map((one) => ({
-      place: one,
-      label: h("span", {}, place(sides[one.side], zones[one.zone])),
+    labels = zonePlaces(current).map((zonePlace) => ({
+      place: zonePlace,
+      label: h("span", {}, place(sides[zonePlace.side], zones[zonePlace.zone])),
     }));
     // Hidden words are still in the page: a blind read must not even hold them.
     element.replaceChildren(...labels.map(({ label }) => label));
@@ -59,10 +59,10 @@ export function createZoneNames(store: Store<FilmState>): HTMLElement {
 
   store.subscribe((state) => {
     name(isLayerShown(state, "lung") ? state.current : null);
-    for (const one of labels) {
-      const translation = nameTranslation(one.place, state);
-      one.label.hidden = translation === null;
-      if (translation !== null) one.label.style.translate = translation;
+    for (const { place: zonePlace, label } of labels) {
+      const translation = nameTranslation(zonePlace, state);
+      label.hidden = translation === null;
+      if (translation !== null) label.style.translate = translation;
     }
   });
   return element;

@@ -12,7 +12,8 @@ export function readPreferences(storage: Pick<PreferenceStorage, "getItem">): Pa
   try {
     const kept: unknown = JSON.parse(storage.getItem(KEY) ?? "{}");
     const entries = Object.entries(kept ?? {}).filter(
-      ([name, value]) => PREFERENCES.some((one) => one === name) && typeof value === "boolean",
+      ([name, value]) =>
+        PREFERENCES.some((preference) => preference === name) && typeof value === "boolean",
     );
     return Object.fromEntries(entries);
   } catch {

@@ -198,25 +198,26 @@ export async function readJournal(
 ): Promise<JournaledCase | null> {
   const all = await headsOf(db, assignment);
   const heads = all.filter((head) => (head.timesSubmitted ?? 0) === timesSubmitted);
-  const own = heads.find((head) => head.tab === tab);
-  if (own && isUnsaved(own)) return replay(db, own);
-  const gone: Head[] = [];
-  for (const head of heads) if (head !== own && !(await isAlive(head.tab))) gone.push(head);
-  gone.sort((a, b) => b.touchedAt - a.touchedAt);
-  const found = own ? [own, ...gone] : gone;
-  const drawn = gone.find(isUnsaved);
+  const ownHead = heads.find((head) => head.tab === tab);
+  if (ownHead && isUnsaved(ownHead)) return replay(db, ownHead);
+  const closedTabs: Head[] = [];
+  for (const head of heads)
+    if (head !== ownHead && !(await isAlive(head.tab))) closedTabs.push(head);
+  closedTabs.sort((a, b) => b.touchedAt - a.touchedAt);
+  const candidates = ownHead ? [ownHead, ...closedTabs] : closedTabs;
+  const drawn = closedTabs.find(isUnsaved);
   // Only one polygon can be open. If both tabs have one, this tab's is opened; the other stays stored.
-  const taken = drawn?.polygon && own?.polygon ? own : drawn;
-  const head = taken ?? found.find(isBegun) ?? found[0];
-  return head ? replay(db, own && head !== own ? withBegun(head, own) : head) : null;
+  const taken = drawn?.polygon && ownHead?.polygon ? ownHead : drawn;
+  const head = taken ?? candidates.find(isBegun) ?? candidates[0];
+  return head ? replay(db, ownHead && head !== ownHead ? withBegun(head, ownHead) : head) : null;
 }
 
 /** Add this tab's polygon and note to a head of another tab, before this tab's records are deleted. */
-function withBegun(head: Head, own: Head): Head {
-  const [older, newer] = own.touchedAt > head.touchedAt ? [head, own] : [own, head];
+function withBegun(head: Head, ownHead: Head): Head {
+  const [older, newer] = ownHead.touchedAt > head.touchedAt ? [head, ownHead] : [ownHead, head];
   const jotted =
-    hasUnsentNote(head) || hasUnsentNote(own) ? { ...older.jotted, ...newer.jotted } : null;
-  return { ...head, polygon: head.polygon ?? own.polygon ?? null, jotted };
+    hasUnsentNote(head) || hasUnsentNote(ownHead) ? { ...older.jotted, ...newer.jotted } : null;
+  return { ...head, polygon: head.polygon ?? ownHead.polygon ?? null, jotted };
 }
 
 export function dropTab(transaction: IDBTransaction, assignment: string, tab: string): void {
