@@ -12,7 +12,7 @@ import time
 import traceback
 from pathlib import Path
 
-from bench.house import OUT, Options, opened
+from bench.environment import OUT, Options, opened
 from bench.measure import Row, table, write_report
 
 PATHS = ("intake", "reading", "training", "proposing", "memory", "editor")

@@ -24,8 +24,8 @@ from annotation.selectors.labels import READING_LABEL, label_of
 from annotation.services.intake.importing import import_folder
 from annotation.services.projects import create_project
 from bench.browser import Room, chromium, open_room, serving
-from bench.crowd import add_proposals, serving_round
-from bench.house import Options, machine
+from bench.environment import Options, machine
+from bench.large_project import add_proposals, serving_round
 from bench.measure import Bar, Row, percentile95, row
 from fixtures.phantoms import make_cohort
 from mlloop.pixels.images import encode_pixels

@@ -10,9 +10,9 @@ from concurrent.futures import ThreadPoolExecutor
 from annotation.services.intake.importing import import_folder
 from annotation.services.projects import create_project
 from bench import bare
-from bench.house import Options, machine_and_database
-from bench.material import cohort, films
+from bench.environment import Options, machine_and_database
 from bench.measure import Bar, Row, alternate, ratio, row, seconds
+from bench.phantom_cases import cohort, films
 
 BAR = Bar(">=", 0.8)
 _numbers = itertools.count()

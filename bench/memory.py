@@ -8,9 +8,9 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from bench.house import Options, machine
-from bench.material import cohort
+from bench.environment import Options, machine
 from bench.measure import Bar, Row, row
+from bench.phantom_cases import cohort
 from bench.proposing import taught_members, unread_cases
 from mlloop.contract.manifest import ProposeManifest, write_manifest
 from mlloop.contract.presets import preset

@@ -13,9 +13,9 @@ import torch
 from torch import Tensor, nn
 
 from bench import bare
-from bench.house import Options
-from bench.material import cases, cohort
+from bench.environment import Options
 from bench.measure import Bar, Row, alternate, ratio, row, seconds
+from bench.phantom_cases import cases, cohort
 from bench.training import bare_network, device_name, member, steps
 from mlloop.contract.events import EventValue
 from mlloop.contract.manifest import Case, MemberRef, ProposeManifest

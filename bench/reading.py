@@ -18,8 +18,8 @@ from PIL import Image
 
 from annotation.models import User
 from bench import bare
-from bench.crowd import SIDE, Crowd, crowd, serving_query
-from bench.house import Options, machine_and_database
+from bench.environment import Options, machine_and_database
+from bench.large_project import SIDE, Crowd, crowd, serving_query
 from bench.measure import REPEATS, Bar, Row, alternate, percentile95, ratio, row, seconds
 
 NEXT_BAR = Bar("<=", 100.0)

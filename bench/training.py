@@ -11,9 +11,9 @@ import torch.nn.functional as F
 from torch import nn
 
 from bench import bare
-from bench.house import Options, machine
-from bench.material import cases, cohort
+from bench.environment import Options, machine
 from bench.measure import Bar, Row, alternate, ratio, row, seconds
+from bench.phantom_cases import cases, cohort
 from mlloop.contract.events import EventValue
 from mlloop.contract.manifest import TrainManifest
 from mlloop.contract.network_plan import NetworkPlan

@@ -19,9 +19,8 @@ from mlloop.contract.manifest import ProposeManifest
 from mlloop.contract.network_plan import NetworkPlan
 from mlloop.figures.levels import best_t8_by_fold, count_levels, counts_at, describe_thresholds
 from mlloop.folders.activation import read_map, read_scores, write_activation_maps
-from mlloop.folders.measured import Meter
+from mlloop.folders.cases import FolderCase
 from mlloop.folders.proposals import propose_on, read_proposal
-from mlloop.folders.reading import FolderCase
 from mlloop.folders.run import (
     FolderRun,
     member_folder,
@@ -30,6 +29,7 @@ from mlloop.folders.run import (
     with_lung_masks,
 )
 from mlloop.folders.scoring import Judged, Row
+from mlloop.folders.speed import Meter
 from mlloop.networks.devices import Device
 from mlloop.pixels.arrays import ByteArray, IntArray
 from mlloop.proposing.maps import is_finished, kind_for

@@ -17,7 +17,7 @@ from mlloop.contract.events import Emit, Progress
 from mlloop.contract.manifest import Case, ProposeManifest
 from mlloop.contract.plan import Plan
 from mlloop.contract.records import FieldError, from_plain, read_json, write_bytes, write_json
-from mlloop.folders.reading import FolderCase
+from mlloop.folders.cases import FolderCase
 from mlloop.folders.run import ROUND, RunRecord, finished_members
 from mlloop.networks.devices import Device
 from mlloop.pixels.arrays import ByteArray

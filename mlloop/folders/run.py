@@ -18,7 +18,7 @@ from mlloop.contract.manifest import Case, MemberRef, TrainManifest
 from mlloop.contract.network_plan import NetworkPlan
 from mlloop.contract.plan import Plan
 from mlloop.contract.records import FieldError, from_plain, read_json, write_json
-from mlloop.folders.reading import FolderCase, Placement
+from mlloop.folders.cases import FolderCase, Placement
 from mlloop.networks.devices import Device
 from mlloop.training.checkpoint import Card
 from mlloop.training.member import train_member

@@ -29,14 +29,14 @@ from mlloop.folders.benchmark import (
     run_benchmark,
     with_classifiers,
 )
-from mlloop.folders.listing import Folders
-from mlloop.folders.measured import Measured, read_measured
-from mlloop.folders.plate import Example, chosen, draw_plate
+from mlloop.folders.cases import FolderCase, place, read_folder
+from mlloop.folders.example_films import Example, chosen, draw_plate
+from mlloop.folders.files import Folders
 from mlloop.folders.proposals import draw_proposals, propose_on, read_proposal
-from mlloop.folders.reading import FolderCase, place, read_folder
+from mlloop.folders.report import write_table
 from mlloop.folders.run import FolderRun, RunRecord, bind, read_run, train_members
 from mlloop.folders.scoring import Row
-from mlloop.folders.table import write_table
+from mlloop.folders.speed import Measured, read_measured
 from mlloop.folders.terminal import Terminal
 from mlloop.networks.devices import Device, prepare
 from mlloop.pixels.masks import MaskError, decode_mask

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 
-from bench.house import opened
+from bench.environment import opened
 
 if __name__ == "__main__":
     with opened() as folder:

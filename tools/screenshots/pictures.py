@@ -10,9 +10,9 @@ from playwright.sync_api import Browser
 
 from annotation.models import Membership, Project, User
 from bench.browser import chromium, open_room, serving
-from bench.house import ROOT
+from bench.environment import ROOT
 from fixtures.cohort import write_cohort
-from tools.screenshots.material import make_project
+from tools.screenshots.demo_project import make_project
 
 OUT = ROOT / "docs" / "img"
 SIZE = 1024  # pixels of a film

@@ -17,7 +17,7 @@ from annotation.models import Image, Label, Project, Proposal, Round
 from annotation.selectors.labels import label_of
 from annotation.services.intake.importing import import_folder
 from annotation.services.projects import create_project
-from bench.crowd import serving_round
+from bench.large_project import serving_round
 from mlloop.contract.calibration import mean_p8
 from mlloop.pixels.masks import decode_mask, encode_probability
 from mlloop.pixels.raster import threshold_mask

@@ -12,9 +12,9 @@ import pytest
 from mlloop.contract.plan import Plan
 from mlloop.contract.presets import preset
 from mlloop.figures.metrics import Counts
-from mlloop.folders.measured import Measured
+from mlloop.folders.report import write_table
 from mlloop.folders.scoring import Judged, Row
-from mlloop.folders.table import write_table
+from mlloop.folders.speed import Measured
 
 SAYS = "the plan's threshold (99 of 255) and equal weights are used, and so the ensemble is not bit"
 PLAN = replace(preset("cpu"), threshold=99)

@@ -5,7 +5,7 @@ import pytest
 from annotation.models import Image, Proposal, Split
 from annotation.selectors.reading.worklist import waiting_images, worklist_scope
 from bench import bare
-from bench.crowd import crowd, serving_query
+from bench.large_project import crowd, serving_query
 
 
 @pytest.mark.django_db

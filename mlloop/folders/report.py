@@ -10,9 +10,9 @@ from typing import Any
 from mlloop.contract.plan import Plan
 from mlloop.contract.records import write_bytes, write_json
 from mlloop.figures.detection import RATES
-from mlloop.folders.measured import Measured
-from mlloop.folders.reading import FolderCase
+from mlloop.folders.cases import FolderCase
 from mlloop.folders.scoring import POOLED, Row
+from mlloop.folders.speed import Measured
 
 Json = dict[str, Any]
 

@@ -12,7 +12,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from mlloop.figures.metrics import dice
-from mlloop.folders.reading import FolderCase
+from mlloop.folders.cases import FolderCase
 from mlloop.folders.scoring import Row
 from mlloop.pixels.arrays import ByteArray
 from mlloop.pixels.overlays import (

@@ -16,8 +16,8 @@ from PIL import Image
 from mlloop.contract.errors import LearningError
 from mlloop.contract.manifest import Case
 from mlloop.contract.presets import preset
-from mlloop.folders.listing import Folders
-from mlloop.folders.reading import FolderCase, place, read_folder
+from mlloop.folders.cases import FolderCase, place, read_folder
+from mlloop.folders.files import Folders
 from mlloop.folders.run import bind, read_run
 from mlloop.pixels.images import encode_pixels
 from mlloop.pixels.masks import encode_mask

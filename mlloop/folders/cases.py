@@ -25,7 +25,7 @@ from mlloop.contract.splits import (
     round_folds,
     usable_folds,
 )
-from mlloop.folders.listing import Folders, Listed, list_files, unusable
+from mlloop.folders.files import Folders, Listed, list_files, unusable
 from mlloop.pixels.images import ImageError, decode_image
 from mlloop.pixels.masks import MaskError, decode_mask
 
