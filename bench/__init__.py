@@ -1,6 +1,6 @@
-"""`python -m bench`: what the project costs beside bare loops that do only the needed work.
+"""`python -m bench`: compares the project with bare loops that do only the necessary work.
 
-It measures and prints; it never judges a run by its figures, since a small machine is no mistake.
+It measures and prints. A bad figure does not make a run fail, since a machine may be small.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Measure every path, print the table, write var/bench/report.json.
 
-Ends with 0 whether the bars hold or not, and with 1 only if a path could not be measured.
+The exit status is 1 only if a path could not be measured, not if a bar does not hold.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ import time
 import traceback
 from pathlib import Path
 
-from bench.environment import OUT, Options, opened
+from bench.environment import OUT, Options, start_environment
 from bench.measure import Row, table, write_report
 
 PATHS = ("intake", "reading", "training", "proposing", "memory", "editor")
 IMAGES, FULL_IMAGES = 20_000, 120_000
-FEWEST = 2_000  # below, the readers of the bench run out of sealed cases
+FEWEST = 2_000  # with fewer, the readers of the bench have not enough sealed cases
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -26,12 +26,12 @@ def main(arguments: list[str] | None = None) -> int:
     started = time.monotonic()
     rows: list[Row] = []
     failed: list[str] = []
-    with opened() as folder:
+    with start_environment() as folder:
         options = Options(folder, FULL_IMAGES if chosen.full else chosen.images, chosen.device)
         for path in chosen.only:
             print(f"measuring {path} ...", file=sys.stderr, flush=True)
             try:
-                # Only now: these modules import models, and Django has just been started.
+                # Not imported above: these modules import models, so Django must be started first.
                 rows += importlib.import_module(f"bench.{path}").measure(options)
             except Exception:
                 traceback.print_exc()
@@ -41,7 +41,7 @@ def main(arguments: list[str] | None = None) -> int:
     write_report(chosen.out, rows, images=options.images, failed=failed, seconds=spent)
     print(f"{spent:.0f} s; written to {chosen.out}")
     if failed:
-        print(f"not measured, it crashed: {', '.join(failed)}", file=sys.stderr)
+        print(f"crashed and not measured: {', '.join(failed)}", file=sys.stderr)
     return 1 if failed else 0
 
 
@@ -56,7 +56,9 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--out", type=Path, default=OUT / "report.json")
     chosen = parser.parse_args(arguments)
     if chosen.images < FEWEST:
-        parser.error(f"--images: at least {FEWEST} are needed, or the readers run out of cases.")
+        parser.error(
+            f"--images: at least {FEWEST} are needed, so that the readers have enough cases."
+        )
     return chosen
 
 

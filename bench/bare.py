@@ -1,6 +1,7 @@
-"""The bare loops: the least work that a path cannot do without, by the libraries alone.
+"""The bare loops: the least work that a path needs, done with the libraries alone.
 
-Nothing of `annotation` or `mlloop` is imported here, or the bench would measure itself.
+Imports nothing of `annotation` or `mlloop`. Otherwise the bench would compare the project with
+itself.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ def decode_and_hash(path: Path) -> str:
 
 
 def decode_encode_write(png: bytes, path: Path) -> None:
-    """Decode a 1-bit mask, encode it with 8 bits, and bring it to the disk."""
+    """Decode a 1-bit mask, encode it with 8 bits, and write it to disk."""
     with Image.open(io.BytesIO(png)) as opened:
         mask = opened.convert("L")
     out = io.BytesIO()
@@ -48,7 +49,7 @@ def decode_encode_write(png: bytes, path: Path) -> None:
 
 
 def query(sql: str, parameters: tuple[Any, ...]) -> list[tuple[object, ...]]:
-    """Send one query and fetch what it finds."""
+    """Run one query and return its rows."""
     with connection.cursor() as cursor:
         cursor.execute(sql, parameters)
         return list(cursor.fetchall())
@@ -71,14 +72,14 @@ def network(
 
 
 def in_planes(images: Tensor, patch: int) -> Tensor:
-    """Return `(N, patch^2 + 2, H / patch, W / patch)`: two more planes, whatever they hold."""
+    """Return `(N, patch^2 + 2, H / patch, W / patch)`: with two extra planes of any content."""
     pixels = F.pixel_unshuffle(images, patch)
     planes = torch.cat([pixels, pixels[:, :1], pixels[:, :1]], dim=1)
     return planes.contiguous(memory_format=torch.channels_last)
 
 
 class TrainingLoop:
-    """The loop of every tutorial: forward, loss, backward, step, on one batch that is there."""
+    """A plain training loop: forward, loss, backward, step, on one batch in memory."""
 
     def __init__(
         self, body: nn.Module, images: Tensor, targets: Tensor, *, is_bfloat16: bool
@@ -114,7 +115,7 @@ def forward(body: nn.Module, images: Tensor, *, is_bfloat16: bool) -> Tensor:
 def autocast(
     device: torch.device, *, is_bfloat16: bool
 ) -> contextlib.AbstractContextManager[object]:
-    """Compute in bfloat16 where the measured path does."""
+    """Return a context that computes in bfloat16 if the measured path does."""
     if not is_bfloat16:
         return contextlib.nullcontext()
     return torch.autocast(device.type, dtype=torch.bfloat16)

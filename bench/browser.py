@@ -1,4 +1,4 @@
-"""The reading room in headless Chromium, served from this process, with a stopwatch in the page."""
+"""The reading room in headless Chromium, served by this process, with a stopwatch in the page."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ _WAIT_SECONDS = 60.0
 
 
 @contextlib.contextmanager
-def serving() -> Iterator[str]:
+def serve_site() -> Iterator[str]:
     """Serve the site from a thread and give its address."""
-    # Playwright's loop runs in this thread; our own queries are no coroutine's.
+    # Playwright runs an event loop in this thread, so Django would refuse our queries.
     os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
     settings.SHOWS_TEST_HANDLE = True
     server = LiveServerThread("127.0.0.1", StaticFilesHandler)
@@ -44,13 +44,15 @@ def serving() -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def chromium(*flags: str) -> Iterator[Browser]:
+def start_chromium(*flags: str) -> Iterator[Browser]:
     """Start Chromium without a GPU."""
     path = (
         os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
     )
     if path is None:
-        raise RuntimeError("Chromium is not installed; CHROMIUM may name another browser's path.")
+        raise RuntimeError(
+            "Chromium is not installed. Set CHROMIUM to the path of another browser."
+        )
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=[*FLAGS, *flags])
         try:
@@ -67,25 +69,25 @@ class Room:
     context: BrowserContext
 
     def ask(self, expression: str) -> Any:
-        """Return what a JavaScript expression is in the page; promises are awaited."""
+        """Return the value of a JavaScript expression in the page. Promises are awaited."""
         return self.page.evaluate(f"() => {expression}")
 
     def wait(self, expression: str) -> None:
-        """Wait until an expression about `window.roundtruth` holds."""
+        """Wait until a JavaScript expression is true. Raises RuntimeError after a minute."""
         end = time.monotonic() + _WAIT_SECONDS
         while not self.ask(f"Boolean(window.roundtruth && ({expression}))"):
             if time.monotonic() > end:
-                raise RuntimeError(f"waited in vain for {expression}")
+                raise RuntimeError(f"{expression} did not become true in {_WAIT_SECONDS:g} s")
             time.sleep(0.02)
 
     def state(self) -> dict[str, Any]:
-        """Return what the room shows."""
+        """Return the state of the reading room."""
         return cast(dict[str, Any], self.ask("window.roundtruth.state()"))
 
     def at(self, x: float, y: float) -> tuple[float, float]:
-        """Return where an image point lies in the page."""
-        found = self.ask(f"window.roundtruth.imageToScreen({x}, {y})")
-        return found["x"], found["y"]
+        """Return the position of an image point in the page."""
+        point = self.ask(f"window.roundtruth.imageToScreen({x}, {y})")
+        return point["x"], point["y"]
 
     def frames(self) -> list[dict[str, float]]:
         """Return the frames since the stopwatch was started: `at` and `work`, in ms."""

@@ -1,7 +1,7 @@
-"""The reading room at work in headless Chromium: the brush, the window, undo, and the next case.
+"""Measures the reading room in headless Chromium: the brush, the window, undo, the next case.
 
 Measured with `--disable-gpu` and again without any 3D interface, as on a hospital's virtual
-desktop. Work is the script's own: what the handlers and the drawing of one frame take together.
+desktop. The work of a frame is the time of its event handlers and its drawing.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from annotation.models import Membership, Project, User
 from annotation.selectors.labels import READING_LABEL, label_of
 from annotation.services.intake.importing import import_folder
 from annotation.services.projects import create_project
-from bench.browser import Room, chromium, open_room, serving
+from bench.browser import Room, open_room, serve_site, start_chromium
 from bench.environment import Options, machine
 from bench.large_project import add_proposals, serving_round
 from bench.measure import Bar, Row, percentile95, row
@@ -50,11 +50,11 @@ def measure(options: Options) -> list[Row]:
         for side, count in ((LARGE, 4), (MIDDLE, 2 * (_NEXT + 3)), (SMALL, 2 * (_CASES + 3)))
     }
     rows = [_script()]
-    with serving() as address:
+    with serve_site() as address:
         for name, flags in _PASSES.items():
-            with chromium(*flags) as browser:
+            with start_chromium(*flags) as browser:
                 device = f"{machine()}, Chromium {browser.version}, {name}"
-                # One reader for each project and pass: a page that opens again finds its case.
+                # One reader per project and pass, so that a page that opens again shows its case.
                 readers = {side: _reader(project, name) for side, project in made.items()}
 
                 rows += [
@@ -138,8 +138,10 @@ def _window(room: Room) -> list[float]:
 
 
 def _next(room: Room) -> float:
-    """Pick a candidate and accept it once the next case is there; return what the change took."""
-    room.page.wait_for_timeout(2500)  # reading: the next case is fetched and decoded meanwhile
+    """Pick a candidate, accept it, and return the milliseconds until the next case is shown."""
+    room.page.wait_for_timeout(
+        2500
+    )  # a reader takes time; the next case is fetched and decoded meanwhile
     _pick(room)
     now = room.state()["current"]["assignment"]
     room.ask(
@@ -151,16 +153,16 @@ def _next(room: Room) -> float:
 
 
 def _heap(room: Room, cases: int) -> float:
-    """Read so many cases; return the bytes in use then, masks and films included.
+    """Read `cases` cases and return the bytes in use, with masks and films.
 
-    The median of a few collections: what is swept late moves a single one by 0.4 MiB.
+    The result is the median over several garbage collections: single ones differ by 0.4 MiB.
     """
     for _ in range(cases):
         now = room.state()["current"]["assignment"]
         _pick(room)
         room.page.keyboard.press("Enter")
         room.ask(f"window.stopwatch.filmOfOther('{now}')")
-    room.ask("window.stopwatch.start()")  # the stopwatch's own frames are none of the editor's
+    room.ask("window.stopwatch.start()")  # forget the frames that the stopwatch keeps
     session = room.context.new_cdp_session(room.page)
     in_use = [_collected(session) for _ in range(_COLLECTIONS)]
     session.detach()
@@ -177,7 +179,7 @@ def _pick(room: Room) -> None:
 def _collected(session: CDPSession) -> float:
     session.send("HeapProfiler.collectGarbage")
     usage = session.send("Runtime.getHeapUsage")
-    # Typed arrays, which masks and films are, count as backing storage and not as heap.
+    # Masks and films are typed arrays, which count as backing storage and not as heap.
     return float(usage["usedSize"] + usage["embedderHeapUsedSize"] + usage["backingStorageSize"])
 
 
@@ -196,7 +198,7 @@ def _gaps(frames: list[dict[str, float]]) -> list[float]:
 
 
 def _script() -> Row:
-    """Weigh every script that the reading room loads, as it travels."""
+    """Return the compressed size of all scripts of the reading room."""
     built = Path(settings.FRONTEND_DIST).rglob("*.js")
     size = sum(len(gzip.compress(path.read_bytes())) for path in built) / 1000
     return row("editor.script_kb", size, "kB gzip", bar=_BARS["script"], device="any")
@@ -212,7 +214,7 @@ def _enter(browser: Browser, address: str, readers: dict[int, Membership], side:
 
 
 def _project(folder: Path, side: int, count: int) -> Project:
-    """Import `count` films of 16 bits, open to be read with five candidates each."""
+    """Import `count` 16-bit films, each ready to read with five candidates."""
     slug = f"editor-{side}"
     project = create_project(slug=slug, name=slug, actor=None, sealed_fraction=0.0)
     import_folder(project=project, folder=_films(folder / slug, side, count))
@@ -223,7 +225,7 @@ def _project(folder: Path, side: int, count: int) -> Project:
 
 
 def _films(place: Path, side: int, count: int) -> Path:
-    """Write films of one phantom, enlarged, each with grain of its own."""
+    """Write enlarged films of one phantom, each with different noise."""
     place.mkdir()
     phantom = next(iter(make_cohort(patients=1, seed=1, size=256, normal_fraction=0.0)))
     whole: npt.NDArray[np.float64] = phantom.pixels / phantom.pixels.max() * 60_000

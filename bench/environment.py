@@ -1,6 +1,6 @@
-"""A house of its own for each run: a fresh data root and a fresh database, both thrown away.
+"""The environment of one run: a fresh data folder and a fresh database, both deleted at the end.
 
-Call `opened` before anything of Django is imported; no other database is ever written.
+Call `start_environment` before anything of Django is imported; no other database is ever written.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ OUT = ROOT / "var" / "bench"
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How large the material is, where it lies, and where networks run."""
+    """The options of a run: its folder, the number of images, and the device of the networks."""
 
     folder: Path
     images: int
@@ -33,10 +33,10 @@ class Options:
 
 
 @contextlib.contextmanager
-def opened() -> Iterator[Path]:
-    """Start Django on an empty database in an empty folder, beside the report, on the same disk.
+def start_environment() -> Iterator[Path]:
+    """Start Django on an empty database in an empty folder, on the disk of the report.
 
-    With DATABASE_URL the server is used, but a database that this run makes and drops.
+    With DATABASE_URL, the run makes a database of its own on that server and drops it.
     """
     OUT.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="run-", dir=OUT) as name:
@@ -45,8 +45,8 @@ def opened() -> Iterator[Path]:
         os.environ.setdefault("ROUNDTRUTH_LOG_LEVEL", "WARNING")
         django.setup()
         is_sqlite = connection.vendor == "sqlite"
-        own = str(Path(name) / "bench.sqlite3") if is_sqlite else f"bench_{os.getpid()}"
-        connection.settings_dict["TEST"]["NAME"] = own
+        database = str(Path(name) / "bench.sqlite3") if is_sqlite else f"bench_{os.getpid()}"
+        connection.settings_dict["TEST"]["NAME"] = database
         before = str(settings.DATABASES["default"]["NAME"])
         connection.creation.create_test_db(verbosity=0, autoclobber=True, serialize=False)
         try:

@@ -12,7 +12,7 @@ from annotation.services.projects import create_project
 from bench import bare
 from bench.environment import Options, machine_and_database
 from bench.measure import Bar, Row, alternate, ratio, row, seconds
-from bench.phantom_cases import cohort, films
+from bench.phantom_cases import film_files, write_phantoms
 
 BAR = Bar(">=", 0.8)
 _numbers = itertools.count()
@@ -20,14 +20,14 @@ _numbers = itertools.count()
 
 def measure(options: Options) -> list[Row]:
     """Import the phantoms with their masks into a new project each time."""
-    place = cohort(options.folder)
-    found = films(place)
-    files = [path for film in found for path in film]
+    folder = write_phantoms(options.folder)
+    cohort_films = film_files(folder)
+    files = [path for film in cohort_films for path in film]
 
     def import_all() -> float:
         slug = f"intake-{next(_numbers)}"
         project = create_project(slug=slug, name=slug, actor=None)
-        return seconds(lambda: import_folder(project=project, folder=place))
+        return seconds(lambda: import_folder(project=project, folder=folder))
 
     def decode_all() -> float:
         return seconds(lambda: [bare.decode_and_hash(path) for path in files])
@@ -38,8 +38,8 @@ def measure(options: Options) -> list[Row]:
 
     imported, one_thread, all_cores = alternate(import_all, decode_all, decode_in_threads)
     device = machine_and_database()
-    per_second = len(found) / statistics.median(imported)
-    bare_per_second = len(found) / statistics.median(one_thread)
+    per_second = len(cohort_films) / statistics.median(imported)
+    bare_per_second = len(cohort_films) / statistics.median(one_thread)
     return [
         row("import.ratio", ratio(one_thread, imported), "x bare", bar=BAR, device=device),
         row("import.ratio_all_cores", ratio(all_cores, imported), "x bare", device=device),

@@ -1,6 +1,6 @@
-"""A project of the size that a hospital has: rows only, no file for each of them.
+"""Makes a project as large as a hospital's: database rows only, without a file for each image.
 
-Built by bulk inserts, since only the number of rows and their indexes matter to a query.
+Uses bulk inserts, since only the number of rows and the indexes matter to a query.
 """
 
 from __future__ import annotations
@@ -46,8 +46,8 @@ _BATCH = 500
 
 
 @dataclass(frozen=True, slots=True)
-class Crowd:
-    """A project with a serving round, and readers and a curator of it."""
+class LargeProject:
+    """A project with a serving round, and its readers and curator."""
 
     project: Project
     round: Round
@@ -56,8 +56,8 @@ class Crowd:
     curator: User
 
 
-def crowd(*, slug: str, images: int, readers: int) -> Crowd:
-    """Make a project with so many images of 2048x2048, each with five proposals."""
+def make_large_project(*, slug: str, images: int, readers: int) -> LargeProject:
+    """Make a project with `images` images of 2048x2048, each with five proposals."""
     project = create_project(slug=slug, name=slug, actor=None)
     round_ = serving_round(project)
     label = label_of(project, READING_LABEL)
@@ -76,13 +76,13 @@ def crowd(*, slug: str, images: int, readers: int) -> Crowd:
         Membership(project=project, user=person, role=role)
         for person, role in zip(people, roles, strict=True)
     )
-    return Crowd(project, round_, label, people[1:], people[0])
+    return LargeProject(project, round_, label, people[1:], people[0])
 
 
 def _insert(rows: Iterable[models.Model]) -> None:
-    found = list(rows)
-    if found:
-        type(found[0])._default_manager.bulk_create(found, batch_size=_BATCH)
+    instances = list(rows)
+    if instances:
+        type(instances[0])._default_manager.bulk_create(instances, batch_size=_BATCH)
 
 
 def _patients(project: Project, count: int, draw: random.Random) -> list[Patient]:
@@ -201,16 +201,16 @@ def _blobs() -> npt.NDArray[np.uint8]:
 
 
 def _analyze() -> None:
-    # A server's autovacuum would have done it long before so many rows were in.
+    # On a real server, autovacuum does this while the rows arrive.
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
             cursor.execute("ANALYZE")
 
 
-def serving_query(crowd: Crowd) -> tuple[str, tuple[UUID | str, ...]]:
+def serving_query(project: LargeProject) -> tuple[str, tuple[UUID | str, ...]]:
     """Return the one indexed query that finds the most disputed image, as SQL."""
     found = (
-        Image.objects.filter(proposals__round=crowd.round, proposals__kind=Proposal.Kind.ENSEMBLE)
+        Image.objects.filter(proposals__round=project.round, proposals__kind=Proposal.Kind.ENSEMBLE)
         .order_by("-proposals__disagreement")[:1]
         .query.sql_with_params()
     )

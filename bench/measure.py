@@ -1,4 +1,4 @@
-"""Figures: interleaved loops, medians, ratios, the bar beside each, and the report's schema."""
+"""Figures: interleaved loops, medians, ratios, the bar of each figure, and the report."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _COLUMNS = ("name", "value", "unit", "bar", "holds", "device")
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """What a figure must hold: at most or at least `limit`."""
+    """The target of a figure: at most or at least `limit`."""
 
     relation: Literal["<=", ">="]
     limit: float
@@ -28,7 +28,7 @@ class Bar:
         return f"{self.relation} {self.limit:g}"
 
     def holds(self, value: float) -> bool:
-        """Say whether `value` is on the right side; not a number never is."""
+        """Say whether `value` meets the target. NaN never does."""
         return value <= self.limit if self.relation == "<=" else value >= self.limit
 
 
@@ -45,7 +45,7 @@ class Row:
 
 
 def row(name: str, value: float, unit: str, *, device: str, bar: Bar | None = None) -> Row:
-    """Return a figure, judged by its bar as it is shown: to four significant digits."""
+    """Return a figure, rounded to four significant digits and then compared with its bar."""
     shown = float(f"{value:.4g}")
     return Row(
         name, shown, unit, str(bar) if bar else None, bar.holds(shown) if bar else None, device
@@ -60,9 +60,9 @@ def seconds(work: Callable[[], object]) -> float:
 
 
 def alternate(*loops: Callable[[], T], repeats: int = REPEATS) -> list[list[T]]:
-    """Run the loops A/B/A/B, after one run of each that does not count; a list for each loop.
+    """Run the loops A/B/A/B and return a list for each loop. The first run of each does not count.
 
-    A neighbour's load then falls on all of them alike.
+    Load from other processes then affects all loops alike.
     """
     for loop in loops:
         loop()
@@ -71,7 +71,7 @@ def alternate(*loops: Callable[[], T], repeats: int = REPEATS) -> list[list[T]]:
 
 
 def ratio(above: Sequence[float], below: Sequence[float]) -> float:
-    """Return the median of the ratios of runs that were made one after the other."""
+    """Return the median ratio of two series, run by run."""
     return statistics.median(a / b for a, b in zip(above, below, strict=True))
 
 
@@ -89,7 +89,7 @@ def table(rows: Sequence[Row]) -> str:
 
 
 def write_report(path: Path, rows: Sequence[Row], **facts: object) -> None:
-    """Write the rows, and how they came about, as JSON."""
+    """Write the rows and the facts of the run as JSON."""
     path.parent.mkdir(parents=True, exist_ok=True)
     report = {"rows": [asdict(row) for row in rows], **facts}
     path.write_text(json.dumps(report, indent=2, allow_nan=False) + "\n")

@@ -1,4 +1,4 @@
-"""The memory of a proposing child against the number of its images: it must not grow with it."""
+"""Measures whether the memory of a proposing child grows with the number of images."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from pathlib import Path
 
 from bench.environment import Options, machine
 from bench.measure import Bar, Row, row
-from bench.phantom_cases import cohort
-from bench.proposing import taught_members, unread_cases
+from bench.phantom_cases import write_phantoms
+from bench.proposing import train_members_briefly, unread_cases
 from mlloop.contract.manifest import ProposeManifest, write_manifest
 from mlloop.contract.presets import preset
 from mlloop.networks.devices import prepare
@@ -21,7 +21,7 @@ _FEW, _MANY = 64, 512
 
 
 def measure(options: Options) -> list[Row]:
-    """Let a child propose on few images and another on eight times as many."""
+    """Run a child on few images and another child on eight times as many."""
     few, many = (_peak_mebibytes(n, options) for n in (_FEW, _MANY))
     return [
         row("proposing.memory_ratio", many / few, f"x, {_MANY} images to {_FEW}",
@@ -37,8 +37,8 @@ def _peak_mebibytes(n: int, options: Options) -> float:
         round=1,
         plan=plan,
         k=plan.folds,
-        members=taught_members(plan, options.folder, prepare(plan, choice="cpu")),
-        cases=unread_cases(cohort(options.folder), k=plan.folds, n=n),
+        members=train_members_briefly(plan, options.folder, prepare(plan, choice="cpu")),
+        cases=unread_cases(write_phantoms(options.folder), k=plan.folds, n=n),
         trained_patients=frozenset(),
     )
     place = options.folder / f"memory-{n}"

@@ -1,4 +1,4 @@
-"""Phantoms on disk, drawn once a run, and the same as cases for the learning side."""
+"""Phantoms on disk, written once per run, and the same films as cases for the learning side."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ _SEED = 20200927
 
 
 @functools.cache
-def cohort(folder: Path) -> Path:
-    """Return a folder of phantoms with masks and metadata.csv, as the importer takes it."""
+def write_phantoms(folder: Path) -> Path:
+    """Return a folder of phantoms with masks and metadata.csv, as the importer reads it."""
     place = folder / "cohort"
     write_cohort(place, patients=_PATIENTS, seed=_SEED, size=SIDE, max_films=2)
     return place
 
 
-def films(place: Path) -> list[list[Path]]:
+def film_files(place: Path) -> list[list[Path]]:
     """Return the files of each film, the radiograph first and then its masks."""
-    found = []
+    files = []
     for line in _lines(place):
         names = (line["image"], line["infection_mask"], line["lung_mask"])
-        found.append([place / name for name in names if name])
-    return found
+        files.append([place / name for name in names if name])
+    return files
 
 
-def cases(place: Path, *, k: int) -> tuple[Case, ...]:
-    """Return the films whose infection is known as cases, whole patients dealt to k folds."""
+def read_cases(place: Path, *, k: int) -> tuple[Case, ...]:
+    """Return the films whose infection is known as cases, each patient in one of k folds."""
     lines = [line for line in _lines(place) if line["infection_mask"]]
     patients = sorted({line["patient_id"] for line in lines})
     return tuple(

@@ -1,4 +1,4 @@
-"""Proposing, with everything it reads and writes, against its forward passes alone."""
+"""Compares proposing, with its reading and writing, with its forward passes alone."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from torch import Tensor, nn
 from bench import bare
 from bench.environment import Options
 from bench.measure import Bar, Row, alternate, ratio, row, seconds
-from bench.phantom_cases import cases, cohort
-from bench.training import bare_network, device_name, member, steps
+from bench.phantom_cases import read_cases, write_phantoms
+from bench.training import bare_network, device_name, prepare_member, run_steps
 from mlloop.contract.events import EventValue
 from mlloop.contract.manifest import Case, MemberRef, ProposeManifest
 from mlloop.contract.plan import Plan
@@ -30,7 +30,7 @@ from mlloop.training.tasks import load_member
 
 BAR = Bar(">=", 0.9)
 _LESSONS = 60  # steps
-_IMAGES = 20 * CHUNK  # a round has hundreds: the first read and the last write weigh little
+_IMAGES = 20 * CHUNK  # a round has hundreds, so the first read and the last write matter little
 _numbers = itertools.count()
 
 
@@ -42,19 +42,19 @@ def measure(options: Options) -> list[Row]:
         round=1,
         plan=plan,
         k=plan.folds,
-        members=taught_members(plan, options.folder, device),
-        cases=unread_cases(cohort(options.folder), k=plan.folds, n=_IMAGES),
+        members=train_members_briefly(plan, options.folder, device),
+        cases=unread_cases(write_phantoms(options.folder), k=plan.folds, n=_IMAGES),
         trained_patients=frozenset(),
     )
     bodies = [bare_network(network, device.torch_device).eval() for network in plan.networks]
     batch = torch.rand(CHUNK, 1, plan.grid, plan.grid)
 
     started = time.perf_counter()
-    loaded = {one: load_member(one, plan, device) for one in manifest.members}
+    loaded = {member_ref: load_member(member_ref, plan, device) for member_ref in manifest.members}
     load_seconds = (time.perf_counter() - started) / len(loaded)
 
-    def ready(one: MemberRef, *_: object) -> nn.Module:
-        return loaded[one]
+    def ready(member_ref: MemberRef, *_: object) -> nn.Module:
+        return loaded[member_ref]
 
     def proposed() -> float:
         """Propose into a new folder, members loaded: a round loads each once for all films."""
@@ -91,34 +91,34 @@ def _forward(
                 planes.to(device.torch_device),
                 is_bfloat16=device.precision == "bfloat16",
             )
-        logits.sum().item()  # wait for a GPU
+        logits.sum().item()  # waits for the GPU
 
 
 def unread_cases(place: Path, *, k: int, n: int) -> tuple[Case, ...]:
-    """Return `n` cases; a film that comes again is decoded again."""
-    again = itertools.cycle(cases(place, k=k))
+    """Return `n` cases. A film may repeat, and is then decoded again."""
+    again = itertools.cycle(read_cases(place, k=k))
     return tuple(
         replace(case, image=f"film-{i}", mask_path=None)
         for i, case in enumerate(itertools.islice(again, n))
     )
 
 
-def taught_members(plan: Plan, folder: Path, device: Device) -> tuple[MemberRef, ...]:
-    """Write each network as the trained member of every fold, after a few steps on the phantoms.
+def train_members_briefly(plan: Plan, folder: Path, device: Device) -> tuple[MemberRef, ...]:
+    """Train each network for a few steps and write it as the member of every fold.
 
-    Fresh weights take as long to pass through, but their maps are noise: encoding it and counting
-    its thousands of lesions would measure what no round writes.
+    Untrained networks are as fast, but their maps are noise with thousands of lesions. To encode
+    and measure such maps takes time that no real round needs.
     """
-    found = []
+    members = []
     for network in plan.networks:
-        run, state = member(network, plan, cohort(folder), device)
-        steps(run, state, _LESSONS)
+        run, state = prepare_member(network, plan, write_phantoms(folder), device)
+        run_steps(run, state, _LESSONS)
         path = folder / f"{network.key}.safetensors"
         digest = save_tensors(path, state.averaged)
-        found += [
+        members += [
             MemberRef(network.key, fold, str(path), str(path), digest) for fold in range(plan.folds)
         ]
-    return tuple(found)
+    return tuple(members)
 
 
 def _silent(event: str, /, **values: EventValue) -> None:

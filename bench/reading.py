@@ -1,4 +1,4 @@
-"""The next case, the image list and a save, through the whole web stack, against bare work."""
+"""Measures the next case, the image list and a save through the whole web stack."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from PIL import Image
 from annotation.models import User
 from bench import bare
 from bench.environment import Options, machine_and_database
-from bench.large_project import SIDE, Crowd, crowd, serving_query
+from bench.large_project import SIDE, LargeProject, make_large_project, serving_query
 from bench.measure import REPEATS, Bar, Row, alternate, percentile95, ratio, row, seconds
 
 NEXT_BAR = Bar("<=", 100.0)
@@ -28,13 +28,15 @@ _AT_ONCE = 10  # calls in one turn
 _SMALL = 200
 _PAGE = 50
 
-Call = Callable[[], Any]  # the test client's answers have no public type
+Call = Callable[[], Any]  # the test client has no public type for answers
 
 
 def measure(options: Options) -> list[Row]:
     """Measure a project of `options.images` images with five proposals each."""
-    small = crowd(slug="small", images=_SMALL, readers=1)
-    large = crowd(slug="large", images=options.images, readers=2 * _AT_ONCE * (REPEATS + 1) + 2)
+    small = make_large_project(slug="small", images=_SMALL, readers=1)
+    large = make_large_project(
+        slug="large", images=options.images, readers=2 * _AT_ONCE * (REPEATS + 1) + 2
+    )
     *readers, counted, drawing = large.readers
     asked = (_queries(_asking(small, small.readers[0])), _queries(_asking(large, counted)))
     listed = (_queries(_listing(small)), _queries(_listing(large)))
@@ -48,16 +50,16 @@ def measure(options: Options) -> list[Row]:
     ]
 
 
-def _next_case(made: Crowd, readers: list[User]) -> list[Row]:
-    """Let each reader ask once for each purpose: a new lease, nothing prefetched.
+def _next_case(large: LargeProject, readers: list[User]) -> list[Row]:
+    """Ask once per reader: half of the readers ask for a read, the others for a sealed case.
 
-    A read gets its five candidates, made at 2048x2048; a sealed case has none, so it shows what the
-    queries cost by themselves.
+    Each call makes a new lease, and nothing is prefetched. A read makes five candidates at
+    2048x2048. A sealed case has none, so its time is the time of the queries.
     """
     half = len(readers) // 2
-    reads = iter([_asking(made, reader) for reader in readers[:half]])
-    sealed = iter([_asking(made, reader, "sealed") for reader in readers[half:]])
-    sql, parameters = serving_query(made)
+    reads = iter([_asking(large, reader) for reader in readers[:half]])
+    sealed = iter([_asking(large, reader, "sealed") for reader in readers[half:]])
+    sql, parameters = serving_query(large)
 
     def ask(calls: Iterator[Call]) -> list[float]:
         return [seconds(call) for call in itertools.islice(calls, _AT_ONCE)]
@@ -72,11 +74,11 @@ def _next_case(made: Crowd, readers: list[User]) -> list[Row]:
     ]
 
 
-def _image_list(made: Crowd) -> list[Row]:
+def _image_list(large: LargeProject) -> list[Row]:
     """Ask for the first page of the image list, and for the last."""
-    count = int(_listing(made)().json()["count"])
+    count = int(_listing(large)().json()["count"])
     pages = {"first": 1, "last": -(-count // _PAGE)}
-    turns = alternate(*(_stopwatch(_listing(made, page)) for page in pages.values()), repeats=15)
+    turns = alternate(*(_stopwatch(_listing(large, page)) for page in pages.values()), repeats=15)
     device = machine_and_database()
     return [
         row(f"list.{name}_p95_ms", 1e3 * percentile95(spent), "ms", bar=NEXT_BAR, device=device)
@@ -84,12 +86,12 @@ def _image_list(made: Crowd) -> list[Row]:
     ]
 
 
-def _saving(made: Crowd, reader: User, folder: Path) -> list[Row]:
+def _saving(large: LargeProject, reader: User, folder: Path) -> list[Row]:
     """Save a drawing as it grows, one reader alone, against decode, encode and write."""
     client = _client(reader)
-    case = _asking(made, reader)().json()
-    url = f"/api/v1/assignments/{case['assignment']}/draft/?label={made.label.key}"
-    # Every mask is new: bytes that the store has already would not be written again.
+    case = _asking(large, reader)().json()
+    url = f"/api/v1/assignments/{case['assignment']}/draft/?label={large.label.key}"
+    # Every mask is new, because the store does not write known bytes again.
     served, plain = _drawing(), _drawing()
     headers = {"If-None-Match": "*"}
 
@@ -138,16 +140,16 @@ def _latency(
     ]
 
 
-def _asking(made: Crowd, reader: User, purpose: str = "read") -> Call:
+def _asking(large: LargeProject, reader: User, purpose: str = "read") -> Call:
     client = _client(reader)
-    url = f"/api/v1/projects/{made.project.slug}/next/"
+    url = f"/api/v1/projects/{large.project.slug}/next/"
     body = {"purpose": purpose}
     return lambda: _checked(client.post(url, body, content_type="application/json"), 200)
 
 
-def _listing(made: Crowd, page: int = 1) -> Call:
-    client = _client(made.curator)
-    url = f"/api/v1/projects/{made.project.slug}/images/?page={page}&page_size={_PAGE}"
+def _listing(large: LargeProject, page: int = 1) -> Call:
+    client = _client(large.curator)
+    url = f"/api/v1/projects/{large.project.slug}/images/?page={page}&page_size={_PAGE}"
     return lambda: _checked(client.get(url), 200)
 
 
@@ -160,12 +162,12 @@ def _client(user: User) -> Client:
 
 @functools.cache
 def _handler() -> ClientHandler:
-    """Load the middleware once, as a server does; each client would load its own."""
+    """Load the middleware once, as a server does. Otherwise each client would load it."""
     return ClientHandler(enforce_csrf_checks=False)
 
 
 def _checked(answer: Any, *expected: int) -> Any:
-    """Return the answer, or stop: a refusal is quick and must not be timed as work."""
+    """Return the answer. Raises RuntimeError for a refusal, which must not be timed as work."""
     if answer.status_code not in expected:
         raise RuntimeError(f"answered {answer.status_code}: {answer.content[:300]!r}")
     return answer
@@ -182,7 +184,7 @@ def _queries(call: Call) -> int:
 
 
 def _same(name: str, small: int, large: int) -> Row:
-    """Hold when a large project costs no more queries than a small one."""
+    """Return a row that holds if a large project needs no more queries than a small one."""
     bar = Bar("<=", small)
     return row(
         name, large, f"queries ({_SMALL} images: {small})", bar=bar, device=connection.vendor

@@ -35,12 +35,17 @@
       }
     });
 
-  const until = (holds) =>
-    new Promise((resolve) => {
-      const look = () =>
-        window.roundtruth && holds(window.roundtruth.state())
-          ? frame(() => resolve(performance.now()))
-          : frame(look);
+  // Resolves one frame after `holds` is true; rejects after `limit` milliseconds, so that a bench
+  // that waits for something that never comes fails instead of hanging.
+  const until = (holds, limit = 60_000) =>
+    new Promise((resolve, reject) => {
+      const end = performance.now() + limit;
+      const look = () => {
+        if (window.roundtruth && holds(window.roundtruth.state()))
+          frame(() => resolve(performance.now()));
+        else if (performance.now() > end) reject(new Error(`not shown within ${limit} ms`));
+        else frame(look);
+      };
       look();
     });
 
@@ -50,9 +55,10 @@
       handling = 0;
     },
     frames: () => frames,
-    /** When the film of any case but `assignment` has been on the screen for a frame. */
+    /** The time at which the film of another case than `assignment` has been shown for a frame. */
     filmOfOther: (assignment) =>
       until(({ hasFilm, current }) => hasFilm && current && current.assignment !== assignment),
   };
   window.filmAt = until((room) => room.hasFilm);
+  window.filmAt.catch(() => undefined); // whoever awaits it gets the error; a page without a film has none
 })();

@@ -1,4 +1,4 @@
-"""A training step against a bare loop on the same batch, and epochs against their steps alone."""
+"""Compares a training step with a bare loop, and epochs with their steps alone."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from torch import nn
 from bench import bare
 from bench.environment import Options, machine
 from bench.measure import Bar, Row, alternate, ratio, row, seconds
-from bench.phantom_cases import cases, cohort
+from bench.phantom_cases import read_cases, write_phantoms
 from mlloop.contract.events import EventValue
 from mlloop.contract.manifest import TrainManifest
 from mlloop.contract.network_plan import NetworkPlan
@@ -39,10 +39,10 @@ def measure(options: Options) -> list[Row]:
     plan = preset("cpu")
     device = prepare(plan, choice=options.device)
     name = device_name(device)
-    place = cohort(options.folder)
+    place = write_phantoms(options.folder)
     rows, millis = [], {}
     for network in plan.networks:
-        run, state = member(network, plan, place, device)
+        run, state = prepare_member(network, plan, place, device)
         ours, plain = alternate(*_step_loops(run, state))
         millis[network] = 1e3 * statistics.median(ours) / _STEPS
         bare_millis = 1e3 * statistics.median(plain) / _STEPS
@@ -54,9 +54,9 @@ def measure(options: Options) -> list[Row]:
         ]  # fmt: skip
     worst = max(r.value for r in rows if r.name.startswith("training.step_ratio"))
     head = row("training.step_ratio", worst, "x bare, worst network", bar=STEP_BAR, device=name)
-    # What loading costs weighs most where a step is short.
+    # Loading matters most for the network with the shortest step.
     fastest = min(millis, key=lambda network: millis[network])
-    return [head, *rows, *_epochs(*member(fastest, plan, place, device), name)]
+    return [head, *rows, *_epochs(*prepare_member(fastest, plan, place, device), name)]
 
 
 def device_name(device: Device) -> str:
@@ -66,11 +66,11 @@ def device_name(device: Device) -> str:
     return f"{machine()}, {torch.get_num_threads()} thread, {device.precision}"
 
 
-def member(
+def prepare_member(
     network: NetworkPlan, plan: Plan, place: Path, device: Device
 ) -> tuple[Run, TrainingState]:
     """Prepare one member as a round does: the cases of every fold but the held-out one."""
-    kept = tuple(case for case in cases(place, k=_K) if case.fold != _FOLD)
+    kept = tuple(case for case in read_cases(place, k=_K) if case.fold != _FOLD)
     manifest = TrainManifest(1, plan, network, _FOLD, _K, kept)
     run = prepare_run(manifest, device, _silent)
     body = build_network(network, plan.grid).to(device.torch_device).train()
@@ -82,7 +82,7 @@ def member(
 
 
 def _step_loops(run: Run, state: TrainingState) -> tuple[Callable[[], float], Callable[[], float]]:
-    """Return our steps and bare steps on one batch that both have in memory."""
+    """Return our steps and the bare steps, both on the same batch in memory."""
     batch = _batch(run)
     network = run.manifest.network
     device = run.device.torch_device
@@ -99,23 +99,23 @@ def _step_loops(run: Run, state: TrainingState) -> tuple[Callable[[], float], Ca
 
 
 def _epochs(run: Run, state: TrainingState, name: str) -> list[Row]:
-    """Compare steps that load with steps on a ready batch: as many as the films fill once."""
+    """Compare steps that load their batches with steps on a batch in memory, over one epoch."""
     n_cases = len(run.manifest.cases)
     count = max(1, round(n_cases / run.plan.batch_size))
 
     def first() -> float:
         """Decode every film and mask, as the first epoch of a member does."""
-        return seconds(lambda: steps(_reread(run), state, count))
+        return seconds(lambda: run_steps(_reread(run), state, count))
 
     def later() -> float:
-        return seconds(lambda: steps(run, state, count))
+        return seconds(lambda: run_steps(run, state, count))
 
     def step_only() -> float:
         return _steps_on(run, state, _batch(run), count)
 
     loaded, kept, ready = alternate(first, later, step_only)
     epochs, turns = run.plan.epochs, zip(loaded, kept, strict=True)
-    whole = [one + (epochs - 1) * more for one, more in turns]
+    whole = [with_decoding + (epochs - 1) * without for with_decoding, without in turns]
     return [
         row("training.epoch_ratio", ratio([epochs * s for s in ready], whole),
             f"x steps only, {epochs} epochs", bar=EPOCH_BAR, device=name),
@@ -135,7 +135,7 @@ def _batch(run: Run) -> Batch:
 
 
 def _steps_on(run: Run, state: TrainingState, batch: Batch, count: int = _STEPS) -> float:
-    """Time training steps that are handed `batch` instead of loading one."""
+    """Time training steps on `batch`, without loading."""
 
     def steps() -> None:
         for _ in range(count):
@@ -144,8 +144,8 @@ def _steps_on(run: Run, state: TrainingState, batch: Batch, count: int = _STEPS)
     return seconds(steps)
 
 
-def steps(run: Run, state: TrainingState, count: int) -> None:
-    """Do `count` steps, with batches that are loaded as a member loads them."""
+def run_steps(run: Run, state: TrainingState, count: int) -> None:
+    """Do `count` steps that load their batches as a member does."""
     state.step = 0
     with batch_loader(run, state.step) as loader:
         for _ in range(count):
@@ -158,7 +158,7 @@ def _step(run: Run, state: TrainingState, batch: Batch) -> None:
 
 
 def bare_network(network: NetworkPlan, device: torch.device) -> nn.Module:
-    """Build what the library alone would for this network of a plan."""
+    """Build the library's network for this network of a plan."""
     return bare.network(
         network.decoder,
         network.encoder,

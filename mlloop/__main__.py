@@ -1,8 +1,8 @@
 """`python -m mlloop train|propose|evaluate|benchmark`: on plain folders, or as a child process.
 
-With `--manifest` it is the child of a server: it speaks JSON lines on standard output and keeps its
-log on standard error. Exit codes: 0 finished, 1 refused with an error event (a sentence on plain
-folders), 2 usage, 143 stopped by SIGTERM and 130 by Ctrl-C with everything saved.
+With `--manifest` it is the child of a server: it writes JSON lines to standard output and its log
+to standard error. Exit codes: 0 finished, 1 refused with an error event (on plain folders with a
+sentence), 2 wrong usage, 143 stopped by SIGTERM, 130 stopped by Ctrl-C. A stop saves all work.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from mlloop.contract.records import FieldError
 from mlloop.networks.converting import convert_weights
 from mlloop.networks.devices import prepare
 from mlloop.proposing.ensemble import propose
-from mlloop.proposing.estimating import estimate
+from mlloop.proposing.estimating import estimate_cost
 from mlloop.proposing.evaluation import evaluate
 from mlloop.training.member import train_member
 from mlloop.training.memory import is_out_of_memory
@@ -59,43 +59,43 @@ def main(argv: list[str] | None = None) -> int:
         return _refuse(error.code, error.sentence)
     except FieldError as error:
         return _refuse("bad_manifest", f"The manifest is not usable. {error}")
-    except Exception as error:  # the parent needs a sentence whatever happens
+    except Exception as error:  # the parent needs a sentence for every error
         if is_out_of_memory(error):
             return _refuse("out_of_memory", _MEMORY_FULL)
         _log.exception("unexpected error")
-        return _refuse("internal", f"An unexpected error: {type(error).__name__}: {error}")
+        return _refuse("internal", f"Unexpected error: {type(error).__name__}: {error}")
     return 0
 
 
 def _train(options: argparse.Namespace, stop: Stop) -> None:
     manifest = read_manifest(TrainManifest, options.manifest)
     device = prepare(manifest.plan, choice=options.device)
-    train_member(manifest, _made(options.out), device=device, emit=emit_line, stop=stop)
+    train_member(manifest, _make_folder(options.out), device=device, emit=emit_line, stop=stop)
 
 
 def _propose(options: argparse.Namespace, stop: Stop) -> None:
     manifest = read_manifest(ProposeManifest, options.manifest)
     device = prepare(manifest.plan, choice=options.device)
-    propose(manifest, _made(options.out), device=device, emit=emit_line, stop=stop)
+    propose(manifest, _make_folder(options.out), device=device, emit=emit_line, stop=stop)
 
 
 def _evaluate(options: argparse.Namespace, stop: Stop) -> None:
     manifest = read_manifest(EvaluateManifest, options.manifest)
     device = prepare(manifest.plan, choice=options.device)
-    evaluate(manifest, _made(options.out), device=device, emit=emit_line, stop=stop)
+    evaluate(manifest, _make_folder(options.out), device=device, emit=emit_line, stop=stop)
 
 
 def _estimate(options: argparse.Namespace, stop: Stop) -> None:
     manifest = read_manifest(EstimateManifest, options.manifest)
     device = prepare(manifest.plan, choice=options.device)
-    estimate(manifest, _made(options.out), device=device, emit=emit_line, stop=stop)
+    estimate_cost(manifest, _make_folder(options.out), device=device, emit=emit_line, stop=stop)
 
 
 def _convert(options: argparse.Namespace, _stop: Stop) -> None:
     convert_weights(options.source, options.target, encoder=options.encoder, emit=emit_line)
 
 
-def _made(folder: Path) -> Path:
+def _make_folder(folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     return folder
 
@@ -110,7 +110,7 @@ _JOBS: Mapping[str, _Run] = {
 
 
 def _run_on_folders(options: argparse.Namespace, asked: threading.Event) -> int:
-    """Run one verb for a person: what goes wrong is a sentence on standard error."""
+    """Run one verb for a person. An error is a sentence on standard error."""
     code = _SIGTERM_EXIT
 
     def interrupt(_signal: int, _frame: object) -> None:
@@ -119,12 +119,12 @@ def _run_on_folders(options: argparse.Namespace, asked: threading.Event) -> int:
         asked.set()
 
     signal.signal(signal.SIGINT, interrupt)
-    # Children of a server start often: they shall not wait for plots and Grad-CAM to load.
+    # Not imported above: children of a server start often and need neither plots nor Grad-CAM.
     verbs = importlib.import_module("mlloop.folders.verbs")
     try:
         verbs.run_verb(options, asked.is_set)
     except Stopped as stopped:
-        sys.stderr.write(f"{stopped.sentence} Start it with the same options to go on.\n")
+        sys.stderr.write(f"{stopped.sentence} Start it with the same options to continue.\n")
         return code
     except LearningError as error:
         sys.stderr.write(f"{error.sentence}\n")

@@ -1,4 +1,4 @@
-"""What a child process tells its parent: one JSON object per line on standard output."""
+"""The events that a child process sends to its parent: one JSON object per line on stdout."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Emit(Protocol):
 def emit_line(event: str, /, **values: EventValue) -> None:
     """Write the event as one JSON line and flush it, so that the parent sees it at once.
 
-    A sentence for people also goes to the log.
+    The value `message`, a sentence for people, also goes to the log.
     """
     line = json.dumps({"event": event, **values}, allow_nan=False, ensure_ascii=True)
     sys.stdout.write(line + "\n")
@@ -33,7 +33,7 @@ def emit_line(event: str, /, **values: EventValue) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """Says how long a training run took since `started` and has still to go, for its events."""
+    """Measures how long a training run took so far, and estimates how long it still takes."""
 
     started: float  # of time.monotonic()
     first_step: int
@@ -48,7 +48,7 @@ class Clock:
 
 @dataclass(slots=True)
 class Progress:
-    """Counts finished images and reports at most once a second, and at the end."""
+    """Counts finished images, and reports at most once a second and at the end."""
 
     emit: Emit
     total: int

@@ -1,7 +1,8 @@
-"""The `metadata.csv` that may lie beside a folder of radiographs: one line per image.
+"""Reads the `metadata.csv` beside a folder of radiographs: one line per image.
 
-Reads line by line and never holds the file. Unknown columns are passed over; an unknown value in a
-known column refuses its line with the column, the value and what is allowed. Opens no image.
+Reads line by line and never holds the whole file. Unknown columns are ignored. A line with an
+unknown value in a known column is refused; the reason names the column, the value and the allowed
+values. Opens no image.
 """
 
 from __future__ import annotations
@@ -25,16 +26,16 @@ _CONTROL = re.compile(r"[\x00-\x1f]")
 
 
 class MetadataError(ValueError):
-    """The file as a whole cannot be read, told in one sentence."""
+    """The whole file cannot be read; the message is a sentence for people."""
 
 
 class LineError(ValueError):
-    """One line cannot be taken, told in one sentence."""
+    """One line is refused; the message is a sentence for people."""
 
 
 @dataclass(frozen=True, slots=True)
 class MetadataLine:
-    """What one line says; paths are as written, relative to the folder, and not checked here."""
+    """One line. Paths are as written, relative to the folder, and are not checked here."""
 
     line: int
     image: str
@@ -51,7 +52,7 @@ class MetadataLine:
 
 @dataclass(frozen=True, slots=True)
 class RefusedLine:
-    """A line that cannot be taken: its number, the image it names, and why."""
+    """A refused line: its number, the image it names, and the reason."""
 
     line: int
     image: str
@@ -61,12 +62,12 @@ class RefusedLine:
 def read_metadata(
     path: Path, *, default_group: Group = "covid"
 ) -> Iterator[MetadataLine | RefusedLine]:
-    """Yield each line of the file, in order. Raises MetadataError where it is no such file."""
+    """Yield each line of the file, in order. Raises MetadataError if it is no metadata file."""
     try:
         with path.open(newline="", encoding="utf-8-sig") as opened:
             yield from _lines(csv.DictReader(opened, strict=True), path.name, default_group)
     except FileNotFoundError:
-        raise MetadataError(f"There is no file {path.name}.") from None
+        raise MetadataError(f"The file {path.name} does not exist.") from None
     except OSError as error:
         raise MetadataError(f"{path.name} cannot be read: {error.strerror}.") from error
     except UnicodeDecodeError:
@@ -74,7 +75,7 @@ def read_metadata(
 
 
 def count_lines(path: Path) -> int:
-    """Count the lines with an image, quickly; what is wrong in them is told when they are read."""
+    """Count the lines with an image, quickly. Wrong lines are refused only when they are read."""
     try:
         with path.open(newline="", encoding="utf-8-sig") as opened:
             return max(0, sum(1 for row in csv.reader(opened) if row) - 1)

@@ -1,7 +1,7 @@
-"""The named round plans.
+"""The named round plans: their networks and settings.
 
-Owns the choice of networks and settings. The numbers of `tiny` and `cpu` were measured; those of
-the paper's plans are the paper's.
+The numbers of `tiny` and `cpu` were measured here. The numbers of the paper's plans come from the
+paper.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from mlloop.contract.plan import Augment, Plan
 
 
 def tiny() -> Plan:
-    """Return the plan for phantoms: tests, the demo and CI, seconds per member on one core.
+    """Return the plan for phantoms, in tests, the demo and CI: seconds per member on one core.
 
-    Small bright lesions on few images leave a network silent for hundreds of steps at equal shares
-    and Dice weight 1 (Dice 0.0 after 120 steps); three quarters of images with infection and Dice
-    weight 3 bring it to 0.69 in the same 7 seconds. Three stages beat four at this grid (U-Net++
-    0.74 in 6 s against 0.71 in 12 s).
+    Phantoms are few and their lesions small. With half of the images infected and Dice weight 1, a
+    network predicts nothing for hundreds of steps (Dice 0.0 after 120 steps). With three quarters
+    infected and Dice weight 3 it reaches 0.69 in the same 7 seconds. Three stages beat four at this
+    grid (U-Net++ 0.74 in 6 s against 0.71 in 12 s).
     """
     return Plan(
         preset="tiny",
@@ -52,12 +52,12 @@ def tiny() -> Plan:
 def cpu() -> Plan:
     """Return the plan for real radiographs on two cores without a GPU.
 
-    Chosen by measurement on a few dozen infected films (DECISIONS 26): patches of two pixels cost
-    a quarter of the time and equal full resolution after twice the steps, still at half the cost;
-    a warm start adds up the steps of all rounds; Dice weight 3 finds the small infections that
-    long training drops; mirroring, trained and tested, lowers the changed pixels most. Weights
-    fitted out of fold add a point of Dice per image (0.590 to 0.600, 70 films). The lung network
-    has a pooled Dice of 0.94 after these steps and 0.95 after twice as many.
+    The choices were measured on a few dozen infected films (DECISIONS 26). Patches of two pixels
+    take a quarter of the time; after twice the steps they equal full resolution at half the cost.
+    With a warm start, the steps of all rounds add up. Dice weight 3 keeps the small infections
+    that long training loses. Mirroring in training and testing saves readers the most corrections.
+    Weights fitted out of fold add a point of Dice per image (0.590 to 0.600, 70 films). The lung
+    network has a pooled Dice of 0.94 after these steps and 0.95 after twice as many.
     """
     return Plan(
         preset="cpu",
@@ -96,7 +96,7 @@ _FIVE = (256, 128, 64, 32, 16)
 PAPER_AUGMENT = Augment(
     rotate_degrees=10.0, shift=0.1, zoom=0.0, gamma=0.0, contrast=0.0, noise=0.0, fill="nearest"
 )
-# Sides matter in a chest, so nothing is mirrored.
+# The left and right side of a chest differ, so nothing is mirrored.
 STRONG_AUGMENT = Augment(
     rotate_degrees=15.0,
     shift=0.1,
@@ -113,8 +113,8 @@ def paper_stage_1() -> Plan:
 
     224 px, Adam at 1e-4, focal + Dice, rotation 10 degrees and shift 10 %, controls drawn as often
     as infected films: 50 epochs of 800 films in batches of 32 are 1,250 steps. The paper starts
-    from ImageNet; here `encoder_weights` is left out, since a worker may have no way to the hub.
-    Give `imagenet` or file:PATH where you can. Reported by the paper, not measured here.
+    from ImageNet weights. Here `encoder_weights` is empty, because a worker may not reach the hub;
+    set `imagenet` or file:PATH if you can. The paper reports this plan; it was not measured here.
     """
     return Plan(
         preset="paper-stage-1",
@@ -141,7 +141,7 @@ def paper_stage_1() -> Plan:
 def paper_stage_2() -> Plan:
     """Return the paper's plan for all its films: five variants of U-Net, U-Net++ and DLA.
 
-    50 epochs of about 4,700 films, infected ones and as many controls, are 7,400 steps.
+    50 epochs of about 4,700 films (as many controls as infected films) are 7,400 steps.
     """
     return replace(
         paper_stage_1(),
@@ -158,10 +158,10 @@ def paper_stage_2() -> Plan:
 
 
 def gpu() -> Plan:
-    """Return the plan for a GPU without weights to start from: the paper's three families.
+    """Return the plan for a GPU without pretrained weights: the paper's three network families.
 
-    From scratch it takes ten times the paper's rate, cross-entropy with the Dice weight that was
-    measured for `cpu`, stronger augmentation, and goes on from the weights that serve.
+    It has ten times the paper's learning rate, cross-entropy with the Dice weight of `cpu`, and
+    stronger augmentation. Later rounds start from the serving weights.
     """
     return replace(
         paper_stage_1(),
@@ -195,7 +195,7 @@ PRESETS: MappingProxyType[str, Callable[[], Plan]] = MappingProxyType(
 
 
 def preset(name: str) -> Plan:
-    """Return the preset plan with this name, or raise PlanError listing the names."""
+    """Return the preset plan with this name, or raise PlanError with the known names."""
     if name not in PRESETS:
         raise PlanError("preset", f"{name!r} is not one of {', '.join(PRESETS)}.")
     return PRESETS[name]()

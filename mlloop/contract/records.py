@@ -1,6 +1,6 @@
 """Typed JSON records: frozen dataclasses to and from JSON, written by atomic rename.
 
-Refuses unknown, missing and wrongly typed fields, naming the field; it never guesses or coerces.
+Refuses unknown, missing and wrongly typed fields and names the field. It never converts a value.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ R = TypeVar("R")
 
 
 class FieldError(ValueError):
-    """One field of a record is wrong; the sentence can be shown to a person."""
+    """One field of a record is wrong. The sentence may be shown to a person."""
 
     def __init__(self, field: str, reason: str) -> None:
         super().__init__(f"{field}: {reason}" if field else reason)
@@ -29,7 +29,7 @@ class FieldError(ValueError):
 
 
 def canonical_json(record: object) -> bytes:
-    """Return the one byte form of a record or plain value: sorted keys, no spaces, no NaN."""
+    """Return a record or plain value as canonical bytes: sorted keys, no spaces, no NaN."""
     return json.dumps(
         _plain(record), sort_keys=True, separators=(",", ":"), allow_nan=False, ensure_ascii=False
     ).encode()
@@ -41,13 +41,13 @@ def digest(record: object) -> str:
 
 
 def to_plain(record: object) -> dict[str, object]:
-    """Return a record as plain JSON values, as `from_plain` takes them."""
+    """Return a record as plain JSON values. `from_plain` reads them back."""
     plain: dict[str, object] = json.loads(canonical_json(record))
     return plain
 
 
 def write_bytes(path: Path, data: bytes) -> None:
-    """Write a file so that other processes see all of it or nothing of it, even after a crash."""
+    """Write a file. Other processes see all of it or nothing of it, even after a crash."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
@@ -68,7 +68,7 @@ def write_json(path: Path, record: object) -> None:
 
 
 def read_json(path: Path) -> object:
-    """Read a JSON file, or raise FieldError with a plain sentence."""
+    """Read a JSON file. Raises FieldError with a sentence for people."""
     try:
         return json.loads(path.read_bytes())
     except OSError as error:

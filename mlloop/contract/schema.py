@@ -1,7 +1,6 @@
-"""The JSON Schema of a record, made from its dataclass: for editors and other programs.
+"""The JSON Schema of a record, made from its dataclass, for text editors and other programs.
 
-It says which fields there are and of what type. Bounds that hang on several fields are checked by
-the record itself, which names the field and the reason.
+It has the fields and their types. The record itself checks ranges and rules over several fields.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Which patient is trained on and in which fold: pure functions, no storage, no clock.
+"""Gives each patient a split and a fold: pure functions without storage or clock.
 
-A patient is placed once, for ever: these functions place new patients beside what the ledger
-already holds and have no way to move an old one.
+A patient is placed once, for ever. These functions place new patients, given the counts of the
+ledger, and cannot move a patient.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ Split = Literal["train", "sealed"]
 
 
 class SplitError(ValueError):
-    """A split or a choice of folds that cannot be made, told in one plain sentence."""
+    """A split or a choice of folds is impossible; the message is a sentence for people."""
 
 
 @dataclass(frozen=True, slots=True)
 class PatientRow:
-    """A patient who has no place yet."""
+    """A patient without a split and a fold."""
 
     key: str
     group: str
@@ -30,7 +30,7 @@ class PatientRow:
 
 @dataclass(frozen=True, slots=True)
 class SplitFold:
-    """A patient's place: sealed patients have a fold too, so that the ledger has one shape."""
+    """A patient's place. Sealed patients have a fold too, so that all ledger rows look alike."""
 
     split: Split
     fold: int
@@ -38,7 +38,7 @@ class SplitFold:
 
 @dataclass(frozen=True, slots=True)
 class LedgerCell:
-    """One cell of the ledger; the ledger as a whole is the number of patients in each cell."""
+    """One cell of the ledger. The ledger is the number of patients in each cell."""
 
     group: str
     split: Split
@@ -47,7 +47,7 @@ class LedgerCell:
 
 @dataclass(frozen=True, slots=True)
 class FoldChoice:
-    """The folds a round will use, and why they are fewer than asked for ("" where they are not)."""
+    """The number of folds of a round, and why it is smaller than requested, or ""."""
 
     k: int
     reason: str
@@ -55,7 +55,7 @@ class FoldChoice:
 
 @dataclass(frozen=True, slots=True)
 class DrawRow:
-    """A patient that a limited draw may take, whole or not at all."""
+    """A patient that a limited draw takes with all images, or not at all."""
 
     patient: str
     group: str
@@ -80,11 +80,11 @@ def assign_splits(
     folds: int,
     seed: int,
 ) -> dict[str, SplitFold]:
-    """Place new patients: a split and a fold for each key, whatever the order they come in.
+    """Return a split and a fold for each new patient. The order of `patients` does not matter.
 
-    `ledger` counts the patients already placed. Sealed patients are `sealed_fraction` of every
-    group, at most `sealed_cap` of all, counting those already there; a group keeps at least one
-    patient to train on. Raises SplitError.
+    `ledger` counts the patients already placed. `sealed_fraction` of each group is sealed, and at
+    most `sealed_cap` patients in all, with the patients in the ledger. Each group keeps at least
+    one patient to train on. Raises SplitError.
     """
     _check_request(patients, sealed_fraction, sealed_cap, folds)
     waiting = _shuffled_by_group(patients, seed)
@@ -99,7 +99,8 @@ def assign_splits(
         for split, half in halves:
             filled = [taken.get((group, split, fold), 0) for fold in range(folds)]
             for key in half:
-                # The first of the emptiest: folds fill in order, so `fold % k` is even for any k.
+                # The first of the emptiest folds. Folds then fill in order, so `fold % k` is even
+                # for any k.
                 fold = min(range(folds), key=filled.__getitem__)
                 filled[fold] += 1
                 placed[key] = SplitFold(split, fold)
@@ -107,21 +108,21 @@ def assign_splits(
 
 
 def round_folds(ledger_fold: int, k: int) -> int:
-    """Return the fold, 0 to k - 1, that a ledger fold is in a round of k folds."""
+    """Return the fold, 0 to k - 1, of a ledger fold in a round of k folds."""
     return ledger_fold % k
 
 
 def usable_folds(requested: int, positive_ledger_folds: Sequence[int]) -> FoldChoice:
     """Choose the folds of a round from the ledger folds of its positive training patients.
 
-    A positive patient has at least one reference that is not empty. Every fold's training side
-    needs one, so k is lowered as far as that asks. Raises SplitError where two folds cannot be had.
+    A positive patient has at least one reference that is not empty. The training side of every
+    fold needs one, so k is lowered until each has one. Raises SplitError if even 2 is too many.
     """
     positives = len(positive_ledger_folds)
     if requested < 2:
         raise SplitError(f"{requested} folds were asked for; at least 2 are needed.")
     for k in range(min(requested, positives), 1, -1):
-        # Two folds with a positive are enough: whichever is held out, another one trains.
+        # Two folds with a positive patient are enough: if one is held out, the other trains.
         if len({round_folds(fold, k) for fold in positive_ledger_folds}) >= 2:
             return FoldChoice(k, _why_fewer(k, requested, positives))
     who = "patient has" if positives == 1 else "patients have"
@@ -134,7 +135,7 @@ def usable_folds(requested: int, positive_ledger_folds: Sequence[int]) -> FoldCh
 def draw_patients(rows: Sequence[DrawRow], *, limit: int, seed: int) -> tuple[str, ...]:
     """Draw whole patients with at most `limit` images in all, in proportion to group and source.
 
-    Returns the drawn keys in sorted order; the same for any order of `rows`.
+    Returns the drawn keys, sorted. The order of `rows` does not matter.
     """
     if limit < 1:
         raise SplitError(f"The limit is {limit} images; it must be 1 or more.")
@@ -151,7 +152,7 @@ def draw_patients(rows: Sequence[DrawRow], *, limit: int, seed: int) -> tuple[st
         patient, n_images = strata[name].pop()
         if not strata[name]:
             del strata[name]
-        if n_images <= room:  # a patient too big for what is left is passed over, never cut
+        if n_images <= room:  # skip a patient with too many images; never split it
             drawn.append(patient)
             got[name] += n_images
             room -= n_images
@@ -175,7 +176,7 @@ def _check_request(
 
 
 def _rank(seed: int, purpose: str, key: str) -> bytes:
-    """Return a seeded random rank that depends on the key alone, never on its neighbours."""
+    """Return a seeded random rank that depends on the key, not on the other keys."""
     return hashlib.sha256(f"{seed}:{purpose}:{key}".encode()).digest()
 
 
@@ -194,8 +195,8 @@ def _sealed_quota(
 ) -> Counter[str]:
     """Return how many of each group's waiting patients are sealed.
 
-    The total is rounded once, over all groups, and its patients go one by one to the group that is
-    furthest behind: small batches keep the fraction as well as large ones.
+    The total is rounded once over all groups. Its patients go one by one to the group that is
+    furthest below its share, so small batches keep the fraction as well as large ones.
     """
     sizes: Counter[str] = Counter({group: len(keys) for group, keys in waiting.items()})
     sealed: Counter[str] = Counter()
@@ -233,7 +234,7 @@ def _why_fewer(k: int, requested: int, positives: int) -> str:
 def _strata(rows: Sequence[DrawRow], seed: int) -> dict[tuple[str, str], list[tuple[str, int]]]:
     """Return `(patient, images)` in seeded order for each `(group, source)`.
 
-    A patient in two strata counts wholly in the first by name: it is drawn once, with all images.
+    A patient in two strata belongs to the first by name, with all its images.
     """
     images: Counter[str] = Counter()
     home: dict[str, tuple[str, str]] = {}

@@ -1,4 +1,4 @@
 """The verbs of `python -m mlloop` on plain folders, for people without a server.
 
-Nothing of the loop imports it: children of a server start without it.
+A child process of a server does not import this package.
 """

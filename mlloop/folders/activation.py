@@ -1,7 +1,7 @@
-"""Grad-CAM maps of the classifiers, each made by the fold that did not see the patient.
+"""Grad-CAM maps of the classifiers. The fold that did not see a patient makes its maps.
 
-Owns their files: `activation/<encoder>/<image>.png` (p8 at the grid, 0..1 within each film) and
-`scores.json` with the probability of covid, written last.
+Owns their files: `activation/<encoder>/<image>.png` (p8 at the grid, scaled to 0..1 within each
+film) and `scores.json` with the probability of covid, which is written last.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class _Scores:
 def write_activation_maps(
     run: FolderRun, network: NetworkPlan, *, device: Device, emit: Emit, stop: Stop
 ) -> None:
-    """Write the out-of-fold map of every case, unless all are there. Raises Stopped."""
+    """Write the out-of-fold map of every case, unless all are written. Raises Stopped."""
     folder = _folder(run.out, network.encoder)
     if (folder / "scores.json").exists():
         return
@@ -50,7 +50,7 @@ def write_activation_maps(
     for fold in range(run.k):
         member = member_ref(member_folder(run.out, network.key, fold), network.key, fold)
         classifier = load_member(member, run.plan, device)
-        cases = [one.case for one in run.cases if one.case.fold == fold]
+        cases = [film.case for film in run.cases if film.case.fold == fold]
         for start in range(0, len(cases), _CHUNK):
             if stop():
                 raise Stopped
@@ -83,7 +83,7 @@ def _write_chunk(
 
     images = np.stack([reader.image(case) for case in cases])
     scores = dict[str, float]()
-    for case, (one, p) in zip(cases, passes.through(forward, images), strict=True):
-        write_bytes(folder / f"{case.image}.png", encode_probability(quantise(one)))
-        scores[case.image] = float(p)
+    for case, (activation, probability) in zip(cases, passes.through(forward, images), strict=True):
+        write_bytes(folder / f"{case.image}.png", encode_probability(quantise(activation)))
+        scores[case.image] = float(probability)
     return scores

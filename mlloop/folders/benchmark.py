@@ -1,7 +1,7 @@
-"""The paper's claim as a table: networks and their ensemble against the activation maps of a
-classifier, on the same patients, folds and metrics.
+"""Compares networks and their ensemble with the activation maps of a classifier, as the paper does.
 
-Every map is out-of-fold. Resumable at every stage: what is finished is not made again.
+Both use the same patients, folds and metrics, and every map is out-of-fold. Resuming skips finished
+stages.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ from mlloop.folders.run import (
     train_members,
     with_lung_masks,
 )
-from mlloop.folders.scoring import Judged, Row
-from mlloop.folders.speed import Meter
+from mlloop.folders.scoring import Row, RowImage
+from mlloop.folders.speed import SpeedRecorder
 from mlloop.networks.devices import Device
 from mlloop.pixels.arrays import ByteArray, IntArray
 from mlloop.proposing.maps import is_finished, kind_for
@@ -43,25 +43,25 @@ Classifiers = Literal["all", "first", "none"]
 def run_benchmark(
     run: FolderRun, *, classifiers: Classifiers, device: Device, emit: Emit, stop: Stop
 ) -> tuple[tuple[Row, ...], tuple[Row, ...]]:
-    """Train what is missing, propose, and return the rows for infection and those for lungs.
+    """Train missing members, propose, and return the rows for infection and the rows for lungs.
 
     Raises LearningError, or Stopped after saving.
     """
-    meter = Meter(run.out, run.plan, device.torch_device, emit)
+    meter = SpeedRecorder(run.out, run.plan, device.torch_device, emit)
     train_members(run, device=device, emit=meter, stop=stop)
-    own = with_classifiers(run, classifiers)
-    rivals = own.plan.networks_of("activation")
-    for network in rivals:
-        train_classifiers(own, network, device=device, emit=meter, stop=stop)
-    watch = meter.time("propose, all networks")
-    waiting = sum(not is_finished(one.case, run.out / "proposals") for one in run.cases)
+    whole = with_classifiers(run, classifiers)
+    classifier_networks = whole.plan.networks_of("activation")
+    for network in classifier_networks:
+        train_classifiers(whole, network, device=device, emit=meter, stop=stop)
+    stopwatch = meter.time("propose, all networks")
+    n_missing = sum(not is_finished(film.case, run.out / "proposals") for film in run.cases)
     manifest = propose_on(
         run.cases, read_run(run.out), run=run.out, out=run.out, device=device, emit=emit, stop=stop
     )
-    watch.stop(waiting)
+    stopwatch.stop(n_missing)
     rows = network_rows(run.cases, manifest, run.out)
-    for network in rivals:
-        write_activation_maps(own, network, device=device, emit=emit, stop=stop)
+    for network in classifier_networks:
+        write_activation_maps(whole, network, device=device, emit=emit, stop=stop)
         rows += activation_rows(run, network.encoder)
     return rows, lung_rows(run.cases, manifest, run.out)
 
@@ -88,7 +88,7 @@ def with_classifiers(run: FolderRun, classifiers: Classifiers) -> FolderRun:
 def train_classifiers(
     run: FolderRun, network: NetworkPlan, *, device: Device, emit: Emit, stop: Stop
 ) -> None:
-    """Train the classifier of one encoder without every fold."""
+    """Train the classifier of one encoder once without each fold."""
     for fold in range(run.k):
         folder = member_folder(run.out, network.key, fold)
         manifest = run.training(network, fold)
@@ -104,37 +104,38 @@ def network_rows(
     names += ["ensemble"] if len(names) > 1 else []
     rows = []
     for name in names:
-        judged = [_judge_proposal(one, name, manifest, out) for one in cases]
+        judged = [_judge_proposal(film, name, manifest, out) for film in cases]
         rows.append(Row(name, f"{plan.threshold} of 255", "infected share of film", tuple(judged)))
     return tuple(rows)
 
 
 def lung_rows(cases: Sequence[FolderCase], manifest: ProposeManifest, out: Path) -> tuple[Row, ...]:
-    """Return a row for each lung network, over the cases whose lungs an expert drew."""
+    """Return a row for each lung network, over the cases with an expert's lung mask."""
     plan, drawn, rows = manifest.plan, with_lung_masks(cases), []
     for network in plan.networks_of("lung") if drawn else ():
         judged = []
-        for case, one in drawn.items():
+        for case, film in drawn.items():
             kind = kind_for(case, manifest, "lung")
             levels = count_levels(read_proposal(out, case, network.key, kind), read_truth(case))
-            judged.append(judge(one, levels, plan.threshold))
+            judged.append(judge(film, levels, plan.threshold))
         score = "lung share of film"
         rows.append(Row(network.key, f"{plan.threshold} of 255", score, tuple(judged)))
     return tuple(rows)
 
 
 def activation_rows(run: FolderRun, encoder: str) -> tuple[Row, ...]:
-    """Return Grad-CAM as it is, and weighed by the probability of covid, its better chance.
+    """Return two rows: Grad-CAM unchanged, and weighted by the probability of covid.
 
-    A map is stretched to 0..1 within its film, so that as it is even a healthy film has a hot spot.
-    Both get the threshold that was best on the other folds; the masks do not.
+    A map is scaled to 0..1 within its film, so even a healthy film has a bright spot; the weight
+    corrects this. Both rows use the threshold that is best on the other folds. The networks' masks
+    do not get this advantage.
     """
     scores = read_scores(run.out, encoder)
     plain, weighed = [], []
-    for one in run.cases:
-        p8, truth = read_map(run.out, encoder, one.case), read_truth(one.case)
+    for film in run.cases:
+        p8, truth = read_map(run.out, encoder, film.case), read_truth(film.case)
         plain.append(count_levels(p8, truth))
-        weighed.append(count_levels(weigh(p8, scores[one.case.image]), truth))
+        weighed.append(count_levels(weigh(p8, scores[film.case.image]), truth))
     return (
         _activation_row(f"Grad-CAM {encoder}", run, scores, plain),
         _activation_row(f"Grad-CAM x probability {encoder}", run, scores, weighed),
@@ -142,28 +143,30 @@ def activation_rows(run: FolderRun, encoder: str) -> tuple[Row, ...]:
 
 
 def weigh(p8: ByteArray, probability: float) -> ByteArray:
-    """Return a map `(h, w)` times the probability that its film is covid at all."""
+    """Return a map `(h, w)` multiplied by the probability that its film shows covid."""
     weighed: ByteArray = np.floor(p8 * probability + 0.5).astype(np.uint8)
     return weighed
 
 
-def _judge_proposal(one: FolderCase, network: str, manifest: ProposeManifest, out: Path) -> Judged:
-    p8 = read_proposal(out, one.case, network, kind_for(one.case, manifest))
-    levels = count_levels(p8, read_truth(one.case))
-    return judge(one, levels, manifest.plan.threshold)
+def _judge_proposal(
+    film: FolderCase, network: str, manifest: ProposeManifest, out: Path
+) -> RowImage:
+    p8 = read_proposal(out, film.case, network, kind_for(film.case, manifest))
+    levels = count_levels(p8, read_truth(film.case))
+    return judge(film, levels, manifest.plan.threshold)
 
 
-def judge(one: FolderCase, levels: IntArray, t8: int, score: float | None = None) -> Judged:
-    """Judge one image at a threshold; without a score, it is the share of the film in the mask."""
-    found = counts_at(levels, t8)
-    share = (found.tp + found.fp) / int(levels[1].sum())
-    case = one.case
-    return Judged(
+def judge(film: FolderCase, levels: IntArray, t8: int, score: float | None = None) -> RowImage:
+    """Measure one image at a threshold. The default score is the share of the film in the mask."""
+    counts = counts_at(levels, t8)
+    share = (counts.tp + counts.fp) / int(levels[1].sum())
+    case = film.case
+    return RowImage(
         patient=case.patient,
-        source=one.source,
+        source=film.source,
         fold=case.fold,
         is_covid=is_covid(case),
-        counts=found,
+        counts=counts,
         score=share if score is None else score,
     )
 
@@ -171,10 +174,10 @@ def judge(one: FolderCase, levels: IntArray, t8: int, score: float | None = None
 def _activation_row(
     name: str, run: FolderRun, scores: dict[str, float], levels: Sequence[IntArray]
 ) -> Row:
-    thresholds = best_t8_by_fold(levels, [one.case.fold for one in run.cases])
+    thresholds = best_t8_by_fold(levels, [film.case.fold for film in run.cases])
     judged = [
-        judge(one, own, thresholds[one.case.fold], scores[one.case.image])
-        for one, own in zip(run.cases, levels, strict=True)
+        judge(film, its_levels, thresholds[film.case.fold], scores[film.case.image])
+        for film, its_levels in zip(run.cases, levels, strict=True)
     ]
     return Row(
         name, describe_thresholds(thresholds), "probability of the classifier", tuple(judged)

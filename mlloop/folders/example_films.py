@@ -1,4 +1,4 @@
-"""One picture of example films beside the table: film, expert mask, network, Grad-CAM."""
+"""A picture of example films for the report: film, expert mask, network, Grad-CAM."""
 
 from __future__ import annotations
 
@@ -32,41 +32,41 @@ _QUANTILES = (0.9, 0.7, 0.5, 0.3, 0.1)
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """A film to draw: its expert mask, a network's map and mask, and a Grad-CAM map if any."""
+    """One film of the picture: a network's map, its threshold, and a Grad-CAM map or None."""
 
-    one: FolderCase
+    film: FolderCase
     dice: float
     p8: ByteArray
     t8: int
     activation: ByteArray | None
 
 
-def chosen(row: Row) -> list[int]:
-    """Choose infected films from good to bad, and the control with the most called infected.
+def choose_examples(row: Row) -> list[int]:
+    """Choose infected films from good to bad, and the control with the most false pixels.
 
-    Fixed ranks of the row's Dice per image, so that nobody picked the nice ones.
+    The ranks of Dice per image are fixed, so that the choice is not flattering.
     """
-    values = [dice(one.counts) if one.is_covid else math.nan for one in row.images]
+    values = [dice(image.counts) if image.is_covid else math.nan for image in row.images]
     ranked = sorted((v, i) for i, v in enumerate(values) if not math.isnan(v))
     places = [ranked[round(q * (len(ranked) - 1))][1] for q in _QUANTILES] if ranked else []
-    controls = [i for i, one in enumerate(row.images) if not one.is_covid]
+    controls = [i for i, image in enumerate(row.images) if not image.is_covid]
     worst = sorted(controls, key=lambda i: (-row.images[i].counts.fp, i))[:1]
     return [*dict.fromkeys(places), *worst]
 
 
-def draw_plate(examples: Sequence[Example], network: str) -> bytes:
-    """Return the plate as PNG: a line for each film, the same bytes for the same maps."""
-    has_cam = any(one.activation is not None for one in examples)
+def draw_examples(examples: Sequence[Example], network: str) -> bytes:
+    """Return the picture as PNG, a line for each film. The same maps give the same bytes."""
+    has_cam = any(example.activation is not None for example in examples)
     heads = ["film", "expert mask", f"{network} (map and mask)", *["Grad-CAM"] * has_cam]
     figure = Figure(figsize=(2.6 * len(heads), 2.6 * len(examples)), facecolor="white")
     FigureCanvasAgg(figure)
     axes = figure.subplots(len(examples), len(heads), squeeze=False)
-    for line, one in zip(axes, examples, strict=True):
-        for axis, picture in zip(line, _pictures(one, has_cam), strict=True):
+    for line, example in zip(axes, examples, strict=True):
+        for axis, picture in zip(line, _pictures(example, has_cam), strict=True):
             axis.imshow(picture)
             axis.set_xticks([])
             axis.set_yticks([])
-        name = f"Dice {one.dice:.2f}" if is_covid(one.one.case) else "control"
+        name = f"Dice {example.dice:.2f}" if is_covid(example.film.case) else "control"
         line[0].set_ylabel(name, fontsize=9)
     for axis, head in zip(axes[0], heads, strict=True):
         axis.set_title(head, fontsize=9)
@@ -76,15 +76,17 @@ def draw_plate(examples: Sequence[Example], network: str) -> bytes:
     return buffer.getvalue()
 
 
-def _pictures(one: Example, has_cam: bool) -> list[Rgb]:
-    case = one.one.case
+def _pictures(example: Example, has_cam: bool) -> list[Rgb]:
+    case = example.film.case
     shown = decode_film(Path(case.image_path).read_bytes())
-    mask = threshold_mask(one.p8, shape=(case.height, case.width), t8=one.t8)
+    mask = threshold_mask(example.p8, shape=(case.height, case.width), t8=example.t8)
     pictures = [
         shown,
         overlay_mask(shown, read_truth(case), EXPERT_COLOUR),
-        overlay_mask(overlay_map(shown, one.p8), mask, NETWORK_COLOUR),
+        overlay_mask(overlay_map(shown, example.p8), mask, NETWORK_COLOUR),
     ]
     if has_cam:
-        pictures.append(shown if one.activation is None else overlay_map(shown, one.activation))
+        pictures.append(
+            shown if example.activation is None else overlay_map(shown, example.activation)
+        )
     return pictures

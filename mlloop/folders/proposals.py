@@ -1,7 +1,7 @@
-"""Proposals on a plain folder, from a run that `train` left: maps, masks, overlays and an index.
+"""Proposals on a plain folder by the members of a run: maps, masks, overlays and an index.
 
-Patients of the run get their out-of-fold proposal, all others the mean of the folds. Resumable:
-what is there is not made again; refuses a folder that holds the proposals of other images.
+Patients of the run get their out-of-fold proposal, all others the mean of the folds. Resuming skips
+finished images. Refuses a folder with proposals on other images.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ from mlloop.proposing.maps import Kind, kind_for
 
 
 @dataclass(frozen=True, slots=True)
-class _Proposed:
-    """What a folder of proposals is bound to: the images, and the weights of the members."""
+class _ProposedImages:
+    """The images.json of a folder of proposals: its images, and the weights of the members."""
 
     images: tuple[tuple[str, str], ...]
     weights: tuple[str, ...]
@@ -52,12 +52,12 @@ def propose_on(
     emit: Emit,
     stop: Stop,
 ) -> ProposeManifest:
-    """Write `proposals/<image>/` for every case and return what was asked for.
+    """Write `proposals/<image>/` for every case and return the manifest.
 
     Raises LearningError, or Stopped.
     """
     manifest = _manifest(cases, record, run)
-    _bind(out / "proposals", cases, manifest)
+    _claim_folder(out / "proposals", cases, manifest)
     propose(manifest, out / "proposals", device=device, emit=emit, stop=stop)
     return manifest
 
@@ -71,7 +71,7 @@ def draw_proposals(manifest: ProposeManifest, out: Path, *, emit: Emit, stop: St
         if not (out / "overlays" / f"{case.image}.png").exists():
             _draw(case, manifest.plan, out)
         progress.add(1)
-    write_bytes(out / "index.csv", _index(manifest, out).encode())
+    write_bytes(out / "index.csv", _index_csv(manifest, out).encode())
 
 
 def read_proposal(out: Path, case: Case, network: str, kind: Kind) -> ByteArray:
@@ -93,9 +93,9 @@ def _manifest(cases: Sequence[FolderCase], record: RunRecord, run: Path) -> Prop
     )
 
 
-def _bind(folder: Path, cases: Sequence[FolderCase], manifest: ProposeManifest) -> None:
-    now = _Proposed(
-        tuple((one.case.image, one.image_sha256) for one in cases),
+def _claim_folder(folder: Path, cases: Sequence[FolderCase], manifest: ProposeManifest) -> None:
+    now = _ProposedImages(
+        tuple((film.case.image, film.image_sha256) for film in cases),
         tuple(member.weights_sha256 for member in manifest.members),
     )
     path = folder / "images.json"
@@ -103,7 +103,7 @@ def _bind(folder: Path, cases: Sequence[FolderCase], manifest: ProposeManifest) 
         write_json(path, now)
         return
     try:
-        before = from_plain(_Proposed, read_json(path))
+        before = from_plain(_ProposedImages, read_json(path))
     except FieldError:
         before = None
     if before != now:
@@ -122,8 +122,8 @@ def _draw(case: Case, plan: Plan, out: Path) -> None:
     write_bytes(out / "overlays" / f"{case.image}.png", encode_rgb(picture))
 
 
-def _index(manifest: ProposeManifest, out: Path) -> str:
-    """Return one line per image: how its mask was made and how much of the film it covers."""
+def _index_csv(manifest: ProposeManifest, out: Path) -> str:
+    """Return one CSV line per image: how its mask was made, and the share of the film it covers."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["image", "file", "made_by", "infected_share_of_film"])

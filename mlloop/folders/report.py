@@ -1,4 +1,4 @@
-"""The table of a benchmark or evaluation, as JSON with everything and as Markdown to read."""
+"""The report of a benchmark or evaluation: JSON with every figure, and a Markdown table."""
 
 from __future__ import annotations
 
@@ -12,18 +12,19 @@ from mlloop.contract.records import write_bytes, write_json
 from mlloop.figures.detection import RATES
 from mlloop.folders.cases import FolderCase
 from mlloop.folders.scoring import POOLED, Row
-from mlloop.folders.speed import Measured
+from mlloop.folders.speed import RunSpeed
 
 Json = dict[str, Any]
 
 _WORDS = {"f1": "F1", "f2": "F2", "iou": "IoU"}
 _PER_IMAGE = (
-    "Pixels per image, the mean over images. Both masks empty: left out and counted; one empty: 0."
-    " Specificity and accuracy count healthy pixels and have a value in either case:"
+    "Pixels per image, mean over images. If both masks are empty, the image is left out and"
+    " counted; if one mask is empty, the figure is 0. Specificity and accuracy count healthy pixels"
+    " and always have a value:"
 )
 
 
-def write_table(
+def write_report(
     out: Path,
     name: str,
     rows: Sequence[Row],
@@ -32,7 +33,7 @@ def write_table(
     lungs: Sequence[Row],
     plan: Plan | None,
     k: int,
-    measured: Measured,
+    measured: RunSpeed,
     command: str,
 ) -> str:
     """Write `<name>.json` and `<name>.md`, and return the Markdown."""
@@ -42,7 +43,7 @@ def write_table(
         "command": command,
         "folds": k,
         "plan": plan.to_json() if plan else None,
-        "images": _contents(cases),
+        "images": _describe_cases(cases),
         "rows": figures,
         "lung_rows": [_without_detection(row) for row in lungs],
         "notes": _notes(plan) if plan else [],
@@ -56,12 +57,12 @@ def write_table(
 
 
 def _without_detection(row: Row) -> Json:
-    """Return a lung row: every film has lungs, so there is nothing to detect."""
+    """Return a lung row without detection figures: every film has lungs."""
     return {name: value for name, value in row.as_json().items() if name != "detection"}
 
 
 def _notes(plan: Plan) -> list[str]:
-    """Say what the plan asks for and plain folders do not do: no round has references there."""
+    """Return a note on the fitted values that the plan asks for: plain folders fit none."""
     wanted = {
         "thresholds": plan.thresholds,
         "ensemble weights": plan.ensemble_weights,
@@ -73,21 +74,21 @@ def _notes(plan: Plan) -> list[str]:
     return [
         f"The plan asks for values fitted on out-of-fold maps ({', '.join(asked)}), but nothing is"
         f" fitted on plain folders: the plan's threshold ({plan.threshold} of 255) and equal"
-        " weights are used, and so the ensemble is not bit for bit what a server would serve."
+        " weights are used. A server would serve a slightly different ensemble."
     ]
 
 
-def _contents(cases: Sequence[FolderCase]) -> Json:
-    kinds = Counter((one.case.group, one.source or "no source") for one in cases)
+def _describe_cases(cases: Sequence[FolderCase]) -> Json:
+    kinds = Counter((film.case.group, film.source or "no source") for film in cases)
     return {
         "n": len(cases),
-        "patients": len({one.case.patient for one in cases}),
-        "with_infection": sum(one.is_positive for one in cases),
+        "patients": len({film.case.patient for film in cases}),
+        "with_infection": sum(film.is_positive for film in cases),
         "by_group_and_source": {f"{g}, {s}": n for (g, s), n in sorted(kinds.items())},
     }
 
 
-def _markdown(whole: Json, plan: Plan | None, measured: Measured) -> list[str]:
+def _markdown(whole: Json, plan: Plan | None, measured: RunSpeed) -> list[str]:
     images = whole["images"]
     kinds = "; ".join(f"{name}: {n}" for name, n in images["by_group_and_source"].items())
     lines = [
@@ -118,8 +119,8 @@ def _markdown(whole: Json, plan: Plan | None, measured: Measured) -> list[str]:
 
 
 def _pooled(rows: Sequence[Json]) -> list[str]:
-    body = [[row["name"], *_figures(row["pooled"], POOLED)] for row in rows]
-    return _grid(["", *map(_headed, POOLED)], body)
+    body = [[row["name"], *_format_figures(row["pooled"], POOLED)] for row in rows]
+    return _markdown_table(["", *map(_heading, POOLED)], body)
 
 
 def _per_image(rows: Sequence[Json]) -> list[str]:
@@ -127,18 +128,18 @@ def _per_image(rows: Sequence[Json]) -> list[str]:
     for row in rows:
         f1 = _pick(row["per_image"], "f1")
         counts = [str(f1["n"]), str(f1["n_both_empty"])]
-        body.append([row["name"], *_figures(row["per_image"], POOLED), *counts])
-    return _grid(["", *map(_headed, POOLED), "n", "both empty"], body)
+        body.append([row["name"], *_format_figures(row["per_image"], POOLED), *counts])
+    return _markdown_table(["", *map(_heading, POOLED), "n", "both empty"], body)
 
 
 def _rates(rows: Sequence[Json]) -> list[str]:
     body = [
-        [row["name"], found[0]["rule"], *_figures(found, RATES)]
+        [row["name"], figures[0]["rule"], *_format_figures(figures, RATES)]
         for row in rows
-        for found in (row["detection"]["any_pixel"], row["detection"]["area"])
-        if found
+        for figures in (row["detection"]["any_pixel"], row["detection"]["area"])
+        if figures
     ]
-    return _grid(["", "positive by", *(_WORDS.get(name, name) for name in RATES)], body)
+    return _markdown_table(["", "positive by", *(_WORDS.get(name, name) for name in RATES)], body)
 
 
 def _without_area(rows: Sequence[Json]) -> list[str]:
@@ -149,25 +150,27 @@ def _without_area(rows: Sequence[Json]) -> list[str]:
 def _auc(rows: Sequence[Json]) -> list[str]:
     body = []
     for row in rows:
-        found = row["detection"]
+        detection = row["detection"]
         within = (
-            f"{one['source'] or 'no source'} {_number(one['auc']['value'])}"
-            for one in found["auc_by_source"]
+            f"{source_auc['source'] or 'no source'} {_format_number(source_auc['auc']['value'])}"
+            for source_auc in detection["auc_by_source"]
         )
-        body.append([row["name"], _told(found["auc"]), found["score"], "; ".join(within)])
-    return _grid(["", "ROC AUC", "over", "AUC within each source"], body)
+        body.append(
+            [row["name"], _format_figure(detection["auc"]), detection["score"], "; ".join(within)]
+        )
+    return _markdown_table(["", "ROC AUC", "over", "AUC within each source"], body)
 
 
 def _warnings(rows: Sequence[Json]) -> list[str]:
-    found = rows[0]["detection"]["auc_by_source"]
-    return ["", *(f"> {one['warning']}" for one in found if one["warning"])]
+    sources = rows[0]["detection"]["auc_by_source"]
+    return ["", *(f"> {source['warning']}" for source in sources if source["warning"])]
 
 
 def _thresholds(rows: Sequence[Json]) -> list[str]:
     return [f"- {row['name']}: mask where the map is at least {row['threshold']}" for row in rows]
 
 
-def _speed(per_second: Mapping[str, float], measured: Measured, plan: Plan | None) -> list[str]:
+def _speed(per_second: Mapping[str, float], measured: RunSpeed, plan: Plan | None) -> list[str]:
     threads = f", {measured.threads} thread{'s' * (measured.threads != 1)}"
     where = measured.device + (threads if measured.device == "cpu" else "")
     memory = "resident" if measured.device == "cpu" else "GPU"
@@ -179,28 +182,29 @@ def _speed(per_second: Mapping[str, float], measured: Measured, plan: Plan | Non
     ]
 
 
-def _headed(name: str) -> str:
+def _heading(name: str) -> str:
     return "F1 = Dice" if name == "f1" else _WORDS.get(name, name)
 
 
-def _figures(many: Sequence[Json], names: Sequence[str]) -> list[str]:
-    return [_told(_pick(many, name)) for name in names]
+def _format_figures(figures: Sequence[Json], names: Sequence[str]) -> list[str]:
+    return [_format_figure(_pick(figures, name)) for name in names]
 
 
-def _pick(many: Sequence[Json], name: str) -> Json:
-    return next(one for one in many if one["name"] == name)
+def _pick(figures: Sequence[Json], name: str) -> Json:
+    return next(figure for figure in figures if figure["name"] == name)
 
 
-def _told(one: Json) -> str:
-    if one["value"] is None:
+def _format_figure(figure: Json) -> str:
+    if figure["value"] is None:
         return "–"
-    return f"{_number(one['value'])} [{_number(one['ci_low'])}, {_number(one['ci_high'])}]"
+    low, high = _format_number(figure["ci_low"]), _format_number(figure["ci_high"])
+    return f"{_format_number(figure['value'])} [{low}, {high}]"
 
 
-def _number(value: float | None) -> str:
+def _format_number(value: float | None) -> str:
     return "–" if value is None else f"{value:.3f}"
 
 
-def _grid(head: Sequence[str], body: Sequence[Sequence[str]]) -> list[str]:
+def _markdown_table(head: Sequence[str], body: Sequence[Sequence[str]]) -> list[str]:
     lines = [head, ["---"] * len(head), *body]
     return ["| " + " | ".join(line) + " |" for line in lines]

@@ -1,7 +1,7 @@
-"""A run on plain folders: what its output folder is bound to, and the training of its members.
+"""A run on plain folders: the record in its output folder, and the training of its members.
 
-Everything is resumable: a finished member is known by its card and skipped. Refuses to go on in a
-folder that was begun with other data or another plan.
+A run can be resumed: a member with a card is finished and skipped. Refuses to resume a folder that
+was begun with other data or another plan.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from mlloop.networks.devices import Device
 from mlloop.training.checkpoint import Card
 from mlloop.training.member import train_member
 
-ROUND = 0  # the manifests of a server count from 1
+ROUND = 0  # a server numbers its rounds from 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,13 +38,13 @@ class PlacedCase:
     image_sha256: str
     mask_sha256: str
     lung_sha256: str = ""
-    # The file says more than its pixels, and runs of before have no hash of these: not compared.
+    # Not compared: image_sha256 covers the pixels, and older runs have no hash of their pixels.
     pixel_sha256: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)
 class RunRecord:
-    """The run.json of an output folder: what was trained, on whom, in which folds."""
+    """The run.json of an output folder: the plan, and the patient and fold of each image."""
 
     plan: Plan
     k: int
@@ -52,24 +52,24 @@ class RunRecord:
     schema: int = 1
 
     def placed(self, cases: Sequence[FolderCase]) -> tuple[Case, ...]:
-        """Return cases with the patient and fold that the run knows them by.
+        """Return the cases with the patient and fold that they have in this run.
 
-        The same file or pixels are the same patient, whatever a metadata file calls it.
+        The same file or the same pixels mean the same patient, whatever the metadata says.
         """
         by_file = {known.image_sha256: known.patient for known in self.cases}
         by_pixels = {known.pixel_sha256: known.patient for known in self.cases}
         folds = {known.patient: known.fold for known in self.cases}
-        found = []
-        for one in cases:
-            own = by_file.get(one.image_sha256, one.case.patient)
-            patient = by_pixels.get(one.pixel_sha256, own)
-            found.append(replace(one.case, patient=patient, fold=folds.get(patient, 0)))
-        return tuple(found)
+        placed = []
+        for film in cases:
+            by_hash = by_file.get(film.image_sha256, film.case.patient)
+            patient = by_pixels.get(film.pixel_sha256, by_hash)
+            placed.append(replace(film.case, patient=patient, fold=folds.get(patient, 0)))
+        return tuple(placed)
 
     def patients(self, label: LabelKey) -> frozenset[str]:
         """Return the patients that the networks of a label were trained on."""
-        known = (one for one in self.cases if label == "infection" or one.lung_sha256)
-        return frozenset(one.patient for one in known)
+        known = (film for film in self.cases if label == "infection" or film.lung_sha256)
+        return frozenset(film.patient for film in known)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,12 +83,12 @@ class FolderRun:
 
     @property
     def patients(self) -> tuple[str, ...]:
-        """The patients in it, sorted."""
-        return tuple(sorted({one.case.patient for one in self.cases}))
+        """The patients of the run, sorted."""
+        return tuple(sorted({film.case.patient for film in self.cases}))
 
     def training(self, network: NetworkPlan, fold: int) -> TrainManifest:
-        """Return what one member learns from: every case with its label outside its fold."""
-        cases = [one.case for one in self.cases]
+        """Return the manifest of one member: every case with its label that is not in its fold."""
+        cases = [film.case for film in self.cases]
         if network.label == "lung":
             cases = list(with_lung_masks(self.cases))
         kept = tuple(case for case in cases if case.fold != fold)
@@ -98,15 +98,15 @@ class FolderRun:
 def with_lung_masks(cases: Sequence[FolderCase]) -> dict[Case, FolderCase]:
     """Return the cases whose lungs are known, each with its lung mask as the mask."""
     return {
-        replace(one.case, mask_path=one.lung_path): one
-        for one in cases
-        if one.lung_path is not None
+        replace(film.case, mask_path=film.lung_path): film
+        for film in cases
+        if film.lung_path is not None
     }
 
 
-def bind(out: Path, plan: Plan, placement: Placement) -> FolderRun:
-    """Write run.json, or check that the folder was begun with the same. Raises LearningError."""
-    record = RunRecord(plan, placement.k, tuple(_placed(one) for one in placement.cases))
+def begin_run(out: Path, plan: Plan, placement: Placement) -> FolderRun:
+    """Write run.json, or check that it holds the same plan and cases. Raises LearningError."""
+    record = RunRecord(plan, placement.k, tuple(_place_case(film) for film in placement.cases))
     if (out / "run.json").exists():
         _check_same(read_run(out), record, out)
     else:
@@ -141,12 +141,12 @@ def train_members(
 
 
 def member_folder(out: Path, network: str, fold: int) -> Path:
-    """Name the folder of one member."""
+    """Return the folder of one member."""
     return out / "members" / f"{network}-{fold}"
 
 
 def finished_members(out: Path, plan: Plan, k: int) -> tuple[MemberRef, ...]:
-    """Return every member of a run, or raise LearningError where one is not finished."""
+    """Return every member of a run, or raise LearningError if one is not finished."""
     return tuple(
         member_ref(member_folder(out, network.key, fold), network.key, fold)
         for network in plan.networks
@@ -171,18 +171,18 @@ def read_card(folder: Path, name: str) -> Card:
         ) from error
 
 
-def _placed(one: FolderCase) -> PlacedCase:
-    case = one.case
+def _place_case(film: FolderCase) -> PlacedCase:
+    case = film.case
     return PlacedCase(
         image=case.image,
         patient=case.patient,
         group=case.group,
-        source=one.source,
+        source=film.source,
         fold=case.fold,
-        image_sha256=one.image_sha256,
-        mask_sha256=one.mask_sha256,
-        lung_sha256=one.lung_sha256,
-        pixel_sha256=one.pixel_sha256,
+        image_sha256=film.image_sha256,
+        mask_sha256=film.mask_sha256,
+        lung_sha256=film.lung_sha256,
+        pixel_sha256=film.pixel_sha256,
     )
 
 

@@ -1,6 +1,6 @@
-"""Proposals and activation maps against masks: the rows of the paper's table.
+"""The rows of the paper's table: proposals and activation maps compared with expert masks.
 
-How a map becomes counts is in `levels.py`; the figures come from `metrics.py` and `detection.py`.
+`levels.py` counts the pixels of a map; `metrics.py` and `detection.py` make the figures.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ _AREA = "area, chosen on the other folds"
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
-    """One image as a row judged it: its pixels, and how likely the row calls it covid."""
+class RowImage:
+    """The result of one image in a row: its pixel counts, and its score for covid."""
 
     patient: str
     source: str
@@ -41,24 +41,24 @@ class Judged:
 class Row:
     """One line of the table: a network, the ensemble or a kind of activation map.
 
-    `threshold` says in words how its maps became masks, `score` what its ROC curve is drawn over.
+    `threshold` says in words how its maps became masks, `score` which score its ROC curve uses.
     """
 
     name: str
     threshold: str
     score: str
-    images: tuple[Judged, ...]
+    images: tuple[RowImage, ...]
 
     def as_json(self, *, n_boot: int = 1000) -> dict[str, object]:
         """Return every figure of the row with its interval."""
-        many = [one.counts for one in self.images]
+        counts = [one.counts for one in self.images]
         patients = [one.patient for one in self.images]
         pooled = [
-            estimate(many, patients, name=name, convention="pooled", n_boot=n_boot)
+            estimate(counts, patients, name=name, convention="pooled", n_boot=n_boot)
             for name in POOLED
         ]
         per_image = [
-            estimate(many, patients, name=name, convention="per_image", n_boot=n_boot)
+            estimate(counts, patients, name=name, convention="per_image", n_boot=n_boot)
             for name in METRICS
         ]
         return {
@@ -72,7 +72,7 @@ class Row:
     def _detection(self, n_boot: int) -> dict[str, object]:
         """Return whole-image figures: the paper's any-pixel rule, an area rule, ROC AUC.
 
-        Where no area rule can be chosen, `area` is empty and `no_area` says why.
+        If no area rule can be chosen, `area` is empty and `no_area` says why.
         """
         scored = [_scored(one, one.score) for one in self.images]
         shares = [_scored(one, _share(one.counts)) for one in self.images]
@@ -90,45 +90,45 @@ class Row:
         }
 
 
-def _share(one: Counts) -> float:
-    return (one.tp + one.fp) / (one.tp + one.fp + one.fn + one.tn)
+def _share(counts: Counts) -> float:
+    return (counts.tp + counts.fp) / (counts.tp + counts.fp + counts.fn + counts.tn)
 
 
-def _scored(one: Judged, score: float) -> ScoredImage:
-    return ScoredImage(one.patient, one.source, one.is_covid, score)
+def _scored(image: RowImage, score: float) -> ScoredImage:
+    return ScoredImage(image.patient, image.source, image.is_covid, score)
 
 
-def _area_rules(images: Sequence[Judged]) -> dict[int, Rule | None]:
-    """Fit the area rule of each fold on the others; None where these lack a class."""
+def _area_rules(images: Sequence[RowImage]) -> dict[int, Rule | None]:
+    """Fit the area rule of each fold on the other folds; None if they hold one class only."""
     return {
         fold: best_rule(
-            [_scored(one, _share(one.counts)) for one in images if one.fold != fold], _AREA
+            [_scored(image, _share(image.counts)) for image in images if image.fold != fold], _AREA
         )
-        for fold in sorted({one.fold for one in images})
+        for fold in sorted({image.fold for image in images})
     }
 
 
 def _called_by_area(
-    images: Sequence[Judged], by_fold: Mapping[int, Rule | None]
+    images: Sequence[RowImage], by_fold: Mapping[int, Rule | None]
 ) -> list[ScoredImage]:
-    """Call each image by the rule of its fold: 1 for covid, 0 for not. Empty if a rule lacks."""
+    """Score each image by the rule of its fold: 1 for covid, 0 for not. Empty if a rule is None."""
     called = []
-    for one in images:
-        rule = by_fold[one.fold]
+    for image in images:
+        rule = by_fold[image.fold]
         if rule is None:
             return []
-        called.append(_scored(one, float(_share(one.counts) >= rule.least)))
+        called.append(_scored(image, float(_share(image.counts) >= rule.least)))
     return called
 
 
 def _why_no_area(by_fold: Mapping[int, Rule | None]) -> str:
     if len(by_fold) < 2:
         return (
-            "No figure by area: the share of the film is chosen on films of other folds, and these"
-            " are all in one. New films and masks from elsewhere have no folds."
+            "No figure by area: the area is chosen on the films of other folds, and all these films"
+            " are in one fold. New films and masks from elsewhere have no folds."
         )
     lacking = [str(fold) for fold, rule in by_fold.items() if rule is None]
     return (
-        "No figure by area: the share of the film is chosen on films of other folds, and those"
-        f" outside fold {' and '.join(lacking)} are not of both kinds, covid and not."
+        "No figure by area: the area is chosen on the films of other folds, and the films outside"
+        f" fold {' and '.join(lacking)} are all covid or all not covid."
     )

@@ -1,7 +1,7 @@
-"""How fast a run was and how much memory it took, kept beside its results.
+"""The speed and the memory of a run, in measured.json beside its results.
 
-Only what one process did from start to end is counted: a speed put together from two machines or
-from before and after a stop would be no figure.
+A stage counts only if one process did all of it. A speed over two machines, or over a stop, would
+mean nothing.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from mlloop.contract.records import FieldError, from_plain, read_json, write_jso
 
 
 @dataclass(frozen=True, slots=True)
-class Pace:
-    """Images that went through one stage, and the wall seconds it took."""
+class StageSpeed:
+    """The images of one stage, and the wall-clock seconds that they took."""
 
     stage: str
     images: int
@@ -29,27 +29,27 @@ class Pace:
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
-    """The measured.json of a run. `peak_bytes` is resident memory, or the GPU's where it ran."""
+class RunSpeed:
+    """The measured.json of a run. `peak_bytes` is the GPU's memory, or resident memory on a CPU."""
 
     device: str = ""
     threads: int = 0
     peak_bytes: int = 0
-    paces: tuple[Pace, ...] = ()
+    paces: tuple[StageSpeed, ...] = ()
 
     def per_second(self) -> dict[str, float]:
-        """Return images per second by stage, all runs of a stage taken together."""
+        """Return images per second of each stage, over all runs of the stage."""
         stages = sorted({pace.stage for pace in self.paces})
         totals = {s: [p for p in self.paces if p.stage == s] for s in stages}
         return {
-            stage: sum(p.images for p in own) / max(1e-9, sum(p.seconds for p in own))
-            for stage, own in totals.items()
+            stage: sum(p.images for p in same_stage) / max(1e-9, sum(p.seconds for p in same_stage))
+            for stage, same_stage in totals.items()
         }
 
 
 @dataclass(slots=True)
-class Meter:
-    """Passes events on and notes the pace of every member trained from its first step."""
+class SpeedRecorder:
+    """Passes events on and records the speed of each member that trained from its first step."""
 
     out: Path
     plan: Plan
@@ -59,7 +59,7 @@ class Meter:
     _last: dict[str, tuple[float, float]] = field(default_factory=dict)
 
     def __call__(self, event: str, /, **values: EventValue) -> None:
-        """Take one event of training and pass it on."""
+        """Pass one event of training on, and record the speed at the end of a member."""
         self.emit(event, **values)
         if "network" not in values:
             return
@@ -73,57 +73,57 @@ class Meter:
         elif event == "done" and self._first.get(key) == 0 and key in self._last:
             done, seconds = self._last[key]
             steps = round(done * self._steps(str(values["network"])))
-            self.note(stage, steps * self.plan.batch_size, seconds)
+            self.record(stage, steps * self.plan.batch_size, seconds)
 
     def _steps(self, network: str) -> int:
-        """Return the steps that a network would take; a classifier takes the plan's."""
-        own = [one for one in self.plan.networks if one.key == network]
-        return self.plan.with_steps_of(own[0]).steps if own else self.plan.steps
+        """Return the number of steps of a network. A classifier takes the plan's number."""
+        same_stage = [one for one in self.plan.networks if one.key == network]
+        return self.plan.with_steps_of(same_stage[0]).steps if same_stage else self.plan.steps
 
     def time(self, stage: str) -> Stopwatch:
         """Start a stopwatch for a stage."""
         return Stopwatch(self, stage, time.monotonic())
 
-    def note(self, stage: str, images: int, seconds: float) -> None:
-        """Keep a pace in measured.json, with the memory so far."""
-        now = read_measured(self.out)
+    def record(self, stage: str, images: int, seconds: float) -> None:
+        """Add a stage to measured.json, with the peak memory so far."""
+        now = read_speed(self.out)
         changed = replace(
             now,
-            device=_name(self.device),
+            device=_device_name(self.device),
             threads=self.plan.threads,
-            peak_bytes=max(now.peak_bytes, _peak(self.device)),
-            paces=(*now.paces, Pace(stage, images, round(seconds, 3))),
+            peak_bytes=max(now.peak_bytes, _peak_bytes(self.device)),
+            paces=(*now.paces, StageSpeed(stage, images, round(seconds, 3))),
         )
         write_json(self.out / "measured.json", changed)
 
 
 @dataclass(frozen=True, slots=True)
 class Stopwatch:
-    """A running time measurement."""
+    """A running time measurement of one stage."""
 
-    meter: Meter
+    meter: SpeedRecorder
     stage: str
     started: float
 
     def stop(self, images: int) -> None:
-        """Note the pace of `images`; nothing where there was nothing to do."""
+        """Record the speed of `images`. Without an image, record nothing."""
         if images:
-            self.meter.note(self.stage, images, time.monotonic() - self.started)
+            self.meter.record(self.stage, images, time.monotonic() - self.started)
 
 
-def read_measured(out: Path) -> Measured:
-    """Return what was measured so far."""
+def read_speed(out: Path) -> RunSpeed:
+    """Return the measurements so far."""
     try:
-        return from_plain(Measured, read_json(out / "measured.json"))
+        return from_plain(RunSpeed, read_json(out / "measured.json"))
     except FieldError:
-        return Measured()
+        return RunSpeed()
 
 
-def _name(device: torch.device) -> str:
+def _device_name(device: torch.device) -> str:
     return torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
 
 
-def _peak(device: torch.device) -> int:
+def _peak_bytes(device: torch.device) -> int:
     if device.type == "cuda":
         return int(torch.cuda.max_memory_allocated(device))
     # Linux counts in kilobytes, macOS in bytes.

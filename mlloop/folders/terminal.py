@@ -1,4 +1,4 @@
-"""What a person is told while a run on plain folders goes on, on standard error only."""
+"""Shows a person the progress of a run on plain folders, on standard error only."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ from mlloop.contract.events import EventValue
 
 @dataclass(slots=True)
 class Terminal:
-    """Show the events of training and proposing: a line per epoch, a bar for images."""
+    """Shows the events of training and proposing: a line per epoch, a progress bar for images."""
 
     stream: TextIO = field(default_factory=lambda: sys.stderr)
     _bar: tqdm[None] | None = None
 
     def __call__(self, event: str, /, **values: EventValue) -> None:
-        """Show one event; those without news are passed over."""
+        """Show one event. Events without news for a person are skipped."""
         if event == "progress":
             self._advance(int(values["done"] or 0), int(values["total"] or 0))
         elif event == "epoch":
-            self.say(_epoch(values))
+            self.say(_epoch_line(values))
         elif event == "done" and values.get("finished_before"):
             self.say(f"{values['network']}, fold {values['fold']}: finished before, skipped")
         elif "message" in values:
             self.say(str(values["message"]))
 
     def say(self, sentence: str) -> None:
-        """Write one line, above a bar if there is one."""
+        """Write one line, above the progress bar if it is shown."""
         tqdm.write(sentence, file=self.stream)
 
     def _advance(self, done: int, total: int) -> None:
@@ -42,7 +42,7 @@ class Terminal:
             self._bar = None
 
 
-def _epoch(values: dict[str, EventValue]) -> str:
+def _epoch_line(values: dict[str, EventValue]) -> str:
     inner = next(
         (
             f", {key.replace('_', ' ')} {value:.3f}"

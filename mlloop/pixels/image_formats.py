@@ -1,6 +1,6 @@
-"""Bytes of a PNG, JPEG or TIFF file to the raw pixels they hold; used by `images` only.
+"""Decodes a PNG, JPEG or TIFF file to its raw pixels. Only `images` uses it.
 
-Every limit is checked on the header, before a pixel is decoded. Refuses DICOM, floats, several
+Every limit is checked in the header, before a pixel is decoded. Refuses DICOM, floats, several
 pages, signed or 32-bit values, and compressions whose decoder trusts a second, inner header.
 """
 
@@ -30,7 +30,7 @@ _LONGEST_SIDE = 1_000_000  # libpng refuses more
 
 
 class ImageError(ValueError):
-    """A file that cannot be taken as an image: a `code` for machines, a sentence for people."""
+    """A file cannot be used as an image: a `code` for machines, a sentence for people."""
 
     def __init__(self, code: str, sentence: str) -> None:
         super().__init__(sentence)
@@ -39,21 +39,21 @@ class ImageError(ValueError):
 
 
 class Limits(NamedTuple):
-    """What an image may measure, in pixels."""
+    """The allowed size of an image, in pixels."""
 
     max_pixels: int
     min_side: int
 
 
 class RawImage(NamedTuple):
-    """Pixels as the file holds them, `(H, W)` or `(H, W, C)`, and the bits that are used."""
+    """Pixels as the file holds them, `(H, W)` or `(H, W, C)`, and the number of bits used."""
 
     pixels: AnyPixels
     bits: int
 
 
 def read_raw_image(data: bytes, *, name: str, limits: Limits) -> RawImage:
-    """Decode a PNG, JPEG or TIFF file. `name` helps to tell what a file without a magic number is.
+    """Decode a PNG, JPEG or TIFF file. `name` helps to recognise a DICOM file.
 
     Raises ImageError.
     """
@@ -78,9 +78,9 @@ def _read_png(data: bytes, limits: Limits) -> RawImage:
     if not is_png_whole(data):
         _damaged()
     if (plain := repack(data, header)) is not None:
-        # Not Pillow: it keeps the interpreter while it decodes, so networks would wait for films.
+        # Pillow holds the interpreter lock while it decodes, so networks would wait.
         return RawImage(imagecodecs.png_decode(plain), header.depth)
-    if header.depth == 16 and header.colour != _PNG_GREY:  # Pillow would keep 8 of the bits
+    if header.depth == 16 and header.colour != _PNG_GREY:  # Pillow would keep only 8 bits
         if not header.interlaced:
             _damaged()
         raise ImageError(
@@ -88,7 +88,7 @@ def _read_png(data: bytes, limits: Limits) -> RawImage:
             "The PNG file is 16-bit colour and interlaced; save it without interlacing.",
         )
     try:
-        # The class itself, not Image.open: its own size warning would come before our sentence.
+        # Not Image.open: it warns of the size before our error.
         with PngImagePlugin.PngImageFile(io.BytesIO(data)) as opened:
             mode = opened.mode
             if mode in ("P", "PA") or (mode in ("L", "RGB") and opened.has_transparency_data):
@@ -111,7 +111,7 @@ def _read_jpeg(data: bytes, limits: Limits) -> RawImage:
             return RawImage(np.asarray(grey_or_rgb), 8)
     except ImageError:
         raise
-    except Exception as failure:  # a broken EXIF block raises whatever its parser trips over
+    except Exception as failure:  # a broken EXIF block may raise any error
         _damaged(failure)
 
 
@@ -125,13 +125,13 @@ def _read_tiff(data: bytes, limits: Limits) -> RawImage:
             page = opened.pages.first
             _check_size(page.imagewidth, page.imagelength, limits)
             _check_tiff_kind(page)
-            # A segment is decoded whole, so one far larger than the image is a bomb.
+            # A segment is decoded whole: a segment far larger than the image would fill memory.
             if page.is_tiled and page.tilewidth * page.tilelength > limits.max_pixels:
                 _damaged()
             return _tiff_pixels(page, read_samples(page, data))
     except ImageError:
         raise
-    except Exception as failure:  # tifffile lets any error of its codecs and parsing through
+    except Exception as failure:  # tifffile may raise any error of its codecs and parsers
         _damaged(failure)
 
 
@@ -176,7 +176,7 @@ def _tiff_pixels(page: tifffile.TiffPage, samples: AnyPixels) -> RawImage:
         samples[..., :1] = (2**bits - 1) - samples[..., :1]
     if bits == 1:
         samples = samples * np.uint8(255)
-    # Premultiplied alpha lies over black already; an extra channel of no stated use is left out.
+    # Premultiplied alpha is over black already. An extra channel of unknown use is left out.
     has_alpha = tuple(page.extrasamples)[:1] == (_TIFF_ALPHA_APART,)
     kept = samples[..., : colours + has_alpha]
     return RawImage(kept[..., 0] if kept.shape[2] == 1 else kept, 16 if bits == 16 else 8)
@@ -191,12 +191,12 @@ def _check_size(width: int, height: int, limits: Limits) -> None:
     if max(width, height) > _LONGEST_SIDE:
         raise ImageError(
             "too_large",
-            f"The image is {width}×{height}; each side may have {_LONGEST_SIDE:,} pixels.",
+            f"The image is {width}×{height}; each side may have at most {_LONGEST_SIDE:,} pixels.",
         )
     if min(width, height) < limits.min_side:
         raise ImageError(
             "too_small",
-            f"The image is {width}×{height}; each side must have {limits.min_side} pixels or more.",
+            f"The image is {width}×{height}; each side needs at least {limits.min_side} pixels.",
         )
 
 

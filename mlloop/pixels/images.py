@@ -1,7 +1,7 @@
 """Radiographs as pixels: decoding, windows, previews, hashes and the input of the networks.
 
-Owns what an image is once it is in: one grey plane of 8 or 16 bits. Refuses what is not a single
-whole-number radiograph, by an ImageError that says why in a sentence.
+A decoded image is one grey plane of 8 or 16 bits. Any other file is refused with an ImageError,
+whose sentence says why.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ _LOW_PERCENTILE, _HIGH_PERCENTILE = 0.5, 99.5
 
 
 class Window(NamedTuple):
-    """The grey values shown from black to white, in the words of DICOM."""
+    """The grey values shown from black to white, in DICOM's terms."""
 
     center: float
     width: float
@@ -82,8 +82,8 @@ def decode_image(
 ) -> DecodedImage:
     """Decode a PNG, JPEG or TIFF file to one grey plane. Raises ImageError(code, sentence).
 
-    RGB becomes luminance, exactly the value itself where the three are equal; transparency is laid
-    over black; an inverted TIFF (MinIsWhite) is turned so that high is bright.
+    RGB becomes luminance; three equal values give exactly that value. Transparent pixels are shown
+    over black. An inverted TIFF (MinIsWhite) is inverted, so that high is bright.
     """
     grey = _to_grey(read_raw_image(data, name=name, limits=Limits(max_pixels, min_side)))
     return DecodedImage(grey, grey.dtype.itemsize * 8, _pixel_hash(grey))
@@ -91,7 +91,7 @@ def decode_image(
 
 def encode_pixels(pixels: AnyPixels) -> bytes:
     """Encode `(H, W) uint8 | uint16` as a grey PNG of the same depth, without loss."""
-    # The "up" filter and libdeflate: files as small as libpng's at a quarter of its time.
+    # The "up" filter and libdeflate make files as small as libpng's in a quarter of the time.
     rows = pixels.astype(">u2").view(np.uint8) if pixels.dtype == np.uint16 else pixels
     filtered = np.empty((rows.shape[0], rows.shape[1] + 1), np.uint8)
     filtered[:, 0] = _PNG_FILTER_UP
@@ -141,7 +141,7 @@ def thumbnail(pixels: AnyPixels, *, window: Window | None = None) -> npt.NDArray
 
 
 def perceptual_hash(pixels: AnyPixels, *, window: Window | None = None) -> str:
-    """Return a 64-bit perceptual hash as 16 hex digits; alike images are few bits apart.
+    """Return a 64-bit perceptual hash as 16 hex digits; similar images differ in few bits.
 
     The 8x8 lowest frequencies of a 32x32 average, each above or below their median: "pHash".
     """
@@ -151,15 +151,15 @@ def perceptual_hash(pixels: AnyPixels, *, window: Window | None = None) -> str:
     return np.packbits(low > np.median(low)).tobytes().hex()
 
 
-def hash_distance(one: str, other: str) -> int:
+def hash_distance(first: str, second: str) -> int:
     """Count the bits, 0 to 64, in which two perceptual hashes differ."""
-    return (int(one, 16) ^ int(other, 16)).bit_count()
+    return (int(first, 16) ^ int(second, 16)).bit_count()
 
 
 def network_input(pixels: AnyPixels, grid: int) -> npt.NDArray[np.float32]:
     """Average `(H, W)` pixels to `(grid, grid)` and scale the percentile window to 0..1 float32.
 
-    The percentiles are those of the averaged cells: single bright markers and noise weigh less.
+    The percentiles are of the averaged cells, so bright markers and noise have less influence.
     """
     height, width = pixels.shape
     mean = area_sums(pixels, grid=(grid, grid)) / float(height * width)
@@ -171,14 +171,14 @@ def network_input(pixels: AnyPixels, grid: int) -> npt.NDArray[np.float32]:
 def load_network_input(path: Path | str, grid: int) -> npt.NDArray[np.float32]:
     """Read an image file as a network sees it: `(grid, grid) float32` in 0..1.
 
-    Raises ImageError. The pixel hash is not computed: this runs for each image of each epoch.
+    Raises ImageError. It computes no pixel hash, because it runs for each image of each epoch.
     """
     raw = read_raw_image(Path(path).read_bytes(), name="", limits=Limits(MAX_PIXELS, 1))
     return network_input(_to_grey(raw), grid)
 
 
 def load_mask_target(path: Path | str, grid: int) -> npt.NDArray[np.float32]:
-    """Read a mask file as the share of each cell that it covers: `(grid, grid) float32` in 0..1.
+    """Read a mask file as the covered share of each cell: `(grid, grid) float32` in 0..1.
 
     Raises MaskError.
     """

@@ -1,9 +1,8 @@
-"""The chunks of a PNG file: whether they are all there, and the rows inside them.
+"""The chunks of a PNG file: whether they are complete, and the rows inside them.
 
-Looks at the container only. Decoders trust the container too much: Pillow skips the checksums of
-the pixels, and the image decoders of imagecodecs 2026.3 drop a reference to None at each failure,
-which in the end kills a Python 3.11 process (its deflate does not). So files are checked here
-before any image decoder sees them.
+Files are checked here before an image decoder reads them, because decoders trust the file too much.
+Pillow skips the checksums of the pixels. The image decoders of imagecodecs 2026.3 drop a reference
+to None at each failure, which in the end kills a Python 3.11 process (its deflate does not).
 """
 
 from __future__ import annotations
@@ -18,12 +17,12 @@ import numpy as np
 import numpy.typing as npt
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
-_LAST_FILTER = 4  # a row's filters are numbered from 0, which leaves it as it is
+_LAST_FILTER = 4  # filters are numbered 0 to 4; 0 means no filter
 _CHANNELS = {0: 1, 2: 3, 4: 2, 6: 4}  # by colour type; a palette (3) has no 16-bit form
 
 
 class PngHeader(NamedTuple):
-    """What the first 33 bytes of a PNG say."""
+    """The fields in the first 33 bytes of a PNG."""
 
     height: int
     width: int
@@ -33,7 +32,7 @@ class PngHeader(NamedTuple):
 
 
 def read_png_header(data: bytes) -> PngHeader | None:
-    """Read size, bit depth and colour type without decoding; None where the bytes are no PNG."""
+    """Read size, bit depth and colour type without decoding; None if the bytes are no PNG."""
     if len(data) < 33 or data[:8] != SIGNATURE or data[12:16] != b"IHDR":
         return None
     width, height, depth, colour = struct.unpack(">IIBB", data[16:26])
@@ -41,7 +40,7 @@ def read_png_header(data: bytes) -> PngHeader | None:
 
 
 def is_png_whole(data: bytes) -> bool:
-    """Tell whether every chunk to the last is there, with its checksum and one header only."""
+    """Say whether all chunks are there with right checksums, and exactly one header."""
     kinds = []
     for kind, body, checksum in _chunks(data):
         if zlib.crc32(body, zlib.crc32(kind)) != checksum:
@@ -51,10 +50,10 @@ def is_png_whole(data: bytes) -> bool:
 
 
 def inflate_rows(data: bytes, header: PngHeader) -> npt.NDArray[np.uint8] | None:
-    """Return the rows of a PNG, each behind the byte that names its filter, `(H, 1 + n) uint8`.
+    """Return the rows of a PNG `(H, 1 + n) uint8`. The first byte of a row names its filter.
 
-    None where they are not what the header promises, and for a palette or interlacing, which need
-    more than their rows. The interpreter is free while it inflates.
+    None if the rows do not match the header, and for a palette or interlacing. The interpreter lock
+    is free while it inflates.
     """
     if header.colour not in _CHANNELS or header.interlaced:
         return None
@@ -62,20 +61,20 @@ def inflate_rows(data: bytes, header: PngHeader) -> npt.NDArray[np.uint8] | None
     size = stride * header.height
     packed = b"".join(body for kind, body, _ in _chunks(data) if kind == b"IDAT")
     try:
-        # libdeflate: half of zlib's time for a film. It writes no byte beyond `size`.
+        # libdeflate takes half of zlib's time for a film. It writes no byte beyond `size`.
         rows = imagecodecs.deflate_decode(packed, out=size)
     except imagecodecs.DeflateError:
         return None
     if len(rows) != size:
         return None
-    found = np.frombuffer(rows, np.uint8).reshape(header.height, stride)
-    return found if found[:, 0].max() <= _LAST_FILTER else None
+    rows_with_filters = np.frombuffer(rows, np.uint8).reshape(header.height, stride)
+    return rows_with_filters if rows_with_filters[:, 0].max() <= _LAST_FILTER else None
 
 
 def repack(data: bytes, header: PngHeader) -> bytes | None:
-    """Rebuild a PNG of 8 or 16 bits from its header and rows alone: no decoder can fail on it.
+    """Rebuild a PNG of 8 or 16 bits from its header and rows, so that no decoder fails on it.
 
-    None where its rows cannot be had by themselves, or transparency stands beside them.
+    None if its rows cannot be read here, or if a chunk holds transparency.
     """
     if header.depth == 8 and any(kind == b"tRNS" for kind, _, _ in _chunks(data)):
         return None
@@ -84,7 +83,7 @@ def repack(data: bytes, header: PngHeader) -> bytes | None:
 
 
 def write_png(header: PngHeader, body: bytes) -> bytes:
-    """Put the chunks of a plain PNG around its deflated rows: no clock, no metadata."""
+    """Return a plain PNG of deflated rows, without time or metadata."""
     fields = (header.width, header.height, header.depth, header.colour, 0, 0, header.interlaced)
     first = struct.pack(">IIBBBBB", *fields)
     chunks = (b"IHDR", first), (b"IDAT", body), (b"IEND", b"")
@@ -107,6 +106,6 @@ def _chunks(data: bytes) -> Iterator[tuple[bytes, memoryview, int]]:
 
 
 def _chunk(kind: bytes, body: bytes) -> tuple[bytes, ...]:
-    """Return a chunk in the parts to join: `body` can be a film, and each copy of it takes time."""
+    """Return the parts of a chunk. They are joined later, to copy a large `body` only once."""
     checksum = zlib.crc32(body, zlib.crc32(kind))
     return struct.pack(">I", len(body)), kind, body, struct.pack(">I", checksum)

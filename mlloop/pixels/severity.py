@@ -1,7 +1,7 @@
-"""How much of each lung is infected, by zone, with a grade, and the lesions one by one.
+"""Measures how much of each lung is infected, by zone, with a grade and a list of lesions.
 
-Works on masks alone and imports no torch. Nothing is dropped silently: infection outside the lungs
-and lesions below the stated area are counted under their own names.
+Works on masks only. Every infected pixel is counted: infection outside the lungs and very small
+lesions have fields of their own.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from mlloop.pixels.thorax import (
 
 Grade = Literal["none", "mild", "moderate", "severe", "critical"]
 GRADES: tuple[Grade, ...] = ("none", "mild", "moderate", "severe", "critical")
+# These two sentences are stored with findings and written into releases, so their words stay.
 NO_LUNG = "There is no lung mask, so no share of the lungs can be said."
 EMPTY_LUNG = "The lung mask is empty, so no share of the lungs can be said."
 MAX_LESIONS = 50  # listed; the rest is counted
@@ -37,7 +38,7 @@ MAX_LESIONS = 50  # listed; the rest is counted
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A stretch of lung in pixels. `share` is NaN where there is none of it."""
+    """A part of the lungs, in pixels. `share` is NaN if the part has no pixel."""
 
     name: str
     pixels: int
@@ -51,7 +52,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Lung:
-    """One of the patient's lungs, its zones from top to bottom, and where on the film they meet."""
+    """One lung, its zones from top to bottom, and the borders between them."""
 
     whole: Part
     zones: tuple[Part, ...]
@@ -60,9 +61,9 @@ class Lung:
 
 @dataclass(frozen=True, slots=True)
 class Lesion:
-    """One connected infected region; side and zone are those that hold most of it.
+    """One connected infected region. Side and zone are the ones with most of its pixels.
 
-    `side` is None where no lung is known, and "outside" where the region touches none.
+    `side` is None without a lung mask, and "outside" if the region touches no lung.
     """
 
     pixels: int
@@ -73,9 +74,9 @@ class Lesion:
 
 @dataclass(frozen=True, slots=True)
 class Lesions:
-    """Every infected pixel: in `found`, largest first, or in regions below `smallest` pixels."""
+    """All lesions: `listed` by size, largest first; lesions below `smallest` pixels are counted."""
 
-    found: tuple[Lesion, ...]
+    listed: tuple[Lesion, ...]
     smallest: int
     n_smaller: int
     smaller_pixels: int
@@ -83,7 +84,7 @@ class Lesions:
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """What one infection mask means in its lungs. `grade` is None where `reason` says why."""
+    """The measures of one infection mask in its lungs. If `grade` is None, `reason` says why."""
 
     both: Part
     lungs: tuple[Lung, ...]
@@ -95,7 +96,7 @@ class Findings:
 
     def as_json(self) -> dict[str, object]:
         """Return plain JSON values, None for NaN; at most fifty lesions, the largest."""
-        found = self.lesions.found
+        listed = self.lesions.listed
         return {
             "schema": 1,
             "grade": self.grade,
@@ -111,8 +112,8 @@ class Findings:
                 for lung in self.lungs
             ],
             "outside_pixels": self.outside_pixels,
-            "n_lesions": len(found),
-            "lesions": [asdict(lesion) for lesion in found[:MAX_LESIONS]],
+            "n_lesions": len(listed),
+            "lesions": [asdict(lesion) for lesion in listed[:MAX_LESIONS]],
             "smallest_lesion_pixels": self.lesions.smallest,
             "n_smaller": self.lesions.n_smaller,
             "smaller_pixels": self.lesions.smaller_pixels,
@@ -130,9 +131,10 @@ def findings(
 ) -> Findings:
     """Measure an infection mask `(H, W) bool` in its lung mask of the same size, or None.
 
-    `smallest_share` is the least lesion as a share of the image; `spacing_mm` the width of one
-    pixel of these masks; `film_shape` the height and width of the film that they stand for, in
-    whose pixels all is said, or None for their own. Raises MaskError where the sizes differ.
+    `smallest_share` is the area of the smallest listed lesion, as a share of the image.
+    `spacing_mm` is the width of one pixel of these masks. `film_shape` is the height and width of
+    the film if the masks are smaller; all results are in pixels of the film. Raises MaskError if
+    the sizes of the masks differ.
     """
     field = np.zeros_like(infection) if lung is None else lung
     if field.shape != infection.shape:
@@ -143,8 +145,8 @@ def findings(
     lungs = _lungs(cut, infection, film_shape)
     both = Part(
         "both",
-        sum(one.whole.pixels for one in lungs),
-        sum(one.whole.infected for one in lungs),
+        sum(side.whole.pixels for side in lungs),
+        sum(side.whole.infected for side in lungs),
     )
     reason = "" if both.pixels else NO_LUNG if lung is None else EMPTY_LUNG
     least = max(1, round(smallest_share * infection.size))
@@ -188,8 +190,11 @@ def _lungs(cut: Zones, infection: BoolArray, film_shape: tuple[int, int]) -> tup
 
 
 def _on_film(border: Border, down: float, across: float) -> Border:
-    """Return a border in the film's pixels. Its columns leave room for the film's own lung mask,
-    whose edge may lie anywhere in a pixel of a smaller one."""
+    """Return a border in pixels of the film.
+
+    Its columns are wide enough for the film's own lung mask, whose edge may be anywhere within a
+    pixel of the smaller mask.
+    """
     room = across - 1
     left = max(0, math.floor(border.left * across - room))
     return Border(round(border.row * down), left, math.ceil(border.right * across + room))
@@ -202,7 +207,7 @@ def _lesions(
     spacing_mm: float | None,
     pixels_each: float,
 ) -> Lesions:
-    """Take the infection apart; the place of each region is the code that most of it lies on."""
+    """Return the connected regions. The place of a region is the zone with most of its pixels."""
     labels, count = connected(infection)
     most = len(SIDES) * len(ZONES) + 1
     on = labels[infection].astype(np.int64) * most + codes[infection]
@@ -212,7 +217,7 @@ def _lesions(
     has_lung = bool(codes.any())
     small = sizes[sizes < least]
     return Lesions(
-        found=tuple(_lesion(table[i], has_lung, spacing_mm, pixels_each) for i in chosen),
+        listed=tuple(_lesion(table[i], has_lung, spacing_mm, pixels_each) for i in chosen),
         smallest=_scaled(least, pixels_each),
         n_smaller=len(small),
         smaller_pixels=_scaled(small.sum(), pixels_each),

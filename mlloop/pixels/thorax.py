@@ -1,7 +1,7 @@
-"""The lungs of a frontal film: which pixels are the patient's right and left lung, and the zones.
+"""Divides the lung mask of a frontal film into the right and left lung and their zones.
 
-Image left is the patient's right, as on a standard film. Every pixel of the lung mask gets exactly
-one side and one zone; no torch is imported.
+The left of the image is the patient's right, as on a standard film. Every pixel of the lung mask
+gets exactly one side and one zone.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ Zone = Literal["upper", "middle", "lower"]
 SIDES: tuple[Side, ...] = ("right", "left")
 ZONES: tuple[Zone, ...] = ("upper", "middle", "lower")
 
-_TOUCHING = np.ones((3, 3), np.int64)  # pixels that meet at a corner belong together
-_MAIN = 0.2  # a part of this share of the largest one may be a lung, not a speck
-_APART = 0.1  # of the image's width: two lungs lie side by side, two pieces of one do not
-_ACROSS = 0.2  # of a part's pixels beyond the mid-line: it is both lungs in one
+_TOUCHING = np.ones((3, 3), np.int64)  # pixels that touch at a corner are connected
+_MAIN = 0.2  # a part with this share of the largest part may be a lung, not a speck
+_APART = 0.1  # of the image's width: the centres of two lungs are at least so far apart
+_ACROSS = 0.2  # a part with this share of its pixels on each side of the mid-line is both lungs
 
 
 def connected(mask: BoolArray) -> tuple[npt.NDArray[np.int32], int]:
     """Return the connected parts of a mask `(H, W)` as labels `(H, W) int32` from 1, and how many.
 
-    Only the rectangle around the mask is searched: a lesion is a small part of a film.
+    Searches only the rectangle around the mask, because a lesion is a small part of a film.
     """
     labels = np.zeros(mask.shape, np.int32)
     rows, columns = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
@@ -43,9 +43,9 @@ def connected(mask: BoolArray) -> tuple[npt.NDArray[np.int32], int]:
 def split_lungs(lung: BoolArray) -> BoolArray:
     """Return which pixels `(H, W) bool` of a lung mask are the patient's left lung.
 
-    Two large parts side by side are the two lungs, each whole, even across the mid-line between
-    their centres. Otherwise the mid-line is the emptiest column of the image's middle third: a
-    large part that reaches well across it is cut there, any other goes where its centre lies.
+    Two large parts side by side are the two lungs, even if one crosses the mid-line. Otherwise the
+    mid-line is the column with the fewest lung pixels in the middle third of the image. A large
+    part that reaches far across it is cut there; any other part goes to the side of its centre.
     """
     labels, count = connected(lung)
     if count == 0:
@@ -71,9 +71,9 @@ def split_lungs(lung: BoolArray) -> BoolArray:
 
 @dataclass(frozen=True, slots=True)
 class Border:
-    """Where two zones of a lung meet: between `row`, the lower zone's first, and the row above it.
+    """The border of two zones of a lung: `row` is the first row of the lower zone.
 
-    `left` is the lung's first column there, `right` the first beyond it.
+    `left` is the first column of the lung there, `right` the first column beyond it.
     """
 
     row: int
@@ -83,8 +83,11 @@ class Border:
 
 @dataclass(frozen=True, slots=True)
 class Zones:
-    """How a lung mask is cut. `codes` `(H, W) uint8`: 0 outside, 1 to 3 right upper to lower, 4 to
-    6 left. `borders` holds those of each side from top to bottom, none where there is no lung.
+    """The zones of a lung mask.
+
+    `codes` `(H, W) uint8` is 0 outside, 1 to 3 in the right lung from top to bottom, and 4 to 6 in
+    the left lung. `borders` holds the borders of each side from top to bottom, and is empty for a
+    side without a lung.
     """
 
     codes: npt.NDArray[np.uint8]
@@ -94,7 +97,7 @@ class Zones:
 def cut_zones(lung: BoolArray, is_left: BoolArray) -> Zones:
     """Cut each lung of a mask `(H, W) bool` into thirds of the height of its largest part.
 
-    Specks beyond that part join the end zones.
+    Specks above or below that part belong to the nearest zone.
     """
     codes = np.zeros(lung.shape, np.uint8)
     borders: list[tuple[Border, ...]] = []
@@ -114,14 +117,14 @@ def _of_parts(chosen: BoolArray, labels: npt.NDArray[np.int32]) -> BoolArray:
 
 
 def _main_parts(sizes: IntArray) -> IntArray:
-    """Return the largest part, and the second where it may be a lung too."""
+    """Return the largest part, and the second if it may be a lung too."""
     largest = np.argsort(-sizes, kind="stable")[:2]
     main: IntArray = largest[sizes[largest] >= _MAIN * sizes[largest[0]]]
     return main
 
 
 def _midline(lung: BoolArray) -> float:
-    """Return the emptiest column of the image's middle third; of several, their centre."""
+    """Return the column of the middle third with the fewest lung pixels; of several, their mean."""
     width = lung.shape[1]
     middle = np.arange(width // 3, width - width // 3)
     heights = lung[:, middle].sum(axis=0)
@@ -130,7 +133,7 @@ def _midline(lung: BoolArray) -> float:
 
 
 def _zone_starts(side: BoolArray) -> IntArray:
-    """Return the first row of each zone of one lung but its upper one."""
+    """Return the first row of the middle and the lower zone of one lung."""
     labels, count = connected(side)
     if count > 1:
         side = labels == 1 + int(np.bincount(labels[side] - 1).argmax())

@@ -1,8 +1,8 @@
-"""The pixels of one TIFF page, segment by segment; tifffile reads the tags only.
+"""Decodes the pixels of one TIFF page, segment by segment. tifffile reads the tags only.
 
-Its own decoders (imagecodecs 2026.3) end the process on some damaged LZW data and may take
-gigabytes for a small file. Here zlib inflates up to a limit, libtiff (in Pillow) does LZW and
-PackBits, and the memory is the image and one segment.
+The decoders of tifffile (imagecodecs 2026.3) end the process on some damaged LZW data, and may take
+gigabytes for a small file. Here zlib inflates up to a limit, libtiff (in Pillow) decodes LZW and
+PackBits, and memory holds the image and one segment only.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ Samples = npt.NDArray[np.uint8 | np.uint16]
 
 
 class TiffDamage(ValueError):
-    """The segments are not what the tags promise."""
+    """The segments do not match the tags."""
 
 
 class _Layout(NamedTuple):
-    """How a page is cut: sizes in pixels, `samples` per pixel within one segment."""
+    """How a page is cut into segments: sizes in pixels, and samples per pixel in one segment."""
 
     rows: int
     columns: int
@@ -58,7 +58,7 @@ def read_samples(page: tifffile.TiffPage, data: bytes) -> Samples:
         plane, place = divmod(index, per_plane)
         top = place // layout.across * layout.rows
         left = place % layout.across * layout.columns
-        # The last strip is short; the last tile is whole, and hangs over the edge.
+        # The last strip may be shorter. The last tile is whole and reaches over the edge.
         rows = layout.rows if page.is_tiled else min(layout.rows, page.imagelength - top)
         segment = _unpack(_inflate(packed, rows, layout, int(page.compression)), rows, layout)
         if page.predictor == _HORIZONTAL:
@@ -91,7 +91,7 @@ def _layout(page: tifffile.TiffPage) -> _Layout:
 
 
 def _stride(layout: _Layout) -> int:
-    """Return the bytes of one row of a segment."""
+    """Return the number of bytes in one row of a segment."""
     return (layout.columns * layout.samples * layout.bits + 7) // 8
 
 
@@ -119,7 +119,7 @@ def _inflate(packed: bytes, rows: int, layout: _Layout, compression: int) -> byt
 
 
 def _by_libtiff(packed: bytes, rows: int, stride: int, compression: int) -> bytes:
-    """Have libtiff decompress one segment, put before it as an 8-bit grey page of its own."""
+    """Decompress one segment with libtiff, as an 8-bit grey TIFF of its own."""
     tags = (
         (256, _LONG, stride),
         (257, _LONG, rows),

@@ -1,7 +1,7 @@
-"""What the classifiers say of the films they learned from: each film by the fold that left it out.
+"""Scores the films that classifiers learned from. The fold that left a film out scores it.
 
-Owns `scores.json`: the probability of covid by network and image. It grows by one member at a time,
-so that a resumed run goes on; whoever was withdrawn since is dropped from it.
+Owns `scores.json`: the probability of covid by network and image. It is written after each member,
+so that a run can resume. Images that were withdrawn since are removed from it.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from mlloop.training.tasks.classification import classify
 def write_scores(
     manifest: ProposeManifest, out: Path, *, device: Device, progress: Progress, stop: Stop
 ) -> None:
-    """Score `manifest.scored` with every classifier of the plan, but for what was scored before.
+    """Score `manifest.scored` with every classifier of the plan. Skips films scored before.
 
     Raises LearningError, or Stopped between two films.
     """
@@ -32,17 +32,17 @@ def write_scores(
         return
     images = {case.image for case in manifest.scored}
     known = _read(path)
-    found = {
+    scores = {
         key: {image: score for image, score in known.get(key, {}).items() if image in images}
         for key in keys
     }
     reader = CaseReader(grid=plan.grid)
     for member in manifest.members:
-        if member.network not in found:
+        if member.network not in scores:
             continue
-        own = found[member.network]
+        of_network = scores[member.network]
         held_out = [case for case in manifest.scored if case.fold == member.fold]
-        missing = [case for case in held_out if case.image not in own]
+        missing = [case for case in held_out if case.image not in of_network]
         progress.add(len(held_out) - len(missing))
         if not missing:
             continue
@@ -50,11 +50,11 @@ def write_scores(
         for case, score in classify(classifier, missing, reader, device, progress.emit):
             if stop():
                 raise Stopped
-            own[case.image] = score
+            of_network[case.image] = score
             progress.add(1)
-        write_json(path, {"schema": 1, "networks": found})
-    if found != known:
-        write_json(path, {"schema": 1, "networks": found})
+        write_json(path, {"schema": 1, "networks": scores})
+    if scores != known:
+        write_json(path, {"schema": 1, "networks": scores})
 
 
 def _read(path: Path) -> dict[str, dict[str, float]]:

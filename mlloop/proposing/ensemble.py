@@ -1,8 +1,8 @@
-"""Proposals of a round: the networks' maps, their ensembles, and where the networks disagree.
+"""Writes the proposals of a round: the networks' maps, their ensembles and their disagreement.
 
-Once all maps are there the calibration is fitted out of fold. An image is finished when its
-proposals.json exists, and is then skipped. Each label has its own ensemble; calibration and
-disagreement are those of the infection networks. Classifiers are scored in classifying.py.
+The calibration is fitted out of fold when all maps of the infection networks are written. An image
+with a proposals.json is finished and skipped. Each label has an ensemble of its own; calibration
+and disagreement use the infection networks only. Classifiers are scored in classifying.py.
 """
 
 from __future__ import annotations
@@ -40,15 +40,15 @@ from mlloop.proposing.maps import (
     wait_for,
 )
 
-BESIDE: tuple[LabelKey, ...] = ("lung", "activation")  # their ensembles are plain means
-MEASURED = 512  # pixels: finer masks move no share by more than 0.002 (49 real films)
+OTHER_LABELS: tuple[LabelKey, ...] = ("lung", "activation")  # their ensembles are plain means
+MEASURED_SIDE = 512  # pixels; finer masks change no share by more than 0.002 (49 real films)
 
 
 @dataclass(frozen=True, slots=True)
 class ProposalRecord:
-    """One line of proposals.json. `members` are the networks and folds whose maps were averaged.
+    """One map in proposals.json, and the threshold `t8` that makes it a mask.
 
-    `t8` is the threshold that makes the map a mask.
+    `members` are the networks and folds whose maps were averaged.
     """
 
     network: str
@@ -79,18 +79,18 @@ def propose(
     n_scored = len(manifest.scored) * len(plan.networks_of("activation"))
     progress = Progress(emit, total=len(manifest.cases) * len(plan.networks) + n_scored)
     for _ in writer.write(infection, progress=progress, stop=stop):
-        pass  # the calibration needs them all
-    calibration = _calibration(manifest, writer, out, stop)
+        pass  # the calibration needs all maps
+    calibration = _read_or_fit_calibration(manifest, writer, out, stop)
     write_scores(manifest, out, device=device, progress=progress, stop=stop)
     finishing: list[Future[None]] = []
     with ThreadPoolExecutor(WRITERS) as writers:
-        # A chunk is finished while the next passes through the other labels' networks.
+        # Threads finish a chunk while the other labels' networks work on the next one.
         for chunk in writer.write(others, progress=progress, stop=stop):
             if stop():
                 raise Stopped
             wait_for(finishing)
             finishing = [
-                writers.submit(_finish, case, manifest, calibration, writer, out)
+                writers.submit(_write_image, case, manifest, calibration, writer, out)
                 for case in chunk
                 if not is_finished(case, out)
             ]
@@ -98,48 +98,50 @@ def propose(
     emit("done", images=len(manifest.cases))
 
 
-def _calibration(
+def _read_or_fit_calibration(
     manifest: ProposeManifest, writer: MapWriter, out: Path, stop: Stop
 ) -> Calibration:
-    """Return the calibration of a former run, or fit it; it is on disk before any proposal is."""
+    """Return the calibration on disk, or fit and write it. It is written before any proposal."""
     path = out / "calibration.json"
     if path.exists():
         return from_plain(Calibration, read_json(path))
     known = set(manifest.references)
     cases = [case for case in manifest.cases if case.image in known]
-    found = fit_calibration(
+    calibration = fit_calibration(
         manifest.plan, cases, maps=writer.read, target=writer.reader.target, stop=stop
     )
-    write_json(path, found)
-    return found
+    write_json(path, calibration)
+    return calibration
 
 
-def _finish(
+def _write_image(
     case: Case, manifest: ProposeManifest, calibration: Calibration, writer: MapWriter, out: Path
 ) -> None:
-    """Write the ensembles and the disagreement, then the record that marks the image as done."""
+    """Write the ensembles and the disagreement, then the record that marks the image finished."""
     folder, plan = out / case.image, manifest.plan
     maps = writer.read(case)
     infection, disagreement = calibration.ensemble_map(maps), disagreement_p8(maps)
     write_bytes(folder / "ensemble.ensemble.png", encode_probability(infection))
     write_bytes(folder / "disagreement.png", encode_probability(disagreement))
-    fitted = {one.network: one.t8 for one in calibration.thresholds}
+    fitted = {threshold.network: threshold.t8 for threshold in calibration.thresholds}
     records = _label_records(case, manifest, "infection", [*maps, infection], fitted)
     means: dict[LabelKey, ByteArray] = {}
-    for label in BESIDE:
-        if own := writer.read(case, label):
-            means[label] = mean_p8(own)
+    for label in OTHER_LABELS:
+        if label_maps := writer.read(case, label):
+            means[label] = mean_p8(label_maps)
             encoded = encode_probability(means[label])
             write_bytes(folder / f"{label}.ensemble.png", encoded)
-            records += _label_records(case, manifest, label, [*own, means[label]], {})
-    found = proposal_findings(case, plan, infection, means.get("lung"), t8=fitted["ensemble"])
+            records += _label_records(case, manifest, label, [*label_maps, means[label]], {})
+    findings_of_case = proposal_findings(
+        case, plan, infection, means.get("lung"), t8=fitted["ensemble"]
+    )
     summary = {
         "schema": PROPOSALS_SCHEMA,
         "image": case.image,
         "patient": case.patient,
         "plan_sha256": plan.sha256,
         "mean_disagreement": float(disagreement.mean()) / 255,
-        "findings": found.as_json(),
+        "findings": findings_of_case.as_json(),
         "proposals": records,
     }
     write_json(folder / "proposals.json", summary)
@@ -148,11 +150,11 @@ def _finish(
 def proposal_findings(
     case: Case, plan: Plan, infection: ByteArray, lung: ByteArray | None, *, t8: int
 ) -> Findings:
-    """Measure the ensembles' masks, at most `MEASURED` pixels wide; `t8` is the infection's.
+    """Measure the ensembles' masks, at most `MEASURED_SIDE` pixels wide.
 
-    The lungs are cut at the plan's threshold.
+    `t8` is the threshold of the infection. The lungs use the plan's threshold.
     """
-    scale = max(1.0, max(case.height, case.width) / MEASURED)
+    scale = max(1.0, max(case.height, case.width) / MEASURED_SIDE)
     shape = (max(1, round(case.height / scale)), max(1, round(case.width / scale)))
     spacing = None if case.spacing_mm is None else case.spacing_mm * scale
     return findings(
@@ -172,9 +174,9 @@ def _label_records(
     maps: Sequence[ByteArray],
     fitted: Mapping[str, int],
 ) -> list[ProposalRecord]:
-    """Return the records of one label's maps, of which its ensemble is the last.
+    """Return the records of one label's maps, with its ensemble last.
 
-    What has no fitted threshold has the plan's.
+    A network without a fitted threshold uses the plan's.
     """
     folds, kind = folds_for(case, manifest, label), kind_for(case, manifest, label)
     keys = [network.key for network in manifest.plan.networks_of(label)]
@@ -184,14 +186,16 @@ def _label_records(
     return [
         ProposalRecord(
             network=name,
-            kind=own,
+            kind=map_kind,
             members=tuple(
-                (key, fold) for key in (keys if own == "ensemble" else [name]) for fold in folds
+                (key, fold)
+                for key in (keys if map_kind == "ensemble" else [name])
+                for fold in folds
             ),
             file=file,
             p8_sha256=hashlib.sha256(p8.tobytes()).hexdigest(),
             t8=fitted.get(name, manifest.plan.threshold),
             label=label,
         )
-        for (name, own, file), p8 in zip(named, maps, strict=True)
+        for (name, map_kind, file), p8 in zip(named, maps, strict=True)
     ]

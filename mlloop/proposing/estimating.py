@@ -1,7 +1,7 @@
-"""What a plan would cost on this device, from a few steps and forward passes on blank films.
+"""Estimates the cost of a plan on this device, from a few steps and forward passes.
 
-Reading films is left out: it goes on beside the steps. Memory is what torch asked for on a GPU,
-else the largest size of this process, scaled up to the whole batch.
+Reading films is left out, because it runs while the network trains. On a GPU, memory is the peak
+that torch allocated; on a CPU it is the peak of this process, scaled up to the whole batch.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ from mlloop.training.steps import train_step
 from mlloop.training.tasks import task_of
 
 _REPEATS = 2
-_FEW = 4  # images in a timed batch on a CPU, where 32 could take a minute
+_CPU_BATCH = 4  # images in a timed batch on a CPU, where 32 could take a minute
 
 
 @dataclass(frozen=True, slots=True)
 class NetworkCost:
-    """One network: seconds of a step and of one image's forward pass; bytes while it trains."""
+    """The cost of one network: seconds per step and per image, and peak bytes in training."""
 
     network: str
     parameters: int
@@ -45,8 +45,8 @@ class NetworkCost:
 
 
 @dataclass(frozen=True, slots=True)
-class Estimate:
-    """The cost of a round. Members and images are counted as if done one after another."""
+class RoundCost:
+    """The cost of a round, if its members and images run one after another."""
 
     device: str
     networks: tuple[NetworkCost, ...]
@@ -57,9 +57,9 @@ class Estimate:
     schema: int = 1
 
 
-def estimate(
+def estimate_cost(
     manifest: EstimateManifest, out: Path, *, device: Device, emit: Emit, stop: Stop
-) -> Estimate:
+) -> RoundCost:
     """Time each network of the plan, write `estimate.json` and return what it holds.
 
     Raises LearningError for a network that cannot be built or does not fit, Stopped on request.
@@ -67,31 +67,33 @@ def estimate(
     plan, costs = manifest.plan, []
     for done, network in enumerate(plan.networks):
         emit("progress", done=done, total=len(plan.networks))
-        costs.append(_cost(network, plan, device, emit, stop))
-    found = _sum(manifest, tuple(costs), device)
-    write_json(out / "estimate.json", found)
-    emit("done", seconds=found.seconds_training + found.seconds_proposing, bytes=found.bytes)
-    return found
+        costs.append(_measure_cost(network, plan, device, emit, stop))
+    cost = _sum_costs(manifest, tuple(costs), device)
+    write_json(out / "estimate.json", cost)
+    emit("done", seconds=cost.seconds_training + cost.seconds_proposing, bytes=cost.bytes)
+    return cost
 
 
-def _sum(manifest: EstimateManifest, costs: tuple[NetworkCost, ...], device: Device) -> Estimate:
+def _sum_costs(
+    manifest: EstimateManifest, costs: tuple[NetworkCost, ...], device: Device
+) -> RoundCost:
     plan, unseen = manifest.plan, manifest.n_propose - manifest.n_trained
-    # Every epoch ends with a look at the inner split.
-    looks = plan.epochs * plan.inner_fraction * manifest.n_train * (1 - 1 / manifest.k)
+    # Every epoch ends with predictions on the inner split.
+    inner_images = plan.epochs * plan.inner_fraction * manifest.n_train * (1 - 1 / manifest.k)
     members = {
-        cost.network: _steps(plan, cost) * cost.seconds_step + looks * cost.seconds_image
+        cost.network: _steps(plan, cost) * cost.seconds_step + inner_images * cost.seconds_image
         for cost in costs
     }
     passes = manifest.n_trained + manifest.k * unseen
-    looking = [one for one in costs if plan.network(one.network).label == "activation"]
-    return Estimate(
-        device=_name(device),
+    classifiers = [cost for cost in costs if plan.network(cost.network).label == "activation"]
+    return RoundCost(
+        device=_device_name(device),
         networks=costs,
         seconds_members=members,
         seconds_training=manifest.k * sum(members.values()),
         seconds_proposing=passes * sum(cost.seconds_image for cost in costs)
-        # A classifier also tells covid from the rest on every film it learned from.
-        + manifest.n_train * sum(cost.seconds_image for cost in looking),
+        # A classifier also scores every film that it learned from.
+        + manifest.n_train * sum(cost.seconds_image for cost in classifiers),
         bytes=max(cost.bytes for cost in costs),
     )
 
@@ -100,9 +102,11 @@ def _steps(plan: Plan, cost: NetworkCost) -> int:
     return plan.with_steps_of(plan.network(cost.network)).steps
 
 
-def _cost(network: NetworkPlan, plan: Plan, device: Device, emit: Emit, stop: Stop) -> NetworkCost:
+def _measure_cost(
+    network: NetworkPlan, plan: Plan, device: Device, emit: Emit, stop: Stop
+) -> NetworkCost:
     is_gpu = device.torch_device.type == "cuda"
-    count = plan.batch_size if is_gpu else min(plan.batch_size, _FEW)
+    count = plan.batch_size if is_gpu else min(plan.batch_size, _CPU_BATCH)
     memory = _Memory(is_gpu=is_gpu)
     task = task_of(network)
     built = build_untrained_network(network, plan.grid).to(device.torch_device).train()
@@ -110,11 +114,11 @@ def _cost(network: NetworkPlan, plan: Plan, device: Device, emit: Emit, stop: St
     state = TrainingState(built, torch.optim.AdamW(built.parameters()), averaged)
     images = torch.rand(count, 1, plan.grid, plan.grid)
     batch = (images, torch.zeros(count, 1, *task.target_shape(plan.grid)))
-    step = _median(lambda: train_step(state, batch, plan, device, emit, loss_of=task.loss), stop)
+    step = _median_seconds(lambda: train_step(state, batch, plan, device, emit, loss_of=task.loss), stop)
     used = memory.used(scale=plan.batch_size / count)
     built.eval()
     inputs = images[:, 0].numpy()
-    image = _median(lambda: task.predict_maps(built, inputs, plan, device), stop) / count
+    image = _median_seconds(lambda: task.predict_maps(built, inputs, plan, device), stop) / count
     return NetworkCost(
         network=network.key,
         parameters=sum(value.numel() for value in built.parameters()),
@@ -124,10 +128,10 @@ def _cost(network: NetworkPlan, plan: Plan, device: Device, emit: Emit, stop: St
     )
 
 
-def _median(work: Callable[[], object], stop: Stop) -> float:
-    """Return the median seconds of `work`, after one turn that does not count.
+def _median_seconds(work: Callable[[], object], stop: Stop) -> float:
+    """Return the median seconds of `work`, after one run that does not count.
 
-    Each turn ends by bringing a number from the device, so the clock waits for it.
+    Each run ends with a number read from the device, so the clock includes its work.
     """
     taken = []
     for _ in range(1 + _REPEATS):
@@ -140,29 +144,34 @@ def _median(work: Callable[[], object], stop: Stop) -> float:
 
 
 class _Memory:
+    """Measures the peak memory of one network."""
+
     def __init__(self, *, is_gpu: bool) -> None:
         self._is_gpu = is_gpu
         if is_gpu:
             torch.cuda.reset_peak_memory_stats()
         gc.collect()
-        _forget_peak()
-        self._before = 0 if is_gpu else _largest()
+        _reset_peak()
+        self._before = 0 if is_gpu else _peak_bytes()
 
     def used(self, *, scale: float) -> int:
         """Return the peak in bytes, with what the work added scaled to the whole batch."""
         if self._is_gpu:
             return int(torch.cuda.max_memory_allocated())
-        return round(self._before + max(0, _largest() - self._before) * scale)
+        return round(self._before + max(0, _peak_bytes() - self._before) * scale)
 
 
-def _forget_peak() -> None:
-    """Let the peak begin anew, where the system can: else a network hides behind the one before."""
+def _reset_peak() -> None:
+    """Reset the peak of resident memory, if the system can.
+
+    Without this, a small network would report the peak of a larger network that ran earlier.
+    """
     with contextlib.suppress(OSError):
         Path("/proc/self/clear_refs").write_text("5")
 
 
-def _largest() -> int:
-    """Return the peak of resident memory in bytes since the last `_forget_peak`."""
+def _peak_bytes() -> int:
+    """Return the peak of resident memory in bytes since the last `_reset_peak`."""
     with contextlib.suppress(OSError):
         for line in Path("/proc/self/status").read_text().splitlines():
             if line.startswith("VmHWM:"):
@@ -170,7 +179,7 @@ def _largest() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
-def _name(device: Device) -> str:
+def _device_name(device: Device) -> str:
     if device.torch_device.type == "cuda":
         return f"{torch.cuda.get_device_name()}, {device.precision}"
     return f"CPU, {torch.get_num_threads()} thread(s), {device.precision}"

@@ -1,7 +1,7 @@
-"""How good the ensemble is on sealed images: counts per image, never a mask that leaves here.
+"""Measures the ensemble on sealed images. Only counts per image are kept, no mask.
 
-The ensemble is the mean of all folds of all infection networks, weighed, warmed and thresholded as
-its out-of-fold maps asked for: nothing is fitted on sealed images.
+The ensemble is the mean of all folds of all infection networks, with the weights, temperature and
+threshold that were fitted on out-of-fold maps. Nothing is fitted on sealed images.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ from mlloop.training.dataset import read_truth
 
 @dataclass(frozen=True, slots=True)
 class ImageResult:
-    """The pixels of one sealed image. `dice` is None where both masks are empty.
+    """The counts of one sealed image. `dice` is None if both masks are empty.
 
-    `peak` is the highest p8 on it, at the grid.
+    `peak` is its highest p8, at the grid.
     """
 
     image: str
@@ -47,7 +47,7 @@ class ImageResult:
 def evaluate(
     manifest: EvaluateManifest, out: Path, *, device: Device, emit: Emit, stop: Stop
 ) -> None:
-    """Write evaluation.json. Does nothing when it exists. Raises LearningError or Stopped."""
+    """Write evaluation.json. Does nothing if it exists. Raises LearningError or Stopped."""
     result = out / "evaluation.json"
     if not result.exists():
         emit("start", images=len(manifest.cases))
@@ -55,7 +55,7 @@ def evaluate(
         maps = MapWriter(manifest, out / "maps", device, networks)
         progress = Progress(emit, total=len(manifest.cases) * len(networks))
         for _ in maps.write(networks, progress=progress, stop=stop):
-            pass  # measured once they are all there
+            pass  # images are measured when all maps are written
         calibration = manifest.calibration or unfitted_calibration(manifest.plan)
         pixels, images = np.zeros((2, 256), np.int64), []
         for case in manifest.cases:
@@ -71,22 +71,22 @@ def evaluate(
                 "reliability": measure_reliability(pixels),
             },
         )
-    # No proposal on a sealed image may lie about once it is counted.
+    # No proposal on a sealed image may stay on disk after it was counted.
     shutil.rmtree(out / "maps", ignore_errors=True)
     emit("done", images=len(manifest.cases))
 
 
 def _evaluate_image(case: Case, ensemble: ByteArray, t8: int) -> ImageResult:
     predicted = threshold_mask(ensemble, shape=(case.height, case.width), t8=t8)
-    found = count_pixels(predicted, read_truth(case))
-    value = dice(found)
+    counts = count_pixels(predicted, read_truth(case))
+    value = dice(counts)
     return ImageResult(
         image=case.image,
         patient=case.patient,
         group=case.group,
-        tp=found.tp,
-        fp=found.fp,
-        fn=found.fn,
+        tp=counts.tp,
+        fp=counts.fp,
+        fn=counts.fn,
         dice=None if math.isnan(value) else value,
         peak=int(ensemble.max()),
     )

@@ -1,8 +1,8 @@
-"""The probability maps of networks on cases: one file for each case and network.
+"""Writes the probability maps of networks on cases: one file for each case and network.
 
-A patient who was trained on gets the one fold that left it out, everyone else the mean of all
-folds. Works network by network in fixed chunks, so that a resumed run feeds the same batches and
-repeats the same bits, unless memory runs out: a chunk then passes in parts.
+A trained patient gets the map of the fold that left it out, any other patient the mean of all
+folds. Works network by network in fixed chunks, so that a resumed run uses the same batches and
+gets the same bits. Only if memory runs out, a chunk is divided.
 """
 
 from __future__ import annotations
@@ -35,14 +35,14 @@ from mlloop.training.tasks import load_member, task_of
 
 Kind = Literal["out_of_fold", "mean", "ensemble"]
 CHUNK = 16
-WRITERS = 2  # each waits for the disk in turn; more of them take the interpreter from the networks
+WRITERS = 2  # threads; more of them would take the interpreter lock from the networks
 T = TypeVar("T")
 
 
 def folds_for(
     case: Case, manifest: ProposeManifest | EvaluateManifest, label: LabelKey = "infection"
 ) -> tuple[int, ...]:
-    """Return the folds that may propose on a case: all, or the one that left its patient out."""
+    """Return the folds that may propose on a case: all, or the fold that left its patient out."""
     if isinstance(manifest, ProposeManifest) and case.patient in manifest.patients_of(label):
         return (case.fold,)
     return tuple(range(manifest.k))
@@ -51,18 +51,18 @@ def folds_for(
 def kind_for(
     case: Case, manifest: ProposeManifest | EvaluateManifest, label: LabelKey = "infection"
 ) -> Kind:
-    """Name what a network's map of a case is made of."""
+    """Return the kind of a network's map of a case: out-of-fold, or a mean over folds."""
     return "mean" if len(folds_for(case, manifest, label)) == manifest.k else "out_of_fold"
 
 
 def is_finished(case: Case, out: Path) -> bool:
-    """Tell whether all proposals of a case are written, in the manner of this version."""
+    """Say whether all proposals of a case are written, in the present version of the record."""
     return is_proposed(out / case.image)
 
 
 @dataclass(slots=True)
 class MapWriter:
-    """Writes `<image>/<network>.<kind>.png` for every case and network of it that lacks it."""
+    """Writes `<image>/<network>.<kind>.png` for every case and network, if it is missing."""
 
     manifest: ProposeManifest | EvaluateManifest
     out: Path
@@ -76,10 +76,10 @@ class MapWriter:
     def write(
         self, networks: Sequence[NetworkPlan], *, progress: Progress, stop: Stop
     ) -> Iterator[Sequence[Case]]:
-        """Write the missing maps of `networks`; yield each chunk of cases once it has them all.
+        """Write the missing maps of `networks`; yield each chunk of cases when it is complete.
 
-        While a chunk passes through the folds, which leaves the interpreter free, threads read
-        the films of the chunk after it and write the maps of the one before it.
+        While the networks work on a chunk, threads read the films of the next chunk and write the
+        maps of the previous one. The networks leave the interpreter lock free.
         """
         cases = self.manifest.cases
         chunks = [cases[start : start + CHUNK] for start in range(0, len(cases), CHUNK)]
@@ -87,7 +87,7 @@ class MapWriter:
             yield from chunks
         jobs = [(network, chunk) for network in networks for chunk in chunks]
         passes = Passes(self.device, progress.emit)
-        for work, saving in _one_ahead(self._predicted(jobs, passes, stop)):
+        for work, saving in _begin_one_ahead(self._predicted(jobs, passes, stop)):
             wait_for(saving)
             progress.add(len(work.chunk))
             if work.network == networks[-1]:
@@ -95,7 +95,7 @@ class MapWriter:
 
     def read(self, case: Case, label: LabelKey = "infection") -> list[ByteArray]:
         """Read one label's maps of a case back, in the plan's order of networks."""
-        paths = [self._path(case, one) for one in self.networks if one.label == label]
+        paths = [self._path(case, network) for network in self.networks if network.label == label]
         return [decode_probability(path.read_bytes()) for path in paths]
 
     def _path(self, case: Case, network: NetworkPlan) -> Path:
@@ -113,9 +113,9 @@ class MapWriter:
         return {m.fold: load_member(m, self.manifest.plan, self.device) for m in members}
 
     def _prepare(self, readers: Executor, network: NetworkPlan, chunk: Sequence[Case]) -> _Work:
-        """Begin to read a chunk's images, unless every map is there.
+        """Begin to read a chunk's images, unless every map exists.
 
-        The whole chunk goes in, even where some maps exist: a batch of another size may round
+        The whole chunk is read even if some maps exist: a batch of another size may round
         differently.
         """
         missing = [case for case in chunk if not self._has_map(case, network)]
@@ -127,11 +127,11 @@ class MapWriter:
     def _predicted(
         self, jobs: Sequence[tuple[NetworkPlan, Sequence[Case]]], passes: Passes, stop: Stop
     ) -> Iterator[tuple[_Work, list[Future[None]]]]:
-        """Yield each job with the writing of its maps, which has begun; one network in memory."""
+        """Yield each job while its maps are being written. Only one network is in memory."""
         loaded, folds = "", dict[int, nn.Module]()
         n_readers = self.device.reading_threads
         with ThreadPoolExecutor(n_readers) as readers, ThreadPoolExecutor(WRITERS) as writers:
-            for work in _one_ahead(self._prepare(readers, *job) for job in jobs):
+            for work in _begin_one_ahead(self._prepare(readers, *job) for job in jobs):
                 if stop():
                     raise Stopped
                 if work.missing and loaded != work.network.key:
@@ -160,13 +160,13 @@ class MapWriter:
             ]
             if chosen:
                 forward = functools.partial(self._maps, work.network, folds[fold])
-                found = passes.through(forward, np.stack([image for _, image in chosen]))
-                for (case, _), probability in zip(chosen, found, strict=True):
+                probabilities = passes.through(forward, np.stack([image for _, image in chosen]))
+                for (case, _), probability in zip(chosen, probabilities, strict=True):
                     maps[case.image].append(probability)
         return maps
 
     def _maps(self, plan: NetworkPlan, network: nn.Module, images: FloatArray) -> FloatArray:
-        """Return the maps `(N, grid, grid)` that the network's task draws of images alike."""
+        """Return the maps `(N, grid, grid)` of images, drawn by the network's task."""
         return task_of(plan).predict_maps(network, images, self.manifest.plan, self.device)
 
     def _save(self, case: Case, network: NetworkPlan, maps: Sequence[FloatArray]) -> None:
@@ -176,7 +176,7 @@ class MapWriter:
 
 @dataclass(frozen=True, slots=True)
 class _Work:
-    """One network's chunk: all of its images go in, the maps of `missing` are written."""
+    """One network on one chunk: all its images are read, the maps of `missing` are written."""
 
     network: NetworkPlan
     chunk: Sequence[Case]
@@ -185,15 +185,15 @@ class _Work:
 
 
 def wait_for(futures: Iterable[Future[None]]) -> None:
-    """Wait, and raise what a thread raised."""
+    """Wait for all threads. Raises the error of a thread."""
     for future in futures:
         future.result()
 
 
-def _one_ahead(things: Iterator[T]) -> Iterator[T]:
-    """Yield each thing once the one after it has been begun."""
-    before = next(things, None)
-    for after in things:
+def _begin_one_ahead(items: Iterator[T]) -> Iterator[T]:
+    """Yield each item after the next one has begun."""
+    before = next(items, None)
+    for after in items:
         if before is not None:
             yield before
         before = after

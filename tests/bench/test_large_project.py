@@ -5,12 +5,12 @@ import pytest
 from annotation.models import Image, Proposal, Split
 from annotation.selectors.reading.worklist import waiting_images, worklist_scope
 from bench import bare
-from bench.large_project import crowd, serving_query
+from bench.large_project import make_large_project, serving_query
 
 
 @pytest.mark.django_db
 def test_crowd_has_the_size_asked_for_and_work_for_its_readers() -> None:
-    made = crowd(slug="bench", images=60, readers=2)
+    made = make_large_project(slug="bench", images=60, readers=2)
 
     proposed = Image.objects.filter(project=made.project, patient__split=Split.TRAIN).count()
     assert Image.objects.filter(project=made.project).count() == 60
@@ -22,6 +22,6 @@ def test_crowd_has_the_size_asked_for_and_work_for_its_readers() -> None:
 
 @pytest.mark.django_db
 def test_bare_query_finds_one_image() -> None:
-    made = crowd(slug="bench", images=60, readers=1)
+    made = make_large_project(slug="bench", images=60, readers=1)
 
     assert len(bare.query(*serving_query(made))) == 1

@@ -62,7 +62,7 @@ def _propose(round_: Round, image: Image, cohort: Path, *, kind: str) -> None:
 
     shape = (image.height, image.width)
     masks = (threshold_mask(p8, shape=shape, t8=128) for p8 in (ensemble, lung_p8))
-    found = findings(*masks, cutoffs=(0.01, 0.25, 0.5, 0.75), smallest_share=0.0005)
+    result = findings(*masks, cutoffs=(0.01, 0.25, 0.5, 0.75), smallest_share=0.0005)
     labels = {key: label_of(image.project, key) for key in ("infection", "lung")}
 
     def add(label: Label, network: str, kind: str, p8: npt.NDArray[np.uint8]) -> Proposal:
@@ -83,7 +83,7 @@ def _propose(round_: Round, image: Image, cohort: Path, *, kind: str) -> None:
         add(labels["infection"], network, kind, p8)
     add(labels["lung"], "ensemble", "ensemble", lung_p8)
     whole = add(labels["infection"], "ensemble", "ensemble", ensemble)
-    whole.findings = found.as_json()
+    whole.findings = result.as_json()
     whole.disagreement_key = put(spread)
     whole.save()
 
@@ -97,10 +97,12 @@ def _erring(truth: npt.NDArray[np.bool_], draw: np.random.Generator) -> npt.NDAr
 
 def _shrunk(mask: npt.NDArray[np.bool_]) -> Map:
     factors = (GRID / mask.shape[0], GRID / mask.shape[1])
-    found: Map = ndimage.zoom(mask.astype(np.float64), factors, order=1)
-    return found
+    result: Map = ndimage.zoom(mask.astype(np.float64), factors, order=1)
+    return result
 
 
 def _p8(probability: Map) -> npt.NDArray[np.uint8]:
-    found: npt.NDArray[np.uint8] = np.floor(255 * np.clip(probability, 0, 1) + 0.5).astype(np.uint8)
-    return found
+    result: npt.NDArray[np.uint8] = np.floor(255 * np.clip(probability, 0, 1) + 0.5).astype(
+        np.uint8
+    )
+    return result

@@ -9,7 +9,7 @@ from pathlib import Path
 from playwright.sync_api import Browser
 
 from annotation.models import Membership, Project, User
-from bench.browser import chromium, open_room, serving
+from bench.browser import open_room, serve_site, start_chromium
 from bench.environment import ROOT
 from fixtures.cohort import write_cohort
 from tools.screenshots.demo_project import make_project
@@ -27,7 +27,7 @@ def make(folder: Path, names: list[str]) -> int:
     write_cohort(cohort, patients=6, seed=11, size=SIZE, normal_fraction=0.0, other_fraction=0.0)
     project = make_project("chest-pilot", cohort, is_blind=False)
     blind = make_project("chest-blind", cohort, is_blind=True)
-    with serving() as address, chromium() as browser:
+    with serve_site() as address, start_chromium() as browser:
         for name in names or PICTURES:
             given = blind if name == "reading-blind" else project
             PICTURES[name](_Studio(browser, address, given, name))

@@ -16,9 +16,9 @@ from PIL import Image
 from mlloop.contract.errors import LearningError
 from mlloop.contract.manifest import Case
 from mlloop.contract.presets import preset
-from mlloop.folders.cases import FolderCase, place, read_folder
+from mlloop.folders.cases import FolderCase, assign_folds, read_folder
 from mlloop.folders.files import Folders
-from mlloop.folders.run import bind, read_run
+from mlloop.folders.run import begin_run, read_run
 from mlloop.pixels.images import encode_pixels
 from mlloop.pixels.masks import encode_mask
 
@@ -97,8 +97,8 @@ def test_placed_when_a_film_of_the_run_is_encode_againd_then_keeps_its_patient_a
     tmp_path: Path,
 ) -> None:
     lines = "image,patient_id,group\na.png,p,covid\nb.png,q,covid\nc.png,r,normal\n"
-    placement = place(read_folder(write(tmp_path, lines)), folds=2, seed=1)
-    run = bind(tmp_path / "out", preset("cpu"), placement)
+    placement = assign_folds(read_folder(write(tmp_path, lines)), folds=2, seed=1)
+    run = begin_run(tmp_path / "out", preset("cpu"), placement)
     for name in "ab":
         path = tmp_path / "films" / f"{name}.png"
         encode_again(path, path.with_stem(f"{name}2"))
@@ -113,14 +113,14 @@ def test_placed_when_a_film_of_the_run_is_encode_againd_then_keeps_its_patient_a
 
 def test_bind_when_the_run_has_no_pixel_hashes_then_goes_on_in_it(tmp_path: Path) -> None:
     lines = "image,patient_id,group\na.png,p,covid\nb.png,q,covid\n"
-    placement = place(read_folder(write(tmp_path, lines)), folds=2, seed=1)
+    placement = assign_folds(read_folder(write(tmp_path, lines)), folds=2, seed=1)
     out, plan = tmp_path / "out", preset("cpu")
-    bind(out, plan, placement)
+    begin_run(out, plan, placement)
     former = json.loads((out / "run.json").read_text())
     for one in former["cases"]:
         assert len(one.pop("pixel_sha256")) == 64
     (out / "run.json").write_text(json.dumps(former))
-    assert bind(out, plan, placement).cases == placement.cases
+    assert begin_run(out, plan, placement).cases == placement.cases
     assert read_run(out).placed(placement.cases) == tuple(one.case for one in placement.cases)
 
 
@@ -193,10 +193,10 @@ def test_place_when_placed_then_no_patient_is_in_two_folds(
     sick = {one.case.patient for one in cases if one.is_positive}
     if len(sick) < 2:
         with pytest.raises(LearningError, match="at least 2"):
-            place(cases, folds=folds, seed=seed)
+            assign_folds(cases, folds=folds, seed=seed)
         return
     try:
-        placed = place(cases, folds=folds, seed=seed)
+        placed = assign_folds(cases, folds=folds, seed=seed)
     except LearningError:
         return  # every patient with infection in one fold: told, never trained
     fold_of: dict[str, set[int]] = {}
@@ -210,7 +210,7 @@ def test_place_when_placed_then_no_patient_is_in_two_folds(
 
 def test_place_when_groups_are_even_then_every_fold_has_its_share() -> None:
     cases = [folder_case(n, n, "covid" if n % 2 else "normal", "ab"[n % 4 // 2]) for n in range(60)]
-    placed = place(cases, folds=3, seed=1)
+    placed = assign_folds(cases, folds=3, seed=1)
     assert placed.k == 3
     for fold in range(3):
         own = [one for one in placed.cases if one.case.fold == fold]

@@ -12,9 +12,9 @@ import pytest
 from mlloop.contract.plan import Plan
 from mlloop.contract.presets import preset
 from mlloop.figures.metrics import Counts
-from mlloop.folders.report import write_table
-from mlloop.folders.scoring import Judged, Row
-from mlloop.folders.speed import Measured
+from mlloop.folders.report import write_report
+from mlloop.folders.scoring import Row, RowImage
+from mlloop.folders.speed import RunSpeed
 
 SAYS = "the plan's threshold (99 of 255) and equal weights are used, and so the ensemble is not bit"
 PLAN = replace(preset("cpu"), threshold=99)
@@ -23,11 +23,12 @@ UNFITTED = replace(PLAN, thresholds="plan", ensemble_weights="equal")
 
 def written(out: Path, name: str, plan: Plan | None) -> str:
     images = tuple(
-        Judged(f"p{n}", "north", n % 2, bool(n % 2), Counts(n, 1, 1, 90), 0.1 * n) for n in range(4)
+        RowImage(f"p{n}", "north", n % 2, bool(n % 2), Counts(n, 1, 1, 90), 0.1 * n)
+        for n in range(4)
     )
     rows = (Row("ensemble", "99 of 255", "infected share of film", images),)
-    return write_table(
-        out, name, rows, (), lungs=(), plan=plan, k=2, measured=Measured(), command="c"
+    return write_report(
+        out, name, rows, (), lungs=(), plan=plan, k=2, measured=RunSpeed(), command="c"
     )
 
 
@@ -94,10 +95,10 @@ def test_write_table_when_read_then_names_every_figure_per_image_and_by_whole_im
 def test_write_table_when_there_are_no_other_folds_then_shows_no_area_rule_and_says_why(
     tmp_path: Path,
 ) -> None:
-    images = tuple(Judged(f"p{n}", "", 0, bool(n % 2), Counts(n, 1, 1, 90), n) for n in range(4))
+    images = tuple(RowImage(f"p{n}", "", 0, bool(n % 2), Counts(n, 1, 1, 90), n) for n in range(4))
     rows = (Row("theirs", "1 of 255", "infected share of film", images),)
-    text = write_table(
-        tmp_path, "evaluation", rows, (), lungs=(), plan=None, k=0, measured=Measured(), command=""
+    text = write_report(
+        tmp_path, "evaluation", rows, (), lungs=(), plan=None, k=0, measured=RunSpeed(), command=""
     )
     _, body = cells(text, "COVID-positive or not")
     assert [line[1] for line in body] == ["any pixel"]

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from mlloop.figures.detection import RATES
 from mlloop.figures.levels import best_t8, best_t8_by_fold, count_levels, counts_at
 from mlloop.figures.metrics import Counts, count_pixels, dice, pool_counts
-from mlloop.folders.scoring import Judged, Row
+from mlloop.folders.scoring import Row, RowImage
 from mlloop.pixels.raster import threshold_mask
 
 
@@ -55,9 +55,9 @@ def test_crossed_t8_when_a_fold_changes_then_its_own_threshold_does_not() -> Non
     assert after[0] != before[0]
 
 
-def judged(n: int, *, covid: bool, share: int, score: float) -> Judged:
+def judged(n: int, *, covid: bool, share: int, score: float) -> RowImage:
     found = Counts(share, 0, 2, 98 - share) if covid else Counts(0, share, 0, 100 - share)
-    return Judged(f"p{n}", "north" if n % 2 else "south", n % 2, covid, found, score)
+    return RowImage(f"p{n}", "north" if n % 2 else "south", n % 2, covid, found, score)
 
 
 def test_row_when_one_source_has_one_class_then_warns_and_keeps_every_convention() -> None:

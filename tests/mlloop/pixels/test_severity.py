@@ -105,7 +105,7 @@ def test_sides_when_two_lungs_then_the_image_left_is_the_patients_right():
     assert [one.whole.name for one in found.lungs] == ["right", "left"]
     assert found.lungs[0].whole.infected == oval(22, 44, 4, 4).sum()
     assert found.lungs[1].whole.infected == 0
-    lesion = found.lesions.found[0]
+    lesion = found.lesions.listed[0]
     assert (lesion.side, lesion.zone) == ("right", "lower")
 
 
@@ -121,7 +121,7 @@ def test_sides_when_the_lungs_touch_then_they_are_cut_where_the_bridge_is_thin()
 @pytest.mark.parametrize(("x", "side"), [(20, "right"), (60, "left")])
 def test_sides_when_one_lung_is_missing_then_the_other_keeps_its_side(x, side):
     found = measured(oval(x, 20, 3, 3), oval(x, 30, 12, 22))
-    assert found.lesions.found[0].side == side
+    assert found.lesions.listed[0].side == side
     assert {one.whole.name: one.whole.pixels > 0 for one in found.lungs}[side]
     assert sum(one.whole.pixels == 0 for one in found.lungs) == 1
 
@@ -195,7 +195,7 @@ def test_findings_when_there_is_no_lung_then_no_grade_and_the_reason(lung, reaso
     assert (found.grade, found.reason) == (None, reason)
     assert math.isnan(found.both.share)
     assert found.outside_pixels == infection.sum()
-    assert [(one.side, one.zone) for one in found.lesions.found] == [(None, None)]
+    assert [(one.side, one.zone) for one in found.lesions.listed] == [(None, None)]
 
 
 def test_lesions_when_outside_the_lungs_then_said_and_sized_in_mm():
@@ -203,7 +203,7 @@ def test_lesions_when_outside_the_lungs_then_said_and_sized_in_mm():
     infection = np.zeros(SHAPE, np.bool_)
     infection[0:4, 38:44] = True
     found = measured(infection, lung, spacing_mm=0.5, film_shape=(120, 160))
-    assert found.lesions.found == (Lesion(96, 6.0, "outside", None),)
+    assert found.lesions.listed == (Lesion(96, 6.0, "outside", None),)
     assert found.outside_pixels == 96
 
 

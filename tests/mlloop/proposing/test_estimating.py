@@ -11,7 +11,7 @@ from mlloop.contract.errors import LearningError, Stopped
 from mlloop.contract.manifest import EstimateManifest, ManifestError, write_manifest
 from mlloop.contract.network_plan import NetworkPlan
 from mlloop.networks.devices import prepare
-from mlloop.proposing.estimating import Estimate, estimate
+from mlloop.proposing.estimating import RoundCost, estimate_cost
 from tests.mlloop.conftest import SMALL, Events, small_plan
 
 
@@ -20,9 +20,9 @@ def asked(**changes: object) -> EstimateManifest:
     return EstimateManifest(**(values | changes))  # type: ignore[arg-type]
 
 
-def made(manifest: EstimateManifest, out: Path, said: Events | None = None) -> Estimate:
+def made(manifest: EstimateManifest, out: Path, said: Events | None = None) -> RoundCost:
     device = prepare(manifest.plan, choice="cpu")
-    return estimate(manifest, out, device=device, emit=said or Events(), stop=lambda: False)
+    return estimate_cost(manifest, out, device=device, emit=said or Events(), stop=lambda: False)
 
 
 def test_estimate_when_made_adds_up_members_and_images(tmp_path: Path) -> None:
@@ -60,7 +60,7 @@ def test_estimate_when_asked_to_stop_stops(tmp_path: Path) -> None:
     manifest = asked()
     device = prepare(manifest.plan, choice="cpu")
     with pytest.raises(Stopped):
-        estimate(manifest, tmp_path, device=device, emit=Events(), stop=lambda: True)
+        estimate_cost(manifest, tmp_path, device=device, emit=Events(), stop=lambda: True)
     assert not (tmp_path / "estimate.json").exists()
 
 
