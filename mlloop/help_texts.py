@@ -41,7 +41,7 @@ example
 
 what it writes
   run/run.json                       the plan, and the fold of each patient
-  run/members/NETWORK-FOLD/          weights.safetensors, history.json, card.json (the patients it saw)
+  run/members/NETWORK-FOLD/          weights.safetensors, history.json, card.json (its patients)
   Look at history.json: `loss` should fall, `inner_dice` should rise.
 
 {AGAIN}

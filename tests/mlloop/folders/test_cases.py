@@ -160,7 +160,7 @@ def test_read_folder_when_a_mask_has_another_size_then_names_both_sizes(tmp_path
 def test_read_folder_when_there_is_no_folder_of_masks_then_names_it(tmp_path: Path) -> None:
     folders = write(tmp_path, "image\na.png\n")
     gone = Folders(folders.images, folders.metadata, tmp_path / "gone")
-    with pytest.raises(LearningError, match=r"There is no folder .*gone"):
+    with pytest.raises(LearningError, match=r"The folder .*gone does not exist"):
         read_folder(gone)
 
 

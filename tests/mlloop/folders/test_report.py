@@ -103,4 +103,4 @@ def test_write_table_when_there_are_no_other_folds_then_shows_no_area_rule_and_s
     _, body = cells(text, "COVID-positive or not")
     assert [line[1] for line in body] == ["any pixel"]
     assert "chosen on the other folds" not in text
-    assert text.count("these are all in one. New films and masks from elsewhere") == 1
+    assert text.count("are in one fold. New films and masks from elsewhere") == 1

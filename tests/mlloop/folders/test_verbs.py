@@ -209,7 +209,7 @@ def test_train_when_lungs_are_not_drawn_then_leaves_their_network_out_and_says_s
     assert mlloop("train", films, tmp_path / "o", *more) == 0
     said = capsys.readouterr().err
     assert "No lung network is trained" in said
-    assert "classifiers are left out: benchmark makes one for each encoder" in said
+    assert "classifiers are left out. benchmark adds a classifier for each encoder" in said
     members = {path.name for path in (tmp_path / "o" / "members").iterdir()}
     assert members == {"unet-0", "unet-1"}
 
@@ -222,7 +222,7 @@ def test_evaluate_when_the_masks_are_the_truth_then_all_is_one(
     (row,) = json.loads((tmp_path / "o" / "evaluation.json").read_text())["rows"]
     assert {one["value"] for one in row["pooled"]} == {1.0}
     assert row["per_image"][0]["n_both_empty"] > 0
-    assert (row["detection"]["area"], "all in one" in row["detection"]["no_area"]) == ([], True)
+    assert (row["detection"]["area"], "in one fold" in row["detection"]["no_area"]) == ([], True)
     (tmp_path / "wrong").mkdir()
     for path in masks.iterdir():
         (tmp_path / "wrong" / path.name).write_bytes(encode_mask(np.ones((3, 3), np.bool_)))
