@@ -114,7 +114,9 @@ def _measure_cost(
     state = TrainingState(built, torch.optim.AdamW(built.parameters()), averaged)
     images = torch.rand(count, 1, plan.grid, plan.grid)
     batch = (images, torch.zeros(count, 1, *task.target_shape(plan.grid)))
-    step = _median_seconds(lambda: train_step(state, batch, plan, device, emit, loss_of=task.loss), stop)
+    step = _median_seconds(
+        lambda: train_step(state, batch, plan, device, emit, loss_of=task.loss), stop
+    )
     used = memory.used(scale=plan.batch_size / count)
     built.eval()
     inputs = images[:, 0].numpy()

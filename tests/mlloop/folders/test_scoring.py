@@ -105,9 +105,17 @@ def test_row_when_the_area_rule_is_fitted_then_only_on_the_other_fold() -> None:
     ("fold", "is_covid", "said"),
     [
         (lambda n: 0, lambda n: n < 4, "all these films are in one fold"),
-        (lambda n: n % 2, lambda n: n % 2 == 1, "outside fold 0 and 1 are all covid or all not covid"),
+        (
+            lambda n: n % 2,
+            lambda n: n % 2 == 1,
+            "outside fold 0 and 1 are all covid or all not covid",
+        ),
         (lambda n: n % 2, lambda n: n == 2, "outside fold 0 are all covid or all not covid"),
-        (lambda n: n % 3, lambda n: True, "outside fold 0 and 1 and 2 are all covid or all not covid"),
+        (
+            lambda n: n % 3,
+            lambda n: True,
+            "outside fold 0 and 1 and 2 are all covid or all not covid",
+        ),
     ],
 )
 def test_row_when_no_area_rule_can_be_chosen_then_gives_no_figure_and_says_why(
