@@ -21,7 +21,8 @@ from celery.worker import state as worker_state
 from django.conf import settings
 from django.db import OperationalError, close_old_connections
 
-from annotation.bridge import loop, timing
+from annotation.bridge import loop, phases, timing
+from annotation.bridge.learner import STOPPING
 from annotation.models import Intake, PlanEstimate, Project, Release
 from annotation.services import claims
 from annotation.services.intake import importing
@@ -54,7 +55,7 @@ def train_member(member_id: str) -> None:
     if not _TRAINING.acquire(blocking=False):
         return
     try:
-        loop.train_member(UUID(member_id))
+        phases.train_member(UUID(member_id))
     finally:
         _TRAINING.release()
 
@@ -62,13 +63,13 @@ def train_member(member_id: str) -> None:
 @durable_task
 def propose_round(round_id: str) -> None:
     """Propose on a round's images."""
-    loop.propose_round(UUID(round_id))
+    phases.propose_round(UUID(round_id))
 
 
 @durable_task
 def evaluate_round(round_id: str) -> None:
     """Measure a round."""
-    loop.evaluate_round(UUID(round_id))
+    phases.evaluate_round(UUID(round_id))
 
 
 @durable_task
@@ -91,13 +92,13 @@ def run_release(release_id: str) -> None:
 
 @durable_task
 def clear_unused_files(project_id: str) -> None:
-    """Delete one project's stored pictures that no row names."""
+    """Delete one project's stored pictures that no row refers to."""
     unused_files.clear_unused_files(project_id=UUID(project_id))
 
 
 def dispatch_due(queues: Iterable[str], busy: Counter[str]) -> int:
     """Send a hint for what is due, no more than this worker can begin now; return how many."""
-    if loop.STOPPING.is_set():
+    if STOPPING.is_set():
         return 0
     closing_reopened.close_lapsed_reopened()
     due = loop.sweep()
@@ -124,7 +125,7 @@ def dispatch_due(queues: Iterable[str], busy: Counter[str]) -> int:
 
 
 def send_unused_files(queues: Iterable[str]) -> int:
-    """Send a hint to clear each project's unused files: too long a work for the timer."""
+    """Send a hint to clear each project's unused files: it takes too long for the timer."""
     if "io" not in queues:
         return 0
     ids = list(Project.objects.values_list("id", flat=True))
@@ -134,9 +135,9 @@ def send_unused_files(queues: Iterable[str]) -> int:
 
 
 class Chore:
-    """Do something at a worker's start and then regularly; two workers may do it at once.
+    """Run a chore when a worker starts and then regularly. Two workers may run it at the same time.
 
-    The time between is counted by a clock that only goes forward, whatever happens to the date.
+    The time between is counted by a clock that only goes forward, even if the date is changed.
     """
 
     def __init__(self, chore: Callable[[], int], every: timedelta) -> None:
@@ -145,7 +146,7 @@ class Chore:
         self._done_at: float | None = None
 
     def run(self) -> None:
-        """Do it if it is due; a chore that raises is due again at the next sweep."""
+        """Run the chore if it is due. If it raises, it is due again at the next sweep."""
         now = time.monotonic()
         if self._done_at is None or now - self._done_at >= self._every:
             if done := self._chore():
@@ -183,4 +184,4 @@ def start_timer(sender: Any, **_: object) -> None:
 @worker_shutting_down.connect
 def stop_children(**_: object) -> None:
     """Let children save their state and give their rows back, so that a restart is quick."""
-    loop.STOPPING.set()
+    STOPPING.set()

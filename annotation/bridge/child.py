@@ -23,7 +23,7 @@ Event = Mapping[str, object]
 TICK_SECONDS = 0.5
 _NICE = 5
 _LAUNCH = str(Path(__file__).with_name("launch.py"))
-# The child decodes files from outside: it is not handed the server's secrets.
+# The child decodes files from outside, so it does not get the server's secrets.
 _SECRETS = ("ROUNDTRUTH_SECRET_KEY", "DATABASE_URL", "CELERY_BROKER_URL")
 
 
@@ -45,21 +45,21 @@ def run_child(
 ) -> Ended:
     """Run `command` to its end, calling `must_stop` twice a second.
 
-    What the two callables raise ends the child and passes through.
+    An exception from one of the two callables ends the child and is raised again.
     """
-    told: list[str] = []
+    messages: list[str] = []
 
-    def hear(event: Event) -> None:
+    def keep_message(event: Event) -> None:
         if event.get("event") == "error":
-            told.append(str(event.get("message", "")))
+            messages.append(str(event.get("message", "")))
         on_event(event)
 
     with _child(command, threads, log) as process:
-        is_stopped = _listen(process, hear, must_stop)
+        is_stopped = _listen(process, keep_message, must_stop)
         code = process.wait()
     if is_stopped or code == 0:
         return Ended(is_stopped=is_stopped and code != 0, error="")
-    return Ended(is_stopped=False, error=_why(code, told, log))
+    return Ended(is_stopped=False, error=_failure_reason(code, messages, log))
 
 
 @contextmanager
@@ -91,7 +91,7 @@ def _listen(
     on_event: Callable[[Event], None],
     must_stop: Callable[[], bool],
 ) -> bool:
-    """Read events until the child ends; return whether it was told to stop."""
+    """Read events until the child ends; return whether it was asked to stop."""
     lines = _Lines(process)
     kill_at, next_tick = 0.0, 0.0
     while True:
@@ -112,7 +112,7 @@ def _listen(
 
 
 class _Lines:
-    """JSON objects from a child's output, without waiting longer than told."""
+    """JSON objects from a child's output, without waiting longer than `seconds`."""
 
     def __init__(self, process: subprocess.Popen[bytes]) -> None:
         if process.stdout is None:
@@ -138,7 +138,7 @@ class _Lines:
 
 
 def _event(line: bytes) -> Event | None:
-    """Decode one line; what a library prints by mistake is no event."""
+    """Decode one line; None for text that a library prints by mistake."""
     try:
         event = json.loads(line)
     except ValueError:
@@ -153,13 +153,14 @@ def _environment(threads: int) -> dict[str, str]:
     return environment
 
 
-def _why(code: int, told: list[str], log: Path) -> str:
-    """Say in one sentence why a child failed: its own word, else its signal or last log line."""
-    if told and told[-1]:
-        return told[-1]
+def _failure_reason(code: int, messages: list[str], log: Path) -> str:
+    """Return why a child failed: its own message, else its signal, else its last log line."""
+    if messages and messages[-1]:
+        return messages[-1]
     if code == -signal.SIGKILL:
         return "The training process was killed, most likely because memory ran out."
     if code < 0:
         return f"The training process ended by {signal.Signals(-code).name}."
     lines = log.read_text(errors="replace").strip().splitlines() if log.exists() else []
-    return f"The training process failed with code {code}: {lines[-1] if lines else 'no word'}"
+    last_line = lines[-1] if lines else "it wrote no message"
+    return f"The training process failed with code {code}: {last_line}"

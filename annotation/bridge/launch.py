@@ -22,7 +22,7 @@ def main(parent: int, niceness: int, command: list[str]) -> None:
     if os.getppid() != parent:
         sys.exit("the parent process has ended")
     os.nice(niceness)
-    os.execvp(command[0], command)  # noqa: S606 - no shell: the list is loop.py's own
+    os.execvp(command[0], command)  # noqa: S606 - no shell: the list is learner.py's own
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Read what a child process wrote: a member, an image's proposals, sealed counts, an estimate.
 
-Refuses files that do not fit what was asked for; it writes nothing.
+Refuses files that do not fit the manifest. It writes nothing.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import cast
 from uuid import UUID
 
 from annotation.round_figures import SealedCase
-from annotation.services.rounds.recording import ProposedImage, ProposedMask
+from annotation.services.rounds.proposals import ProposedImage, ProposedMask
 from mlloop.contract.calibration import Calibration
 from mlloop.contract.manifest import Case, ProposeManifest, TrainManifest
 from mlloop.contract.plan import Plan
@@ -39,7 +39,7 @@ class TrainedMember:
 
 def read_member(folder: Path, manifest: TrainManifest) -> TrainedMember:
     """Read a finished member; raise BadOutput where its card is about another one."""
-    card = _object(folder / "card.json")
+    card = _read_object(folder / "card.json")
     asked = {
         "network": manifest.network.key,
         "fold": manifest.fold,
@@ -54,16 +54,18 @@ def read_member(folder: Path, manifest: TrainManifest) -> TrainedMember:
     weights = (folder / "weights.safetensors").read_bytes()
     if hashlib.sha256(weights).hexdigest() != card.get("weights_sha256"):
         raise BadOutput("The weights on disk are not those that the card names.")
-    history = cast("list[object]", _object(folder / "history.json")["epochs"])
+    history = cast("list[object]", _read_object(folder / "history.json")["epochs"])
     return TrainedMember(weights, card, history)
 
 
 def read_proposed(folder: Path, case: Case) -> ProposedImage:
     """Read an image's proposals, checking each map against the hash in its record."""
-    record = _object(folder / "proposals.json")
+    record = _read_object(folder / "proposals.json")
     return ProposedImage(
         image_id=UUID(case.image),
-        masks=tuple(_mask(folder, one) for one in cast("list[Plain]", record["proposals"])),
+        masks=tuple(
+            _read_mask(folder, proposal) for proposal in cast("list[Plain]", record["proposals"])
+        ),
         disagreement=float(cast("float", record["mean_disagreement"])),
         disagreement_map=(folder / "disagreement.png").read_bytes(),
         findings=cast("Plain", record.get("findings", {})),
@@ -72,9 +74,9 @@ def read_proposed(folder: Path, case: Case) -> ProposedImage:
 
 def read_calibration(folder: Path, plan: Plan) -> Calibration:
     """Read what proposing fitted; raise BadOutput where it is of another plan."""
-    found = _object(folder / "calibration.json")
+    record = _read_object(folder / "calibration.json")
     try:
-        calibration = from_plain(Calibration, found)
+        calibration = from_plain(Calibration, record)
     except FieldError as error:
         raise BadOutput(f"calibration.json is not usable. {error}") from None
     if calibration.plan_sha256 != plan.sha256:
@@ -87,58 +89,59 @@ def read_scores(folder: Path, manifest: ProposeManifest) -> dict[str, dict[str, 
     keys = {network.key for network in manifest.plan.networks_of("activation")}
     if not keys:
         return {}
-    found = cast("dict[str, dict[str, float]]", _object(folder / "scores.json")["networks"])
+    scores = cast("dict[str, dict[str, float]]", _read_object(folder / "scores.json")["networks"])
     images = {case.image for case in manifest.scored}
-    if found.keys() != keys or any(own.keys() != images for own in found.values()):
+    if scores.keys() != keys or any(by_image.keys() != images for by_image in scores.values()):
         raise BadOutput("The scores are not about the classifiers and images handed over.")
-    return found
+    return scores
 
 
 @dataclass(frozen=True, slots=True)
-class Sealed:
+class SealedOutput:
     """What was measured on the sealed images: counts of each, and the reliability of all."""
 
     cases: list[SealedCase]
     reliability: Plain
 
 
-def read_sealed(folder: Path, cases: tuple[Case, ...]) -> Sealed:
-    """Read the sealed counts and complete them by the background, from the size handed over."""
-    document = _object(folder / "evaluation.json")
-    found = {str(one["image"]): one for one in cast("list[Plain]", document["images"])}
-    if found.keys() != {case.image for case in cases}:
+def read_sealed(folder: Path, cases: tuple[Case, ...]) -> SealedOutput:
+    """Read the sealed counts; the background is the rest of the film's pixels."""
+    document = _read_object(folder / "evaluation.json")
+    by_image = {str(line["image"]): line for line in cast("list[Plain]", document["images"])}
+    if by_image.keys() != {case.image for case in cases}:
         raise BadOutput("The evaluation is not about the images that were handed over.")
-    completed = [_with_background(found[case.image], case) for case in cases]
-    return Sealed(completed, cast("Plain", document["reliability"]))
+    completed = [_with_background(by_image[case.image], case) for case in cases]
+    return SealedOutput(completed, cast("Plain", document["reliability"]))
 
 
 def read_estimate(folder: Path, networks: tuple[str, ...]) -> Plain:
     """Read what a plan would cost; raise BadOutput where it is about other networks."""
-    found = _object(folder / "estimate.json")
-    if tuple(str(one["network"]) for one in cast("list[Plain]", found["networks"])) != networks:
+    estimate = _read_object(folder / "estimate.json")
+    timed = tuple(str(line["network"]) for line in cast("list[Plain]", estimate["networks"]))
+    if timed != networks:
         raise BadOutput("The estimate is not about the networks of the plan.")
-    return found
+    return estimate
 
 
-def _mask(folder: Path, one: Mapping[str, object]) -> ProposedMask:
-    network, kind = str(one["network"]), str(one["kind"])
-    label = str(one.get("label", "infection"))
-    data = (folder / Path(str(one["file"])).name).read_bytes()
-    if hashlib.sha256(decode_probability(data).tobytes()).hexdigest() != one["p8_sha256"]:
+def _read_mask(folder: Path, record: Mapping[str, object]) -> ProposedMask:
+    network, kind = str(record["network"]), str(record["kind"])
+    label = str(record.get("label", "infection"))
+    data = (folder / Path(str(record["file"])).name).read_bytes()
+    if hashlib.sha256(decode_probability(data).tobytes()).hexdigest() != record["p8_sha256"]:
         raise BadOutput(f"The map {network}.{kind} of {folder.name} is damaged.")
-    members = cast("list[tuple[str, int]]", one["members"])
+    members = cast("list[tuple[str, int]]", record["members"])
     return ProposedMask(
         network=network,
         kind=kind,
         members=tuple((str(n), int(f)) for n, f in members),
         probability=data,
-        threshold=int(cast("int", one["t8"])),
+        threshold=int(cast("int", record["t8"])),
         label=label,
     )
 
 
-def _with_background(one: Plain, case: Case) -> SealedCase:
-    tp, fp, fn = (int(cast("int", one[name])) for name in ("tp", "fp", "fn"))
+def _with_background(record: Plain, case: Case) -> SealedCase:
+    tp, fp, fn = (int(cast("int", record[name])) for name in ("tp", "fp", "fn"))
     return SealedCase(
         image=case.image,
         patient=case.patient,
@@ -147,11 +150,11 @@ def _with_background(one: Plain, case: Case) -> SealedCase:
         fp=fp,
         fn=fn,
         tn=case.height * case.width - tp - fp - fn,
-        peak=int(cast("int", one["peak"])),
+        peak=int(cast("int", record["peak"])),
     )
 
 
-def _object(path: Path) -> Plain:
+def _read_object(path: Path) -> Plain:
     try:
         data = json.loads(path.read_bytes())
     except (OSError, ValueError) as error:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
 
 from django.conf import settings
 
 from annotation.bridge import outputs
-from annotation.bridge.child import run_child
-from annotation.bridge.loop import LEARNER, STOPPING, Learner
+from annotation.bridge.child import Event
+from annotation.bridge.learner import LEARNER, STOPPING, Learner, run_learner
 from annotation.models import PlanEstimate
 from annotation.services import claims
 from annotation.services.rounds.estimates import DUE, State
+from mlloop.contract.errors import Stopped
 from mlloop.contract.manifest import EstimateManifest
 from mlloop.contract.records import FieldError, from_plain
 
@@ -26,11 +28,9 @@ def estimate_plan(estimate_id: UUID, *, learner: Learner = LEARNER) -> bool:
         return False
     folder = Path(settings.DATA_ROOT) / "work" / f"estimate-{claim.token}"
     try:
-        found = _timed(claim, folder, learner)
-        if found is None:
-            claims.release(claim, is_refunded=True, state=State.DUE)
-        else:
-            claims.release(claim, state=State.DONE, result=found)
+        claims.release(claim, state=State.DONE, result=_timed(claim, folder, learner))
+    except Stopped:
+        claims.release(claim, is_refunded=True, state=State.DUE)
     except claims.ClaimLost:
         return True
     except (outputs.BadOutput, FieldError, OSError) as error:
@@ -40,25 +40,24 @@ def estimate_plan(estimate_id: UUID, *, learner: Learner = LEARNER) -> bool:
     return True
 
 
-def _timed(claim: claims.Claim, folder: Path, learner: Learner) -> dict[str, object] | None:
-    """Return what the child found; None when it was stopped."""
-    asked = PlanEstimate.objects.get(pk=claim.pk)
-    manifest = from_plain(EstimateManifest, asked.manifest)
-    path, pulse = folder / "manifest.json", claims.Pulse(claim)
-    learner.write(path, manifest)
+@dataclass(frozen=True, slots=True)
+class _Listener:
+    """Keep the claim alive while the child runs; its events are not needed."""
 
-    def must_stop() -> bool:
-        pulse.beat()
+    heartbeat: claims.Heartbeat
+
+    def handle_event(self, event: Event) -> None:
+        """Ignore it: the result is in a file."""
+
+    def must_stop(self) -> bool:
+        """Beat, and say whether the worker shuts down."""
+        self.heartbeat.beat()
         return STOPPING.is_set()
 
-    ended = run_child(
-        [*learner.command, "estimate", "--manifest", str(path), "--out", str(folder)],
-        threads=manifest.plan.threads,
-        log=folder / "child.log",
-        on_event=lambda _event: None,
-        must_stop=must_stop,
-    )
-    if ended.error:
-        raise outputs.BadOutput(ended.error)
-    networks = tuple(network.key for network in manifest.plan.networks)
-    return None if ended.is_stopped else outputs.read_estimate(folder, networks)
+
+def _timed(claim: claims.Claim, folder: Path, learner: Learner) -> dict[str, object]:
+    """Return what the child measured; raise Stopped when it was stopped."""
+    asked = PlanEstimate.objects.get(pk=claim.pk)
+    manifest = from_plain(EstimateManifest, asked.manifest)
+    run_learner("estimate", manifest, folder, learner, _Listener(claims.Heartbeat(claim)))
+    return outputs.read_estimate(folder, tuple(network.key for network in manifest.plan.networks))

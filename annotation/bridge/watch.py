@@ -1,4 +1,4 @@
-"""What a worker does beside its work: beat, hear a child, record, collect, and notice a stop.
+"""What a worker does while a child runs: beat, record progress and images, notice a stop.
 
 Everything is written under the claim; a lost claim raises, which ends the child.
 """
@@ -17,11 +17,11 @@ from uuid import UUID
 from annotation.bridge import outputs
 from annotation.bridge.child import Event
 from annotation.models import EnsembleMember, Round
-from annotation.selectors.rounds.status import phase_progress
+from annotation.selectors.rounds.progress import phase_progress
 from annotation.services import claims
-from annotation.services.claims import Claim, Pulse
-from annotation.services.rounds import recording
-from annotation.services.rounds.recording import ProposedImage
+from annotation.services.claims import Claim, Heartbeat
+from annotation.services.rounds import proposals
+from annotation.services.rounds.proposals import ProposedImage
 from mlloop.contract.errors import Stopped
 from mlloop.contract.manifest import Case
 from mlloop.contract.proposals import is_proposed
@@ -33,11 +33,14 @@ _BATCH = 16  # images a transaction: about 20 ms on SQLite
 
 
 @dataclass(frozen=True, slots=True)
-class Audience:
-    """Who wants to be told, besides the rows."""
+class Callbacks:
+    """Functions that are called with the progress of a round that runs in the foreground."""
 
     on_progress: OnProgress | None
     say: Say | None
+
+
+NO_CALLBACKS = Callbacks(None, None)
 
 
 @dataclass(slots=True)
@@ -48,27 +51,27 @@ class Watch:
     round: Round
     state: str
     stopping: threading.Event
-    audience: Audience
-    pulse: Pulse = field(init=False)
+    callbacks: Callbacks
+    heartbeat: Heartbeat = field(init=False)
     written: float = field(init=False, default=0.0)
 
     def __post_init__(self) -> None:
-        self.pulse = Pulse(self.claim)
+        self.heartbeat = Heartbeat(self.claim)
 
     def must_stop(self) -> bool:
-        """Beat, tell, and say whether the worker shuts down or the round is to stop."""
-        self.pulse.beat()
-        if self.audience.on_progress:
-            self.audience.on_progress(*phase_progress(self.round))
+        """Beat, show progress, and say whether the worker shuts down or the round must stop."""
+        self.heartbeat.beat()
+        if self.callbacks.on_progress:
+            self.callbacks.on_progress(*phase_progress(self.round))
         wanted = Round.objects.filter(pk=self.round.pk, state=self.state, cancel_requested=False)
         return self.stopping.is_set() or not wanted.exists()
 
-    def go_on(self) -> None:
-        """Do between two steps what `must_stop` does beside a child; raise Stopped to stop."""
+    def raise_if_stopped(self) -> None:
+        """Do what `must_stop` does, between two steps without a child; raise Stopped to stop."""
         if self.must_stop():
             raise Stopped
 
-    def hear(self, event: Event) -> None:
+    def handle_event(self, event: Event) -> None:
         """Record a child's progress, at most once a second."""
         if event.get("event") != "progress":
             return
@@ -90,14 +93,14 @@ class MemberWatch(Watch):
 
     member: EnsembleMember = field(kw_only=True)
 
-    def hear(self, event: Event) -> None:
-        """Record an epoch; of several in a second the last counts, the history has them all."""
+    def handle_event(self, event: Event) -> None:
+        """Record an epoch, at most once a second; the history has every epoch."""
         if event.get("event") != "epoch":
             return
         entry = {name: event.get(name) for name in ("epoch", "loss", "inner_dice")}
         epoch = cast("int", event["epoch"])
         # After a kill the child starts again from its last saved epoch.
-        former = [one for one in self.member.history if one["epoch"] < epoch]
+        former = [past for past in self.member.history if past["epoch"] < epoch]
         self.member.history = [*former, entry]
         if self._is_time(event["epoch"] == event["epochs"]):
             claims.update(
@@ -111,7 +114,7 @@ class MemberWatch(Watch):
 
 @dataclass(slots=True)
 class ProposeWatch(Watch):
-    """Collect finished images into rows while the child goes on."""
+    """Record finished images while the child goes on."""
 
     folder: Path = field(kw_only=True)
     labels: Mapping[str, UUID] = field(kw_only=True)
@@ -119,11 +122,11 @@ class ProposeWatch(Watch):
     waiting: deque[Case] = field(init=False)
 
     def __post_init__(self) -> None:
-        self.pulse = Pulse(self.claim)
+        self.heartbeat = Heartbeat(self.claim)
         self.waiting = deque(self.cases)
 
     def must_stop(self) -> bool:
-        """Collect what is ready, then see whether to stop."""
+        """Record the images that are ready, then say whether to stop."""
         self.collect(batches=2)
         return Watch.must_stop(self)
 
@@ -136,11 +139,11 @@ class ProposeWatch(Watch):
                 ready.append(outputs.read_proposed(self.folder / case.image, case))
             if not ready:
                 return
-            recording.record_proposals(self.claim, self.round, self.labels, ready)
+            proposals.record_proposals(self.claim, self.round, self.labels, ready)
             batches = None if batches is None else batches - 1
 
     def require_all(self) -> None:
-        """Raise BadOutput when a finished child left an image out."""
+        """Raise BadOutput if a finished child left an image out."""
         if self.waiting:
             raise outputs.BadOutput(f"{len(self.waiting)} images were left without a proposal.")
 

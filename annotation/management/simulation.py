@@ -19,7 +19,7 @@ from annotation.selectors.reading.worklist import waiting_images, worklist_scope
 from annotation.selectors.rounds.simulated import AgainstTruth, proposals_against_truth
 from annotation.services.reading.simulated_reader import Tally, read_cases
 from annotation.services.rounds.decisions import promote_round
-from annotation.services.rounds.lifecycle import plan_round
+from annotation.services.rounds.planning import plan_round
 from mlloop.contract.plan import Plan
 
 Purpose = Assignment.Purpose

@@ -1,4 +1,4 @@
-"""What every row shares: a UUID primary key and its time of birth in UTC."""
+"""What rows share: a UUID key with the time of creation, and the fields of a claim."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Row(models.Model):
 
 
 class Claimable(models.Model):
-    """Let one worker at a time own a row; the row is the truth, a message only a hint."""
+    """The fields of a row that one worker at a time may own; services/claims.py writes them."""
 
     claim_token = models.UUIDField(null=True, editable=False)
     claimed_by = models.CharField(max_length=200, blank=True)

@@ -19,7 +19,7 @@ _T8_OF_BASE = "t8 in 1..255 at which the mask was made from the candidate."
 class Assignment(Row):
     """A lease of one image to one reader for one purpose; open until submitted or released.
 
-    Its reader may take up a submitted one again; what was submitted stands until they submit anew.
+    Its reader may reopen a submitted one. The submitted mask counts until they submit again.
     """
 
     class Purpose(models.TextChoices):
@@ -37,7 +37,7 @@ class Assignment(Row):
         RELEASED = "released"
         REOPENED = "reopened"
 
-    HELD = (State.OPEN, State.REOPENED)  # on a reader's desk: to be seen and changed by them alone
+    HELD = (State.OPEN, State.REOPENED)  # only its reader may see and change it
 
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="assignments")
     image = models.ForeignKey(Image, on_delete=models.PROTECT, related_name="assignments")
@@ -60,7 +60,8 @@ class Assignment(Row):
 
     class Meta:
         constraints = [
-            # The race between two readers ends here: one image, one desk, whatever the purpose.
+            # Two readers may ask at once: the database gives an image to one of them, whatever the
+            # purpose. Only double reads give it to two.
             models.UniqueConstraint(
                 fields=["image"],
                 condition=models.Q(state__in=["open", "reopened"]) & ~models.Q(purpose="double"),
@@ -72,7 +73,7 @@ class Assignment(Row):
                 condition=models.Q(state="open", is_saved_for_later=False),
                 name="assignment_two_leases",
             ),
-            # Beside those two a reader may take up one submitted case again.
+            # In addition, a reader may reopen one submitted case.
             models.UniqueConstraint(
                 fields=["project", "reader"],
                 condition=models.Q(state="reopened"),
@@ -98,9 +99,9 @@ class Assignment(Row):
 
 
 class Draft(Row):
-    """The reader's mask so far, whole, one per assignment and label; `etag` guards each save.
+    """The reader's whole mask so far, one per assignment and label; `etag` guards each save.
 
-    It names the candidate it was made from: another machine could not know it otherwise.
+    It names the candidate that it began with, so that another browser can go on from it.
     """
 
     assignment = models.ForeignKey(Assignment, on_delete=models.CASCADE, related_name="drafts")
@@ -122,7 +123,7 @@ class Draft(Row):
 
 
 class LostDraft(Row):
-    """A mask that another one took the place of, or may take, kept 30 days with its base."""
+    """A mask that another one replaced or may replace, kept 30 days with its candidate."""
 
     assignment = models.ForeignKey(Assignment, on_delete=models.CASCADE, related_name="lost_drafts")
     label = models.ForeignKey(Label, on_delete=models.PROTECT, related_name="+")
@@ -158,7 +159,7 @@ class Provenance(models.TextChoices):
 class Annotation(Row):
     """One reader's submitted mask with its verdict and what the edit cost. Append-only.
 
-    A case that was taken up again has several: the one that none supersedes stands.
+    A reopened case has several: the one that no other supersedes counts.
     """
 
     class Exclusion(models.TextChoices):

@@ -96,7 +96,7 @@ class Round(Row, Claimable):
             models.UniqueConstraint(
                 fields=["project"], condition=models.Q(state="serving"), name="round_serving_once"
             ),
-            # Two people press Start, or Start and Resume, at once: the database lets one through.
+            # Two people may press Start, or Start and Resume, at once: the database accepts one.
             models.UniqueConstraint(
                 fields=["project"],
                 condition=models.Q(state__in=OPEN_STATES),
@@ -222,8 +222,8 @@ class Proposal(Row):
                 name="proposal_threshold_range",
             ),
         ]
-        # The worklist walks it backwards: what the networks disagree on comes first. What was
-        # read leaves it: else each request would step over everything that was read before.
+        # The worklist reads it backwards: images on which the networks disagree most come first.
+        # An image that was read leaves it, or each request would step over all read images.
         indexes = [
             models.Index(
                 fields=["round", "disagreement"],

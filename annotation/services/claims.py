@@ -1,7 +1,7 @@
-"""One worker at a time owns a row: one conditional UPDATE decides, its row count is the verdict.
+"""Let one worker at a time own a row: the row count of one conditional UPDATE decides.
 
-Generic over every Claimable row. A claim is a token; whoever writes without it writes nothing.
-It never trusts a message, a lock in memory, or a process that may be dead.
+Works on every Claimable row. A claim is a token; a write without it changes nothing. A claim
+never trusts a message, a lock in memory, or a process that may be dead.
 """
 
 from __future__ import annotations
@@ -13,34 +13,35 @@ from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
 from django.conf import settings
-from django.db.models import Case, F, Model, Q, QuerySet, TextField, Value, When
+from django.db.models import Case, F, Q, QuerySet, TextField, Value, When
 from django.utils import timezone
 
+from annotation.models.base import Claimable
 from annotation.services import workers
 from mlloop.contract.errors import Stopped
 
-EVER = Q()
+ALWAYS = Q()
 
 
 class ClaimLost(Exception):
-    """Somebody else owns the row now; the holder must stop and write nothing more."""
+    """Another worker owns the row now; the former holder must stop and write nothing more."""
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
     """The right to write one row."""
 
-    model: type[Model]
+    model: type[Claimable]
     pk: UUID
     token: UUID
 
-    def rows(self) -> QuerySet[Model]:
+    def rows(self) -> QuerySet[Claimable]:
         """Return the row while the claim holds, nothing after it was lost."""
         return self.model._default_manager.filter(pk=self.pk, claim_token=self.token)
 
 
 def take(
-    *, model: type[Model], pk: UUID, due: Q, sets: Mapping[str, object] | None = None
+    *, model: type[Claimable], pk: UUID, due: Q, sets: Mapping[str, object] | None = None
 ) -> Claim | None:
     """Claim the row if it is due, free and below the attempt limit; else return None.
 
@@ -62,10 +63,10 @@ def take(
     return claim if taken else None
 
 
-def update(claim: Claim, wanted: Q = EVER, /, **fields: object) -> None:
+def update(claim: Claim, wanted: Q = ALWAYS, /, **fields: object) -> None:
     """Write fields and beat, if the claim still holds; raise ClaimLost if not.
 
-    `wanted` is asked of the row in the same UPDATE; where it no longer holds, raise Stopped.
+    `wanted` is checked in the same UPDATE; raise Stopped if it no longer holds.
     """
     if claim.rows().filter(wanted).update(heartbeat_at=timezone.now(), **fields):
         return
@@ -75,41 +76,41 @@ def update(claim: Claim, wanted: Q = EVER, /, **fields: object) -> None:
 
 
 def release(
-    claim: Claim, wanted: Q = EVER, /, *, is_refunded: bool = False, **fields: object
+    claim: Claim, wanted: Q = ALWAYS, /, *, is_refunded: bool = False, **fields: object
 ) -> None:
-    """Give the row back, in one UPDATE with its last fields; a refund forgets the attempt."""
+    """Give the row back and write its last fields. After a refund the attempt does not count."""
     if is_refunded:
         fields["attempts"] = F("attempts") - 1
     update(claim, wanted, claim_token=None, claimed_by="", **fields)
 
 
-def due_ids(model: type[Model], due: Q, *, limit: int = 20) -> list[UUID]:
+def due_ids(model: type[Claimable], due: Q, *, limit: int = 20) -> list[UUID]:
     """Return rows that a worker may claim now, oldest first; `due` may join here."""
     rows = model._default_manager.filter(due, attempts__lt=settings.MAX_ATTEMPTS)
     rows = rows.filter(_unheld() | Q(claimed_by__in=_dead_holders(model)))
     return list(rows.order_by("created_at").values_list("pk", flat=True)[:limit])
 
 
-def live(model: type[Model], rows: Q) -> bool:
+def is_held(model: type[Claimable], rows: Q) -> bool:
     """Say whether any of the rows is held by a worker that still beats."""
     held = model._default_manager.filter(rows, claim_token__isnull=False)
     held = held.filter(heartbeat_at__gte=_stale_before())
     return held.exclude(claimed_by__in=_dead_holders(model)).exists()
 
 
-def give_up(*, model: type[Model], due: Q, state: str) -> int:
+def give_up(*, model: type[Claimable], due: Q, state: str) -> int:
     """Fail the rows whose attempts are used up and that nobody holds; keep the last reason."""
     reason = Value(f"Given up after {settings.MAX_ATTEMPTS} attempts: the worker died each time.")
     rows = model._default_manager.filter(due, attempts__gte=settings.MAX_ATTEMPTS)
     return rows.filter(_unheld() | Q(claimed_by__in=_dead_holders(model))).update(
-        state=state,
+        **{"state": state},  # not a field of Claimable: each model has its own states
         claim_token=None,
         failure=Case(When(failure="", then=reason), default=F("failure"), output_field=TextField()),
     )
 
 
 @dataclass(slots=True)
-class Pulse:
+class Heartbeat:
     """Beat for a claim from inside a loop, at most every HEARTBEAT_SECONDS."""
 
     claim: Claim
@@ -122,7 +123,7 @@ class Pulse:
             self.last = time.monotonic()
 
 
-def _free(model: type[Model], pk: UUID) -> Q:
+def _free(model: type[Claimable], pk: UUID) -> Q:
     """Free: unheld, stale, or held by a process of this machine that is provably dead."""
     free = _unheld()
     seen = model._default_manager.filter(pk=pk).values_list("claimed_by", "claim_token").first()
@@ -139,7 +140,7 @@ def _stale_before() -> datetime:
     return timezone.now() - timedelta(seconds=settings.CLAIM_STALE_SECONDS)
 
 
-def _dead_holders(model: type[Model]) -> list[str]:
+def _dead_holders(model: type[Claimable]) -> list[str]:
     """Name the holders on this machine that no longer run; a handful at most."""
     held = model._default_manager.filter(claim_token__isnull=False)
     held = held.filter(claimed_by__startswith=workers.machine())

@@ -14,9 +14,9 @@ _PROC = Path("/proc")
 
 
 def identity() -> str:
-    """Name this process for ever: machine, process id, and the tick at which it was born."""
+    """Return a name that no other process ever has: machine, process id, start tick."""
     pid = os.getpid()
-    return f"{machine()}{pid}/{_born(pid)}"
+    return f"{machine()}{pid}/{_start_tick(pid)}"
 
 
 @cache
@@ -32,13 +32,13 @@ def machine() -> str:
 
 def is_dead(name: str) -> bool:
     """Say whether `name` is a process of this machine that has ended; False when unsure."""
-    if not name.startswith(machine()) or not _born(os.getpid()):
+    if not name.startswith(machine()) or not _start_tick(os.getpid()):
         return False
-    pid, _, born = name.removeprefix(machine()).partition("/")
-    return pid.isdigit() and bool(born) and _born(int(pid)) != born
+    pid, _, start_tick = name.removeprefix(machine()).partition("/")
+    return pid.isdigit() and bool(start_tick) and _start_tick(int(pid)) != start_tick
 
 
-def _born(pid: int) -> str:
+def _start_tick(pid: int) -> str:
     """Return the start tick of a running process; empty for none and for a zombie."""
     try:
         fields = (_PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()

@@ -6,7 +6,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from annotation.bridge.loop import Learner
+from annotation.bridge.learner import Learner
 from annotation.models import Image, Project
 from annotation.storage import Checkout
 from mlloop.contract.network_plan import NetworkPlan
@@ -40,6 +40,13 @@ def small_plan(*, networks: int = 2, folds: int = 3) -> Plan:
         batch_size=2,
         initial="none",
     )
+
+
+def plan_with_lung() -> Plan:
+    """One infection network and one lung network."""
+    plan = small_plan(networks=1)
+    lung = replace(tiny().networks_of("lung")[0], steps=None)
+    return replace(plan, networks=(*plan.networks, lung))
 
 
 def fill_project(

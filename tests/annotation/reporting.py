@@ -9,7 +9,7 @@ from annotation.models import Image, Round
 from annotation.round_figures import SealedCase
 from annotation.selectors.rounds.training_cases import Snapshot, SnapshotCase
 from annotation.services.rounds.measuring import Measured
-from annotation.services.rounds.reporting import report_of
+from annotation.services.rounds.reporting import make_report
 from mlloop.contract.records import canonical_json
 from mlloop.figures.metrics import Counts
 from mlloop.pixels.masks import encode_mask
@@ -43,7 +43,7 @@ def give_report(
         Measured(str(image.id), image.patient.key, *[Counts(10 * i, 30, 30, 5000)] * 2)
         for i, image in enumerate(worst)
     ]
-    report = report_of(
+    report = make_report(
         round, sealed=sealed, reliability=reliability, proposals={"ensemble": unseen}
     )
     round.snapshot_key = storage.put(

@@ -185,7 +185,7 @@ OLD_FIGURES: dict[str, dict[str, object]] = {
 
 
 def old_round(state: str, metrics: object, *members: str) -> UUID:
-    """Make a round, with members in these states, by the models of the time."""
+    """Make a round, with members in these states, by the models before the migration."""
     old = MigrationExecutor(connection).loader.project_state(("annotation", "0015_reopened_cases"))
     models = old.apps
     project = models.get_model("annotation", "Project").objects.create(

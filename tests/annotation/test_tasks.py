@@ -13,10 +13,10 @@ from django.db import OperationalError
 from django.utils import timezone
 
 from annotation import storage, tasks
-from annotation.bridge import loop
+from annotation.bridge import loop, phases
 from annotation.models import LostDraft, Project, Round, User
 from annotation.selectors.labels import label_of
-from annotation.services.rounds.lifecycle import plan_round
+from annotation.services.rounds.planning import plan_round
 from annotation.services.upkeep import unused_files
 from mlloop.pixels.masks import encode_mask
 from tests.annotation.factories import disc, make_assignment, make_image
@@ -98,8 +98,8 @@ def test_doubled_and_lost_messages_lead_to_the_same_round(
     training: Round, sent: Sent, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("train_member", "propose_round", "evaluate_round"):
-        real = getattr(loop, name)
-        monkeypatch.setattr(loop, name, lambda pk, real=real: real(pk, learner=fake_learner()))
+        real = getattr(phases, name)
+        monkeypatch.setattr(phases, name, lambda pk, real=real: real(pk, learner=fake_learner()))
     for _ in range(20):
         sent.clear()
         tasks.dispatch_due(QUEUES, Counter())

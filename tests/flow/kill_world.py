@@ -23,7 +23,7 @@ from annotation.selectors.rounds.leaks import find_leaks
 from annotation.services.projects import create_project
 from annotation.services.releases.requesting import request_release
 from annotation.services.rounds.decisions import refuse_round
-from annotation.services.rounds.lifecycle import plan_round
+from annotation.services.rounds.planning import plan_round
 from mlloop.contract.presets import tiny
 from tests.annotation.factories import make_image, make_reference
 from tests.annotation.learning import fill_project

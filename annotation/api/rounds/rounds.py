@@ -15,12 +15,12 @@ from annotation.api.authentication import user_of
 from annotation.api.schema import PROBLEMS
 from annotation.models import EnsembleMember, Round
 from annotation.permissions import Permission, may, project_for
-from annotation.selectors.rounds.plans import plan_of
-from annotation.selectors.rounds.reports import report_in
+from annotation.selectors.rounds.lookup import round_of, rounds_of
+from annotation.selectors.rounds.plans import parse_plan
+from annotation.selectors.rounds.reports import shown_report
 from annotation.selectors.rounds.sealed import shown_metrics
-from annotation.selectors.rounds.status import round_of, rounds_of
 from annotation.services.rounds.decision_table import DECISIONS, decide_round
-from annotation.services.rounds.lifecycle import plan_round
+from annotation.services.rounds.planning import plan_round
 
 
 class MemberSerializer(serializers.ModelSerializer[EnsembleMember]):
@@ -116,7 +116,7 @@ class RoundsView(generics.ListAPIView[Round]):
         project = project_for(user_of(request), slug, Permission.RUN_ROUNDS)
         asked = StartSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
-        plan = plan_of(asked.validated_data["plan"]) if "plan" in asked.validated_data else None
+        plan = parse_plan(asked.validated_data["plan"]) if "plan" in asked.validated_data else None
         planned = plan_round(project=project, actor=user_of(request), plan=plan)
         return Response(RoundDetailSerializer(planned).data, status=202)
 
@@ -143,7 +143,7 @@ class ReportView(APIView):
     def get(self, request: Request, slug: str, number: int) -> Response:
         project = project_for(user_of(request), slug, Permission.SEE_ROUNDS)
         may_see_worst = may(user_of(request), Permission.SEE_WORST, project)
-        response = Response(report_in(round_of(project, number), may_see_worst=may_see_worst))
+        response = Response(shown_report(round_of(project, number), may_see_worst=may_see_worst))
         name = f"{project.slug}-round-{number}-report.json"
         response["Content-Disposition"] = f'attachment; filename="{name}"'
         return response

@@ -17,7 +17,7 @@ from annotation.management.console import (
 )
 from annotation.models import RUNNING_STATES, Project, Round, User
 from annotation.selectors.rounds.sealed import shown_figures, shown_metrics
-from annotation.services.rounds.lifecycle import plan_round
+from annotation.services.rounds.planning import plan_round
 from mlloop.contract.presets import PRESETS, preset
 
 

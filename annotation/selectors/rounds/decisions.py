@@ -1,6 +1,6 @@
 """What was decided about a round, from the append-only audit, and where a rollback leads.
 
-A round's row keeps the decision that let it serve or put it aside; what came after is told here.
+A round's row keeps only the decision that promoted or refused it; later ones are in the audit.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from django.db.models import QuerySet
 
 from annotation.models import AuditEvent, Project, Round, User
 
-_DEEDS = {
+_ACTIONS = {
     "promote_round": "Promoted",
     "refuse_round": "Refused",
     "close_round": "Closed",
@@ -24,17 +24,17 @@ _DEEDS = {
 class Decision:
     """One decision about a round: what was done, by whom, when and why."""
 
-    deed: str
+    action: str
     by: User | None
     at: datetime
     reason: str
 
 
 def former_round(round: Round) -> Round | None:
-    """Return the round that a rollback of the serving one lets serve again; None: there is none.
+    """Return the round that serves again if the serving one is rolled back; None if there is none.
 
-    It is the last one promoted before it that was not itself rolled back: nobody goes back to
-    what was taken out of service for a reason.
+    It is the last round promoted before that was not rolled back itself: such a round was taken
+    out of service for a reason.
     """
     superseded = round.project.rounds.filter(state=Round.State.SUPERSEDED)
     if not superseded.exists():
@@ -45,14 +45,16 @@ def former_round(round: Round) -> Round | None:
 
 def decisions_about(round: Round) -> tuple[Decision, ...]:
     """Return every decision about a round, the oldest first."""
-    rows = _events(round.project, *_DEEDS).select_related("actor").order_by("created_at")
-    found = []
+    rows = _events(round.project, *_ACTIONS).select_related("actor").order_by("created_at")
+    decisions = []
     for row in rows:
         if row.target == str(round.id):
-            found.append(_decision(row, _DEEDS[row.verb]))
+            decisions.append(_decision(row, _ACTIONS[row.verb]))
         elif row.facts.get("instead_of") == round.number:
-            found.append(_decision(row, f"Rolled back in favour of round {row.facts['number']}"))
-    return tuple(found)
+            decisions.append(
+                _decision(row, f"Rolled back in favour of round {row.facts['number']}")
+            )
+    return tuple(decisions)
 
 
 def _rolled_back(project: Project) -> set[int]:
@@ -64,5 +66,5 @@ def _events(project: Project, *verbs: str) -> QuerySet[AuditEvent]:
     return AuditEvent.objects.filter(project=project, verb__in=verbs)
 
 
-def _decision(row: AuditEvent, deed: str) -> Decision:
-    return Decision(deed, row.actor, row.created_at, str(row.facts.get("reason", "")))
+def _decision(row: AuditEvent, action: str) -> Decision:
+    return Decision(action, row.actor, row.created_at, str(row.facts.get("reason", "")))

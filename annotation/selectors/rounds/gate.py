@@ -1,11 +1,12 @@
 """The statistical gate: may a round's proposals replace those that readers see now?
 
-A round passes if, on the sealed set as a whole and in each subgroup of 20 images or more, it is
-not worse than the serving one by more than the plan's margins: the lower end of the 95 % interval
-of the paired difference, by patient, decides. Pooled Dice is compared. Where a subgroup has no
-infection at all, two things are: the pixels, by pooled specificity, and the films, by the share on
-which no pixel is called infected. Subgroups are by group, view, source and infection size. Of fewer
-than two patients there is no interval: such a subgroup is named and not judged.
+A round is compared with the serving round on the sealed images: on all of them, and on each
+subgroup of 20 images or more. Subgroups are by group, view, source and infection size. The lower
+end of the 95 % interval of the paired difference, by patient, may not fall below the plan's margin.
+
+Pooled Dice is compared. A subgroup without any infection has no Dice, so two figures are compared:
+pooled specificity of the pixels, and the share of films on which no pixel is called infected.
+Fewer than two patients give no interval: such a subgroup is named and not judged.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from dataclasses import dataclass, replace
 
 from annotation.models import Image, Round
 from annotation.round_figures import Gate, GateCheck, GateConvention, SealedCase
+from annotation.selectors.rounds.gate_sentences import passed_sentence, refused_sentence
 from annotation.selectors.rounds.sealed import MIN_SHOWN, measured_cases
 from mlloop.contract.plan import Plan
 from mlloop.figures.metrics import Counts, MetricName, paired_bootstrap
@@ -33,50 +35,49 @@ class _Pair:
     subgroups: tuple[str, ...]
 
 
-def gate_of(round: Round, cases: Sequence[SealedCase]) -> Gate:
+def judge_round(round: Round, cases: Sequence[SealedCase]) -> Gate:
     """Judge a round by its sealed counts against those of the round that serves now."""
     plan = Plan.from_json(round.plan)
-    margin = plan.margin
     if len(cases) < MIN_SHOWN:
-        return Gate(
-            "not_measured",
+        return _not_measured(
+            plan,
             f"{len(cases)} sealed images are read; at least {MIN_SHOWN} are needed to judge a"
-            " round. An engineer decides.",
-            margin,
-            None,
+            " round.",
         )
     serving = round.project.rounds.filter(state=Round.State.SERVING).first()
     if serving is None:
         sentence = "No round serves yet: there is nothing to be worse than."
-        return Gate("passed", sentence, margin, None)
-    pairs = _pairs(cases, _counts_of(serving))
+        return Gate("passed", sentence, plan.margin, None)
+    pairs = _pairs(cases, {case.image: case.counts for case in measured_cases(serving)})
     if len(pairs) < MIN_SHOWN:
-        return Gate(
-            "not_measured",
+        return _not_measured(
+            plan,
             f"Round {serving.number} was measured on {len(pairs)} of these sealed images; at least"
-            f" {MIN_SHOWN} are needed to compare. An engineer decides.",
-            margin,
-            serving.number,
+            f" {MIN_SHOWN} are needed to compare.",
+            serving,
         )
     checks = tuple(
         check for name, chosen in _subgroups(pairs) for check in _checks(name, chosen, plan)
     )
     if checks[0].holds is None:
-        return Gate(
-            "not_measured",
+        return _not_measured(
+            plan,
             f"The {len(pairs)} sealed images are of fewer than two patients: no interval by patient"
-            " can be drawn. An engineer decides.",
-            margin,
-            serving.number,
+            " can be drawn.",
+            serving,
             checks,
         )
     worse = [check for check in checks if check.holds is False]
-    sentence = _reason(worse, serving) if worse else _praise(checks, serving, plan)
-    return Gate("refused" if worse else "passed", sentence, margin, serving.number, checks)
+    if worse:
+        return Gate(
+            "refused", refused_sentence(worse, serving), plan.margin, serving.number, checks
+        )
+    sentence = passed_sentence(checks, serving, plan)
+    return Gate("passed", sentence, plan.margin, serving.number, checks)
 
 
 def may_override(round: Round) -> bool:
-    """Say whether it was the gate that refused this round, and no later one was promoted since."""
+    """Say whether the gate refused this round and no later round was promoted since."""
     gate = round.figures.gate
     if round.state != Round.State.REFUSED or gate is None or gate.outcome != "refused":
         return False
@@ -85,59 +86,19 @@ def may_override(round: Round) -> bool:
     return not later.exists()
 
 
-def _praise(checks: Sequence[GateCheck], serving: Round, plan: Plan) -> str:
-    subgroups = len({check.name for check in checks if check.holds is not None}) - 1
-    sentence = (
-        f"Not worse than round {serving.number} by more than {plan.margin:g}, overall and in each"
-        f" of {subgroups} subgroups of {MIN_SHOWN} images or more."
-    )
-    if any(check.convention == "image_level" and check.holds for check in checks):
-        sentence += (
-            " Controls and other films without infection on which nothing is called: not fewer by"
-            f" more than {plan.control_margin:g} of them."
-        )
-    return sentence + _unjudged(checks)
-
-
-def _reason(worse: Sequence[GateCheck], serving: Round) -> str:
-    said = []
-    if pixels := [check for check in worse if check.convention == "pooled"]:
-        said.append(
-            f"It may be worse than round {serving.number} by more than the margin of"
-            f" {pixels[0].margin:g}: {_listed(pixels)}."
-        )
-    if films := [check for check in worse if check.convention == "image_level"]:
-        said.append(
-            "It may call something infected on more controls and other films without infection"
-            f" than round {serving.number}: the share with nothing called may fall by more than"
-            f" {films[0].margin:g}: {_listed(films)}."
-        )
-    return " ".join(said)
-
-
-def _listed(checks: Sequence[GateCheck]) -> str:
-    return "; ".join(
-        f"{check.name} ({check.metric}, n = {check.n}): {check.difference:+.3f},"
-        f" at worst {check.ci_low:+.3f}"
-        for check in checks
-    )
-
-
-def _unjudged(checks: Sequence[GateCheck]) -> str:
-    # A subgroup without infection has two checks of one name.
-    named = {check.name: check.n for check in checks if check.holds is None}
-    if not named:
-        return ""
-    listed = ", ".join(f"{name} (n = {n})" for name, n in named.items())
-    return f" Not judged, with fewer than two patients: {listed}."
+def _not_measured(
+    plan: Plan, why: str, serving: Round | None = None, checks: tuple[GateCheck, ...] = ()
+) -> Gate:
+    number = serving.number if serving else None
+    return Gate("not_measured", f"{why} An engineer decides.", plan.margin, number, checks)
 
 
 def _checks(name: str, pairs: Sequence[_Pair], plan: Plan) -> Iterator[GateCheck]:
-    if any(_size(pair.new) for pair in pairs):
+    if any(_reference_pixels(pair.new) for pair in pairs):
         yield _check(name, pairs, metric="dice", convention="pooled", margin=plan.margin)
         return
-    # A speckle on each film is nothing among its pixels, and a false alarm on every one of them.
-    # Where every film has one already, only the pixels can still tell a flood.
+    # One false speckle a film changes hardly any pixel figure, but each film is a false alarm.
+    # Once every film has a speckle, only the pixel figure can still get worse. So both are checked.
     yield _check(name, pairs, metric="specificity", convention="pooled", margin=plan.margin)
     films = [replace(pair, new=_as_film(pair.new), old=_as_film(pair.old)) for pair in pairs]
     yield _check(
@@ -145,9 +106,9 @@ def _checks(name: str, pairs: Sequence[_Pair], plan: Plan) -> Iterator[GateCheck
     )
 
 
-def _as_film(found: Counts) -> Counts:
-    """Count a film without infection as one: called by any pixel, at the round's threshold."""
-    is_called = found.tp + found.fp > 0
+def _as_film(pixels: Counts) -> Counts:
+    """Return one count for a whole film without infection: called, if any of its pixels is."""
+    is_called = pixels.tp + pixels.fp > 0
     return Counts(0, int(is_called), 0, int(not is_called))
 
 
@@ -159,12 +120,12 @@ def _check(
     convention: GateConvention,
     margin: float,
 ) -> GateCheck:
-    found = paired_bootstrap(
+    paired = paired_bootstrap(
         [pair.new for pair in pairs],
         [pair.old for pair in pairs],
         [pair.patient for pair in pairs],
         name=metric,
-        convention="pooled",  # of films too: the share of them all
+        convention="pooled",  # of films, this is the share of all films
     )
     return GateCheck(
         name=name,
@@ -172,10 +133,10 @@ def _check(
         convention=convention,
         margin=margin,
         n=len(pairs),
-        difference=_rounded(found.difference),
-        ci_low=_rounded(found.ci_low),
-        ci_high=_rounded(found.ci_high),
-        holds=None if math.isnan(found.ci_low) else found.ci_low >= -margin,
+        difference=_rounded(paired.difference),
+        ci_low=_rounded(paired.ci_low),
+        ci_high=_rounded(paired.ci_high),
+        holds=None if math.isnan(paired.ci_low) else paired.ci_low >= -margin,
     )
 
 
@@ -200,21 +161,20 @@ def _pairs(cases: Sequence[SealedCase], old: Mapping[str, Counts]) -> list[_Pair
             patient=case.patient,
             new=case.counts,
             old=old[case.image],
-            subgroups=_names(by_id[case.image], case.counts),
+            subgroups=_subgroup_names(by_id[case.image], case.counts),
         )
         for case in sorted(shared, key=lambda case: case.image)
-        # Read anew in between: the two rounds were measured against different references.
-        if _size(case.counts) == _size(old[case.image])
+        # A case that was read again in between has another reference: it cannot be compared.
+        if _reference_pixels(case.counts) == _reference_pixels(old[case.image])
     ]
 
 
-def _size(found: Counts) -> int:
-    """Return the pixels of the reference."""
-    return found.tp + found.fn
+def _reference_pixels(counts: Counts) -> int:
+    return counts.tp + counts.fn
 
 
-def _names(image: Image, found: Counts) -> tuple[str, ...]:
-    share = _size(found) / (image.height * image.width)
+def _subgroup_names(image: Image, counts: Counts) -> tuple[str, ...]:
+    share = _reference_pixels(counts) / (image.height * image.width)
     size = "no" if share == 0 else "small" if share < SMALL_INFECTION else "large"
     named: tuple[tuple[str, str], ...] = (
         ("group", str(image.group)),
@@ -223,9 +183,3 @@ def _names(image: Image, found: Counts) -> tuple[str, ...]:
         ("infection", size),
     )
     return tuple(f"{name} {value}" for name, value in named if value)
-
-
-def _counts_of(serving: Round) -> dict[str, Counts]:
-    if not serving.evaluation_key:
-        return {}
-    return {case.image: case.counts for case in measured_cases(serving)}

@@ -18,7 +18,7 @@ Kind = Literal["seen_patient", "sealed_in_training", "sealed_proposal", "no_card
 
 @dataclass(frozen=True, slots=True)
 class Leak:
-    """One thing that a network or a proposal should not have known; hashed, never a name."""
+    """One patient that a network had seen and should not have; hashed, never a name."""
 
     kind: Kind
     round: int
@@ -29,7 +29,7 @@ class Leak:
 
     @property
     def sentence(self) -> str:
-        """Say it in words."""
+        """The leak in words."""
         who = f"patient {self.patient[:8]}"
         member = f"{self.network} without fold {self.fold}"
         return {
@@ -43,8 +43,8 @@ class Leak:
 def find_leaks(round: Round) -> tuple[Leak, ...]:
     """Return every leak of a round, from its cards and its proposals."""
     seen = _seen_by_member(round)
-    sealed = _sealed(round.project)
-    return (*_sealed_in_cards(round, seen, sealed), *_in_proposals(round, seen))
+    sealed = _sealed_patients(round.project)
+    return (*_leaks_in_cards(round, seen, sealed), *_leaks_in_proposals(round, seen))
 
 
 def find_project_leaks(project: Project) -> tuple[Leak, ...]:
@@ -62,12 +62,12 @@ def _seen_by_member(round: Round) -> dict[MemberKey, frozenset[str]]:
     }
 
 
-def _sealed(project: Project) -> frozenset[str]:
+def _sealed_patients(project: Project) -> frozenset[str]:
     keys = Patient.objects.filter(project=project, split=Split.SEALED)
     return frozenset(patient_hash(project.id, key) for key in keys.values_list("key", flat=True))
 
 
-def _sealed_in_cards(
+def _leaks_in_cards(
     round: Round, seen: Mapping[MemberKey, frozenset[str]], sealed: frozenset[str]
 ) -> Iterator[Leak]:
     for (network, fold), patients in sorted(seen.items()):
@@ -75,7 +75,7 @@ def _sealed_in_cards(
             yield Leak("sealed_in_training", round.number, network, fold, patient)
 
 
-def _in_proposals(round: Round, seen: Mapping[MemberKey, frozenset[str]]) -> Iterator[Leak]:
+def _leaks_in_proposals(round: Round, seen: Mapping[MemberKey, frozenset[str]]) -> Iterator[Leak]:
     rows = Proposal.objects.filter(round=round).order_by("image_id", "network", "kind")
     fields = ("image_id", "image__patient__key", "image__patient__split", "network", "members")
     for image, key, split, proposer, members in rows.values_list(*fields).iterator(2000):

@@ -1,4 +1,4 @@
-"""Which trained member a warm start may go on from, and whom its weights have seen.
+"""Which trained member a warm start may go on from, and which patients its weights have seen.
 
 Lineage is transitive: what a parent saw, the child has seen.
 """
@@ -24,16 +24,16 @@ def patients_seen(card: Mapping[str, list[str]]) -> frozenset[str]:
 def warm_parents(
     *, project: Project, plan: Plan, folds: int, snapshot: Snapshot
 ) -> dict[MemberKey, EnsembleMember]:
-    """Return the serving member that each (network, fold) goes on from; fresh ones are left out.
+    """Return the serving member that each (network, fold) goes on from; none where it starts fresh.
 
     A parent is taken only if the network is the same and the new member may itself learn from every
-    patient the parent saw: so a changed fold, a withdrawal or an exclusion ends the lineage. A
-    classifier always starts afresh: it is the round's own measure of what groups alone can teach.
+    patient that the parent saw. So a changed fold, a withdrawal or an exclusion ends the lineage. A
+    classifier always starts fresh: it measures what this round's groups alone can teach.
     """
     serving = project.rounds.filter(state=Round.State.SERVING).first()
     if plan.initial == "none" or serving is None or serving.folds != folds:
         return {}
-    networks = {one.key: one for one in plan.networks if one.label != "activation"}
+    networks = {network.key: network for network in plan.networks if network.label != "activation"}
     former = {network.key: network for network in Plan.from_json(serving.plan).networks}
     return {
         (member.network, member.fold): member
@@ -48,29 +48,32 @@ def warm_parents(
 
 
 def _is_same(network: NetworkPlan, former: NetworkPlan) -> bool:
-    """Say whether one goes on where the other ended; how long each learns does not matter."""
+    """Say whether a network may go on from the former one; the number of steps does not matter."""
     return replace(network, steps=None) == replace(former, steps=None)
 
 
 def saw_only(member: EnsembleMember, patients: Set[str]) -> bool:
-    """Say whether neither a member nor its parents loaded anyone beside these patients."""
+    """Say whether a member and its parents loaded these patients only."""
     return seen_in_lineage(member) <= patients
 
 
 def seen_in_lineage(member: EnsembleMember) -> frozenset[str]:
-    """Return whom a member and all its parents loaded, joined card by card, none believed alone."""
-    return frozenset().union(*(patients_seen(one.card) for one in _lineage(member)))
+    """Return every patient that a member or one of its parents loaded, joined from all their cards.
+
+    Each card also lists its parents' patients, but no card is trusted alone.
+    """
+    return frozenset().union(*(patients_seen(trained.card) for trained in _lineage(member)))
 
 
-def taught_in_lineage(member: EnsembleMember) -> frozenset[str]:
-    """Return whom the weights of a member have learned, its own steps or a parent's.
+def learned_in_lineage(member: EnsembleMember) -> frozenset[str]:
+    """Return the patients that a member's weights learned from, in its own or a parent's steps.
 
-    A card written before cards named their inner split sets nobody apart: all count as learned.
+    A card of an older version does not name its inner split: all its patients count as learned.
     """
     return frozenset().union(
         *(
-            patients_seen(one.card).difference(one.card.get("inner_patients", []))
-            for one in _lineage(member)
+            patients_seen(trained.card).difference(trained.card.get("inner_patients", []))
+            for trained in _lineage(member)
         )
     )
 

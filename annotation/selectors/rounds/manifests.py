@@ -5,13 +5,12 @@ The only place that decides which patients a network may see: those of the other
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
-from annotation import storage
 from annotation.models import EnsembleMember, Round
 from annotation.selectors.labels import label_of
-from annotation.selectors.rounds.lineage import saw_only, seen_in_lineage, taught_in_lineage
+from annotation.selectors.rounds.lineage import learned_in_lineage, saw_only, seen_in_lineage
+from annotation.selectors.rounds.records import round_plan, round_snapshot
 from annotation.selectors.rounds.training_cases import (
     Snapshot,
     SnapshotCase,
@@ -19,7 +18,6 @@ from annotation.selectors.rounds.training_cases import (
     withdrawn_since,
 )
 from annotation.storage import Checkout
-from mlloop.contract.calibration import Calibration
 from mlloop.contract.manifest import (
     Case,
     EvaluateManifest,
@@ -29,49 +27,22 @@ from mlloop.contract.manifest import (
     TrainManifest,
 )
 from mlloop.contract.plan import Plan
-from mlloop.figures.fitting import describe_fit
-
-
-def plan_of(round: Round) -> Plan:
-    """Return the round's plan."""
-    return Plan.from_json(round.plan)
-
-
-def calibration_in(round: Round) -> Calibration | None:
-    """Return what the round fitted out of fold; None before it proposed."""
-    return round.figures.calibration
-
-
-def ensemble_t8(round: Round) -> int:
-    """Return the threshold of the ensemble's masks, as served and on the sealed set."""
-    calibration = calibration_in(round)
-    return calibration.t8_of("ensemble") if calibration else plan_of(round).threshold
-
-
-def choice_in(round: Round) -> str:
-    """Say on which films the values behind the round's out-of-fold figures were chosen."""
-    return describe_fit(plan_of(round), calibration_in(round))
-
-
-def snapshot_in(round: Round) -> Snapshot:
-    """Return the round's frozen snapshot."""
-    return Snapshot.from_plain(json.loads(storage.read(round.snapshot_key)))
 
 
 def train_manifest(member: EnsembleMember, files: Checkout) -> TrainManifest:
-    """Hand over the cases of every fold but the one held out; what was withdrawn is left out.
+    """Hand over the cases of every fold except the one held out. Withdrawn images are left out.
 
-    `files` collects what the child reads. A parent that saw somebody who is no longer among them is
-    left out too.
+    `files` collects what the child reads. A parent that saw a patient who is no longer among the
+    cases is left out as well.
     """
-    round, plan = member.round, plan_of(member.round)
+    round, plan = member.round, round_plan(member.round)
     network = plan.network(member.network)
-    train = snapshot_in(round).train_of(network.label)
-    gone = withdrawn_since(round.project, train)
+    train = round_snapshot(round).train_of(network.label)
+    withdrawn = withdrawn_since(round.project, train)
     cases = tuple(
         _case(case, round.folds, files)
         for case in train
-        if case.image not in gone and case.fold % round.folds != member.fold
+        if case.image not in withdrawn and case.fold % round.folds != member.fold
     )
     parent = member.parent
     if parent is not None and not saw_only(parent, {case.patient for case in cases}):
@@ -88,14 +59,14 @@ def train_manifest(member: EnsembleMember, files: Checkout) -> TrainManifest:
 
 
 def propose_manifest(round: Round, folder: Path, files: Checkout) -> ProposeManifest:
-    """Hand over the images to propose on; what was withdrawn since is left out.
+    """Hand over the images to propose on. Images that were withdrawn since are left out.
 
-    The snapshot's references go with them: thresholds are fitted on them, out of fold. So do all
-    training cases where there is a classifier, to be scored out of fold.
+    The snapshot's references go with them, to fit thresholds out of fold. If there is a
+    classifier, all training cases go with them too, to be scored out of fold.
     """
-    snapshot, plan = snapshot_in(round), plan_of(round)
-    gone = withdrawn_since(round.project, snapshot.propose)
-    cases = [case for case in snapshot.propose if case.image not in gone]
+    snapshot, plan = round_snapshot(round), round_plan(round)
+    withdrawn = withdrawn_since(round.project, snapshot.propose)
+    cases = [case for case in snapshot.propose if case.image not in withdrawn]
     trained = frozenset(case.patient for case in snapshot.train)
     return ProposeManifest(
         round=round.number,
@@ -117,20 +88,20 @@ def evaluate_manifest(round: Round, folder: Path, files: Checkout) -> EvaluateMa
     sealed = sealed_cases(round.project, label_of(round.project, "infection"))
     return EvaluateManifest(
         round=round.number,
-        plan=plan_of(round),
+        plan=round_plan(round),
         k=round.folds,
         members=_members(round, folder, files),
         cases=tuple(_case(case, round.folds, files) for case in sealed),
-        calibration=calibration_in(round),
+        calibration=round.figures.calibration,
     )
 
 
 def _scored(round: Round, plan: Plan, snapshot: Snapshot, files: Checkout) -> tuple[Case, ...]:
     if not plan.networks_of("activation"):
         return ()
-    gone = withdrawn_since(round.project, snapshot.train)
+    withdrawn = withdrawn_since(round.project, snapshot.train)
     return tuple(
-        _case(case, round.folds, files) for case in snapshot.train if case.image not in gone
+        _case(case, round.folds, files) for case in snapshot.train if case.image not in withdrawn
     )
 
 
@@ -144,7 +115,7 @@ def _parent(member: EnsembleMember, files: Checkout) -> Parent:
         weights_path=files.path_of(member.weights_key),
         weights_sha256=member.weights_sha256,
         patients=tuple(sorted(seen_in_lineage(member))),
-        taught=tuple(sorted(taught_in_lineage(member))),
+        taught=tuple(sorted(learned_in_lineage(member))),
     )
 
 

@@ -1,4 +1,4 @@
-"""Round plans as text: what an engineer reads and edits, and what of it is a plan."""
+"""The text of a plan: a preset to edit, and the plan that an edited text holds."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def preset_text(name: str) -> str:
         raise Invalid(f"There is no such plan. {error}", field="preset") from None
 
 
-def plan_of_text(text: str) -> Plan:
+def parse_plan_text(text: str) -> Plan:
     """Return the plan that the text holds; raise Invalid with the line, or the field and reason."""
     if len(text) > MAX_LENGTH:
         raise Invalid(f"A plan has at most {MAX_LENGTH} characters.", field="plan")
@@ -40,10 +40,10 @@ def plan_of_text(text: str) -> Plan:
         raise Invalid("The plan holds a number with too many digits.", field="plan") from None
     except RecursionError:
         raise Invalid("The plan is nested too deeply.", field="plan") from None
-    return plan_of(data)
+    return parse_plan(data)
 
 
-def plan_of(data: object) -> Plan:
+def parse_plan(data: object) -> Plan:
     """Return the plan that decoded JSON holds; raise Invalid with the field and the reason."""
     try:
         plan = Plan.from_json(data)
@@ -74,7 +74,7 @@ def _confine_weights(plan: Plan) -> None:
 
 def estimate_of(project: Project, estimate_id: UUID) -> PlanEstimate:
     """Return an estimate that was asked for in this project; raise NotFound."""
-    found = project.plan_estimates.filter(pk=estimate_id).first()
-    if found is None:
+    estimate = project.plan_estimates.filter(pk=estimate_id).first()
+    if estimate is None:
         raise NotFound("This estimate was replaced by a newer one. Ask again.")
-    return found
+    return estimate

@@ -11,7 +11,7 @@ from annotation.errors import NotFound
 from annotation.models import Proposal, Round
 from annotation.selectors.images import image_of, is_unreadable
 from annotation.selectors.labels import READING_LABEL
-from annotation.selectors.rounds.manifests import choice_in, ensemble_t8, snapshot_in
+from annotation.selectors.rounds.records import ensemble_t8, round_snapshot, threshold_choice
 from annotation.selectors.rounds.sealed import sealed_history, shown_metrics
 from mlloop.pixels.images import FULL_WINDOW, decode_image, preview8
 from mlloop.pixels.masks import decode_mask, decode_probability
@@ -24,15 +24,15 @@ REFERENCE, PROPOSAL = (255, 176, 64), (110, 190, 255)  # the pages' colours: min
 
 
 def has_report(round: Round) -> bool:
-    """Say whether the round was measured; rounds from before there were reports have none."""
+    """Say whether the round has a report. Rounds measured before there were reports have none."""
     return bool(round.report_key)
 
 
-def report_in(round: Round, *, may_see_worst: bool) -> Plain:
+def shown_report(round: Round, *, may_see_worst: bool) -> Plain:
     """Return the whole report: what was stored, the curves, the history and the gate.
 
-    Whoever reads may meet one of the worst cases again, blind: without `may_see_worst` the report
-    does not say which images they are. Raises NotFound before the round is measured.
+    A reader may still get one of the worst cases as a blind case. So without `may_see_worst` the
+    report does not name their images. Raises NotFound before the round is measured.
     """
     stored = _stored(round)
     metrics = shown_metrics(round)
@@ -44,8 +44,8 @@ def report_in(round: Round, *, may_see_worst: bool) -> Plain:
         "plan": round.plan,
         "folds": round.folds,
         "learning_curves": [
-            {"network": one.network, "fold": one.fold, "epochs": one.history}
-            for one in round.members.order_by("network", "fold")
+            {"network": member.network, "fold": member.fold, "epochs": member.history}
+            for member in round.members.order_by("network", "fold")
         ],
         "sealed_history": [
             {
@@ -59,7 +59,7 @@ def report_in(round: Round, *, may_see_worst: bool) -> Plain:
             if point.number <= round.number
         ],
         "activation": metrics.get("activation") or {},
-        "choice": choice_in(round),
+        "choice": threshold_choice(round),
         "t8": ensemble_t8(round),
         "calibration": metrics.get("calibration"),
         "gate": metrics.get("gate"),
@@ -68,26 +68,26 @@ def report_in(round: Round, *, may_see_worst: bool) -> Plain:
     }
 
 
-def overlay_of(round: Round, image_id: UUID) -> bytes:
+def worst_case_overlay(round: Round, image_id: UUID) -> bytes:
     """Return a PNG of one of the worst out-of-fold cases with reference and proposal outlined.
 
-    Raises NotFound for any other image, and once it is withdrawn. Sealed images have no proposal.
+    Raises NotFound for any other image and for a withdrawn one. Sealed images have no proposal.
     """
-    worst = {str(one["image"]) for one in cast("list[Plain]", _stored(round)["worst"])}
+    worst = {str(line["image"]) for line in cast("list[Plain]", _stored(round)["worst"])}
     image = image_of(project=round.project, image_id=image_id)
     proposal = Proposal.objects.filter(
         round=round, image=image, kind="ensemble", label__key=READING_LABEL
     ).first()
-    case = next((one for one in snapshot_in(round).train if one.image == str(image_id)), None)
+    case = next((row for row in round_snapshot(round).train if row.image == str(image_id)), None)
     if str(image_id) not in worst or is_unreadable(image) or proposal is None or case is None:
         raise NotFound("This image is not among the worst cases of the round.")
     shape = (image.height, image.width)
     p8 = decode_probability(storage.read(proposal.probability_key))
-    found = [(threshold_mask(p8, shape=shape, t8=proposal.threshold), PROPOSAL)]
+    outlines = [(threshold_mask(p8, shape=shape, t8=proposal.threshold), PROPOSAL)]
     if case.mask_key:
-        found.append((decode_mask(storage.read(case.mask_key), shape=shape), REFERENCE))
+        outlines.append((decode_mask(storage.read(case.mask_key), shape=shape), REFERENCE))
     shown = decode_image(storage.read(image.preview_key), min_side=1).pixels
-    return draw_outlines(preview8(shown, window=FULL_WINDOW, side=SIDE), found)
+    return draw_outlines(preview8(shown, window=FULL_WINDOW, side=SIDE), outlines)
 
 
 def _without_images(worst: object) -> list[Plain]:

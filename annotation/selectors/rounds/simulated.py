@@ -119,7 +119,7 @@ def _mask(key: str) -> Mask:
 
 def _measure(pairs: Iterable[tuple[str, Mask, Mask]]) -> AgainstTruth:
     measured = [(patient, count_pixels(mask, truth)) for patient, mask, truth in pairs]
-    many = [one for _, one in measured]
+    many = [of_image for _, of_image in measured]
     patients = [patient for patient, _ in measured]
     return AgainstTruth(
         per_image=estimate(many, patients, convention="per_image"),

@@ -77,7 +77,7 @@ def patient_hash(project_id: UUID, key: str) -> str:
     return hashlib.sha256(f"{project_id}:{key}".encode()).hexdigest()[:32]
 
 
-def snapshot_of(project: Project, label: Label) -> Snapshot:
+def current_snapshot(project: Project, label: Label) -> Snapshot:
     """Freeze the train split: references and implied controls, and what to propose on."""
     cases = tuple(_cases(project, label, Split.TRAIN))
     return Snapshot(
@@ -90,7 +90,7 @@ def snapshot_of(project: Project, label: Label) -> Snapshot:
 
 
 def _lung_cases(project: Project) -> tuple[SnapshotCase, ...]:
-    """Return the train images with a lung mask; without one nothing is implied."""
+    """Return the train images with a lung mask. Unlike infection, no mask implies nothing."""
     lung = labels_of(project).filter(key="lung").first()
     cases = _cases(project, lung, Split.TRAIN) if lung else ()
     return tuple(case for case in cases if case.mask_key)
@@ -102,16 +102,16 @@ def is_learned_from(case: SnapshotCase) -> bool:
 
 
 def is_proposed_on(case: SnapshotCase) -> bool:
-    """Say whether readers may need a proposal: not for controls, nor for what was excluded."""
+    """Say whether readers may need a proposal: not for controls, and not for excluded images."""
     if case.verdict in {Verdict.CONTROL, Verdict.EXCLUDED}:
         return False
     return case.group == "covid" or case.verdict != ""
 
 
 def sealed_cases(project: Project, label: Label) -> tuple[SnapshotCase, ...]:
-    """Return the sealed images with a reference and the sealed controls; none without a reading.
+    """Return the sealed images with a reference and the sealed controls; empty before a reading.
 
-    Without a sealed reading there is no measurement: controls alone say nothing of infection.
+    Controls alone are no measurement: they say nothing about infection.
     """
     cases = tuple(c for c in _cases(project, label, Split.SEALED) if is_learned_from(c))
     return cases if any(case.reference for case in cases) else ()

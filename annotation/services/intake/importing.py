@@ -91,10 +91,10 @@ def run_intake(*, intake_id: UUID) -> IntakeReport | None:
         return None
     intake = Intake.objects.select_related("project", "actor").get(pk=intake_id)
     try:
-        pulse = claims.Pulse(claim)
+        heartbeat = claims.Heartbeat(claim)
         report = _take_in(
             project=intake.project,
-            source=source_of_upload(intake, beat=pulse.beat),
+            source=source_of_upload(intake, beat=heartbeat.beat),
             masks_as="truth" if intake.masks_as == "truth" else "seed",
             progress=lambda done, total: claims.update(claim, done=done, total=total),
         )

@@ -1,4 +1,4 @@
-"""Fit a plan to what there is to learn from, and say in sentences what it does not do, and why."""
+"""Adapt a plan to the references there are, and say in sentences what is left out, and why."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ def choose_folds(plan: Plan, project: Project, cases: tuple[SnapshotCase, ...]) 
     )
 
 
-def learnable_plan(plan: Plan, snapshot: Snapshot, k: int) -> tuple[Plan, str]:
-    """Leave out lung networks and classifiers that have nothing to learn from, and say why."""
-    plan, lung = _without_lung_unless_learnable(plan, snapshot, k)
-    plan, classifier = _without_classifier_unless_learnable(plan, snapshot, k)
+def adapt_plan(plan: Plan, snapshot: Snapshot, k: int) -> tuple[Plan, str]:
+    """Leave out lung networks and classifiers that cannot be trained, and say why."""
+    plan, lung = _without_untrainable_lungs(plan, snapshot, k)
+    plan, classifier = _without_untrainable_classifiers(plan, snapshot, k)
     return plan, " ".join(filter(None, (lung, classifier)))
 
 
-def _without_lung_unless_learnable(plan: Plan, snapshot: Snapshot, k: int) -> tuple[Plan, str]:
+def _without_untrainable_lungs(plan: Plan, snapshot: Snapshot, k: int) -> tuple[Plan, str]:
     learnable = plan.without_unlearnable_lungs({case.fold % k for case in snapshot.lung})
     if learnable == plan:
         return plan, ""
@@ -50,10 +50,11 @@ def _without_lung_unless_learnable(plan: Plan, snapshot: Snapshot, k: int) -> tu
     return learnable, said
 
 
-def _without_classifier_unless_learnable(
-    plan: Plan, snapshot: Snapshot, k: int
-) -> tuple[Plan, str]:
-    """Ask for patients of both groups outside each fold: one with any covid film is covid."""
+def _without_untrainable_classifiers(plan: Plan, snapshot: Snapshot, k: int) -> tuple[Plan, str]:
+    """Keep classifiers only if patients of both groups remain outside each fold.
+
+    A patient with any covid film counts as covid.
+    """
     if not plan.networks_of("activation"):
         return plan, ""
     folds = {case.patient: case.fold % k for case in snapshot.train}
@@ -67,8 +68,8 @@ def _without_classifier_unless_learnable(
     return plan, ""
 
 
-def afresh_note(plan: Plan, folds: int, parents: Collection[MemberKey]) -> str:
-    """Say how many members have no parent to go on from, though the plan asks for warm starts."""
+def describe_fresh_members(plan: Plan, folds: int, parents: Collection[MemberKey]) -> str:
+    """Say how many members start from fresh weights although the plan asks for warm starts."""
     networks = [network for network in plan.networks if network.label != "activation"]
     afresh = len(networks) * folds - len(parents)
     if plan.initial == "none" or not afresh:

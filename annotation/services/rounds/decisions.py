@@ -1,6 +1,6 @@
 """Decide which round serves: promote, refuse, roll back. Each needs a written reason.
 
-Until promotion the former round serves. A round whose proposals leak is never promoted.
+Until a round is promoted, the former one serves. A round whose proposals leak is never promoted.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ from annotation.selectors.rounds.decisions import former_round
 from annotation.selectors.rounds.gate import may_override
 from annotation.selectors.rounds.leaks import find_leaks
 from annotation.services import audit
-from annotation.services.rounds.lifecycle import State, reason_or_invalid
+from annotation.services.rounds.lifecycle import State, require_reason
 
 logger = logging.getLogger(__name__)
 
 
 def promote_round(*, round: Round, actor: User | None, reason: str) -> Round:
-    """Let a decided round serve and supersede the former one, in one transaction.
+    """Let a round serve in place of the former one, in one transaction.
 
-    A round that the gate refused may be promoted all the same: the written reason is an override.
+    An engineer may also promote a round that the gate refused: the written reason overrides it.
     """
-    why = reason_or_invalid(reason)
+    why = require_reason(reason)
     round.refresh_from_db()
     was = State.REFUSED if may_override(round) else State.AWAITING_DECISION
     if leaks := find_leaks(round):
@@ -39,9 +39,9 @@ def promote_round(*, round: Round, actor: User | None, reason: str) -> Round:
 
 
 def promote_unattended() -> None:
-    """Promote what awaits a decision in projects that promote by themselves: demonstrations.
+    """Promote rounds that passed the gate, in projects that promote by themselves (demonstrations).
 
-    Only one that passed the gate; one that leaks stays where it is, for a person to refuse.
+    A round that leaks is not promoted. It waits for a person to refuse it.
     """
     waiting = Round.objects.filter(
         GATE_PASSED, state=State.AWAITING_DECISION, project__promotes_itself=True
@@ -55,35 +55,37 @@ def promote_unattended() -> None:
 
 @transaction.atomic
 def refuse_round(*, round: Round, actor: User | None, reason: str) -> Round:
-    """Put a round aside; the former one goes on serving."""
-    why = reason_or_invalid(reason)
+    """Refuse a round; the former one goes on serving."""
+    why = require_reason(reason)
     refused = Round.objects.filter(pk=round.pk, state=State.AWAITING_DECISION).update(
         state=State.REFUSED, **_decision(actor, why)
     )
     if not refused:
-        raise Conflict(_not_now(round, "refused"))
+        raise Conflict(_state_sentence(round, "refused"))
     _record(round, actor, why, "refuse_round")
     round.refresh_from_db()
     return round
 
 
 def rollback_round(*, round: Round, actor: User | None, reason: str) -> Round:
-    """Take the serving round out of service and let the one before it serve again; return that.
+    """Take the serving round out of service; return the earlier round that serves again.
 
-    Never one that was itself rolled back; the decisions that let either of them serve stay.
+    A round that was rolled back itself is skipped. Both rows keep the decision that promoted them.
     """
-    why = reason_or_invalid(reason)
+    why = require_reason(reason)
     round.refresh_from_db()
     if round.state != State.SERVING:
-        raise Conflict(_not_now(round, "rolled back"))
+        raise Conflict(_state_sentence(round, "rolled back"))
     former = former_round(round)
     if former is None:
         raise Conflict(
-            f"No round served before round {round.number}, but for those that were rolled back "
-            "themselves, so it cannot be rolled back."
+            f"Round {round.number} cannot be rolled back: no earlier round served that was not"
+            " rolled back itself."
         )
-    # The row of the former round keeps its own promotion; this decision is the audit's.
-    return _serve(former, actor, why, verb="rollback_round", was=State.SUPERSEDED, over=round)
+    # The former round keeps its own decision in its row; the rollback stands in the audit only.
+    return _serve(
+        former, actor, why, verb="rollback_round", was=State.SUPERSEDED, rolled_back=round
+    )
 
 
 def _serve(
@@ -93,23 +95,23 @@ def _serve(
     *,
     verb: str,
     was: str,
-    over: Round | None = None,
+    rolled_back: Round | None = None,
 ) -> Round:
     serving = Round.objects.filter(project=round.project, state=State.SERVING)
-    if over is not None:  # another may have been promoted since it was looked at
-        serving = serving.filter(pk=over.pk)
+    if rolled_back is not None:  # another round may have been promoted meanwhile
+        serving = serving.filter(pk=rolled_back.pk)
     try:
         with transaction.atomic():
-            stood_down = serving.update(state=State.SUPERSEDED)
-            if over is not None and not stood_down:
-                raise Conflict(_not_now(over, "rolled back"))
-            decision = {} if over is not None else _decision(actor, why)
+            n_superseded = serving.update(state=State.SUPERSEDED)
+            if rolled_back is not None and not n_superseded:
+                raise Conflict(_state_sentence(rolled_back, "rolled back"))
+            decision = {} if rolled_back is not None else _decision(actor, why)
             served = Round.objects.filter(pk=round.pk, state=was).update(
                 state=State.SERVING, **decision
             )
             if not served:
-                raise Conflict(_not_now(round, "promoted"))
-            _record(round, actor, why, verb, over)
+                raise Conflict(_state_sentence(round, "promoted"))
+            _record(round, actor, why, verb, rolled_back)
     except IntegrityError:
         raise Conflict("Another round was promoted at this moment; look again.") from None
     round.refresh_from_db()
@@ -120,15 +122,15 @@ def _decision(actor: User | None, why: str) -> dict[str, object]:
     return {"decided_by": actor, "decided_at": timezone.now(), "decision_reason": why}
 
 
-def _not_now(round: Round, deed: str) -> str:
+def _state_sentence(round: Round, action: str) -> str:
     round.refresh_from_db()
-    return f"Round {round.number} is {round.get_state_display().lower()} and cannot be {deed}."
+    return f"Round {round.number} is {round.get_state_display().lower()} and cannot be {action}."
 
 
 def _record(
-    round: Round, actor: User | None, why: str, verb: str, over: Round | None = None
+    round: Round, actor: User | None, why: str, verb: str, rolled_back: Round | None = None
 ) -> None:
     facts: dict[str, str | int | float | bool | None] = {"number": round.number, "reason": why}
-    if over is not None:
-        facts["instead_of"] = over.number
+    if rolled_back is not None:
+        facts["instead_of"] = rolled_back.number
     audit.record(project=round.project, actor=actor, verb=verb, target=round.id, facts=facts)

@@ -1,4 +1,4 @@
-"""Ask what a plan would cost; a worker times it. A new question takes the place of an open one."""
+"""Request the cost of a plan; a worker times it. A new request replaces an open one."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from django.db.models import Q
 
 from annotation.models import PlanEstimate, Project, User
 from annotation.selectors.labels import label_of
-from annotation.selectors.rounds.training_cases import snapshot_of
-from annotation.services.rounds.fitting_plans import choose_folds, learnable_plan
+from annotation.selectors.rounds.training_cases import current_snapshot
+from annotation.services.rounds.adapting_plans import adapt_plan, choose_folds
 from mlloop.contract.manifest import EstimateManifest
 from mlloop.contract.plan import Plan
 from mlloop.contract.records import to_plain
@@ -17,15 +17,15 @@ State = PlanEstimate.State
 DUE = Q(state__in=(State.DUE, State.RUNNING))
 
 
-def ask_estimate(*, project: Project, actor: User | None, plan: Plan) -> PlanEstimate:
-    """Ask for the cost of `plan` on the references of this moment, ready for a worker.
+def request_estimate(*, project: Project, actor: User | None, plan: Plan) -> PlanEstimate:
+    """Request the cost of `plan` on the current references, ready for a worker.
 
     Raise Refused when there is nothing to train on.
     """
-    snapshot = snapshot_of(project, label_of(project, "infection"))
+    snapshot = current_snapshot(project, label_of(project, "infection"))
     k, _ = choose_folds(plan, project, snapshot.train)
     trained = {case.patient for case in snapshot.train}
-    plan, _ = learnable_plan(plan, snapshot, k)
+    plan, _ = adapt_plan(plan, snapshot, k)
     manifest = EstimateManifest(
         plan=plan,
         k=k,
@@ -34,7 +34,7 @@ def ask_estimate(*, project: Project, actor: User | None, plan: Plan) -> PlanEst
         n_trained=sum(case.patient in trained for case in snapshot.propose),
     )
     with transaction.atomic():
-        # Unheld ones only: a worker that is at it would find its row gone.
+        # Only rows that no worker holds: a worker would otherwise find its row gone.
         PlanEstimate.objects.filter(project=project, state=State.DUE, claim_token=None).delete()
         return PlanEstimate.objects.create(
             project=project, manifest=to_plain(manifest), created_by=actor

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from math import ceil, floor
 
 from annotation.selectors.rounds.sealed import SealedPoint
-from annotation.selectors.rounds.status import SHOWN_VERDICTS
+from annotation.selectors.rounds.verdicts import SHOWN_VERDICTS
 from annotation.web.plots.geometry import (
     WIDE,
     Axis,

@@ -13,10 +13,10 @@ from django.urls import path
 from annotation.errors import NotFound, RoundtruthError
 from annotation.models import PlanEstimate, Project, User
 from annotation.permissions import Permission
-from annotation.selectors.rounds.plans import estimate_of, plan_of_text, preset_text
-from annotation.selectors.rounds.status import may_start
-from annotation.services.rounds.estimates import ask_estimate
-from annotation.services.rounds.lifecycle import plan_round
+from annotation.selectors.rounds.lookup import may_start
+from annotation.selectors.rounds.plans import estimate_of, parse_plan_text, preset_text
+from annotation.services.rounds.estimates import request_estimate
+from annotation.services.rounds.planning import plan_round
 from annotation.web.project_page import project_page, render_page
 from mlloop.contract.presets import PRESETS
 
@@ -36,11 +36,11 @@ def round_plan(request: HttpRequest, project: Project) -> HttpResponse:
 def _estimate_or_start(request: HttpRequest, project: Project, text: str) -> HttpResponse:
     actor = cast("User", request.user)
     try:
-        plan = plan_of_text(text)
+        plan = parse_plan_text(text)
         if request.POST.get("verb") == "start":
             started = plan_round(project=project, actor=actor, plan=plan)
             return redirect("round", project.slug, started.number)
-        estimate = ask_estimate(project=project, actor=actor, plan=plan)
+        estimate = request_estimate(project=project, actor=actor, plan=plan)
     except RoundtruthError as error:
         return _form(request, project, text=text, error=error)
     return _form(request, project, text=text, chosen=plan.preset, estimate=estimate)

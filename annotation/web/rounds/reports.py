@@ -13,9 +13,9 @@ from django.views.decorators.http import require_GET
 from annotation.errors import NotFound
 from annotation.models import Project
 from annotation.permissions import Permission, may
-from annotation.selectors.rounds.reports import overlay_of, report_in
+from annotation.selectors.rounds.lookup import round_of
+from annotation.selectors.rounds.reports import shown_report, worst_case_overlay
 from annotation.selectors.rounds.sealed import sealed_history
-from annotation.selectors.rounds.status import round_of
 from annotation.web.plots.geometry import Plot
 from annotation.web.plots.report_plots import learning_curve_plot, reliability_plot, roc_plot
 from annotation.web.plots.round_plots import sealed_plot
@@ -30,7 +30,7 @@ def round_report(request: HttpRequest, project: Project, number: int) -> HttpRes
     may_see_worst = may(request.user, Permission.SEE_WORST, project)
     try:
         round = round_of(project, number)
-        report = report_in(round, may_see_worst=may_see_worst)
+        report = shown_report(round, may_see_worst=may_see_worst)
     except NotFound as error:
         raise Http404(error.sentence) from None
     sealed = cast("Plain", report["sealed"])
@@ -65,7 +65,7 @@ def round_overlay(
 ) -> HttpResponse:
     del request
     try:
-        data = overlay_of(round_of(project, number), image_id)
+        data = worst_case_overlay(round_of(project, number), image_id)
     except NotFound as error:
         raise Http404(error.sentence) from None
     response = HttpResponse(data, content_type="image/png")

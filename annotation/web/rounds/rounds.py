@@ -12,11 +12,13 @@ from django.urls import path
 from annotation.errors import RoundtruthError
 from annotation.models import Project, Round, User
 from annotation.permissions import Permission, may, require
-from annotation.selectors.rounds import status as selector
 from annotation.selectors.rounds.decisions import decisions_about
+from annotation.selectors.rounds.lookup import may_start, round_of, rounds_of
 from annotation.selectors.rounds.sealed import sealed_history, shown_figures
+from annotation.selectors.rounds.verdicts import verdict_history
+from annotation.selectors.rounds.view import RoundView, round_view
 from annotation.services.rounds.decision_table import decide_round
-from annotation.services.rounds.lifecycle import plan_round
+from annotation.services.rounds.planning import plan_round
 from annotation.web.plots.round_plots import sealed_plot, verdict_plot
 from annotation.web.project_page import project_page, render_page
 
@@ -28,14 +30,14 @@ def rounds(request: HttpRequest, project: Project) -> HttpResponse:
     """Show the newest round and the list of all rounds. An engineer starts the next round here."""
     if request.method == "POST":
         return _start(request, project)
-    return _page(request, project, selector.rounds_of(project).first())
+    return _page(request, project, rounds_of(project).first())
 
 
 @project_page(Permission.SEE_ROUNDS)
 def round_page(request: HttpRequest, project: Project, number: int) -> HttpResponse:
     """Show one round, or take the decision that an engineer posted."""
     try:
-        shown = selector.round_of(project, number)
+        shown = round_of(project, number)
     except RoundtruthError as error:
         messages.error(request, error.sentence)
         return redirect("rounds", project.slug)
@@ -46,21 +48,21 @@ def round_page(request: HttpRequest, project: Project, number: int) -> HttpRespo
 
 def _page(request: HttpRequest, project: Project, shown: Round | None) -> HttpResponse:
     may_run = may(request.user, Permission.RUN_ROUNDS, project)
-    view = selector.view_of(shown, may_run=may_run) if shown else None
+    view = round_view(shown, may_run=may_run) if shown else None
     if request.htmx and view:  # type: ignore[attr-defined]
         return _live(request, project, view)
     context = {
         "view": view,
         "decisions": decisions_about(shown) if shown else (),
-        "rounds": [(row, shown_figures(row).sealed) for row in selector.rounds_of(project)[:SHOWN]],
-        "may_start": may_run and selector.may_start(project),
+        "rounds": [(row, shown_figures(row).sealed) for row in rounds_of(project)[:SHOWN]],
+        "may_start": may_run and may_start(project),
         "sealed_plot": sealed_plot(sealed_history(project)),
-        "verdict_plot": verdict_plot(selector.verdict_history(project)),
+        "verdict_plot": verdict_plot(verdict_history(project)),
     }
     return render_page(request, project, "annotation/rounds.html", active="rounds", context=context)
 
 
-def _live(request: HttpRequest, project: Project, view: selector.RoundView) -> HttpResponse:
+def _live(request: HttpRequest, project: Project, view: RoundView) -> HttpResponse:
     """Answer the page's poll. When the work ends, reload: plots and buttons change as well."""
     response = render(request, "annotation/_round_live.html", {"project": project, "view": view})
     if not view.is_live:

@@ -11,9 +11,13 @@ import pytest
 from django.conf import LazySettings
 
 from annotation import storage
-from annotation.bridge import loop
+from annotation.bridge import loop, phases
+from annotation.bridge.watch import NO_CALLBACKS, Callbacks
 from annotation.models import EnsembleMember, Project, Proposal, Round
-from annotation.services.rounds.lifecycle import cancel_round, plan_round, resume_round
+from annotation.selectors.rounds import records
+from annotation.services.rounds import claiming
+from annotation.services.rounds.lifecycle import cancel_round, resume_round
+from annotation.services.rounds.planning import plan_round
 from mlloop.contract.manifest import EvaluateManifest, ProposeManifest, write_manifest
 from tests.annotation.fake_child import FITTED_T8
 from tests.annotation.learning import fake_learner, fill_project, small_plan
@@ -63,7 +67,7 @@ def test_a_round_runs_from_plan_to_decision(planned: Round) -> None:
 
 def test_training_is_handed_only_the_other_folds(planned: Round) -> None:
     loop.run_until_decision(planned, learner=fake_learner())
-    folds = {case.patient: case.fold for case in loop.manifests.snapshot_in(planned).train}
+    folds = {case.patient: case.fold for case in records.round_snapshot(planned).train}
     for member in planned.members.all():
         assert member.card["loaded_patients"]
         assert member.fold not in {folds[one] % 3 for one in member.card["loaded_patients"]}
@@ -84,7 +88,7 @@ def test_thresholds_are_fitted_on_references_and_reach_the_rows_and_the_sealed_s
     assert isinstance(proposing, ProposeManifest)
     assert isinstance(evaluating, EvaluateManifest)
     masks = {case.image: case.mask_path for case in proposing.cases}
-    work = loop.work_folder(done)
+    work = phases.work_folder(done)
     stored = {Path(case.image_path).parent for case in proposing.cases}
     assert stored == {work / "proposals" / "stored"}  # no path of the store itself
     assert sorted(proposing.references) == sorted(image for image, mask in masks.items() if mask)
@@ -131,9 +135,9 @@ def test_doing_any_step_twice_changes_nothing(planned: Round) -> None:
     loop.run_until_decision(planned, learner=learner)
     before = rows_of(planned)
     for member in planned.members.all():
-        assert loop.train_member(member.pk, learner=learner) is False
-    assert loop.propose_round(planned.pk, learner=learner) is False
-    assert loop.evaluate_round(planned.pk, learner=learner) is False
+        assert phases.train_member(member.pk, learner=learner) is False
+    assert phases.propose_round(planned.pk, learner=learner) is False
+    assert phases.evaluate_round(planned.pk, learner=learner) is False
     assert loop.sweep() == loop.Due([], [], [])
     assert rows_of(planned) == before
 
@@ -169,9 +173,9 @@ def test_a_cancel_stops_the_child_and_resume_finishes(planned: Round, at: str) -
     quick = fake_learner()
     if at == "proposing":
         while planned.state != "proposing":
-            loop.recording.advance_round(planned)
+            claiming.advance_round(planned)
             planned.refresh_from_db()
-            loop._work_once(planned, quick, loop.NOBODY) if planned.state == "training" else None
+            loop._work_once(planned, quick, NO_CALLBACKS) if planned.state == "training" else None
     began = time.monotonic()
     stopped = loop.run_until_decision(planned, learner=learner, on_progress=cancel)
     assert stopped.state == Round.State.CANCELLED
@@ -185,25 +189,25 @@ def test_a_cancel_stops_the_child_and_resume_finishes(planned: Round, at: str) -
 def test_a_worker_that_shuts_down_gives_its_row_back_unspent(
     planned: Round, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    loop.recording.advance_round(planned)
+    claiming.advance_round(planned)
     leaving = threading.Event()
     leaving.set()
-    monkeypatch.setattr(loop, "STOPPING", leaving)
+    monkeypatch.setattr(phases, "STOPPING", leaving)
     member = planned.members.first()
-    assert loop.train_member(member.pk, learner=fake_learner("--slow", "0.5"))
+    assert phases.train_member(member.pk, learner=fake_learner("--slow", "0.5"))
     member.refresh_from_db()
     assert (member.state, member.attempts, member.claim_token) == ("due", 0, None)
 
 
 def test_a_lost_claim_writes_nothing(planned: Round) -> None:
-    loop.recording.advance_round(planned)
+    claiming.advance_round(planned)
     member = planned.members.first()
 
     def lose(phase: str, done: int, total: int) -> None:
         EnsembleMember.objects.filter(pk=member.pk).update(claim_token=planned.pk)
 
-    audience = loop.Audience(lose, None)
-    loop.train_member(member.pk, learner=fake_learner("--slow", "0.4"), audience=audience)
+    callbacks = Callbacks(lose, None)
+    phases.train_member(member.pk, learner=fake_learner("--slow", "0.4"), callbacks=callbacks)
     member.refresh_from_db()
     assert (member.state, member.weights_key, member.claim_token) == ("running", "", planned.pk)
 

@@ -8,18 +8,18 @@ import pytest
 from django.conf import settings
 
 from annotation import tasks
-from annotation.bridge.loop import STOPPING
+from annotation.bridge.learner import STOPPING
 from annotation.bridge.timing import estimate_plan
 from annotation.errors import Refused
 from annotation.models import PlanEstimate, Project
-from annotation.services.rounds.estimates import ask_estimate
+from annotation.services.rounds.estimates import request_estimate
 from tests.annotation.learning import fake_learner, fill_project, small_plan
 
 
 @pytest.fixture
 def asked(project: Project) -> PlanEstimate:
     fill_project(project)
-    return ask_estimate(project=project, actor=None, plan=small_plan())
+    return request_estimate(project=project, actor=None, plan=small_plan())
 
 
 def test_estimate_when_asked_for_counts_what_there_is_to_do(asked: PlanEstimate) -> None:
@@ -57,7 +57,7 @@ def test_estimate_when_the_worker_shuts_down_is_due_again(asked: PlanEstimate) -
 
 
 def test_estimate_when_asked_again_takes_the_place_of_one_that_waits(asked: PlanEstimate) -> None:
-    again = ask_estimate(
+    again = request_estimate(
         project=asked.project, actor=None, plan=replace(small_plan(), batch_size=3)
     )
     assert list(asked.project.plan_estimates.all()) == [again]
@@ -67,7 +67,7 @@ def test_estimate_when_asked_again_takes_the_place_of_one_that_waits(asked: Plan
 
 def test_estimate_when_nothing_can_be_trained_on_is_refused(project: Project) -> None:
     with pytest.raises(Refused, match="nothing to train on"):
-        ask_estimate(project=project, actor=None, plan=small_plan())
+        request_estimate(project=project, actor=None, plan=small_plan())
     assert not project.plan_estimates.exists()
 
 

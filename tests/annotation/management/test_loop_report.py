@@ -9,10 +9,9 @@ from annotation.management.simulation import SimulatedRound, Simulation
 from annotation.models import Project, Round
 from annotation.selectors.rounds.simulated import proposals_against_truth
 from annotation.services.reading.simulated_reader import Tally
-from annotation.services.rounds.lifecycle import plan_round
+from annotation.services.rounds.planning import plan_round
 from tests.annotation.factories import disc, make_reference
-from tests.annotation.learning import fake_learner, fill_project, small_plan
-from tests.annotation.services.rounds.test_lung import plan_with_lung
+from tests.annotation.learning import fake_learner, fill_project, plan_with_lung, small_plan
 
 
 def simulate(project: Project, *, has_lung: bool) -> Simulation:

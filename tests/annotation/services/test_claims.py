@@ -55,7 +55,7 @@ def test_a_claim_that_beats_is_kept_and_a_stale_one_is_taken_over(row: Intake) -
 
 def test_a_dead_process_of_this_machine_is_taken_over_at_once(row: Intake) -> None:
     child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
-    name = f"{workers.machine()}{child.pid}/{workers._born(child.pid)}"
+    name = f"{workers.machine()}{child.pid}/{workers._start_tick(child.pid)}"
     take(row)
     Intake.objects.update(claimed_by=name)
     assert not workers.is_dead(name)
@@ -102,9 +102,9 @@ def test_a_refund_forgets_the_attempt(row: Intake) -> None:
 
 
 def test_the_pulse_raises_when_the_claim_is_gone(row: Intake, settings: LazySettings) -> None:
-    pulse = claims.Pulse(take(row))
+    heartbeat = claims.Heartbeat(take(row))
     settings.HEARTBEAT_SECONDS = 0.0
-    pulse.beat()
+    heartbeat.beat()
     Intake.objects.update(claim_token=row.pk)
     with pytest.raises(claims.ClaimLost):
-        pulse.beat()
+        heartbeat.beat()

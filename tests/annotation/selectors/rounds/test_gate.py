@@ -1,4 +1,4 @@
-"""The gate offers a round only where it is not worse than the serving one, nor in a subgroup."""
+"""The gate refuses a round that may be worse than the serving one, overall or in a subgroup."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from annotation import storage
 from annotation.errors import Conflict, Invalid
 from annotation.models import AuditEvent, Image, Project, Round, User
 from annotation.round_figures import Gate, RoundFigures, SealedCase
-from annotation.selectors.rounds.gate import gate_of
+from annotation.selectors.rounds.gate import judge_round
 from annotation.services import claims
-from annotation.services.rounds import recording
+from annotation.services.rounds import claiming, recording
 from annotation.services.rounds.decisions import promote_round, promote_unattended, refuse_round
 from mlloop.contract.records import canonical_json
 from tests.annotation.factories import make_image, make_patient, make_round
@@ -36,7 +36,7 @@ def sealed(project: Project) -> list[Image]:
 
 
 def counted(images: list[Image], *, overlap: float = 0.8, false: int = 0) -> Cases:
-    """Say how a round segmented them: what share of 1,000 infected pixels, what false ones."""
+    """Return a round's counts: the share of 1,000 infected pixels it found, and false pixels."""
     return [
         {
             "image": str(image.id),
@@ -69,16 +69,16 @@ def serving(project: Project, cases: Cases) -> Round:
 
 def judged(project: Project, cases: Cases) -> Gate:
     row = make_round(project, number=2, stage="stage_2", state="evaluating")
-    return gate_of(row, [SealedCase(**case) for case in cases])
+    return judge_round(row, [SealedCase(**case) for case in cases])
 
 
 def evaluated(project: Project, cases: Cases) -> Round:
     """End the evaluation of round 2 as the worker does."""
     row = make_round(project, number=2, stage="stage_2", state="evaluating")
-    claim = recording.claim_round(row.pk, Round.State.EVALUATING)
+    claim = claiming.claim_round(row.pk, Round.State.EVALUATING)
     assert isinstance(claim, claims.Claim)
     sealed_cases = [SealedCase(**case) for case in cases]
-    gate = gate_of(row, sealed_cases)
+    gate = judge_round(row, sealed_cases)
     recording.finish_evaluating(
         claim, row, cases=sealed_cases, figures=RoundFigures(gate=gate), report={}, seconds=1.0
     )
@@ -193,7 +193,7 @@ def test_a_plan_of_before_the_margin_of_controls_is_judged_by_its_default(
     row = make_round(project, number=2, stage="stage_2", state="evaluating")
     del row.plan["control_margin"]
     row.save()
-    gate = gate_of(row, [SealedCase(**case) for case in speckled(counted(more_controls))])
+    gate = judge_round(row, [SealedCase(**case) for case in speckled(counted(more_controls))])
     assert {one.margin for one in gate.checks if not one.holds} == {0.2}
 
 
@@ -257,7 +257,7 @@ def test_a_round_that_a_person_refused_stays_refused(project: Project, sealed: l
 
 
 def of_one_patient(cases: Cases, chosen: list[Image]) -> Cases:
-    """Say that the chosen images are of one patient."""
+    """Return the cases with one patient for all chosen images."""
     own = {str(image.id) for image in chosen}
     return [case | ({"patient": "one"} if case["image"] in own else {}) for case in cases]
 

@@ -1,4 +1,4 @@
-"""Leaks planted into what is handed to the real learning side are found, and stop a promotion."""
+"""Leaks that are planted in a manifest of the real learning side are found and stop a promotion."""
 
 from __future__ import annotations
 
@@ -8,17 +8,18 @@ from pathlib import Path
 
 import pytest
 
-from annotation.bridge import loop
-from annotation.bridge.loop import Learner, Manifest
+from annotation.bridge import loop, phases
+from annotation.bridge.learner import Learner
 from annotation.errors import Conflict
 from annotation.models import EnsembleMember, Project, Round
 from annotation.selectors.labels import label_of
 from annotation.selectors.rounds.leaks import find_leaks, find_project_leaks
-from annotation.selectors.rounds.manifests import _case, snapshot_in
+from annotation.selectors.rounds.manifests import _case
+from annotation.selectors.rounds.records import round_snapshot
 from annotation.selectors.rounds.training_cases import patient_hash, sealed_cases
 from annotation.services.rounds.decisions import promote_round
-from annotation.services.rounds.lifecycle import plan_round
-from mlloop.contract.manifest import Case, TrainManifest, write_manifest
+from annotation.services.rounds.planning import plan_round
+from mlloop.contract.manifest import Case, Manifest, TrainManifest, write_manifest
 from tests.annotation.factories import make_proposal
 from tests.annotation.learning import fake_learner, fill_project, small_plan
 
@@ -44,10 +45,10 @@ def plant(child: Learner, *cases: Case) -> Learner:
 
 
 def trained(round: Round, learner: Learner) -> Round:
-    """Train with this child; what comes after does not touch the cards and may be faked."""
+    """Train with this child; later phases do not touch the cards, so a fake child does them."""
     loop.sweep()
     for member in round.members.all():
-        assert loop.train_member(member.pk, learner=learner)
+        assert phases.train_member(member.pk, learner=learner)
     return loop.run_until_decision(round, learner=fake_learner())
 
 
@@ -80,7 +81,7 @@ def test_a_sealed_patient_in_the_training_data_is_found(project: Project, child:
 @by_each_child
 def test_an_in_fold_patient_in_the_training_data_is_found(project: Project, child: Learner) -> None:
     round = planned(project)
-    case = snapshot_in(round).train[0]
+    case = round_snapshot(round).train[0]
     done = trained(round, plant(child, _case(case, round.folds)))
     leaks = find_leaks(done)
     assert {leak.kind for leak in leaks} == {"seen_patient"}
@@ -95,7 +96,7 @@ def done(project: Project) -> Round:
 
 def test_what_a_parent_saw_counts_as_seen(project: Project, done: Round) -> None:
     member = done.members.get(fold=0)
-    held_out = next(c for c in snapshot_in(done).train if c.fold % done.folds == 0)
+    held_out = next(c for c in round_snapshot(done).train if c.fold % done.folds == 0)
     card = {**member.card, "parent": "x", "parent_patients": [held_out.patient]}
     EnsembleMember.objects.filter(pk=member.pk).update(card=card)
     assert {leak.kind for leak in find_leaks(done)} == {"seen_patient"}

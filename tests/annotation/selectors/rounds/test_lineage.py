@@ -1,4 +1,4 @@
-"""A warm start goes on from the serving member, and inherits everyone that member saw."""
+"""A warm start goes on from the serving member, and counts every patient that member saw."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from annotation.selectors.rounds.leaks import find_leaks
 from annotation.selectors.rounds.manifests import train_manifest
 from annotation.selectors.rounds.training_cases import patient_hash
 from annotation.services.rounds.decisions import promote_round
-from annotation.services.rounds.lifecycle import plan_round
+from annotation.services.rounds.planning import plan_round
 from mlloop.contract.plan import Plan
 from tests.annotation.learning import fake_learner, fill_project, no_files, small_plan
 

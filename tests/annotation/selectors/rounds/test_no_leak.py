@@ -1,4 +1,5 @@
-"""Over any sequence of reads, withdrawals, rounds and warm starts, no network meets its pupils.
+"""Over any sequence of reads, withdrawals, rounds and warm starts, no network proposes on a patient
+that it learned from.
 
 The bookkeeping of this test is its own: it follows the weights by their hash and asks no card.
 """
@@ -23,7 +24,7 @@ from annotation.selectors.rounds.manifests import propose_manifest, train_manife
 from annotation.selectors.rounds.training_cases import patient_hash
 from annotation.services.projects import create_project
 from annotation.services.rounds.decisions import promote_round, refuse_round
-from annotation.services.rounds.lifecycle import plan_round
+from annotation.services.rounds.planning import plan_round
 from annotation.services.upkeep.withdrawal import withdraw_image
 from mlloop.contract.manifest import TrainManifest
 from mlloop.proposing.maps import folds_for
@@ -40,7 +41,7 @@ class Read:
 
 @dataclass(frozen=True)
 class Withdraw:
-    """A patient takes an image back."""
+    """A patient withdraws an image."""
 
     image: int
 
@@ -74,7 +75,7 @@ histories = st.lists(
 
 @dataclass
 class World:
-    """A project, and whom each set of weights has seen, by the hash of the weights."""
+    """A project, and the patients that each set of weights has seen, by the hash of the weights."""
 
     project: Project
     images: list[Image]
@@ -110,7 +111,7 @@ def play(turn: Turn, world: World, folder: Path) -> None:
 
 
 def train(member: EnsembleMember, world: World) -> None:
-    """Do what a child does: load what is handed over, write a card of it."""
+    """Do what a child does: load the cases of the manifest and write a card of them."""
     manifest = train_manifest(member, no_files())
     handed = frozenset(case.patient for case in manifest.cases)
     check_handed(member, manifest, world)

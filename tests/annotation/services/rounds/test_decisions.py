@@ -1,4 +1,4 @@
-"""Who serves: promotion, refusal, rollback, and the demonstration that promotes by itself."""
+"""Which round serves: promotion, refusal, rollback, and projects that promote by themselves."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from annotation.errors import Conflict, Invalid
 from annotation.models import AuditEvent, Project, Round, User
 from annotation.round_figures import Gate, RoundFigures
 from annotation.selectors.rounds.decisions import decisions_about
-from annotation.selectors.rounds.status import view_of
+from annotation.selectors.rounds.view import round_view
 from annotation.services.rounds import decisions
 from annotation.services.rounds.decisions import (
     promote_round,
@@ -103,7 +103,7 @@ def test_rollback_after_a_rollback_then_never_to_a_round_that_was_rolled_back(
     with pytest.raises(Conflict, match="cannot be rolled back"):
         rollback_round(round=serving(project), actor=None, reason="and 1")
     assert states(project) == ["serving", "superseded", "superseded", "superseded"]
-    assert "rollback" not in view_of(serving(project), may_run=True).may
+    assert "rollback" not in round_view(serving(project), may_run=True).may
 
 
 def test_rollback_then_who_promoted_each_round_and_why_is_still_known(
@@ -117,11 +117,11 @@ def test_rollback_then_who_promoted_each_round_and_why_is_still_known(
     two.refresh_from_db()
     assert (one.decided_by, one.decision_reason) == (first, "round 1 is better")
     assert (two.decided_by, two.decision_reason) == (first, "round 2 is better")
-    assert [(row.deed, row.by, row.reason) for row in decisions_about(one)] == [
+    assert [(row.action, row.by, row.reason) for row in decisions_about(one)] == [
         ("Promoted", first, "round 1 is better"),
         ("Serves again", second, "worse in AP views"),
     ]
-    assert [(row.deed, row.by, row.reason) for row in decisions_about(two)] == [
+    assert [(row.action, row.by, row.reason) for row in decisions_about(two)] == [
         ("Promoted", first, "round 2 is better"),
         ("Rolled back in favour of round 1", second, "worse in AP views"),
     ]

@@ -14,7 +14,7 @@ from PIL import Image as Picture
 
 from annotation.models import Image, Project, Round, User
 from annotation.round_figures import RoundFigures, SealedCase
-from annotation.selectors.rounds.manifests import plan_of
+from annotation.selectors.rounds.records import round_plan
 from annotation.services.upkeep.withdrawal import withdraw_image
 from annotation.web.plots.report_plots import learning_curve_plot, reliability_plot, roc_plot
 from mlloop.contract.calibration import FittedThreshold
@@ -143,7 +143,7 @@ def test_report_page_when_sealed_figures_are_shown_then_the_page_names_threshold
         lines.append(SealedCase(str(image.id), str(i), "covid", **found))
     give_report(row, sealed=lines)
     threshold = FittedThreshold("ensemble", 91, 128, 0.5, 0.4)
-    calibration = replace(unfitted_calibration(plan_of(row)), thresholds=(threshold,))
+    calibration = replace(unfitted_calibration(round_plan(row)), thresholds=(threshold,))
     row.metrics = RoundFigures(calibration=calibration).to_json()
     row.save()
     page = client_of(member("engineer")).get(reverse("round_report", args=["pilot", 1]))

@@ -1,4 +1,4 @@
-"""A round with a lung network: trained apart, blind to its own patients, never on a worklist."""
+"""A round with a lung network: trained apart, proposes out of fold, never on a worklist."""
 
 from __future__ import annotations
 
@@ -9,18 +9,10 @@ import pytest
 from annotation.bridge import loop
 from annotation.models import Project, Proposal, Round
 from annotation.selectors.rounds.leaks import find_leaks
-from annotation.selectors.rounds.manifests import plan_of, snapshot_in
-from annotation.services.rounds.lifecycle import plan_round
-from mlloop.contract.plan import Plan
-from mlloop.contract.presets import tiny
+from annotation.selectors.rounds.records import round_plan, round_snapshot
+from annotation.services.rounds.planning import plan_round
 from tests.annotation.factories import disc, make_reference
-from tests.annotation.learning import fake_learner, fill_project, small_plan
-
-
-def plan_with_lung() -> Plan:
-    plan = small_plan(networks=1)
-    lung = replace(tiny().networks_of("lung")[0], steps=None)
-    return replace(plan, networks=(*plan.networks, lung))
+from tests.annotation.learning import fake_learner, fill_project, plan_with_lung, small_plan
 
 
 @pytest.fixture
@@ -35,7 +27,7 @@ def done(project: Project) -> Round:
 
 def test_lung_networks_when_trained_then_on_lung_masks_of_other_folds_only(done: Round) -> None:
     assert done.state == Round.State.AWAITING_DECISION, done.failure
-    snapshot = snapshot_in(done)
+    snapshot = round_snapshot(done)
     assert len(snapshot.lung) == 5
     folds = {case.patient: case.fold for case in snapshot.lung}
     for member in done.members.filter(network="lung-unet"):
@@ -77,7 +69,7 @@ def test_metrics_when_there_is_a_lung_network_then_its_figures_stand_apart(done:
 
 def test_leaks_when_a_lung_network_saw_the_patient_then_found(done: Round) -> None:
     member = done.members.get(network="lung-unet", fold=1)
-    seen = next(case.patient for case in snapshot_in(done).lung if case.fold == 1)
+    seen = next(case.patient for case in round_snapshot(done).lung if case.fold == 1)
     member.card["loaded_patients"].append(seen)
     member.save()
     assert {leak.network for leak in find_leaks(done)} == {"lung-unet"}
@@ -93,7 +85,7 @@ def test_plan_when_lungs_cannot_be_learned_then_left_out_and_said(
     round = plan_round(project=project, actor=None, plan=plan_with_lung())
     assert words in round.folds_note
     assert "severity" in round.folds_note
-    assert plan_of(round).networks_of("lung") == ()
+    assert round_plan(round).networks_of("lung") == ()
     assert set(round.members.values_list("network", flat=True)) == {small_plan().networks[0].key}
 
 

@@ -1,4 +1,4 @@
-"""A patient who is withdrawn or erased while a round runs: out of its figures, no map kept."""
+"""A patient withdrawn or erased while a round runs is in none of its figures and maps."""
 
 from __future__ import annotations
 
@@ -13,19 +13,17 @@ from django.db import connection, connections, transaction
 
 from annotation import storage
 from annotation.bridge import loop
-from annotation.bridge.loop import Manifest
 from annotation.models import Image, Project, Proposal, Round
 from annotation.selectors.labels import label_of
 from annotation.services.projects import create_project
-from annotation.services.rounds import recording
-from annotation.services.rounds.lifecycle import plan_round
-from annotation.services.rounds.recording import ProposedImage, ProposedMask
+from annotation.services.rounds import claiming, proposals
+from annotation.services.rounds.planning import plan_round
+from annotation.services.rounds.proposals import ProposedImage, ProposedMask
 from annotation.services.upkeep.withdrawal import erase_patient, withdraw_image
-from mlloop.contract.manifest import EvaluateManifest, write_manifest
+from mlloop.contract.manifest import EvaluateManifest, Manifest, ProposeManifest, write_manifest
 from mlloop.pixels.masks import encode_probability
 from tests.annotation.factories import disc, make_reference, make_round
-from tests.annotation.learning import CLASSIFIER, fake_learner, fill_project
-from tests.annotation.services.rounds.test_lung import plan_with_lung
+from tests.annotation.learning import CLASSIFIER, fake_learner, fill_project, plan_with_lung
 
 KEY = CLASSIFIER.key
 
@@ -48,7 +46,7 @@ def round(project: Project, cohort: dict[str, list[Image]]) -> Round:
 
 
 def finished_but_for(image: Image, round: Round, *, is_erased: bool, at: type[Manifest]) -> Round:
-    """Run the round; take the image out when the manifest of that kind is handed over."""
+    """Run the round, and withdraw the image when the manifest of that kind is handed over."""
 
     def write(path: Path, manifest: Manifest) -> str:
         if isinstance(manifest, at):
@@ -82,7 +80,7 @@ def test_round_when_a_film_goes_while_its_child_proposes_then_no_map_of_it_is_ke
     round: Round, cohort: dict[str, list[Image]], is_erased: bool
 ) -> None:
     gone = cohort["read"][0]
-    done = finished_but_for(gone, round, is_erased=is_erased, at=loop.manifests.ProposeManifest)
+    done = finished_but_for(gone, round, is_erased=is_erased, at=ProposeManifest)
     assert done.state == Round.State.AWAITING_DECISION, done.failure
     assert not Proposal.objects.filter(round=done, image=gone).exists()
     assert done.proposals.values("image").distinct().count() == 7
@@ -95,7 +93,7 @@ def test_proposals_when_the_film_was_withdrawn_then_neither_row_nor_file_is_made
     gone, kept = cohort["unread"]
     withdraw_image(image=gone, actor=None, reason="consent")
     row = make_round(project, number=1, state="proposing")
-    claim = recording.claim_round(row.pk, Round.State.PROPOSING)
+    claim = claiming.claim_round(row.pk, Round.State.PROPOSING)
     assert claim
     maps = {
         one.pk: encode_probability(np.full((8, 8), 9 * i, np.uint8))
@@ -107,7 +105,7 @@ def test_proposals_when_the_film_was_withdrawn_then_neither_row_nor_file_is_made
     ]
     label = label_of(project, "infection")
     for _ in range(2):
-        recording.record_proposals(claim, row, {"infection": label.id}, images)
+        proposals.record_proposals(claim, row, {"infection": label.id}, images)
     assert list(row.proposals.values_list("image_id", flat=True)) == [kept.pk]
     keys = {pk: storage.key_of(project.id, sha256(own).hexdigest()) for pk, own in maps.items()}
     assert storage.is_stored(keys[kept.pk])
@@ -124,7 +122,7 @@ def test_proposals_when_a_withdrawal_is_not_yet_committed_then_they_wait_for_it(
     project = create_project(slug="race", name="Race", actor=None)
     gone, kept = fill_project(project)["unread"]
     row = make_round(project, number=1, state="proposing")
-    claim = recording.claim_round(row.pk, Round.State.PROPOSING)
+    claim = claiming.claim_round(row.pk, Round.State.PROPOSING)
     assert claim
     own = encode_probability(np.full((8, 8), 9, np.uint8))
     images = [
@@ -135,7 +133,7 @@ def test_proposals_when_a_withdrawal_is_not_yet_committed_then_they_wait_for_it(
 
     def record() -> None:
         try:
-            recording.record_proposals(claim, row, {"infection": label.id}, images)
+            proposals.record_proposals(claim, row, {"infection": label.id}, images)
         finally:
             connections.close_all()
 

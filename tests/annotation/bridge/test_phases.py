@@ -1,15 +1,17 @@
-"""A cancel while a round is being measured: it stops, no look is counted, nobody may promote it."""
+"""A cancel during the evaluation: the round stops, no look is counted, and it is not promoted."""
 
 from __future__ import annotations
 
 import pytest
 
-from annotation.bridge import loop
+from annotation.bridge import loop, phases
+from annotation.bridge.watch import NO_CALLBACKS, Callbacks
 from annotation.models import Project, Round
 from annotation.round_figures import Gate, RoundFigures, SealedCase
 from annotation.services import claims
-from annotation.services.rounds import recording
-from annotation.services.rounds.lifecycle import cancel_round, plan_round, resume_round
+from annotation.services.rounds import claiming, recording
+from annotation.services.rounds.lifecycle import cancel_round, resume_round
+from annotation.services.rounds.planning import plan_round
 from mlloop.contract.errors import Stopped
 from tests.annotation.factories import make_round
 from tests.annotation.learning import fake_learner, fill_project, small_plan
@@ -17,13 +19,13 @@ from tests.annotation.learning import fake_learner, fill_project, small_plan
 
 @pytest.fixture
 def evaluating(project: Project) -> Round:
-    """A round whose proposals are there."""
+    """A round that has proposed and is to be evaluated."""
     fill_project(project)
     round = plan_round(project=project, actor=None, plan=small_plan())
     while round.state != Round.State.EVALUATING:
-        loop.recording.advance_round(round)
+        claiming.advance_round(round)
         round.refresh_from_db()
-        loop._work_once(round, fake_learner(), loop.NOBODY)
+        loop._work_once(round, fake_learner(), NO_CALLBACKS)
         round.refresh_from_db()
     return round
 
@@ -36,25 +38,25 @@ def test_cancel_when_the_child_has_ended_and_proposals_are_measured_then_the_rou
     evaluating: Round,
 ) -> None:
     def cancel(_phase: str, _done: int, _total: int) -> None:
-        has_ended = any(loop.work_folder(evaluating).glob("evaluation-*/evaluation.json"))
+        has_ended = any(phases.work_folder(evaluating).glob("evaluation-*/evaluation.json"))
         evaluating.refresh_from_db()
         if has_ended and evaluating.state == "evaluating" and not evaluating.cancel_requested:
             cancel_round(round=evaluating, actor=None)
 
-    learner, audience = fake_learner(), loop.Audience(cancel, None)
-    assert loop.evaluate_round(evaluating.pk, learner=learner, audience=audience)
+    learner, callbacks = fake_learner(), Callbacks(cancel, None)
+    assert phases.evaluate_round(evaluating.pk, learner=learner, callbacks=callbacks)
     evaluating.refresh_from_db()
     assert (evaluating.state, evaluating.claim_token) == ("cancelled", None)
     assert evaluating.figures.sealed is None
     assert looks_at(evaluating.project) == 0
 
-    assert loop.evaluate_round(evaluating.pk, learner=learner, audience=audience) is False
+    assert phases.evaluate_round(evaluating.pk, learner=learner, callbacks=callbacks) is False
     evaluating.refresh_from_db()
     assert evaluating.state == "cancelled"
 
     resume_round(round=evaluating, actor=None)
-    assert loop.evaluate_round(evaluating.pk, learner=learner)
-    assert loop.evaluate_round(evaluating.pk, learner=learner) is False
+    assert phases.evaluate_round(evaluating.pk, learner=learner)
+    assert phases.evaluate_round(evaluating.pk, learner=learner) is False
     evaluating.refresh_from_db()
     assert evaluating.state == "awaiting_decision"
     assert looks_at(evaluating.project) == 1
@@ -65,7 +67,7 @@ def test_cancel_when_asked_for_just_before_the_last_write_then_the_cancel_wins(
     project: Project, outcome: str
 ) -> None:
     round = make_round(project, number=1, state="evaluating")
-    claim = recording.claim_round(round.pk, Round.State.EVALUATING)
+    claim = claiming.claim_round(round.pk, Round.State.EVALUATING)
     assert isinstance(claim, claims.Claim)
     cancel_round(round=round, actor=None)
     with pytest.raises(Stopped):
@@ -79,7 +81,7 @@ def test_cancel_when_asked_for_just_before_the_last_write_then_the_cancel_wins(
         )
     round.refresh_from_db()
     assert (round.state, round.report_key, looks_at(project)) == ("evaluating", "", 0)
-    recording.give_back(claim)
-    recording.advance_round(round)
+    claiming.give_back(claim)
+    claiming.advance_round(round)
     round.refresh_from_db()
     assert (round.state, round.attempts) == ("cancelled", 0)

@@ -12,7 +12,7 @@ from django.test import Client
 from annotation.bridge import loop
 from annotation.models import Project, Round, User
 from annotation.selectors.rounds.sealed import sealed_history
-from annotation.services.rounds.lifecycle import plan_round
+from annotation.services.rounds.planning import plan_round
 from annotation.web.plots.round_plots import sealed_plot
 from tests.annotation.factories import make_image, make_reference, make_round
 from tests.annotation.learning import fake_learner, fill_project, small_plan

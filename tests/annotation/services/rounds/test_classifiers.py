@@ -1,5 +1,4 @@
-"""A round with a classifier: trained on groups, its looks blind to their own patients, never a mask
-of anybody."""
+"""A round with a classifier: it learns groups, its maps are out of fold, none becomes a mask."""
 
 from __future__ import annotations
 
@@ -12,12 +11,14 @@ from django.test import Client
 from django.urls import reverse
 
 from annotation.bridge import loop
-from annotation.bridge.loop import Learner
+from annotation.bridge.learner import Learner
 from annotation.models import Image, Label, Project, Proposal, Round, User
 from annotation.selectors.labels import labels_of
 from annotation.selectors.rounds.leaks import find_leaks
-from annotation.selectors.rounds.manifests import plan_of, propose_manifest, snapshot_in
-from annotation.services.rounds.lifecycle import cancel_round, plan_round, resume_round
+from annotation.selectors.rounds.manifests import propose_manifest
+from annotation.selectors.rounds.records import round_plan, round_snapshot
+from annotation.services.rounds.lifecycle import cancel_round, resume_round
+from annotation.services.rounds.planning import plan_round
 from mlloop.contract.plan import Plan
 from tests.annotation.factories import disc, make_reference
 from tests.annotation.learning import CLASSIFIER, fake_learner, fill_project, no_files, small_plan
@@ -47,7 +48,7 @@ def test_classifier_when_trained_then_on_the_references_and_controls_of_other_fo
     done: Round,
 ) -> None:
     assert done.state == Round.State.AWAITING_DECISION, done.failure
-    folds = {case.patient: case.fold % 3 for case in snapshot_in(done).train}
+    folds = {case.patient: case.fold % 3 for case in round_snapshot(done).train}
     assert len(folds) == 8
     for member in done.members.filter(network=KEY):
         loaded = set(member.card["loaded_patients"])
@@ -83,7 +84,9 @@ def test_activation_maps_when_recorded_then_they_wait_for_nobody_and_carry_no_fi
 
 def test_leaks_when_a_classifier_saw_the_patient_then_found(done: Round) -> None:
     member = done.members.get(network=KEY, fold=1)
-    seen = next(one.patient for one in snapshot_in(done).train if one.fold == 1 and one.reference)
+    seen = next(
+        one.patient for one in round_snapshot(done).train if one.fold == 1 and one.reference
+    )
     member.card["loaded_patients"].append(seen)
     member.save()
     assert {(leak.network, leak.kind) for leak in find_leaks(done)} == {(KEY, "seen_patient")}
@@ -108,7 +111,7 @@ def test_scores_when_asked_for_then_of_every_training_film_once(
     done: Round, tmp_path: Path
 ) -> None:
     manifest = propose_manifest(done, tmp_path, no_files())
-    assert {case.image for case in manifest.scored} == {c.image for c in snapshot_in(done).train}
+    assert {case.image for case in manifest.scored} == {c.image for c in round_snapshot(done).train}
     assert {case.group for case in manifest.scored} == {"covid", "normal"}
 
 
@@ -122,7 +125,7 @@ def test_plan_when_groups_cannot_be_learned_then_left_out_and_said(
     round = planned(project)
     assert words in round.folds_note
     assert "no activation maps" in round.folds_note
-    assert plan_of(round).networks_of("activation") == ()
+    assert round_plan(round).networks_of("activation") == ()
     assert set(round.members.values_list("network", flat=True)) == {small_plan().networks[0].key}
     assert not labels_of(project).filter(key="activation").exists()
 

@@ -1,4 +1,4 @@
-"""The report's sealed half is aggregates over 20 images or more; the other half names the worst."""
+"""The report: sealed figures over 20 images or more only, and the worst out-of-fold cases."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from annotation.models import Image, Project
 from annotation.round_figures import SealedCase
 from annotation.services.rounds.measuring import Measured
-from annotation.services.rounds.reporting import WORST, report_of
+from annotation.services.rounds.reporting import WORST, make_report
 from mlloop.figures.metrics import Counts, estimate
 from tests.annotation.factories import make_image, make_patient, make_round
 
@@ -47,7 +47,7 @@ def sealed_case(image: Image, i: int) -> SealedCase:
 
 def report(project: Project, chosen: list[Image], unseen: list[Measured] = []):  # noqa: B006
     lines = [sealed_case(image, i) for i, image in enumerate(chosen)]
-    return report_of(
+    return make_report(
         make_round(project),
         sealed=lines,
         reliability={"ece": 0.1, "n_pixels": 9, "bins": []},
@@ -108,7 +108,7 @@ def test_report_when_a_subgroup_is_of_one_patient_then_it_has_no_interval(
 ) -> None:
     one = [replace(sealed_case(image, i), patient="one") for i, image in enumerate(images[:24])]
     others = [sealed_case(image, i) for i, image in enumerate(images)][24:]
-    made = report_of(make_round(project), sealed=one + others, reliability=None, proposals={})
+    made = make_report(make_round(project), sealed=one + others, reliability=None, proposals={})
     (east,) = [line for line in made["sealed"]["subgroups"] if line["name"] == "east"]
     for convention in ("per_image", "pooled"):
         assert east[convention]["value"] is not None

@@ -11,10 +11,10 @@ import pytest
 
 from annotation import storage
 from annotation.bridge import loop
-from annotation.bridge.loop import LEARNER, Learner
+from annotation.bridge.learner import LEARNER, Learner
 from annotation.models import Image, Project, Round
 from annotation.services.rounds.decisions import promote_round
-from annotation.services.rounds.lifecycle import plan_round
+from annotation.services.rounds.planning import plan_round
 from mlloop.contract.manifest import (
     EvaluateManifest,
     ProposeManifest,
@@ -32,7 +32,7 @@ Manifest = TrainManifest | ProposeManifest | EvaluateManifest
 
 @pytest.fixture
 def project_of_discs(project: Project) -> Project:
-    """Films with one bright disc each, read by hand: a minute's work for a small network."""
+    """Films with one bright disc each and its mask: a small network learns them in a minute."""
     draw = np.random.default_rng(7)
     for i in range(48):
         split = "sealed" if i % 2 else "train"
@@ -58,7 +58,7 @@ def plan() -> Plan:
 
 
 def shuffled(path: Path, manifest: Manifest) -> str:
-    """Hand every training image the mask of its neighbour."""
+    """Give every training image the mask of the next image."""
     if isinstance(manifest, TrainManifest):
         masks = [case.mask_path for case in manifest.cases]
         others = zip(manifest.cases, [*masks[1:], masks[0]], strict=True)

@@ -12,9 +12,12 @@ from django.utils import timezone
 from annotation.bridge import loop
 from annotation.errors import Conflict, Invalid, Refused
 from annotation.models import AuditEvent, Project, Round, User
-from annotation.selectors.rounds.manifests import snapshot_in, train_manifest
+from annotation.selectors.rounds.manifests import train_manifest
+from annotation.selectors.rounds.records import round_snapshot
+from annotation.services.rounds.claiming import advance_round
 from annotation.services.rounds.decisions import promote_round, refuse_round, rollback_round
-from annotation.services.rounds.lifecycle import cancel_round, close_round, plan_round, resume_round
+from annotation.services.rounds.lifecycle import cancel_round, close_round, resume_round
+from annotation.services.rounds.planning import plan_round
 from tests.annotation.factories import make_image, make_patient, make_reference
 from tests.annotation.learning import fake_learner, fill_project, no_files, small_plan
 
@@ -40,7 +43,7 @@ def test_a_plan_freezes_references_and_implied_controls_of_the_train_split(
     quarantined.save()
 
     round = plan_round(project=project, actor=None, plan=small_plan())
-    snapshot = snapshot_in(round)
+    snapshot = round_snapshot(round)
     trained = {case.image for case in snapshot.train}
     assert trained == {str(one.id) for one in [*made["read"], *made["controls"]]}
     proposed = {case.image for case in snapshot.propose}
@@ -51,7 +54,7 @@ def test_a_plan_freezes_references_and_implied_controls_of_the_train_split(
     assert round.members.count() == 6
     # A later reading does not reach a round that was planned.
     make_reference(made["unread"][0])
-    assert snapshot_in(round) == snapshot
+    assert round_snapshot(round) == snapshot
 
 
 def test_manifests_hold_no_sealed_patient_and_not_the_held_out_fold(project: Project) -> None:
@@ -109,7 +112,7 @@ def test_stages_follow_promotions_and_rollback_returns_to_the_former(project: Pr
     with pytest.raises(Conflict, match="Round 1 is awaiting decision: decide"):
         plan_round(project=project, actor=None, plan=small_plan())
     assert promote_round(round=first, actor=None, reason="good").state == "serving"
-    with pytest.raises(Conflict, match="No round served before"):
+    with pytest.raises(Conflict, match="no earlier round served that was not rolled back"):
         rollback_round(round=first, actor=None, reason="hm")
 
     second = decided(project)
@@ -223,3 +226,14 @@ def test_the_api_starts_shows_and_decides(
     early = client.post(f"{url}promote/", {"reason": "x"}, content_type="application/json")
     assert early.status_code == 409
     assert client.get("/api/v1/projects/pilot/rounds/9/").status_code == 404
+
+
+def test_resume_when_cancelled_as_the_last_member_ended_then_it_goes_on_with_proposing(
+    project: Project,
+) -> None:
+    fill_project(project)
+    round = plan_round(project=project, actor=None, plan=small_plan())
+    advance_round(round)
+    round.members.update(state="done")
+    assert cancel_round(round=round, actor=None).state == "cancelled"
+    assert resume_round(round=round, actor=None).state == "proposing"

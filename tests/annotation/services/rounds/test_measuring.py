@@ -1,4 +1,4 @@
-"""Out-of-fold figures are by values chosen on the other folds; readers are served those of all."""
+"""Out-of-fold figures use values fitted on the other folds; readers get values fitted on all."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from annotation.bridge import loop
+from annotation.bridge import loop, phases
+from annotation.bridge.watch import NO_CALLBACKS
 from annotation.models import Project, Round, User
-from annotation.selectors.rounds.manifests import snapshot_in
-from annotation.services.rounds.lifecycle import plan_round
+from annotation.selectors.rounds.records import round_snapshot
+from annotation.services.rounds import claiming
+from annotation.services.rounds.planning import plan_round
 from mlloop.contract.calibration import CrossedFit
 from mlloop.figures.weights import equal_parts
 from tests.annotation.fake_child import FITTED_T8
@@ -22,12 +24,12 @@ NONE = 201  # of the fake child's maps, 200 at most, nothing is left
 
 
 def measured(project: Project, *, crossed: bool) -> Round:
-    """A round whose fit on the other folds would leave nothing of the masks of fold 0."""
+    """A round whose crossed fit has a threshold that empties the masks of fold 0."""
     fill_project(project)
     round = plan_round(project=project, actor=None, plan=small_plan())
     while round.state != Round.State.EVALUATING:
-        loop.recording.advance_round(round)
-        loop._work_once(round, fake_learner(), loop.NOBODY)
+        claiming.advance_round(round)
+        loop._work_once(round, fake_learner(), NO_CALLBACKS)
         round.refresh_from_db()
     fits = tuple(
         CrossedFit(
@@ -43,7 +45,7 @@ def measured(project: Project, *, crossed: bool) -> Round:
     round.metrics = replace(figures, calibration=calibration).to_json()
     round.plan["thresholds"] = "out_of_fold"
     round.save()
-    assert loop.evaluate_round(round.pk, learner=fake_learner())
+    assert phases.evaluate_round(round.pk, learner=fake_learner())
     round.refresh_from_db()
     assert round.state == Round.State.AWAITING_DECISION, round.failure
     return round
@@ -63,7 +65,7 @@ def test_figures_when_values_were_fitted_then_each_film_is_scored_by_the_other_f
     ensemble = done.figures.proposals["ensemble"].per_image
     alone = done.figures.proposals[small_plan().networks[0].key].per_image
     # The networks' thresholds are as served: of six films the three of fold 0 have none left.
-    folds = [case.fold % 3 for case in snapshot_in(done).train if case.reference]
+    folds = [case.fold % 3 for case in round_snapshot(done).train if case.reference]
     assert (len(folds), folds.count(0)) == (6, 3)
     assert 0.3 * alone.value < ensemble.value < 0.7 * alone.value
     report = engineer.get(reverse("api:round-report", args=["pilot", 1])).json()
