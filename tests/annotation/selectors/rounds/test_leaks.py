@@ -19,6 +19,7 @@ from annotation.selectors.rounds.records import round_snapshot
 from annotation.selectors.rounds.training_cases import patient_hash, sealed_cases
 from annotation.services.rounds.decisions import promote_round
 from annotation.services.rounds.planning import plan_round
+from annotation.storage import Checkout
 from mlloop.contract.manifest import Case, Manifest, TrainManifest, write_manifest
 from tests.annotation.factories import make_proposal
 from tests.annotation.learning import fake_learner, fill_project, small_plan
@@ -65,10 +66,15 @@ def test_without_a_plant_there_is_no_leak(project: Project) -> None:
 
 
 @by_each_child
-def test_a_sealed_patient_in_the_training_data_is_found(project: Project, child: Learner) -> None:
+def test_a_sealed_patient_in_the_training_data_is_found(
+    project: Project, child: Learner, tmp_path: Path
+) -> None:
     round = planned(project)
     sealed = sealed_cases(project, label_of(project, "infection"))[0]
-    done = trained(round, plant(child, _case(sealed, round.folds)))
+    files = Checkout(tmp_path)
+    planted = _case(sealed, round.folds, files)
+    with files:
+        done = trained(round, plant(child, planted))
     leaks = find_leaks(done)
     assert {leak.kind for leak in leaks} == {"sealed_in_training"}
     assert {leak.patient for leak in leaks} == {patient_hash(project.id, "s0")}
@@ -79,10 +85,15 @@ def test_a_sealed_patient_in_the_training_data_is_found(project: Project, child:
 
 
 @by_each_child
-def test_an_in_fold_patient_in_the_training_data_is_found(project: Project, child: Learner) -> None:
+def test_an_in_fold_patient_in_the_training_data_is_found(
+    project: Project, child: Learner, tmp_path: Path
+) -> None:
     round = planned(project)
     case = round_snapshot(round).train[0]
-    done = trained(round, plant(child, _case(case, round.folds)))
+    files = Checkout(tmp_path)
+    planted = _case(case, round.folds, files)
+    with files:
+        done = trained(round, plant(child, planted))
     leaks = find_leaks(done)
     assert {leak.kind for leak in leaks} == {"seen_patient"}
     assert {(leak.patient, leak.image) for leak in leaks} == {(case.patient, case.image)}

@@ -10,8 +10,8 @@ import pytest
 from annotation.bridge import loop
 from annotation.models import EnsembleMember
 from annotation.services.projects import create_project
-from annotation.services.rounds.lifecycle import plan_round
-from annotation.services.rounds.recording import claim_member
+from annotation.services.rounds.claiming import claim_member
+from annotation.services.rounds.planning import plan_round
 from tests.annotation.learning import fill_project, small_plan
 from tests.racing import call_at_once
 
