@@ -51,14 +51,15 @@ TINY = Layout(name="tiny", mask_encoding="indices", paths=places, write=write, r
 
 
 @pytest.fixture
-def with_tiny(project: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
+def with_tiny(project: Project) -> Iterator[Project]:
     """A project of two read images and a control; the tiny layout is known."""
-    monkeypatch.setattr(registry, "_LAYOUTS", dict(registry._LAYOUTS))
     registry.register(TINY)
     for radius in (5, 9):
         factories.make_reference(factories.make_image(project), factories.disc(radius=radius))
     factories.make_image(project, group="normal")
-    return project
+    yield project
+    # Only this one: a module that was imported meanwhile would not register itself again.
+    registry._LAYOUTS.pop(TINY.name)
 
 
 def exported(project: Project, folder: Path, *formats: str) -> Path:
