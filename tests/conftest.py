@@ -14,7 +14,7 @@ from django.test import TransactionTestCase
 from pytest_django.plugin import DjangoDbBlocker
 
 from annotation.models import Membership, Project, User
-from tests import database
+from tests.support import database
 
 # Each run has databases of its own on a server. Worker processes inherit the name.
 os.environ.setdefault("ROUNDTRUTH_TEST_RUN", uuid4().hex[:8])

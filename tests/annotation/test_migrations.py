@@ -11,7 +11,7 @@ from django.db.migrations.executor import MigrationExecutor
 from annotation.models import Annotation, Assignment, Round, User
 from annotation.selectors.rounds.sealed import shown_metrics
 from annotation.services.projects import create_project
-from tests.annotation import factories
+from tests.support import factories
 
 pytestmark = pytest.mark.postgres
 

@@ -26,7 +26,7 @@ from annotation.permissions import ROLES, Permission
 from annotation.selectors.labels import label_of
 from annotation.services.reading import submission
 from mlloop.pixels.masks import encode_wire_mask
-from tests.annotation import factories, reporting
+from tests.support import factories, reporting
 
 PEOPLE = ("reader", "adjudicator", "curator", "engineer", "viewer", "outsider", "nobody")
 EVERYBODY = frozenset(PEOPLE)

@@ -19,8 +19,8 @@ from annotation.selectors.labels import label_of
 from annotation.services.rounds.planning import plan_round
 from annotation.services.upkeep import unused_files
 from mlloop.pixels.masks import encode_mask
-from tests.annotation.factories import disc, make_assignment, make_image
-from tests.annotation.learning import fake_learner, fill_project, small_plan
+from tests.support.factories import disc, make_assignment, make_image
+from tests.support.learning import fake_learner, fill_project, small_plan
 
 pytestmark = pytest.mark.postgres
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from playwright.sync_api import BrowserContext, Response
 
 from annotation.models import Image
-from tests.annotation import factories
+from tests.support import factories
 
 SECRETS = ("secret-name", "secret-source", "secret-finding", "resnet18", "unet", "ensemble", "fold")
 

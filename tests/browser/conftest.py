@@ -24,10 +24,10 @@ from playwright.sync_api import (
 from pytest_django.live_server_helper import LiveServer
 
 from annotation.models import Image, Project, User
-from tests.annotation import factories
 from tests.browser.blind import make_pick
 from tests.browser.desk import SHAPE, Desk, film_of
 from tests.browser.profile import Launching, Profile
+from tests.support import factories
 
 # Playwright's loop runs in this thread; the tests' own queries are no coroutine's.
 os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")

@@ -25,8 +25,8 @@ from annotation.services.releases.requesting import request_release
 from annotation.services.rounds.decisions import refuse_round
 from annotation.services.rounds.planning import plan_round
 from mlloop.contract.presets import tiny
-from tests.annotation.factories import make_image, make_reference
-from tests.annotation.learning import fill_project
+from tests.support.factories import make_image, make_reference
+from tests.support.learning import fill_project
 
 CONTROLS = 900
 

@@ -27,7 +27,7 @@ from annotation.models import Assignment, Project, User, triggers
 from annotation.services.reading.next_case import lease_next_case
 from annotation.services.reading.simulated_reader import read_cases
 from annotation.services.tokens import create_token
-from tests.annotation.learning import fake_learner
+from tests.support.learning import fake_learner
 
 
 def fill() -> None:

@@ -1,4 +1,4 @@
-"""Calls of the API, as the editor and other clients make them."""
+"""The calls of the editor and of other clients, as tests make them."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from django.conf import settings
 from django.core.management import call_command
 from django.db import connection
 
-from tests.sharing import make_once
+from tests.support.sharing import make_once
 
 
 def make_template(folder: Path) -> str:

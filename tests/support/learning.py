@@ -12,7 +12,7 @@ from annotation.storage import Checkout
 from mlloop.contract.network_plan import NetworkPlan
 from mlloop.contract.plan import Plan
 from mlloop.contract.presets import tiny
-from tests.annotation.factories import disc, make_image, make_patient, make_reference
+from tests.support.factories import disc, make_image, make_patient, make_reference
 
 CLASSIFIER = NetworkPlan("gradcam", "classifier", "tu-resnet10t", label="activation")
 FAKE = str(Path(__file__).with_name("fake_child.py"))

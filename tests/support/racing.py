@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlparse
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 PATIENCE_SECONDS = 240.0
 
 _barrier: Barrier
@@ -32,7 +32,7 @@ def call_at_once(
     """
     name = f"{function.__module__}:{function.__name__}"
     done = subprocess.run(
-        [sys.executable, "-m", "tests.racing", name, json.dumps(arguments)],
+        [sys.executable, "-m", "tests.support.racing", name, json.dumps(arguments)],
         cwd=ROOT,
         env={**os.environ, "DATABASE_URL": _address(), "ROUNDTRUTH_VAR": str(data_root)},
         capture_output=True,

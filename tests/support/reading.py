@@ -13,7 +13,7 @@ from annotation.selectors.labels import label_of
 from annotation.services.reading import drafts, next_case, submission
 from annotation.services.reading.reopening import reopen_case
 from mlloop.pixels.masks import decode_mask, encode_mask, encode_wire_mask
-from tests.annotation import factories
+from tests.support import factories
 
 FIRST, SECOND = factories.disc(radius=9), factories.disc(radius=5)
 

@@ -13,7 +13,7 @@ from annotation.services.rounds.reporting import make_report
 from mlloop.contract.records import canonical_json
 from mlloop.figures.metrics import Counts
 from mlloop.pixels.masks import encode_mask
-from tests.annotation.factories import disc
+from tests.support.factories import disc
 
 
 def give_report(

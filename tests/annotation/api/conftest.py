@@ -7,8 +7,8 @@ from collections.abc import Callable
 import pytest
 
 from annotation.models import Project, User
-from tests.annotation import factories
-from tests.annotation.api.calls import lease, signed_in
+from tests.support import factories
+from tests.support.calls import lease, signed_in
 
 
 @pytest.fixture

@@ -12,8 +12,8 @@ from django.test import Client
 from annotation.models import ApiToken, Assignment, Membership, Project, User
 from annotation.services.projects import create_project
 from annotation.services.tokens import create_token
-from tests.annotation import factories
-from tests.annotation.api.calls import signed_in
+from tests.support import factories
+from tests.support.calls import signed_in
 
 Member = Callable[..., User]
 NEXT = "/api/v1/projects/pilot/next/"

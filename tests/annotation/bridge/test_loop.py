@@ -19,8 +19,8 @@ from annotation.services.rounds import claiming
 from annotation.services.rounds.lifecycle import cancel_round, resume_round
 from annotation.services.rounds.planning import plan_round
 from mlloop.contract.manifest import EvaluateManifest, ProposeManifest, write_manifest
-from tests.annotation.fake_child import FITTED_T8
-from tests.annotation.learning import fake_learner, fill_project, small_plan
+from tests.support.fake_child import FITTED_T8
+from tests.support.learning import fake_learner, fill_project, small_plan
 
 
 @pytest.fixture

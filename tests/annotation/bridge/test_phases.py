@@ -13,8 +13,8 @@ from annotation.services.rounds import claiming, recording
 from annotation.services.rounds.lifecycle import cancel_round, resume_round
 from annotation.services.rounds.planning import plan_round
 from mlloop.contract.errors import Stopped
-from tests.annotation.factories import make_round
-from tests.annotation.learning import fake_learner, fill_project, small_plan
+from tests.support.factories import make_round
+from tests.support.learning import fake_learner, fill_project, small_plan
 
 
 @pytest.fixture

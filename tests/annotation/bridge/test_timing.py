@@ -13,7 +13,7 @@ from annotation.bridge.timing import estimate_plan
 from annotation.errors import Refused
 from annotation.models import PlanEstimate, Project
 from annotation.services.rounds.estimates import request_estimate
-from tests.annotation.learning import fake_learner, fill_project, small_plan
+from tests.support.learning import fake_learner, fill_project, small_plan
 
 
 @pytest.fixture

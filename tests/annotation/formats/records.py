@@ -5,7 +5,7 @@ from __future__ import annotations
 from annotation.formats.released import ReleasedImage, ReleasedLung
 from mlloop.contract.plan import SEVERITY_CUTOFFS, SMALLEST_LESION
 from mlloop.pixels.severity import findings
-from tests.annotation.factories import disc
+from tests.support.factories import disc
 
 
 def released_image(name: str, *, has_lung: bool = False) -> ReleasedImage:

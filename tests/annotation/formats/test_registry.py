@@ -21,7 +21,7 @@ from annotation.services.releases.exporting import export_release
 from annotation.services.releases.freezing import run_release
 from annotation.services.releases.requesting import request_release
 from mlloop.pixels.masks import decode_mask
-from tests.annotation import factories
+from tests.support import factories
 
 
 def places(image: ReleasedImage) -> Mapping[str, str | None]:

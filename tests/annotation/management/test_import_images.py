@@ -11,7 +11,7 @@ from django.core.management import call_command
 
 from annotation.management.console import CommandRefused, UsageError
 from annotation.models import Image, Project
-from tests.annotation import intake_files as files
+from tests.support import intake_files as files
 
 
 def call(*arguments: object) -> str:

@@ -10,8 +10,8 @@ from annotation.models import Project, Round
 from annotation.selectors.rounds.simulated import proposals_against_truth
 from annotation.services.reading.simulated_reader import Tally
 from annotation.services.rounds.planning import plan_round
-from tests.annotation.factories import disc, make_reference
-from tests.annotation.learning import fake_learner, fill_project, plan_with_lung, small_plan
+from tests.support.factories import disc, make_reference
+from tests.support.learning import fake_learner, fill_project, plan_with_lung, small_plan
 
 
 def simulate(project: Project, *, has_lung: bool) -> Simulation:

@@ -7,8 +7,8 @@ from collections.abc import Callable
 import pytest
 
 from annotation.models import Assignment, Project, User
-from tests.annotation import factories
-from tests.annotation.reading import must_lease
+from tests.support import factories
+from tests.support.reading import must_lease
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from django.conf import LazySettings
 from django.test import Client
 
 from annotation.models import Project
-from tests.annotation import factories
+from tests.support import factories
 
 
 @pytest.mark.django_db

@@ -13,7 +13,8 @@ from annotation.models import Image, Intake, Project
 from annotation.services.intake.importing import import_folder, run_intake
 from annotation.services.projects import create_project
 from annotation.services.upkeep.withdrawal import erase_image
-from tests.annotation import intake_files as files
+from tests.support import intake_files as files
+from tests.support.calls import signed_in
 
 pytestmark = pytest.mark.postgres
 
@@ -22,12 +23,6 @@ pytestmark = pytest.mark.postgres
 def image(project: Project, tmp_path: Path) -> Image:
     import_folder(project=project, folder=files.cohort(tmp_path / "in"), masks_as="truth")
     return Image.objects.get(file_name="images/0.png")
-
-
-def signed_in(user) -> Client:
-    client = Client()
-    client.force_login(user)
-    return client
 
 
 @pytest.mark.parametrize("role", ["curator", "engineer", "viewer", "reader", "adjudicator", ""])

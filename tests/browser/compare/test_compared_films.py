@@ -6,11 +6,11 @@ import pytest
 from playwright.sync_api import expect
 
 from annotation.models import Image, Project, User
-from tests.annotation import factories
 from tests.browser.blind import SECRETS, Answers, expect_none
 from tests.browser.compare.comparing import SHOWN, choice, compare
 from tests.browser.conftest import ReadingRoom
 from tests.browser.desk import SHAPE, Desk, url_of
+from tests.support import factories
 
 pytestmark = pytest.mark.browser
 

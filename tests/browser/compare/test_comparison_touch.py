@@ -8,9 +8,9 @@ import pytest
 from playwright.sync_api import CDPSession, expect
 
 from annotation.models import Project, User
-from tests.annotation import factories
 from tests.browser.conftest import ReadingRoom
 from tests.browser.desk import SHAPE, Desk
+from tests.support import factories
 
 pytestmark = pytest.mark.browser
 

@@ -8,9 +8,9 @@ from playwright.sync_api import expect
 from scipy import ndimage
 
 from mlloop.pixels.raster import threshold_mask
-from tests.annotation.factories import lungs_p8
 from tests.browser.desk import SHAPE, Desk, drafted
 from tests.browser.drawing.outlining import OUTLINE, at_each_zoom, enclosed
+from tests.support.factories import lungs_p8
 
 pytestmark = pytest.mark.browser
 

@@ -9,11 +9,11 @@ from playwright.sync_api import expect
 from annotation.models import Image, User
 from mlloop.pixels.raster import threshold_mask
 from mlloop.pixels.thorax import SIDES, ZONES, cut_zones, split_lungs
-from tests.annotation.factories import lungs_p8
 from tests.browser import desk as screen
 from tests.browser.conftest import ReadingRoom
 from tests.browser.desk import SHAPE, Desk, url_of
 from tests.browser.drawing.outlining import ZOOMS
+from tests.support.factories import lungs_p8
 
 pytestmark = pytest.mark.browser
 

@@ -9,11 +9,11 @@ from django.contrib.sessions.models import Session
 from playwright.sync_api import Browser, Page, expect
 
 from annotation.models import Image, Round, User
-from tests.annotation.reporting import give_report
 from tests.browser.compare.comparing import compare
 from tests.browser.conftest import ReadingRoom
 from tests.browser.desk import Desk
 from tests.browser.page.axe import violations
+from tests.support.reporting import give_report
 
 pytestmark = pytest.mark.browser
 

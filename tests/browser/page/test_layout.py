@@ -11,10 +11,10 @@ from playwright.sync_api import Page, expect
 from annotation.models import Project, User
 from annotation.selectors.labels import label_of
 from annotation.services.reading import next_case, submission
-from tests.annotation import factories
 from tests.browser.conftest import ReadingRoom
 from tests.browser.desk import Desk
 from tests.browser.page.axe import violations
+from tests.support import factories
 
 pytestmark = pytest.mark.browser
 

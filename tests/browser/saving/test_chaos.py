@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 
 from annotation.models import Project
-from tests.annotation import factories
 from tests.browser.desk import SHAPE, drafted
 from tests.browser.profile import Profile
 from tests.browser.saving.chaos import ENDS, FAULTS, SEED, Reader
+from tests.support import factories
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 

@@ -20,11 +20,11 @@ from pytest_django.live_server_helper import LiveServer
 from annotation import storage
 from annotation.models import Draft, Project
 from mlloop.pixels.masks import decode_mask
-from tests.annotation import factories
 from tests.browser.conftest import SHAPE, Profile
 from tests.browser.desk import annotated, drafted
 from tests.browser.saving.chaos import SEED, Reader, blank
 from tests.browser.saving.webprocess import WebProcess
+from tests.support import factories
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 

@@ -16,8 +16,8 @@ from annotation.services.releases.requesting import request_release
 from annotation.storage import digest_of
 from mlloop.pixels.masks import decode_mask
 from mlloop.pixels.raster import canonical_raster
-from tests.annotation import factories
-from tests.annotation.api.calls import lease, signed_in
+from tests.support import factories
+from tests.support.calls import lease, signed_in
 
 Member = Callable[..., User]
 HAND = factories.disc(shape=(200, 160), at=(90, 70), radius=31)

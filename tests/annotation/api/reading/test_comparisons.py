@@ -10,8 +10,8 @@ from django.test import Client
 
 from annotation.models import Assignment, Image, Patient, Project, User
 from annotation.services.upkeep.withdrawal import erase_image, withdraw_image, withdraw_patient
-from tests.annotation import factories
-from tests.annotation.api.calls import lease, signed_in
+from tests.support import factories
+from tests.support.calls import lease, signed_in
 
 Member = Callable[..., User]
 FILM = {

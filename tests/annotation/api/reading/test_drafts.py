@@ -11,8 +11,8 @@ from django.test import Client
 
 from annotation.models import LostDraft, Project, User
 from mlloop.pixels.masks import decode_mask, encode_wire_mask
-from tests.annotation import factories
-from tests.annotation.api.calls import JSON, lease, put, signed_in, submit
+from tests.support import factories
+from tests.support.calls import JSON, lease, put, signed_in, submit
 
 
 def basis_shown(client: Client) -> tuple[str | None, int | None]:

@@ -10,8 +10,8 @@ import pytest
 from annotation.models import Assignment, Image, Project, Proposal, User
 from mlloop.pixels.masks import decode_mask, decode_probability
 from mlloop.pixels.raster import threshold_mask
-from tests.annotation import factories
-from tests.annotation.api.calls import lease, signed_in
+from tests.support import factories
+from tests.support.calls import lease, signed_in
 
 Member = Callable[..., User]
 

@@ -14,8 +14,8 @@ from annotation.services.upkeep.withdrawal import withdraw_image
 from annotation.storage import digest_of
 from mlloop.pixels.images import decode_image
 from mlloop.pixels.masks import decode_mask, encode_wire_mask
-from tests.annotation import factories
-from tests.annotation.api.calls import lease, signed_in, submit
+from tests.support import factories
+from tests.support.calls import lease, signed_in, submit
 
 Member = Callable[..., User]
 HAND = factories.disc(radius=9)

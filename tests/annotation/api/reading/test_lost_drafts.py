@@ -15,8 +15,8 @@ from annotation.models import Assignment, LostDraft, Project, User
 from annotation.selectors.labels import label_of
 from annotation.services.upkeep.withdrawal import erase_image
 from mlloop.pixels.masks import decode_mask, encode_mask
-from tests.annotation import factories
-from tests.annotation.api.calls import signed_in
+from tests.support import factories
+from tests.support.calls import signed_in
 
 Member = Callable[..., User]
 

@@ -13,8 +13,8 @@ from annotation.models import Annotation, Assignment, Project, Reference, User
 from mlloop.pixels.images import decode_image
 from mlloop.pixels.masks import decode_mask, decode_probability, encode_wire_mask
 from mlloop.pixels.raster import threshold_mask
-from tests.annotation import factories
-from tests.annotation.api.calls import JSON, ask, lease, put, signed_in, submit
+from tests.support import factories
+from tests.support.calls import JSON, ask, lease, put, signed_in, submit
 
 Member = Callable[..., User]
 

@@ -9,8 +9,8 @@ import numpy as np
 from annotation.formats.registry import LayoutFile, layout_named
 from annotation.formats.released import ImageContent, StoredContent
 from mlloop.pixels.masks import encode_mask
-from tests.annotation.factories import disc
 from tests.annotation.formats.records import released_image
+from tests.support.factories import disc
 
 
 def stored(data: bytes) -> StoredContent:

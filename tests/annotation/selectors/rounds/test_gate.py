@@ -16,7 +16,7 @@ from annotation.services import claims
 from annotation.services.rounds import claiming, recording
 from annotation.services.rounds.decisions import promote_round, promote_unattended, refuse_round
 from mlloop.contract.records import canonical_json
-from tests.annotation.factories import make_image, make_patient, make_round
+from tests.support.factories import make_image, make_patient, make_round
 
 Cases = list[dict[str, object]]
 

@@ -21,8 +21,8 @@ from annotation.services.rounds.decisions import promote_round
 from annotation.services.rounds.planning import plan_round
 from annotation.storage import Checkout
 from mlloop.contract.manifest import Case, Manifest, TrainManifest, write_manifest
-from tests.annotation.factories import make_proposal
-from tests.annotation.learning import fake_learner, fill_project, small_plan
+from tests.support.factories import make_proposal
+from tests.support.learning import fake_learner, fill_project, small_plan
 
 pytestmark = pytest.mark.timeout(900)  # the real child loads torch at each start
 

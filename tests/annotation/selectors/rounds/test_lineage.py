@@ -16,7 +16,7 @@ from annotation.selectors.rounds.training_cases import patient_hash
 from annotation.services.rounds.decisions import promote_round
 from annotation.services.rounds.planning import plan_round
 from mlloop.contract.plan import Plan
-from tests.annotation.learning import fake_learner, fill_project, no_files, small_plan
+from tests.support.learning import fake_learner, fill_project, no_files, small_plan
 
 
 def warm(plan: Plan) -> Plan:

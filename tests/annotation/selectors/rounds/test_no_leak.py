@@ -28,8 +28,8 @@ from annotation.services.rounds.planning import plan_round
 from annotation.services.upkeep.withdrawal import withdraw_image
 from mlloop.contract.manifest import TrainManifest
 from mlloop.proposing.maps import folds_for
-from tests.annotation.factories import make_reference
-from tests.annotation.learning import CLASSIFIER, fill_project, no_files, small_plan
+from tests.support.factories import make_reference
+from tests.support.learning import CLASSIFIER, fill_project, no_files, small_plan
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,8 @@ from annotation.models import Project, Round, User
 from annotation.selectors.rounds.sealed import sealed_history
 from annotation.services.rounds.planning import plan_round
 from annotation.web.plots.round_plots import sealed_plot
-from tests.annotation.factories import make_image, make_reference, make_round
-from tests.annotation.learning import fake_learner, fill_project, small_plan
+from tests.support.factories import make_image, make_reference, make_round
+from tests.support.learning import fake_learner, fill_project, small_plan
 
 SENTENCE = "n = 12: figures over fewer than 20 sealed images are not shown"
 SECRETS = ("0.512", "0.498", "0.534")

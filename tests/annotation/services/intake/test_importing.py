@@ -28,7 +28,7 @@ from annotation.services.intake.importing import import_folder
 from annotation.services.intake.report import IntakeReport
 from mlloop.pixels.images import decode_image
 from mlloop.pixels.masks import decode_mask
-from tests.annotation import intake_files as files
+from tests.support import intake_files as files
 
 
 def run(project: Project, folder: Path, **options: object) -> IntakeReport:

@@ -10,7 +10,7 @@ import pytest
 
 from annotation.models import Image, Project, Truth
 from annotation.services.intake.importing import import_folder
-from tests.annotation import intake_files as files
+from tests.support import intake_files as files
 
 DATA = os.environ.get("ROUNDTRUTH_DATA", "")
 

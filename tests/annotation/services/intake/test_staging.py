@@ -15,7 +15,7 @@ from annotation.models import Image, Intake, Project, Reference
 from annotation.services.intake.archive import unpack
 from annotation.services.intake.importing import due_intakes, run_intake
 from annotation.services.intake.staging import UploadForm, stage_upload
-from tests.annotation import intake_files as files
+from tests.support import intake_files as files
 
 
 def upload(name: str, data: bytes) -> SimpleUploadedFile:

@@ -18,7 +18,7 @@ from annotation.services.reading import next_case, reassigning
 from annotation.services.reading.reopening import leave_unchanged, reopen_case
 from annotation.services.upkeep import withdrawal
 from annotation.tasks import dispatch_due
-from tests.annotation.reading import (
+from tests.support.reading import (
     FIRST,
     SECOND,
     current_reference,

@@ -11,8 +11,8 @@ from annotation.models import Annotation, Assignment, Project, User
 from annotation.selectors.reading.last_cases import last_case, last_cases
 from annotation.services.reading import next_case
 from annotation.services.reading.reopening import leave_unchanged, reopen_case
-from tests.annotation import factories
-from tests.annotation.reading import (
+from tests.support import factories
+from tests.support.reading import (
     FIRST,
     SECOND,
     current_reference,

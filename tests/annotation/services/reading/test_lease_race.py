@@ -23,8 +23,8 @@ from annotation.selectors.labels import label_of
 from annotation.selectors.upkeep.invariants import breaches
 from annotation.services.projects import create_project
 from annotation.services.reading import next_case, reopening, submission
-from tests.annotation import factories
-from tests.racing import call_at_once
+from tests.support import factories
+from tests.support.racing import call_at_once
 
 pytestmark = pytest.mark.postgres  # the engines lock differently
 

@@ -18,7 +18,7 @@ from annotation.selectors.reading import worklist
 from annotation.services.reading import drafts, leases, next_case, submission
 from annotation.services.reading.candidates import mask_at
 from mlloop.pixels.masks import encode_wire_mask
-from tests.annotation import factories
+from tests.support import factories
 
 pytestmark = pytest.mark.postgres
 

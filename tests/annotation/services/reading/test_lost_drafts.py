@@ -20,7 +20,7 @@ from annotation.selectors.reading.lost_drafts import lost_draft, lost_drafts_of
 from annotation.services.reading import drafts, lost_drafts
 from annotation.services.upkeep import withdrawal
 from mlloop.pixels.masks import encode_mask, encode_wire_mask
-from tests.annotation import factories
+from tests.support import factories
 
 
 @pytest.fixture

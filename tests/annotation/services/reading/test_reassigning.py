@@ -10,7 +10,7 @@ from annotation.errors import Conflict, Invalid
 from annotation.models import Assignment, AuditEvent, Membership, Project, User
 from annotation.services.reading import leases, next_case
 from annotation.services.reading.reassigning import reassign_case
-from tests.annotation import factories
+from tests.support import factories
 
 Member = Callable[..., User]
 Readers = tuple[User, User]

@@ -27,8 +27,8 @@ from annotation.selectors.upkeep.invariants import breaches
 from annotation.services.reading import leases, next_case
 from annotation.services.reading.candidates import mask_at
 from annotation.services.reading.reopening import reopen_case
-from tests.annotation import factories
-from tests.annotation.reading import (
+from tests.support import factories
+from tests.support.reading import (
     FIRST,
     SECOND,
     current_reference,

@@ -12,7 +12,7 @@ from annotation.services.reading.simulated_reader import read_cases, target_mask
 from mlloop.figures.metrics import count_pixels, dice
 from mlloop.pixels.masks import decode_mask, encode_mask
 from mlloop.pixels.raster import quantise
-from tests.annotation.factories import disc, make_image, make_proposal, make_round
+from tests.support.factories import disc, make_image, make_proposal, make_round
 
 
 @pytest.fixture

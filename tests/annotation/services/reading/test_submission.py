@@ -35,7 +35,7 @@ from annotation.services.reading.edits import derive_edit
 from mlloop.figures.metrics import count_pixels, dice
 from mlloop.pixels.masks import decode_mask, decode_probability, encode_wire_mask
 from mlloop.pixels.raster import threshold_mask
-from tests.annotation import factories
+from tests.support import factories
 
 pytestmark = pytest.mark.postgres
 

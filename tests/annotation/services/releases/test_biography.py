@@ -18,7 +18,7 @@ from annotation.services.reading.next_case import lease_next_case
 from annotation.services.reading.reopening import reopen_case
 from annotation.services.reading.submission import submit_annotation
 from mlloop.pixels.masks import encode_wire_mask
-from tests.annotation.factories import (
+from tests.support.factories import (
     Mask,
     disc,
     make_image,
@@ -26,7 +26,7 @@ from tests.annotation.factories import (
     make_reference,
     make_round,
 )
-from tests.annotation.releasing import freeze
+from tests.support.releasing import freeze
 
 
 def pick_manual(image: Image, *, judge: User, drawing: Mask | None = None) -> None:

@@ -17,12 +17,12 @@ from annotation.services.releases.exporting import export_release, stream_releas
 from annotation.services.releases.freezing import DUE, run_release
 from annotation.services.releases.requesting import request_release, retry_release
 from mlloop.pixels.masks import decode_mask
-from tests.annotation.factories import (
+from tests.support.factories import (
     disc,
     make_image,
     make_reference,
 )
-from tests.annotation.releasing import freeze
+from tests.support.releasing import freeze
 
 
 def test_release_holds_references_and_controls_and_no_excluded_image(

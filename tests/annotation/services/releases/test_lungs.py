@@ -18,8 +18,8 @@ from annotation.services.releases.requesting import request_release
 from annotation.services.upkeep.withdrawal import withdraw_image
 from mlloop.pixels.masks import decode_mask
 from mlloop.pixels.severity import findings
-from tests.annotation import factories
-from tests.annotation.releasing import freeze
+from tests.support import factories
+from tests.support.releasing import freeze
 
 SHAPE = (80, 64)
 

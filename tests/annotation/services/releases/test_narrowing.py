@@ -15,12 +15,12 @@ from annotation.services.releases.exporting import export_release, stream_releas
 from annotation.services.releases.freezing import run_release
 from annotation.services.releases.requesting import request_release, retry_release
 from annotation.services.upkeep.withdrawal import erase_image, withdraw_image, withdraw_patient
-from tests.annotation.factories import (
+from tests.support.factories import (
     disc,
     make_image,
     make_reference,
 )
-from tests.annotation.releasing import a_read_image, freeze
+from tests.support.releasing import a_read_image, freeze
 
 
 def digests(release: Release) -> set[str]:

@@ -30,8 +30,8 @@ from annotation.models import (
 )
 from annotation.selectors.labels import label_of
 from mlloop.pixels.masks import encode_mask
-from tests.annotation import factories
-from tests.annotation.releasing import freeze
+from tests.support import factories
+from tests.support.releasing import freeze
 
 GOLDEN = Path(__file__).parents[4] / "fixtures/releases/manifest.json"
 MOMENT = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)

@@ -12,8 +12,8 @@ from annotation.models import EnsembleMember
 from annotation.services.projects import create_project
 from annotation.services.rounds.claiming import claim_member
 from annotation.services.rounds.planning import plan_round
-from tests.annotation.learning import fill_project, small_plan
-from tests.racing import call_at_once
+from tests.support.learning import fill_project, small_plan
+from tests.support.racing import call_at_once
 
 pytestmark = pytest.mark.postgres  # the engines lock differently
 

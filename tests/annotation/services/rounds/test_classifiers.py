@@ -20,8 +20,8 @@ from annotation.selectors.rounds.records import round_plan, round_snapshot
 from annotation.services.rounds.lifecycle import cancel_round, resume_round
 from annotation.services.rounds.planning import plan_round
 from mlloop.contract.plan import Plan
-from tests.annotation.factories import disc, make_reference
-from tests.annotation.learning import CLASSIFIER, fake_learner, fill_project, no_files, small_plan
+from tests.support.factories import disc, make_reference
+from tests.support.learning import CLASSIFIER, fake_learner, fill_project, no_files, small_plan
 
 KEY = CLASSIFIER.key
 

@@ -8,7 +8,7 @@ from django.urls import reverse
 from annotation.errors import Forbidden, Invalid
 from annotation.models import Project, User
 from annotation.services.rounds.decision_table import DECISIONS, decide_round
-from tests.annotation.factories import make_round
+from tests.support.factories import make_round
 
 
 @pytest.mark.parametrize("name", DECISIONS)

@@ -19,7 +19,7 @@ from annotation.services.rounds.decisions import (
     refuse_round,
     rollback_round,
 )
-from tests.annotation.factories import make_round
+from tests.support.factories import make_round
 
 pytestmark = pytest.mark.postgres
 

@@ -24,7 +24,7 @@ from mlloop.contract.manifest import (
 from mlloop.contract.plan import Plan
 from mlloop.contract.presets import tiny
 from mlloop.pixels.images import encode_pixels
-from tests.annotation.factories import disc, make_image, make_patient, make_reference
+from tests.support.factories import disc, make_image, make_patient, make_reference
 
 SIDE = 64
 Manifest = TrainManifest | ProposeManifest | EvaluateManifest

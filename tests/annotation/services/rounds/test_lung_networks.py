@@ -11,8 +11,8 @@ from annotation.models import Project, Proposal, Round
 from annotation.selectors.rounds.leaks import find_leaks
 from annotation.selectors.rounds.records import round_plan, round_snapshot
 from annotation.services.rounds.planning import plan_round
-from tests.annotation.factories import disc, make_reference
-from tests.annotation.learning import fake_learner, fill_project, plan_with_lung, small_plan
+from tests.support.factories import disc, make_reference
+from tests.support.learning import fake_learner, fill_project, plan_with_lung, small_plan
 
 
 @pytest.fixture

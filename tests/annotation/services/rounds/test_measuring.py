@@ -17,8 +17,8 @@ from annotation.services.rounds import claiming
 from annotation.services.rounds.planning import plan_round
 from mlloop.contract.calibration import CrossedFit
 from mlloop.figures.weights import equal_parts
-from tests.annotation.fake_child import FITTED_T8
-from tests.annotation.learning import fake_learner, fill_project, small_plan
+from tests.support.fake_child import FITTED_T8
+from tests.support.learning import fake_learner, fill_project, small_plan
 
 NONE = 201  # of the fake child's maps, 200 at most, nothing is left
 

@@ -18,8 +18,8 @@ from annotation.services.rounds.claiming import advance_round
 from annotation.services.rounds.decisions import promote_round, refuse_round, rollback_round
 from annotation.services.rounds.lifecycle import cancel_round, close_round, resume_round
 from annotation.services.rounds.planning import plan_round
-from tests.annotation.factories import make_image, make_patient, make_reference
-from tests.annotation.learning import fake_learner, fill_project, no_files, small_plan
+from tests.support.factories import make_image, make_patient, make_reference
+from tests.support.learning import fake_learner, fill_project, no_files, small_plan
 
 
 def decided(project: Project) -> Round:

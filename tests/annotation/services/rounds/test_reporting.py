@@ -12,7 +12,7 @@ from annotation.round_figures import SealedCase
 from annotation.services.rounds.measuring import Measured
 from annotation.services.rounds.reporting import WORST, make_report
 from mlloop.figures.metrics import Counts, estimate
-from tests.annotation.factories import make_image, make_patient, make_round
+from tests.support.factories import make_image, make_patient, make_round
 
 
 @pytest.fixture

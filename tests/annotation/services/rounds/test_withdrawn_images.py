@@ -22,8 +22,8 @@ from annotation.services.rounds.proposals import ProposedImage, ProposedMask
 from annotation.services.upkeep.withdrawal import erase_patient, withdraw_image
 from mlloop.contract.manifest import EvaluateManifest, Manifest, ProposeManifest, write_manifest
 from mlloop.pixels.masks import encode_probability
-from tests.annotation.factories import disc, make_reference, make_round
-from tests.annotation.learning import CLASSIFIER, fake_learner, fill_project, plan_with_lung
+from tests.support.factories import disc, make_reference, make_round
+from tests.support.learning import CLASSIFIER, fake_learner, fill_project, plan_with_lung
 
 KEY = CLASSIFIER.key
 

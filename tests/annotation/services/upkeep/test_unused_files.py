@@ -25,8 +25,8 @@ from annotation.services.reading import lost_drafts
 from annotation.services.upkeep import withdrawal
 from annotation.services.upkeep.unused_files import SECONDS_BETWEEN_LOOKS, UnusedFiles
 from mlloop.pixels.masks import encode_mask
-from tests.annotation import factories
 from tests.annotation.services.reading.test_lost_drafts import save
+from tests.support import factories
 
 
 @pytest.fixture

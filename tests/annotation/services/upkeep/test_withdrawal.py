@@ -18,7 +18,7 @@ from annotation.services.upkeep.withdrawal import (
     withdraw_image,
     withdraw_patient,
 )
-from tests.annotation import intake_files as files
+from tests.support import intake_files as files
 
 pytestmark = pytest.mark.postgres
 

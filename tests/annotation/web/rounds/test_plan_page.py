@@ -16,7 +16,7 @@ from django.urls import reverse
 from annotation.bridge.timing import estimate_plan
 from annotation.models import PlanEstimate, Project, Round, User
 from mlloop.contract.presets import PRESETS, preset
-from tests.annotation.learning import fake_learner, fill_project, small_plan
+from tests.support.learning import fake_learner, fill_project, small_plan
 
 Wrong = tuple[dict[str, object], str, str]  # the change, the named field, the named reason
 

@@ -19,8 +19,8 @@ from annotation.services.upkeep.withdrawal import withdraw_image
 from annotation.web.plots.report_plots import learning_curve_plot, reliability_plot, roc_plot
 from mlloop.contract.calibration import FittedThreshold
 from mlloop.figures.fitting import unfitted_calibration
-from tests.annotation.factories import make_image, make_patient, make_proposals, make_round
-from tests.annotation.reporting import give_report
+from tests.support.factories import make_image, make_patient, make_proposals, make_round
+from tests.support.reporting import give_report
 
 
 @pytest.fixture
