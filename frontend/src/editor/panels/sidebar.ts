@@ -9,11 +9,11 @@ import type { RoomState, ShownRoom } from "../actions/state";
 import { copySource, shownLook } from "../drawing/state";
 import { drawThumbnail } from "../film/thumbnails";
 import { blurAfterPointer, h, icon, keycap, setText } from "../page/elements";
-import { createDifferencePanel } from "./difference";
-import { createFilmPanel } from "./film";
+import { createDifferencePanel } from "./differenceswitch";
+import { createFilmPanel } from "./filmcontrols";
 import { createFindings } from "./findings";
 import { createInputPanel } from "./input";
-import { createLayerPanel } from "./layers";
+import { createLayerPanel } from "./layerswitches";
 
 const THUMB = { width: 92, height: 74 } as const;
 

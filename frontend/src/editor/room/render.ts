@@ -4,7 +4,7 @@
  */
 
 import { joinRects, type Mask, type Rect } from "../../mask/bitmap";
-import { createDifferenceDrawer } from "../compare/drawdifference";
+import { createDifferenceDrawer } from "../compare/differencedrawer";
 import {
   drawCross,
   drawOutline,
