@@ -60,16 +60,16 @@ const GRAPH = new Map(
 /** Every circle that a walk along the imports runs into, as the files on it. */
 function circles(graph: ReadonlyMap<string, readonly string[]>): readonly string[] {
   const done = new Set<string>();
-  const found: string[] = [];
+  const circles: string[] = [];
   const walk = (file: string, path: readonly string[]): void => {
     const from = path.indexOf(file);
-    if (from >= 0) found.push([...path.slice(from), file].join(" > "));
+    if (from >= 0) circles.push([...path.slice(from), file].join(" > "));
     if (from >= 0 || done.has(file)) return;
     for (const next of graph.get(file) ?? []) walk(next, [...path, file]);
     done.add(file);
   };
   for (const file of graph.keys()) walk(file, []);
-  return found;
+  return circles;
 }
 
 test("every source lies in a room of the list", () => {

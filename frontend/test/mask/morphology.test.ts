@@ -44,8 +44,8 @@ describe("growing and shrinking", () => {
     fc.assert(
       fc.property(anyMask, radius, (mask, r) => {
         const [grown, shrunk] = [
-          done(mask, (one) => grow(one, r)),
-          done(mask, (one) => shrink(one, r)),
+          done(mask, (input) => grow(input, r)),
+          done(mask, (input) => shrink(input, r)),
         ];
         mask.data.forEach((_, at) => {
           expect(grown.data[at]).toBe(within(mask, at, 1, r) ? 1 : 0);
@@ -58,7 +58,7 @@ describe("growing and shrinking", () => {
   it("grown and shrunk again the mask holds what it held; the other way round no more", () => {
     fc.assert(
       fc.property(anyMask, radius, (mask, r) => {
-        const by = [(one: Mask) => grow(one, r), (one: Mask) => shrink(one, r)] as const;
+        const by = [(input: Mask) => grow(input, r), (input: Mask) => shrink(input, r)] as const;
         expect(isInside(mask, done(mask, by[0], by[1]))).toBe(true);
         expect(isInside(done(mask, by[1], by[0]), mask)).toBe(true);
       }),
@@ -90,7 +90,7 @@ describe("smoothing", () => {
   it("follows the majority of the square around each pixel", () => {
     fc.assert(
       fc.property(anyMask, radius, (mask, r) => {
-        const smoothed = done(mask, (one) => smooth(one, r));
+        const smoothed = done(mask, (input) => smooth(input, r));
         mask.data.forEach((value, at) => {
           let sum = 0;
           let count = 0;

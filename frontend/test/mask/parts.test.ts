@@ -87,9 +87,9 @@ describe("removing islands", () => {
   it("only takes away, is done after once, and drops exactly the small parts", () => {
     fc.assert(
       fc.property(anyMask, fc.double({ min: 0, max: 0.3, noNaN: true }), (mask, share) => {
-        const kept = done(mask, (one) => removeIslands(one, share));
+        const kept = done(mask, (input) => removeIslands(input, share));
         expect(isInside(kept, mask)).toBe(true);
-        expect(done(kept, (one) => removeIslands(one, share))).toEqual(kept);
+        expect(done(kept, (input) => removeIslands(input, share))).toEqual(kept);
         const least = Math.max(1, Math.round(share * mask.data.length));
         const wanted = copyMask(mask);
         for (const { pixels } of floods(mask, 1, true))
@@ -106,10 +106,10 @@ it("keeps what lies inside another mask, and nothing else", () => {
   keepInside(mask, maskFrom("#....#", "##....", "######"));
   expect(rowsOf(mask)).toEqual(["#....#", "##....", "......"]);
   fc.assert(
-    fc.property(anyMask, fc.integer(), (one, seed) => {
-      const inside = { ...one, data: one.data.map((_, i) => ((i * 37 + seed) & 4) >> 2) };
-      const kept = done(one, (now) => keepInside(now, inside));
-      expect(kept.data).toEqual(one.data.map((value, i) => value & (inside.data[i] as number)));
+    fc.property(anyMask, fc.integer(), (mask, seed) => {
+      const inside = { ...mask, data: mask.data.map((_, i) => ((i * 37 + seed) & 4) >> 2) };
+      const kept = done(mask, (now) => keepInside(now, inside));
+      expect(kept.data).toEqual(mask.data.map((value, i) => value & (inside.data[i] as number)));
     }),
   );
 });

@@ -64,11 +64,11 @@ describe("four pixels at a time", () => {
             if (first.data[y * first.width + x] !== second.data[y * first.width + x])
               changed = joinRects(changed, { x0: x, y0: y, x1: x + 1, y1: y + 1 });
         expect(changeBetween(first, second, rect).rect).toEqual(changed);
-        const count = (holds: (one: number, other: number) => boolean) =>
-          first.data.filter((one, i) => holds(one, second.data[i] ?? 0)).length;
-        const added = count((one, other) => one > other);
-        const removed = count((one, other) => one < other);
-        const sum = 2 * count((one, other) => one + other === 2) + added + removed;
+        const count = (holds: (a: number, b: number) => boolean) =>
+          first.data.filter((value, i) => holds(value, second.data[i] ?? 0)).length;
+        const added = count((a, b) => a > b);
+        const removed = count((a, b) => a < b);
+        const sum = 2 * count((a, b) => a + b === 2) + added + removed;
         const dice = sum === 0 ? Number.NaN : (sum - added - removed) / sum;
         expect(overlap(first, second)).toEqual({ added, removed, dice });
       }),
@@ -116,10 +116,10 @@ describe("four pixels at a time", () => {
         compareInto(difference, first, second, rect);
         compareInto(difference, second, first, wholeRect(first)); // what was there is replaced
         compareInto(difference, first, second, wholeRect(first));
-        for (const [i, one] of first.data.entries()) {
+        for (const [i, value] of first.data.entries()) {
           const other = second.data[i] ?? 0;
-          expect(difference.added.data[i]).toBe(Number(one > other));
-          expect(difference.removed.data[i]).toBe(Number(one < other));
+          expect(difference.added.data[i]).toBe(Number(value > other));
+          expect(difference.removed.data[i]).toBe(Number(value < other));
         }
       }),
     );

@@ -25,7 +25,7 @@ function sourceFiles(): readonly string[] {
 }
 
 describe("the catalogue of words", () => {
-  const found = sourceFiles().flatMap((path) =>
+  const keysInSource = sourceFiles().flatMap((path) =>
     shownWords(readFileSync(SOURCES + path, "utf8")).map(({ line, text }) => ({
       key: `${path}: ${text}`,
       stray: `${path}:${line} says "${text}"; it belongs in src/words`,
@@ -33,12 +33,12 @@ describe("the catalogue of words", () => {
   );
 
   it("holds every word of the room, so that no other file says anything", () => {
-    const strays = found.filter(({ key }) => !TECHNICAL.has(key));
+    const strays = keysInSource.filter(({ key }) => !TECHNICAL.has(key));
     expect(strays.map(({ stray }) => stray)).toEqual([]);
   });
 
   it("excepts nothing that is not there", () => {
-    const keys = new Set(found.map(({ key }) => key));
+    const keys = new Set(keysInSource.map(({ key }) => key));
     expect([...TECHNICAL].filter((key) => !keys.has(key))).toEqual([]);
   });
 
@@ -56,7 +56,7 @@ describe("the catalogue of words", () => {
     ['const NAMES = { lung: "Lung" }', "Lung"],
     ['const line = "case " + key + " was changed"', " was changed"],
   ])("would not overlook %s", (source, text) => {
-    expect(shownWords(source).map((one) => one.text)).toContain(text);
+    expect(shownWords(source).map(({ text: shown }) => shown)).toContain(text);
   });
 
   it.each([

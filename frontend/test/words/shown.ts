@@ -117,16 +117,16 @@ function isShown(node: ts.Node, text: string): boolean {
 
 export function shownWords(source: string): readonly Shown[] {
   const file = ts.createSourceFile("source.ts", source, ts.ScriptTarget.Latest, true);
-  const found: Shown[] = [];
+  const shown: Shown[] = [];
   const visit = (node: ts.Node): void => {
     if (ts.isImportDeclaration(node) || ts.isTypeNode(node)) return;
     const text = literalText(node);
     if (text !== null && isShown(node, text)) {
       const { line } = file.getLineAndCharacterOfPosition(node.getStart());
-      found.push({ line: line + 1, text: text.replaceAll(VALUE, "…") });
+      shown.push({ line: line + 1, text: text.replaceAll(VALUE, "…") });
     }
     ts.forEachChild(node, visit);
   };
   visit(file);
-  return found;
+  return shown;
 }

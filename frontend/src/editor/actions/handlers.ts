@@ -28,8 +28,8 @@ export type ActionHandlers = {
   readonly toggleLayer: (layer: LayerName) => void;
   readonly setOpacity: (opacity: number) => void;
   readonly prefer: (change: Partial<Preferences>) => void;
-  readonly setNaked: (isNaked: boolean) => void;
-  readonly setPeek: (candidate: string | null) => void;
+  readonly setOnlyFilmShown: (isOnlyFilmShown: boolean) => void;
+  readonly showCandidate: (candidate: string | null) => void;
   readonly toggleCompare: () => void;
   /** Show this film of the patient beside the case. Without a number: the next film. */
   readonly compareWith: (film?: number) => void;

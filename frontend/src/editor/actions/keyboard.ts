@@ -71,10 +71,10 @@ export function listenToKeys(
     const isEnabled = action?.isEnabled?.(store.get()) ?? true;
     if (action && isEnabled) action.perform(handlers, store.get());
     // No action lasts as long as its key is held, as this does.
-    else if (isSpace) handlers.setNaked(true);
+    else if (isSpace) handlers.setOnlyFilmShown(true);
   });
   window.addEventListener("keyup", (event) => {
-    if (event.key === " ") handlers.setNaked(false);
+    if (event.key === " ") handlers.setOnlyFilmShown(false);
   });
-  window.addEventListener("blur", () => handlers.setNaked(false));
+  window.addEventListener("blur", () => handlers.setOnlyFilmShown(false));
 }

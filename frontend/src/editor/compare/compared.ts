@@ -9,9 +9,9 @@ import type { RoomState, ShownRoom } from "../actions/state";
 import { shownLook } from "../drawing/state";
 
 export function comparedCandidate(state: RoomState): Candidate | null {
-  const { current, peek, basis } = state;
+  const { current, shownCandidate, basis } = state;
   if (shownLook(state) !== "difference") return null;
-  const wanted = peek ?? basis.candidate;
+  const wanted = shownCandidate ?? basis.candidate;
   return current?.candidates.find(({ id }) => id === wanted) ?? null;
 }
 

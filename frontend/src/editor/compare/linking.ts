@@ -14,8 +14,8 @@ import {
 /** A film's size in pixels, and in millimetres where its spacing is known. */
 export type Extent = { readonly image: Size; readonly spacing: number | null };
 
-export const isScaledInMm = (own: Extent, other: Extent): boolean =>
-  own.spacing !== null && other.spacing !== null;
+export const isScaledInMm = (base: Extent, other: Extent): boolean =>
+  base.spacing !== null && other.spacing !== null;
 
 const middleOf = ({ width, height }: Size) => imagePoint(width / 2, height / 2);
 
@@ -23,15 +23,15 @@ const middleOf = ({ width, height }: Size) => imagePoint(width / 2, height / 2);
  * The zoom of the other film for each zoom of one's own: millimetre for millimetre where both
  * spacings are known, otherwise alike in proportion to what fits its pane.
  */
-function zoomRatio(view: Viewport, own: Extent, other: Extent, pane: Size): number {
-  if (own.spacing !== null && other.spacing !== null) return other.spacing / own.spacing;
-  return fitImage({ ...view, screen: pane }, other.image).zoom / fitImage(view, own.image).zoom;
+function zoomRatio(view: Viewport, base: Extent, other: Extent, pane: Size): number {
+  if (base.spacing !== null && other.spacing !== null) return other.spacing / base.spacing;
+  return fitImage({ ...view, screen: pane }, other.image).zoom / fitImage(view, base.image).zoom;
 }
 
 /** Where the other film lies in its pane: its middle as far from the pane's as one's own is. */
-export function linkView(view: Viewport, own: Extent, other: Extent, pane: Size): Viewport {
-  const zoom = view.zoom * zoomRatio(view, own, other, pane);
-  const middle = imageToScreen(view, middleOf(own.image));
+export function linkView(view: Viewport, base: Extent, other: Extent, pane: Size): Viewport {
+  const zoom = view.zoom * zoomRatio(view, base, other, pane);
+  const middle = imageToScreen(view, middleOf(base.image));
   const target = acrossPanes(middle, view.screen, pane);
   const linked = { ...view, screen: pane, zoom, x: 0, y: 0 };
   const at = imageToScreen(linked, middleOf(other.image));
@@ -44,10 +44,10 @@ export function acrossPanes(at: ScreenPoint, from: Size, to: Size): ScreenPoint 
 }
 
 /** The window in the other film's values: as far from its own as this one is from the case's own. */
-export function linkWindow(window: Window, own: Window, other: Window): Window {
-  const scale = other.width / Math.max(own.width, 1);
+export function linkWindow(window: Window, base: Window, other: Window): Window {
+  const scale = other.width / Math.max(base.width, 1);
   return {
-    center: other.center + (window.center - own.center) * scale,
+    center: other.center + (window.center - base.center) * scale,
     width: window.width * scale,
   };
 }

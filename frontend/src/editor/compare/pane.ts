@@ -18,17 +18,17 @@ import { listenOnOtherFilm } from "./pointer";
 
 type Windowed = { readonly window_center: number; readonly window_width: number };
 
-const ownWindow = ({ window_center, window_width }: Windowed) => ({
+const windowOf = ({ window_center, window_width }: Windowed) => ({
   center: window_center,
   width: window_width,
 });
 
-function extentsOf(state: RoomState): { own: Extent; other: Extent } | null {
+function extentsOf(state: RoomState): { base: Extent; other: Extent } | null {
   const film = chosenFilm(state);
   if (!state.current || !film) return null;
   const { image, spacing_mm } = state.current;
   return {
-    own: { image, spacing: spacing_mm },
+    base: { image, spacing: spacing_mm },
     other: { image: film.image, spacing: film.spacing_mm },
   };
 }
@@ -38,10 +38,10 @@ function sceneOf(state: RoomState, comparer: Comparer, pane: Size): FilmScene | 
   const film = chosenFilm(state);
   const extents = extentsOf(state);
   if (!film || !extents || !state.current) return null;
-  const { own, other } = extents;
+  const { base, other } = extents;
   const { isWindowing, isInverted } = state;
-  const window = linkWindow(state.window, ownWindow(state.current.image), ownWindow(film.image));
-  const view = linkView(state.view, own, other, pane);
+  const window = linkWindow(state.window, windowOf(state.current.image), windowOf(film.image));
+  const view = linkView(state.view, base, other, pane);
   return { ...comparer.pictures(), image: film.image, view, window, isWindowing, isInverted };
 }
 
@@ -54,7 +54,7 @@ function smallWords(state: RoomState): string {
   const { place, line, filmLoading, sameScale, notToScale } = words.compare;
   const which = films.length > 1 ? place(chosen + 1, films.length) : "";
   if (!hasFilm && !problem) return line([which, filmLoading]);
-  const isInMm = isScaledInMm(extents.own, extents.other);
+  const isInMm = isScaledInMm(extents.base, extents.other);
   const scale = isInMm ? sameScale : notToScale;
   return line([which, scale, orientationWords(state.orientation)]);
 }

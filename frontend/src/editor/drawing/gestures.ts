@@ -27,7 +27,7 @@ export type Gesture = {
 /** What a press means, by its button, its pointer and the tool. */
 export function meaningOf(
   event: Pick<PointerEvent, "button" | "pointerType">,
-  { tool, isNaked, isRegionNext, fingerPans }: DrawingState,
+  { tool, isOnlyFilmShown, isRegionNext, fingerPans }: DrawingState,
 ): "draw" | "pan" | "window" | null {
   const { button, pointerType } = event;
   if (button === 1) return "pan";
@@ -36,7 +36,7 @@ export function meaningOf(
   if (button === 0 && isRegionNext) return "draw";
   if (button === 0 && (tool === "pan" || tool === "window")) return tool;
   if (pointerType === "touch" && fingerPans) return "pan";
-  return isNaked ? null : "draw";
+  return isOnlyFilmShown ? null : "draw";
 }
 
 /** A pointer by its id, two fingers together, or the keys. */

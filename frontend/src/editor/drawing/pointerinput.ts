@@ -55,8 +55,8 @@ export type PointerInput = {
 
 /** The ring of the brush where the reader points; null where nothing would be painted. */
 export function ringOf(state: DrawingState, at: ScreenPoint | null): Ring | null {
-  const { tool, radius, isNaked, isRegionNext, phase } = state;
-  const isHidden = isNaked || isRegionNext || phase !== "reading";
+  const { tool, radius, isOnlyFilmShown, isRegionNext, phase } = state;
+  const isHidden = isOnlyFilmShown || isRegionNext || phase !== "reading";
   return at && !isHidden && BRUSHES.includes(tool)
     ? { at, radius, erases: tool === "eraser" }
     : null;

@@ -36,8 +36,8 @@ export function createRulerLabel(store: Store<DrawingState>): HTMLElement {
     // It changes with every step of a drag. A screen reader gets the length when the drag ends.
     "aria-live": "off",
   });
-  const refresh = ({ ruler, current, view, orientation, isNaked, phase }: DrawingState) => {
-    label.hidden = !ruler || !current || isNaked || phase !== "reading";
+  const refresh = ({ ruler, current, view, orientation, isOnlyFilmShown, phase }: DrawingState) => {
+    label.hidden = !ruler || !current || isOnlyFilmShown || phase !== "reading";
     if (!ruler || !current || label.hidden) return;
     setText(label, rulerWords(ruler, current.spacing_mm));
     const end = imageToScreen(view, imagePoint(ruler.to.x, ruler.to.y));

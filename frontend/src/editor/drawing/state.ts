@@ -53,7 +53,7 @@ export type DrawingState = FilmState & {
   readonly usesPressure: boolean;
   readonly ruler: Ruler | null;
   /** The candidate whose outline is shown in passing. */
-  readonly peek: string | null;
+  readonly shownCandidate: string | null;
   /** The candidate whose regions are copied. Null is the first one. */
   readonly copyFrom: string | null;
   readonly basis: Basis;
@@ -107,10 +107,13 @@ export const isCrossShown = ({
   cross,
   tool,
   isRegionNext,
-  isNaked,
+  isOnlyFilmShown,
   phase,
 }: DrawingState): boolean =>
-  cross !== null && phase === "reading" && !isNaked && (isRegionNext || !FILM_TOOLS.includes(tool));
+  cross !== null &&
+  phase === "reading" &&
+  !isOnlyFilmShown &&
+  (isRegionNext || !FILM_TOOLS.includes(tool));
 /** The tools that add, or subtract on request. */
 export const SUBTRACTORS: readonly Tool[] = ["threshold", "lasso", "polygon"];
 
@@ -133,7 +136,7 @@ export const FRESH_DRAWING = {
   ...FRESH_FILM,
   picked: null,
   ruler: null,
-  peek: null,
+  shownCandidate: null,
   copyFrom: null,
   corners: 0,
   basis: NO_BASIS,

@@ -54,7 +54,7 @@ export function toggled(layers: FilmState["layers"], name: LayerName): FilmState
 }
 
 export function isLayerShown(state: FilmState, name: LayerName): boolean {
-  return state.layers[name] && !state.isNaked && layerUrl(state.current, name) !== null;
+  return state.layers[name] && !state.isOnlyFilmShown && layerUrl(state.current, name) !== null;
 }
 
 /** Return the fetched pictures that are switched on. */

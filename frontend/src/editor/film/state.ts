@@ -35,7 +35,7 @@ export type FilmState = CaseState & {
   readonly isRegionNext: boolean;
   readonly isInverted: boolean;
   /** Whether only the film is shown, without masks and layers. */
-  readonly isNaked: boolean;
+  readonly isOnlyFilmShown: boolean;
   readonly layers: Readonly<Record<LayerName, boolean>>;
 };
 
@@ -52,7 +52,7 @@ export const FRESH_FILM = {
   isWindowing: false,
   isRegionNext: false,
   isInverted: false,
-  isNaked: false,
+  isOnlyFilmShown: false,
 } as const;
 
 export const INITIAL_FILM: FilmState = {

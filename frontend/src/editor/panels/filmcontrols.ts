@@ -73,7 +73,7 @@ export function createFilmPanel(
     h(
       "div",
       { class: "chips" },
-      ...registry.at("film").map((one) => createActionButton(room, handlers, one)),
+      ...registry.at("film").map((action) => createActionButton(room, handlers, action)),
     ),
   );
 }

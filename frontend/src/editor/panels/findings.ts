@@ -28,16 +28,16 @@ export function placeWords(lesion: Pick<Lesion, "side" | "zone">): string {
 }
 
 /** What else there is to say: what lies outside, what is too small to list, what is left out. */
-export function restWords(found: Findings): readonly string[] {
-  const shown = Math.min(found.n_lesions, LISTED);
+export function restWords(findings: Findings): readonly string[] {
+  const shown = Math.min(findings.n_lesions, LISTED);
   const { more, tooSmall, outside } = words.findings;
-  const unlisted = found.n_lesions - shown;
+  const unlisted = findings.n_lesions - shown;
   return [
     unlisted > 0 ? more(unlisted) : "",
-    found.n_smaller > 0
-      ? tooSmall(found.n_smaller, found.smallest_lesion_pixels, found.smaller_pixels)
+    findings.n_smaller > 0
+      ? tooSmall(findings.n_smaller, findings.smallest_lesion_pixels, findings.smaller_pixels)
       : "",
-    found.outside_pixels > 0 && found.both.pixels > 0 ? outside(found.outside_pixels) : "",
+    findings.outside_pixels > 0 && findings.both.pixels > 0 ? outside(findings.outside_pixels) : "",
   ].filter((line) => line !== "");
 }
 
@@ -49,9 +49,9 @@ function zoneCell(part: LungPart | undefined): HTMLElement {
 }
 
 /** Zones as they lie on the film: the patient's right lung stands on the left. */
-function thorax(found: Findings): HTMLElement {
+function thorax(findings: Findings): HTMLElement {
   const { right, left, zones, zoneTable } = words.findings;
-  const head = found.lungs.map(({ name, share }) =>
+  const head = findings.lungs.map(({ name, share }) =>
     h("th", { scope: "col" }, (name === "right" ? right : left)(percent(share))),
   );
   const rows = ZONES.map((zone, index) =>
@@ -59,7 +59,7 @@ function thorax(found: Findings): HTMLElement {
       "tr",
       {},
       h("th", { scope: "row" }, zones[zone]),
-      ...found.lungs.map((lung) => zoneCell(lung.zones[index])),
+      ...findings.lungs.map((lung) => zoneCell(lung.zones[index])),
     ),
   );
   return h(
@@ -70,19 +70,19 @@ function thorax(found: Findings): HTMLElement {
   );
 }
 
-function gradeRow(found: Findings): HTMLElement {
+function gradeRow(findings: Findings): HTMLElement {
   const { grades, ofBothLungs } = words.findings;
-  if (found.grade === null) return h("p", { class: "quiet" }, found.reason);
+  if (findings.grade === null) return h("p", { class: "quiet" }, findings.reason);
   return h(
     "div",
     { class: "row" },
-    h("span", { class: `grade ${found.grade}` }, grades[found.grade]),
-    h("span", { class: "figure" }, ofBothLungs(percent(found.both.share))),
+    h("span", { class: `grade ${findings.grade}` }, grades[findings.grade]),
+    h("span", { class: "figure" }, ofBothLungs(percent(findings.both.share))),
   );
 }
 
-function lesionList(found: Findings): HTMLElement {
-  const items = found.lesions
+function lesionList(findings: Findings): HTMLElement {
+  const items = findings.lesions
     .slice(0, LISTED)
     .map((lesion) =>
       h(
@@ -95,15 +95,15 @@ function lesionList(found: Findings): HTMLElement {
   return h("ol", { class: "lesions" }, ...items);
 }
 
-function fill(section: HTMLElement, found: Findings): void {
+function fill(section: HTMLElement, findings: Findings): void {
   const { title, count, source } = words.findings;
-  const rest = restWords(found).map((line) => h("p", { class: "quiet" }, line));
+  const rest = restWords(findings).map((line) => h("p", { class: "quiet" }, line));
   section.replaceChildren(
     h("h2", {}, title),
-    gradeRow(found),
-    ...(found.both.pixels > 0 ? [thorax(found)] : []),
-    h("h3", {}, count(found.n_lesions)),
-    ...(found.n_lesions > 0 ? [lesionList(found)] : []),
+    gradeRow(findings),
+    ...(findings.both.pixels > 0 ? [thorax(findings)] : []),
+    h("h3", {}, count(findings.n_lesions)),
+    ...(findings.n_lesions > 0 ? [lesionList(findings)] : []),
     ...rest,
     h("p", { class: "quiet" }, source),
   );
@@ -114,11 +114,11 @@ export function createFindings(room: ShownRoom): HTMLElement {
   let shown: Findings | null = null;
   section.hidden = true;
   room.store.subscribe(({ current }) => {
-    const found = current?.blind ? null : (current?.findings ?? null);
-    if (found === shown) return;
-    shown = found;
-    section.hidden = found === null;
-    if (found) fill(section, found);
+    const findings = current?.blind ? null : (current?.findings ?? null);
+    if (findings === shown) return;
+    shown = findings;
+    section.hidden = findings === null;
+    if (findings) fill(section, findings);
     else section.replaceChildren();
   });
   return section;

@@ -21,12 +21,12 @@ export function keptWords({ save, stroke, keptStroke, journalFailure }: RoomStat
 
 /** The truth about the case at hand, and about the decision before it while it is on its way. */
 export function saveWords(state: RoomState, now: number): SaveWords {
-  const said = caseWords(state, now);
+  const onCase = caseWords(state, now);
   const { outgoing, noteProblem } = state;
-  if (outgoing?.problem) return { text: words.saving.lastUnsent(said.text), tone: "bad" };
-  if (outgoing && said.tone === "quiet") return { text: words.saving.sendingLast, tone: "busy" };
-  if (noteProblem) return { text: words.saving.noteUnsent(said.text), tone: "bad" };
-  return said;
+  if (outgoing?.problem) return { text: words.saving.lastUnsent(onCase.text), tone: "bad" };
+  if (outgoing && onCase.tone === "quiet") return { text: words.saving.sendingLast, tone: "busy" };
+  if (noteProblem) return { text: words.saving.noteUnsent(onCase.text), tone: "bad" };
+  return onCase;
 }
 
 function caseWords(state: RoomState, now: number): SaveWords {
@@ -113,12 +113,12 @@ export function createHeader(
       bar.value = Math.max(0, current.position.n - 1);
     }
     setText(time, current ? clock(state.activeSeconds) : "");
-    const said = saveWords(state, Date.now());
+    const saved = saveWords(state, Date.now());
     saving.hidden = !current;
-    saving.dataset["tone"] = said.tone;
+    saving.dataset["tone"] = saved.tone;
     // Read aloud only when something is wrong, not with every second that passes.
-    saving.setAttribute("aria-live", said.tone === "bad" ? "polite" : "off");
-    setText(text, said.text);
+    saving.setAttribute("aria-live", saved.tone === "bad" ? "polite" : "off");
+    setText(text, saved.text);
   };
   store.subscribe(refresh);
   setInterval(refresh, 1000);

@@ -36,7 +36,7 @@ function hintWords(state: RoomState): string {
   if (state.cross?.isDown) return words.hud.crossHeldHint;
   if (corners > 0) return words.hud.openPolygonHint;
   if (isCrossShown(state)) return words.hud.crossHint;
-  return HINTS[tool] ?? words.hud.nakedHint;
+  return HINTS[tool] ?? words.hud.onlyFilmHint;
 }
 
 /** What a screen reader hears of the cross and of the ruler. */
@@ -93,14 +93,14 @@ function corners(store: Store<RoomState>): HTMLElement[] {
 }
 
 function createNotice(store: Store<RoomState>, handlers: ActionHandlers): HTMLElement {
-  const said = h("span", {});
+  const message = h("span", {});
   const signIn = h("button", { type: "button" }, words.notices.signIn);
   const retry = h("button", { type: "button" }, words.notices.retry);
   const skip = h("button", { type: "button" }, words.notices.skip);
   skip.addEventListener("click", () => handlers.skip());
   signIn.addEventListener("click", () => handlers.signIn());
   retry.addEventListener("click", () => handlers.retry());
-  const box = h("div", { class: "notice", role: "alert" }, said, signIn, retry, skip);
+  const box = h("div", { class: "notice", role: "alert" }, message, signIn, retry, skip);
   store.subscribe((state) => {
     const { phase } = state.save;
     const problem = state.save.problem ?? state.outgoing?.problem ?? null;
@@ -113,7 +113,7 @@ function createNotice(store: Store<RoomState>, handlers: ActionHandlers): HTMLEl
       text = state.journalFailure ? words.notices.signedOut : words.notices.signedOutKept;
     else if (phase === "lost" && !text) text = problem?.detail ?? "";
     else if (state.journalFailure && !text) text = state.journalFailure;
-    setText(said, text);
+    setText(message, text);
     signIn.hidden = !isOut;
     retry.hidden = (phase !== "offline" && !state.outgoing && !isOther) || text === "";
     skip.hidden = phase !== "lost";
@@ -146,14 +146,14 @@ function createCurtain(config: ReadingConfig, store: Store<RoomState>): HTMLElem
     back.hidden = state.phase === "loading";
     again.hidden = state.phase !== "failed";
     signIn.hidden = state.phase !== "failed" || state.save.problem?.status !== 401;
-    const said = {
+    const texts = {
       loading: [words.curtain.loading, ""],
       empty: [words.curtain.empty, words.curtain.emptyWhy],
       failed: [words.curtain.failed, state.message],
       reading: ["", ""],
     } as const;
-    setText(title, said[state.phase][0]);
-    setText(why, said[state.phase][1]);
+    setText(title, texts[state.phase][0]);
+    setText(why, texts[state.phase][1]);
   };
   store.subscribe(refresh);
   refresh(store.get());

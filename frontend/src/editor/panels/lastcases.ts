@@ -10,7 +10,7 @@ import { drawThumbnail } from "../film/thumbnails";
 import { h } from "../page/elements";
 import type { Store } from "../page/store";
 import { sayProblem } from "../saving/problems";
-import { openDialog } from "./dialogs";
+import { openDialog } from "./dialog";
 
 const CLOSE = { value: "", text: words.dialogs.close } as const;
 const SIDE = { width: "104", height: "104" } as const;

@@ -84,7 +84,7 @@ export function createLayerPanel(
     // Hidden words are still in the page: a blind read must not even hold them.
     if (section.hidden) section.replaceChildren();
     else if (section.childElementCount === 0) section.append(...parts);
-    for (const one of switches) one.refresh(state);
+    for (const { refresh: refreshSwitch } of switches) refreshSwitch(state);
   };
   room.store.subscribe(refresh);
   refresh(room.store.get());

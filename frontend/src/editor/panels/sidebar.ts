@@ -83,10 +83,10 @@ function createCard(
     if (event.detail > 0) copy.blur();
   });
   const slot = h("div", { class: "slot" }, card, text, copy);
-  slot.addEventListener("pointerenter", () => handlers.setPeek(candidate.id));
-  slot.addEventListener("pointerleave", () => handlers.setPeek(null));
-  slot.addEventListener("focusin", () => handlers.setPeek(candidate.id));
-  slot.addEventListener("focusout", () => handlers.setPeek(null));
+  slot.addEventListener("pointerenter", () => handlers.showCandidate(candidate.id));
+  slot.addEventListener("pointerleave", () => handlers.showCandidate(null));
+  slot.addEventListener("focusin", () => handlers.showCandidate(candidate.id));
+  slot.addEventListener("focusout", () => handlers.showCandidate(null));
   const paint = async () => {
     const prepared = room.openCase()?.prepared;
     const mask = await prepared?.candidates.get(candidate.id);
@@ -121,7 +121,7 @@ function createThreshold(room: ShownRoom, handlers: ActionHandlers) {
     slider,
   );
   room.store.subscribe((state) => {
-    const picked = state.current?.candidates.find((one) => one.id === state.basis.candidate);
+    const picked = state.current?.candidates.find(({ id }) => id === state.basis.candidate);
     section.hidden = !picked || state.current?.blind === true || state.threshold === null;
     if (section.hidden || !picked) return;
     setText(title, words.candidates.threshold(candidateName(picked)));
@@ -147,15 +147,15 @@ function createLooks(room: ShownRoom, handlers: ActionHandlers, registry: Regist
   opacity.addEventListener("input", () => handlers.setOpacity(opacity.valueAsNumber));
   blurAfterPointer(opacity);
   const look = h("button", { type: "button", class: "bare" });
-  const said = h("span", {});
-  look.append(said, " ", keycap(registry.keyOf("outline")));
+  const lookName = h("span", {});
+  look.append(lookName, " ", keycap(registry.keyOf("outline")));
   look.addEventListener("click", (event) => {
     handlers.cycleLook();
     if (event.detail > 0) look.blur();
   });
   const refresh = (state: RoomState) => {
     const shown = words.looks[shownLook(state)];
-    setText(said, shown);
+    setText(lookName, shown);
     look.setAttribute("aria-label", words.looks.name(shown));
     opacity.value = String(state.opacity);
     opacity.style.setProperty("--part", `${(state.opacity / 0.8) * 100}%`);

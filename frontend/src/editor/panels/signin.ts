@@ -6,7 +6,7 @@ import { words } from "../../words";
 import type { ShownRoom } from "../actions/state";
 import { waitUntilIdle } from "../drawing/idle";
 import { h, setText } from "../page/elements";
-import { openDialog } from "./dialogs";
+import { openDialog } from "./dialog";
 import { keptWords } from "./header";
 
 type SignIn = (password: string) => Promise<Reply<null>>;

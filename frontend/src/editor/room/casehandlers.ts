@@ -10,13 +10,8 @@ import { isInteracting } from "../drawing/idle";
 import type { PointerInput } from "../drawing/pointerinput";
 import { type MaskLook, shownLook } from "../drawing/state";
 import { toggled } from "../film/layers";
-import {
-  askExclusionReason,
-  askNote,
-  confirmNoInfection,
-  showGuideline,
-  showShortcutSheet,
-} from "../panels/dialogs";
+import { askExclusionReason, askNote, confirmNoInfection } from "../panels/questions";
+import { showGuideline, showShortcutSheet } from "../panels/sheets";
 import { createFilmHandlers } from "./filmhandlers";
 import type { Flow } from "./flow";
 import { createMaskHandlers } from "./maskhandlers";
@@ -74,8 +69,9 @@ function createViewHandlers({ room }: HandlerParts) {
     toggleLayer: (layer) => store.set({ layers: toggled(store.get().layers, layer) }),
     setOpacity: (opacity) => store.set({ opacity }),
     prefer: (change) => store.set(change),
-    setNaked: (isNaked) => store.get().isNaked !== isNaked && store.set({ isNaked }),
-    setPeek: room.setPeek,
+    setOnlyFilmShown: (isOn) =>
+      store.get().isOnlyFilmShown !== isOn && store.set({ isOnlyFilmShown: isOn }),
+    showCandidate: room.showCandidate,
     copyFrom: (copyFrom) => store.set({ copyFrom, tool: "copy", isRegionNext: false }),
   } satisfies Partial<ActionHandlers>;
 }

@@ -5,7 +5,8 @@ import { copyMask } from "../../mask/bitmap";
 import { words } from "../../words";
 import { waitUntilIdle } from "../drawing/idle";
 import type { Codec } from "../film/codec";
-import { askConflict, mixMasks } from "../panels/merge";
+import { askConflict } from "../panels/merge";
+import { mixMasks } from "../panels/mixer";
 import type { OpenCase } from "../saving/opencase";
 import type { Room } from "./room";
 

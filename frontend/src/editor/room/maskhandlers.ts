@@ -10,13 +10,14 @@ import { copySource, type DrawingState } from "../drawing/state";
 import type { Room } from "./room";
 
 /** While the copy tool is chosen, outline the candidate it copies from, if no other is outlined. */
-function peekAtCopySource({ store, openCase, setPeek }: Room): void {
+function showCopySource({ store, openCase, showCandidate }: Room): void {
   const sourceOf = (state: DrawingState) =>
     state.tool === "copy" ? (copySource(state)?.id ?? null) : null;
   store.subscribe((now, before) => {
     const [source, former] = [sourceOf(now), sourceOf(before)];
-    const isOver = source !== former && former !== null && now.peek === former;
-    if (isOver || (source !== null && now.peek === null && openCase())) setPeek(source);
+    const isOver = source !== former && former !== null && now.shownCandidate === former;
+    if (isOver || (source !== null && now.shownCandidate === null && openCase()))
+      showCandidate(source);
   });
 }
 
@@ -108,7 +109,7 @@ function createThresholdHandlers(room: Room, input: () => PointerInput) {
 
 export function createMaskHandlers(room: Room, input: () => PointerInput) {
   const { store, openCase } = room;
-  peekAtCopySource(room);
+  showCopySource(room);
 
   /** End the gesture under way, as a step of its own, and return the mask document to change. */
   function endGesture(): MaskDocument | undefined {

@@ -10,7 +10,7 @@ import type { Store } from "../page/store";
 export function createPictures(store: Store<RoomState>, repaint: (rect: Rect | "all") => void) {
   let film: Film | null = null;
   let preview: ImageBitmap | null = null;
-  let peek: Mask | null = null;
+  let candidateMask: Mask | null = null;
 
   async function load(prepared: Prepared, isWanted: () => boolean): Promise<void> {
     const loadedPreview = await prepared.preview;
@@ -28,7 +28,7 @@ export function createPictures(store: Store<RoomState>, repaint: (rect: Rect | "
   return {
     film: () => film,
     preview: () => preview,
-    peek: () => peek,
+    candidateMask: () => candidateMask,
     /** Show the preview and the film of a case as soon as each has been loaded. */
     show: (prepared: Prepared, isWanted: () => boolean): void => {
       load(prepared, isWanted).catch((error: Error) => {
@@ -36,17 +36,17 @@ export function createPictures(store: Store<RoomState>, repaint: (rect: Rect | "
       });
     },
     /** Show the outline of a candidate in passing; null shows none. */
-    showPeek: async (candidate: string | null, prepared: Prepared | null): Promise<void> => {
-      store.set({ peek: candidate });
+    showCandidate: async (candidate: string | null, prepared: Prepared | null): Promise<void> => {
+      store.set({ shownCandidate: candidate });
       const mask = candidate ? await prepared?.candidates.get(candidate) : null;
-      if (store.get().peek !== candidate) return;
-      peek = mask ?? null;
+      if (store.get().shownCandidate !== candidate) return;
+      candidateMask = mask ?? null;
       repaint(EMPTY_RECT);
     },
     clear: (): void => {
       film = null;
       preview = null;
-      peek = null;
+      candidateMask = null;
     },
   };
 }

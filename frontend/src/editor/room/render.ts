@@ -26,7 +26,7 @@ export type Canvases = {
   readonly heat: HTMLCanvasElement;
   readonly lung: HTMLCanvasElement;
   readonly mask: HTMLCanvasElement;
-  readonly peek: HTMLCanvasElement;
+  readonly candidateMask: HTMLCanvasElement;
   readonly cursor: HTMLCanvasElement;
 };
 
@@ -37,7 +37,7 @@ export type Scene = FilmScene & {
   readonly opacity: number;
   /** The mask that the difference is shown from. */
   readonly compared: Mask | null;
-  readonly peek: Mask | null;
+  readonly candidateMask: Mask | null;
   readonly ring: Ring | null;
   readonly outline: Outline | null;
   readonly cross: ScreenPoint | null;
@@ -48,7 +48,7 @@ export type Invalid = {
   readonly film?: boolean;
   readonly layers?: boolean;
   readonly mask?: Rect | "all";
-  readonly peek?: boolean;
+  readonly candidateMask?: boolean;
   readonly cursor?: boolean;
 };
 
@@ -57,13 +57,13 @@ export function createRenderer(canvases: Canvases, scene: () => Scene) {
   const drawLayers = createLayerDrawer(canvases.heat, canvases.lung);
   const mask = context(canvases.mask);
   const drawDifference = createDifferenceDrawer(mask);
-  const peek = context(canvases.peek);
+  const candidateMask = context(canvases.candidateMask);
   const cursor = context(canvases.cursor);
   let due: {
     film: boolean;
     layers: boolean;
     mask: Rect | "all" | null;
-    peek: boolean;
+    candidateMask: boolean;
     cursor: boolean;
   } | null = null;
 
@@ -88,9 +88,9 @@ export function createRenderer(canvases: Canvases, scene: () => Scene) {
     if (work.film) drawFilm(now);
     if (work.layers) drawLayers(now.image, now.layers, now.view);
     if (work.mask) drawMine(now, work.mask);
-    if (work.peek) {
-      clear(peek);
-      if (now.peek) drawMask(peek, now.peek, now.view, "all", THEIRS, 0);
+    if (work.candidateMask) {
+      clear(candidateMask);
+      if (now.candidateMask) drawMask(candidateMask, now.candidateMask, now.view, "all", THEIRS, 0);
     }
     if (work.cursor) {
       startCursor(cursor, now.view);
@@ -103,14 +103,20 @@ export function createRenderer(canvases: Canvases, scene: () => Scene) {
 
   function invalidate(what: Invalid): void {
     if (!due) requestAnimationFrame(draw);
-    const before = due ?? { film: false, layers: false, mask: null, peek: false, cursor: false };
+    const before = due ?? {
+      film: false,
+      layers: false,
+      mask: null,
+      candidateMask: false,
+      cursor: false,
+    };
     const both = [before.mask, what.mask ?? null];
     const rects = both.filter((rect): rect is Rect => rect !== null && rect !== "all");
     due = {
       film: before.film || what.film === true,
       layers: before.layers || what.layers === true,
       mask: both.includes("all") ? "all" : rects.length ? rects.reduce(joinRects) : null,
-      peek: before.peek || what.peek === true,
+      candidateMask: before.candidateMask || what.candidateMask === true,
       cursor: before.cursor || what.cursor === true,
     };
   }
@@ -122,7 +128,7 @@ export function createRenderer(canvases: Canvases, scene: () => Scene) {
         canvas.width = Math.round(view.screen.width * view.pixelRatio);
         canvas.height = Math.round(view.screen.height * view.pixelRatio);
       }
-      invalidate({ film: true, layers: true, mask: "all", peek: true, cursor: true });
+      invalidate({ film: true, layers: true, mask: "all", candidateMask: true, cursor: true });
     },
   };
 }

@@ -32,7 +32,7 @@ export type Room = {
   readonly openCase: () => OpenCase | null;
   readonly film: () => Film | null;
   readonly preview: () => ImageBitmap | null;
-  readonly peek: () => Mask | null;
+  readonly candidateMask: () => Mask | null;
   readonly onPaint: (listener: (rect: Rect | "all") => void) => void;
   readonly onConflict: (listener: (openCase: OpenCase) => void) => void;
   readonly open: (prepared: Prepared) => Promise<void>;
@@ -43,7 +43,7 @@ export type Room = {
   readonly bringBack: (former: CaseSetAside) => void;
   /** A case was submitted or put back: delete its journal and tell the other tabs. */
   readonly finish: (openCase: OpenCase, ending: Ending) => Promise<void>;
-  readonly setPeek: (candidate: string | null) => void;
+  readonly showCandidate: (candidate: string | null) => void;
 };
 
 /** A case that is not shown and has not ended, with the state that the room showed of it. */
@@ -210,13 +210,13 @@ export function createRoom(parts: RoomParts): Room {
     await dropCase(db, assignment, tab, isTabAlive).catch(() => undefined);
   }
 
-  function setPeek(candidate: string | null): void {
-    pictures.showPeek(candidate, openCase()?.prepared ?? null).catch(() => undefined);
+  function showCandidate(candidate: string | null): void {
+    pictures.showCandidate(candidate, openCase()?.prepared ?? null).catch(() => undefined);
   }
 
-  const { film, preview, peek } = pictures;
-  const showing = { store, openCase, film, preview, peek, onPaint, onConflict };
-  const room: Room = { ...showing, open, close, setAside, bringBack, finish, setPeek };
+  const { film, preview, candidateMask } = pictures;
+  const showing = { store, openCase, film, preview, candidateMask, onPaint, onConflict };
+  const room: Room = { ...showing, open, close, setAside, bringBack, finish, showCandidate };
   otherTabs.onEnd(({ assignment, ending }: EndedCase) => {
     const shown = openCase();
     if (shown?.case.assignment === assignment) endHere(room, shown, ending);

@@ -28,14 +28,14 @@ function sceneOf(
     isInverted: state.isInverted,
     layers,
     mask: room.openCase()?.maskDocument.mask ?? null,
-    look: state.isNaked ? "hidden" : state.look,
+    look: state.isOnlyFilmShown ? "hidden" : state.look,
     opacity: state.opacity,
-    compared: state.isNaked ? null : compared,
-    peek: state.isNaked ? null : room.peek(),
+    compared: state.isOnlyFilmShown ? null : compared,
+    candidateMask: state.isOnlyFilmShown ? null : room.candidateMask(),
     ring: pointerInput.ring(),
     outline: pointerInput.outline(),
     cross: pointerInput.cross.at(),
-    ruler: state.isNaked ? null : state.ruler,
+    ruler: state.isOnlyFilmShown ? null : state.ruler,
   };
 }
 
@@ -44,24 +44,32 @@ function redraw(renderer: Renderer, now: RoomState, before: RoomState): void {
   const isMoved = now.view !== before.view;
   const isOtherCase = now.current !== before.current;
   if (isOtherCase || isMoved) {
-    renderer.invalidate({ film: true, layers: true, mask: "all", peek: true, cursor: true });
+    renderer.invalidate({
+      film: true,
+      layers: true,
+      mask: "all",
+      candidateMask: true,
+      cursor: true,
+    });
     return;
   }
-  if (now.layers !== before.layers || now.isNaked !== before.isNaked)
+  if (now.layers !== before.layers || now.isOnlyFilmShown !== before.isOnlyFilmShown)
     renderer.invalidate({ layers: true });
   const isOtherFilm =
     now.window !== before.window ||
     now.isInverted !== before.isInverted ||
     now.isWindowing !== before.isWindowing;
   const isOtherMask =
-    now.look !== before.look || now.opacity !== before.opacity || now.isNaked !== before.isNaked;
+    now.look !== before.look ||
+    now.opacity !== before.opacity ||
+    now.isOnlyFilmShown !== before.isOnlyFilmShown;
   if (isOtherFilm) renderer.invalidate({ film: true });
-  if (isOtherMask) renderer.invalidate({ mask: "all", peek: true });
+  if (isOtherMask) renderer.invalidate({ mask: "all", candidateMask: true });
   const isOtherCursor =
     now.tool !== before.tool ||
     now.radius !== before.radius ||
     now.isRegionNext !== before.isRegionNext ||
-    now.isNaked !== before.isNaked ||
+    now.isOnlyFilmShown !== before.isOnlyFilmShown ||
     now.cross !== before.cross ||
     now.ruler !== before.ruler;
   if (isOtherCursor) renderer.invalidate({ cursor: true });
@@ -73,7 +81,7 @@ export function createStage() {
     heat: h("canvas", { "aria-hidden": "true", class: "heat" }),
     lung: h("canvas", { "aria-hidden": "true", class: "lung" }),
     mask: h("canvas", { "aria-hidden": "true" }),
-    peek: h("canvas", { "aria-hidden": "true" }),
+    candidateMask: h("canvas", { "aria-hidden": "true" }),
     cursor: h("canvas", { "aria-label": words.hud.editor, role: "application", tabindex: "0" }),
   };
   // This element is turned, not the canvases: all drawing stays in the film's own frame.
@@ -117,8 +125,8 @@ export function createStage() {
     showTool(store.get());
     room.onPaint((rect) => {
       if (rect === "all")
-        renderer.invalidate({ film: true, layers: true, mask: "all", peek: true });
-      else if (rect.x1 <= rect.x0) renderer.invalidate({ peek: true });
+        renderer.invalidate({ film: true, layers: true, mask: "all", candidateMask: true });
+      else if (rect.x1 <= rect.x0) renderer.invalidate({ candidateMask: true });
       else renderer.invalidate({ mask: rect });
     });
   }

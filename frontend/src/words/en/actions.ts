@@ -90,7 +90,7 @@ export const keys: Readonly<Record<string, string>> = {
 /** What the sheet of keys lists beside the verbs. */
 export const sheet: readonly (readonly [name: string, keys: readonly string[]])[] = [
   ["Pick a candidate", ["1", "…", "9"]],
-  ["Naked film", ["hold Space"]],
+  ["Film only", ["hold Space"]],
   ["Cross 1 pixel", ["←", "→", "↑", "↓"]],
   ["Cancel the stroke", ["Esc"]],
   ["Close the polygon", ["Enter", "double click"]],

@@ -27,7 +27,7 @@ export const hud = {
   crossHint: "arrows move the cross, Space presses",
   crossHeldHint: "arrows drag, Space ends, Esc drops",
   openPolygonHint: "Enter closes, Ctrl+Z steps back",
-  nakedHint: "hold Space: naked film",
+  onlyFilmHint: "hold Space: film only",
   subtracts: " · subtracts",
   brushPixels: (across: number) => `${across} px`,
   brushMillimetres: (across: number) => millimetres(across, across < 10 ? 1 : 0),

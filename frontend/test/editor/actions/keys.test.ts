@@ -31,7 +31,7 @@ function pressOn(more: Partial<RoomState>, view: Viewport, ...keys: readonly str
     },
   } as unknown as ActionHandlers;
   for (const key of keys) {
-    const action = MOVES.find((one) => one.keys.includes(key));
+    const action = MOVES.find(({ keys }) => keys.includes(key));
     const state = { ...INITIAL_STATE, current: { image: IMAGE }, view: now, ...more };
     action?.perform(handlers, state as unknown as RoomState);
   }

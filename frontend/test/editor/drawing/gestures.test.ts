@@ -50,18 +50,18 @@ describe("what a press means", () => {
     expect(meant("brush", 0, "touch", { fingerPans: true })).toBe("pan");
     expect(meant("brush", 0, "mouse", { fingerPans: true })).toBe("draw");
     expect(meant("pan", 0, "mouse", { isRegionNext: true })).toBe("draw");
-    expect(meant("brush", 0, "mouse", { isNaked: true })).toBe(null);
+    expect(meant("brush", 0, "mouse", { isOnlyFilmShown: true })).toBe(null);
   });
 });
 
 describe("the hold on a film", () => {
   it("hands moves to the gesture and tells how it was over, once", () => {
-    const said: string[] = [];
-    const hold = createHold(() => said.push(hold.isHeld() ? "held" : "free"));
+    const calls: string[] = [];
+    const hold = createHold(() => calls.push(hold.isHeld() ? "held" : "free"));
     const gesture = {
-      move: () => void said.push("move"),
-      end: () => void said.push("end"),
-      cancel: () => void said.push("cancel"),
+      move: () => void calls.push("move"),
+      end: () => void calls.push("end"),
+      cancel: () => void calls.push("cancel"),
     };
     hold.take(7, gesture);
     hold.move(place(1, 1));
@@ -70,7 +70,7 @@ describe("the hold on a film", () => {
     hold.end();
     hold.end();
     hold.cancel();
-    expect(said).toEqual(["held", "move", "end", "free", "free", "free"]);
+    expect(calls).toEqual(["held", "move", "end", "free", "free", "free"]);
   });
 
   it("ends a click of the keys at once, and waits for a mouse's release", () => {

@@ -69,16 +69,16 @@ describe("the desk", () => {
     fc.assert(
       fc.property(fc.array(step, { maxLength: 20 }), (steps) => {
         const { maskDocument, rebuilt, draw } = openDesk();
-        for (const one of steps) {
-          if (one === "undo") maskDocument.undo();
-          else if (one === "redo") maskDocument.redo();
-          else if (one === "cancel" || one === "running") {
+        for (const step of steps) {
+          if (step === "undo") maskDocument.undo();
+          else if (step === "redo") maskDocument.redo();
+          else if (step === "cancel" || step === "running") {
             maskDocument.touch(
               fillCapsule(maskDocument.mask, { x: 9, y: 9 }, { x: 30, y: 20 }, 4, 1),
             );
             maskDocument.keepRunning();
-            if (one === "cancel") maskDocument.cancel();
-          } else draw(one.x, one.y, one.radius, one.value);
+            if (step === "cancel") maskDocument.cancel();
+          } else draw(step.x, step.y, step.radius, step.value);
           expect(Buffer.compare(rebuilt().data, maskDocument.mask.data)).toBe(0);
         }
       }),

@@ -81,35 +81,35 @@ function paint(
   );
 }
 
-function perform(maskDocument: MaskDocument, one: Gesture): void {
-  if (one.kind === "stroke") {
-    paint(maskDocument, one);
+function perform(maskDocument: MaskDocument, gesture: Gesture): void {
+  if (gesture.kind === "stroke") {
+    paint(maskDocument, gesture);
     maskDocument.keepRunning();
     maskDocument.commit();
-  } else if (one.kind === "pick") {
-    maskDocument.replace(thresholdMask(MAP, one.threshold), one);
-  } else if (one.kind === "slide") {
+  } else if (gesture.kind === "pick") {
+    maskDocument.replace(thresholdMask(MAP, gesture.threshold), gesture);
+  } else if (gesture.kind === "slide") {
     const from = maskDocument.basis().threshold;
     if (from === null) return;
-    for (const to of one.stops) {
+    for (const to of gesture.stops) {
       maskDocument.restart();
       moveThreshold(maskDocument.mask, MAP, from, to);
       maskDocument.touch(wholeRect(maskDocument.mask));
     }
-    maskDocument.commit({ ...maskDocument.basis(), threshold: one.stops.at(-1) as number });
-  } else if (one.kind === "clean") {
-    maskDocument.touch(one.act(maskDocument.mask));
+    maskDocument.commit({ ...maskDocument.basis(), threshold: gesture.stops.at(-1) as number });
+  } else if (gesture.kind === "clean") {
+    maskDocument.touch(gesture.act(maskDocument.mask));
     maskDocument.commit();
-  } else if (one.kind === "lasso") {
-    const [first, ...rest] = one.points as [Point, ...Point[]];
-    const lasso = startLasso(maskDocument, first, one.takesAway);
+  } else if (gesture.kind === "lasso") {
+    const [first, ...rest] = gesture.points as [Point, ...Point[]];
+    const lasso = startLasso(maskDocument, first, gesture.takesAway);
     for (const point of rest) lasso.move(point);
     lasso.end();
-  } else if (one.kind === "cancel") {
+  } else if (gesture.kind === "cancel") {
     paint(maskDocument, { kind: "stroke", x: 5, y: 5, radius: 6, value: 1 });
     maskDocument.keepRunning();
     maskDocument.cancel();
-  } else if (one.kind === "undo") maskDocument.undo();
+  } else if (gesture.kind === "undo") maskDocument.undo();
   else maskDocument.redo();
 }
 
@@ -141,14 +141,14 @@ describe("undo and redo", () => {
         async (gestures, more) => {
           const db = await openJournal(new IDBFactory());
           const first = openKeptDesk(db);
-          for (const one of gestures) perform(first.maskDocument, one);
+          for (const gesture of gestures) perform(first.maskDocument, gesture);
           await first.settled();
           const second = openKeptDesk(db, await readJournal(db, "case", "one", nobody));
           expectMoment(second.maskDocument, momentOf(first.maskDocument));
           expect(second.maskDocument.history()).toEqual(first.maskDocument.history());
-          for (const one of more) {
-            perform(first.maskDocument, one);
-            perform(second.maskDocument, one);
+          for (const gesture of more) {
+            perform(first.maskDocument, gesture);
+            perform(second.maskDocument, gesture);
           }
           await second.settled();
           const third = openKeptDesk(db, await readJournal(db, "case", "one", nobody));

@@ -40,7 +40,7 @@ test("a layer is shown once it is on, and not while everything is lifted off the
   const state = stateOf({ current: open, layers: allOn });
   expect(isLayerShown(state, "infection")).toBe(true);
   expect(isLayerShown(state, "disagreement")).toBe(false);
-  expect(isLayerShown({ ...state, isNaked: true }, "infection")).toBe(false);
+  expect(isLayerShown({ ...state, isOnlyFilmShown: true }, "infection")).toBe(false);
   const pictures = { infection: map, activation: null, lung: null, disagreement: map };
   expect(shownPictures(state, pictures)).toEqual({ ...NO_PICTURES, infection: map, borders: [] });
 });
@@ -66,7 +66,7 @@ test("shares and areas are said as people read them", () => {
 });
 
 test("what is not listed is said", () => {
-  const found = {
+  const findings = {
     n_lesions: 8,
     n_smaller: 2,
     smallest_lesion_pixels: 90,
@@ -74,11 +74,11 @@ test("what is not listed is said", () => {
     outside_pixels: 1200,
     both: { pixels: 5000 },
   } as unknown as Findings;
-  expect(restWords(found)).toEqual([
+  expect(restWords(findings)).toEqual([
     "and 2 more",
     "2 under 90 px not listed (40 px)",
     "1,200 px lie outside the lungs",
   ]);
-  const none = { ...found, n_lesions: 1, n_smaller: 0, outside_pixels: 0 };
+  const none = { ...findings, n_lesions: 1, n_smaller: 0, outside_pixels: 0 };
   expect(restWords(none)).toEqual([]);
 });

@@ -41,7 +41,7 @@ test("the borders are drawn with the lung layer, and neither without it nor in a
   const shown = (change: Partial<RoomState>) => shownPictures(stateOf(change), pictures).borders;
   expect(shown({ current: both, layers })).toEqual([...right.borders, ...left.borders]);
   expect(shown({ current: both })).toEqual([]);
-  expect(shown({ current: both, layers, isNaked: true })).toEqual([]);
+  expect(shown({ current: both, layers, isOnlyFilmShown: true })).toEqual([]);
   expect(shown({ current: { ...both, blind: true }, layers })).toEqual([]);
 });
 

@@ -3,6 +3,7 @@ import { beforeEach, describe, expect, it, vi } from "vitest";
 import type { Problem } from "../../../src/api/types";
 import type { Film } from "../../../src/editor/film/film";
 import { saveWords } from "../../../src/editor/panels/header";
+import { eventually } from "../../eventually";
 import { codec, maskOf, openBrowser, openServer, openTab } from "./world";
 
 beforeEach(() => void vi.stubGlobal("IDBKeyRange", IDBKeyRange));
@@ -74,7 +75,7 @@ describe("a journal that was closed by the browser", () => {
     const tab = await openTab(server);
     tab.db.close();
     tab.draw(2);
-    await vi.waitFor(() => expect(tab.state().journalFailure).toContain("does not keep strokes"));
+    await eventually(() => expect(tab.state().journalFailure).toContain("does not keep strokes"));
     expect(await tab.openCase().saver.flush()).toBe(true);
     expect(maskOf(server.drafts.get("a")).data).toEqual(tab.openCase().maskDocument.mask.data);
   });
@@ -88,7 +89,7 @@ describe("a newer version of the room in another tab", () => {
       browser.factory.open("roundtruth", 99).onsuccess = done;
     });
     tab.draw(2);
-    await vi.waitFor(() => expect(tab.state().journalFailure).toContain("A newer version"));
+    await eventually(() => expect(tab.state().journalFailure).toContain("A newer version"));
     expect(await tab.openCase().saver.flush()).toBe(true);
     expect(maskOf(server.drafts.get("a")).data).toEqual(tab.openCase().maskDocument.mask.data);
   });
@@ -109,12 +110,12 @@ describe("the next case", () => {
     expect(next).toHaveBeenLastCalledWith(true, ["a"]);
     isIn = true;
     tab.flow.retry();
-    await vi.waitFor(() => expect(next).toHaveBeenCalledTimes(3));
+    await eventually(() => expect(next).toHaveBeenCalledTimes(3));
     next.mockClear();
     void tab.flow.submit("no_infection");
     expect(tab.state().outgoing).toEqual({ problem: null });
-    await vi.waitFor(() => expect(tab.openCase().case.assignment).toBe("b"));
-    await vi.waitFor(() => expect(server.submissions.length).toBe(1));
+    await eventually(() => expect(tab.openCase().case.assignment).toBe("b"));
+    await eventually(() => expect(server.submissions.length).toBe(1));
   });
 });
 
@@ -147,12 +148,13 @@ describe("a decision with the next case at hand", () => {
     vi.spyOn(server.client, "submit").mockImplementation(
       (id, body) =>
         new Promise((done) => {
-          answer = (said) => done(said === true ? taken(id, body) : refusal(said as Problem));
+          answer = (outcome) =>
+            done(outcome === true ? taken(id, body) : refusal(outcome as Problem));
         }),
     );
     const over = tab.flow.submit("accept");
-    await vi.waitFor(() => expect(tab.openCase().case.assignment).toBe("b"));
-    return { server, tab, over, answer: (said: boolean | Problem) => answer(said) };
+    await eventually(() => expect(tab.openCase().case.assignment).toBe("b"));
+    return { server, tab, over, answer: (outcome: boolean | Problem) => answer(outcome) };
   }
   const refusal = (problem: Problem) => ({ ok: false, problem }) as const;
   const leaseLost: Problem = { status: 410, code: "lease_lost", detail: "" };
@@ -163,7 +165,7 @@ describe("a decision with the next case at hand", () => {
     expect(tab.state().outgoing).toEqual({ problem: null });
     expect(saveWords(tab.state(), 0).text).toBe("sending the last case");
     tab.draw(9);
-    await vi.waitFor(() => expect(server.client.submit).toHaveBeenCalled());
+    await eventually(() => expect(server.client.submit).toHaveBeenCalled());
     answer(true);
     await over;
     expect(server.submissions).toMatchObject([
@@ -179,7 +181,7 @@ describe("a decision with the next case at hand", () => {
     const lease = vi.spyOn(server.client, "next");
     tab.draw(9);
     const drawn = tab.openCase().maskDocument.mask.data.slice();
-    await vi.waitFor(() => expect(server.client.submit).toHaveBeenCalled());
+    await eventually(() => expect(server.client.submit).toHaveBeenCalled());
     answer(leaseLost);
     await over;
     expect(tab.openCase().case.assignment).toBe("a");
@@ -187,12 +189,12 @@ describe("a decision with the next case at hand", () => {
     expect(tab.state().notice).toContain("Your lease on this case has ended");
     expect(tab.state().save.phase).toBe("lost"); // so that the next case is offered
     expect(tab.openCase().maskDocument.canUndo()).toBe(true);
-    await vi.waitFor(() => expect(maskOf(server.drafts.get("b")).data).toEqual(drawn));
+    await eventually(() => expect(maskOf(server.drafts.get("b")).data).toEqual(drawn));
     // The newer one is at hand again, with its drawing.
-    await vi.waitFor(() => expect(lease).toHaveBeenLastCalledWith(true, ["a"]));
+    await eventually(() => expect(lease).toHaveBeenLastCalledWith(true, ["a"]));
     await new Promise((done) => setTimeout(done));
     void tab.flow.skip(); // "Go to the next case"
-    await vi.waitFor(() => expect(tab.openCase().case.assignment).toBe("b"));
+    await eventually(() => expect(tab.openCase().case.assignment).toBe("b"));
     expect(tab.openCase().maskDocument.mask.data).toEqual(drawn);
   });
 
@@ -205,23 +207,23 @@ describe("a decision with the next case at hand", () => {
     };
     if (drawn === "stroke") paint();
     else tab.room.store.set({ isDrawing: true });
-    await vi.waitFor(() => expect(server.client.submit).toHaveBeenCalled());
+    await eventually(() => expect(server.client.submit).toHaveBeenCalled());
     answer(leaseLost);
-    await vi.waitFor(() => expect(tab.state()).toMatchObject({ isBusy: true, outgoing: null }));
+    await eventually(() => expect(tab.state()).toMatchObject({ isBusy: true, outgoing: null }));
     expect(tab.openCase().case.assignment).toBe("b");
     if (drawn === "lasso") paint();
     maskDocument.commit();
     tab.room.store.set({ isDrawing: false });
     await over;
     expect(tab.openCase().case.assignment).toBe("a");
-    await vi.waitFor(() => expect(maskOf(server.drafts.get("b")).data[200]).toBe(1));
+    await eventually(() => expect(maskOf(server.drafts.get("b")).data[200]).toBe(1));
   });
 
   it.each([{ corners: 2 }, { isDrawing: true }])(
     "does not take away a case on which %j",
     async (begun) => {
       const { server, tab, over, answer } = await decide();
-      await vi.waitFor(() => expect(server.client.submit).toHaveBeenCalled());
+      await eventually(() => expect(server.client.submit).toHaveBeenCalled());
       tab.room.store.set(begun);
       vi.spyOn(server.client, "next").mockResolvedValue({ ok: true, status: 204, value: null });
       answer(true);
@@ -236,20 +238,20 @@ describe("a decision with the next case at hand", () => {
     film.mockResolvedValueOnce({} as Film).mockRejectedValueOnce(new Error("cut off"));
     const lease = vi.spyOn(server.client, "next");
     const tab = await openTab(server);
-    await vi.waitFor(() => expect(film).toHaveBeenCalledTimes(2));
+    await eventually(() => expect(film).toHaveBeenCalledTimes(2));
     const asked = lease.mock.calls.length;
     await new Promise((done) => setTimeout(done));
     tab.flow.retry();
-    await vi.waitFor(() => expect(film).toHaveBeenCalledTimes(3));
+    await eventually(() => expect(film).toHaveBeenCalledTimes(3));
     expect(lease.mock.calls.length).toBe(asked + 1);
     film.mockRestore();
   });
 
   it("waits for the network and is sent again, the same decision", async () => {
     const { server, tab, over, answer } = await decide();
-    await vi.waitFor(() => expect(server.client.submit).toHaveBeenCalled());
+    await eventually(() => expect(server.client.submit).toHaveBeenCalled());
     answer(offline);
-    await vi.waitFor(() => expect(tab.state().outgoing?.problem).toEqual(offline));
+    await eventually(() => expect(tab.state().outgoing?.problem).toEqual(offline));
     expect(saveWords(tab.state(), 0)).toMatchObject({ tone: "bad" });
     expect(saveWords(tab.state(), 0).text).toContain("last case not sent yet");
     await tab.flow.submit("no_infection"); // has to wait its turn, and says so
@@ -257,7 +259,7 @@ describe("a decision with the next case at hand", () => {
     expect(tab.state().notice).toContain("The last case is not sent yet");
     expect(tab.openCase().case.assignment).toBe("b");
     tab.flow.retry();
-    await vi.waitFor(() => expect(server.client.submit).toHaveBeenCalledTimes(2));
+    await eventually(() => expect(server.client.submit).toHaveBeenCalledTimes(2));
     const [first, second] = vi.mocked(server.client.submit).mock.calls;
     expect(second).toEqual(first);
     answer(true);
@@ -269,9 +271,9 @@ describe("a decision with the next case at hand", () => {
   it("comes back where the server fails on it again and again", async () => {
     const { server, tab, over, answer } = await decide();
     for (let times = 1; times <= 5; times++) {
-      await vi.waitFor(() => expect(server.client.submit).toHaveBeenCalledTimes(times));
+      await eventually(() => expect(server.client.submit).toHaveBeenCalledTimes(times));
       answer({ status: 500, code: "http_500", detail: "" });
-      await vi.waitFor(() =>
+      await eventually(() =>
         expect(times < 5 ? tab.state().outgoing?.problem?.status : 500).toBe(500),
       );
       await new Promise((done) => setTimeout(done));
@@ -287,13 +289,13 @@ describe("a decision with the next case at hand", () => {
     tab.draw(5);
     const next = tab.flow.submit("accept");
     expect(tab.state().isBusy).toBe(true);
-    await vi.waitFor(() => expect(server.client.submit).toHaveBeenCalledTimes(1));
+    await eventually(() => expect(server.client.submit).toHaveBeenCalledTimes(1));
     answer(true);
     await over;
-    await vi.waitFor(() => expect(server.client.submit).toHaveBeenCalledTimes(2));
+    await eventually(() => expect(server.client.submit).toHaveBeenCalledTimes(2));
     answer(true);
     await next;
-    expect(server.submissions.map((one) => one.assignment)).toEqual(["a", "b"]);
-    await vi.waitFor(() => expect(tab.openCase().case.assignment).toBe("c"));
+    expect(server.submissions.map(({ assignment }) => assignment)).toEqual(["a", "b"]);
+    await eventually(() => expect(tab.openCase().case.assignment).toBe("c"));
   });
 });

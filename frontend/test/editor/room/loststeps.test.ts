@@ -1,6 +1,7 @@
 import { IDBKeyRange } from "fake-indexeddb";
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import { words } from "../../../src/words";
+import { eventually } from "../../eventually";
 import { makeFillable } from "../saving/fulldisk";
 import { openBrowser, openServer, openTab } from "./world";
 
@@ -15,7 +16,7 @@ describe("steps that a full storage gave up", () => {
     const refuse = makeFillable(before.db);
     refuse((holdsSteps) => holdsSteps);
     before.draw(2);
-    await vi.waitFor(() => expect(before.state().keptStroke).toBe(1));
+    await eventually(() => expect(before.state().keptStroke).toBe(1));
     expect(before.state()).toMatchObject({ notice: "", canUndo: true });
 
     const after = await reload();
@@ -24,7 +25,7 @@ describe("steps that a full storage gave up", () => {
       before.openCase().maskDocument.mask.data,
     );
     after.draw(9);
-    await vi.waitFor(() => expect(after.state().keptStroke).toBe(2));
+    await eventually(() => expect(after.state().keptStroke).toBe(2));
     expect(after.state()).toMatchObject({ notice: "", canUndo: true });
 
     expect((await reload()).state()).toMatchObject({ notice: "", canUndo: true });

@@ -4,6 +4,7 @@ import type { LastCase } from "../../../src/api/types";
 import { ACTIONS } from "../../../src/editor/actions/registry";
 import { saveWords } from "../../../src/editor/panels/header";
 import { caseWords, decidedWords } from "../../../src/editor/panels/lastcases";
+import { eventually } from "../../eventually";
 import { maskOf, openBrowser, openServer, openTab } from "./world";
 
 beforeEach(() => void vi.stubGlobal("IDBKeyRange", IDBKeyRange));
@@ -90,7 +91,7 @@ describe("a case that is opened again", () => {
     });
     tab.draw(5);
     const drawn = tab.openCase().maskDocument.mask.data.slice();
-    await vi.waitFor(() => expect(tab.state().keptStroke).toBe(1));
+    await eventually(() => expect(tab.state().keptStroke).toBe(1));
     const again = await openTab(server, browser);
     await again.flow.reopen("a");
     expect(again.openCase().maskDocument.mask.data).toEqual(drawn);
@@ -104,7 +105,7 @@ describe("a case that is opened again", () => {
     const putDraft = vi.spyOn(server.client, "putDraft");
     putDraft.mockResolvedValue({ ok: false, problem: { status: 0, code: "offline", detail: "" } });
     before.draw(12); // never saved, so another tab's submission leaves it where it is
-    await vi.waitFor(() => expect(before.state().keptStroke).toBe(1));
+    await eventually(() => expect(before.state().keptStroke).toBe(1));
     putDraft.mockRestore();
     const other = await openTab(server, browser, "other");
     other.draw(2);

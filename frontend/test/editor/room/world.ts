@@ -66,7 +66,7 @@ export function openServer(assignments: readonly string[]) {
   }
 
   const timesOf = (assignment: string) =>
-    submissions.filter((one) => one.assignment === assignment).length;
+    submissions.filter((submission) => submission.assignment === assignment).length;
   const isOver = (assignment: string) => timesOf(assignment) > 0 && !reopened.has(assignment);
   const drafted = (assignment: string) => {
     const row = drafts.get(assignment);
@@ -75,7 +75,7 @@ export function openServer(assignments: readonly string[]) {
 
   const client: Client = {
     next: (isAhead, exclude) => {
-      const ahead = waiting.find((one) => !exclude.includes(one));
+      const ahead = waiting.find((id) => !exclude.includes(id));
       const first = isAhead ? ahead : (waiting[0] ?? later[0]);
       return Promise.resolve(answer(first === undefined ? null : caseOf(first)));
     },
@@ -125,7 +125,7 @@ export function openServer(assignments: readonly string[]) {
         const at = { current_etag: current.etag, current_url: assignment };
         return Promise.resolve(refuse(409, "draft_moved", at));
       }
-      const isKnown = submissions.some((one) => one.client_id === submission.client_id);
+      const isKnown = submissions.some(({ client_id }) => client_id === submission.client_id);
       if (!isKnown) submissions.push({ ...submission, assignment });
       reopened.delete(assignment);
       for (const list of [waiting, later])
@@ -142,13 +142,13 @@ export function openBrowser() {
   type Listener = Parameters<OtherTabs["onEnd"]>[0];
   const tabs: Listener[] = [];
   const otherTabs = (): OtherTabs => {
-    let own: Listener | null = null;
+    let ownListener: Listener | null = null;
     return {
       announceEnd: (over) => {
-        for (const tab of tabs) if (tab !== own) tab(over);
+        for (const tab of tabs) if (tab !== ownListener) tab(over);
       },
       onEnd: (listener) => {
-        own = listener;
+        ownListener = listener;
         tabs.push(listener);
       },
     };
@@ -171,7 +171,7 @@ export async function openTab(
     if (!now) throw new Error("No case is open.");
     return now;
   };
-  /** One stroke of the brush, from a place of its own. */
+  /** One stroke of the brush, at a place where no other stroke is. */
   const draw = (x: number, y = 4) => {
     const { maskDocument } = openCase();
     maskDocument.touch(fillCapsule(maskDocument.mask, { x, y }, { x: x + 2, y }, 1, 1));

@@ -242,12 +242,14 @@ describe("the journal", () => {
     const lost = writeCase({ ...HEAD, tab: "dead", savedStroke: 1 });
     await lost.draw(5, 2, 1000);
     await writeCase({ ...HEAD, tab: "dead too", savedStroke: 4 }).draw(9, 4, 2000);
-    const own = writeCase({ ...HEAD, savedStroke: 3 });
-    await own.draw(20, 3, 3000);
+    const oursWritten = writeCase({ ...HEAD, savedStroke: 3 });
+    await oursWritten.draw(20, 3, 3000);
     expect((await readJournal(db, "case", "new", nobody))?.mask.data).toEqual(lost.mask.data);
     expect((await readJournal(db, "case", "one", nobody))?.mask.data).toEqual(lost.mask.data);
-    await own.draw(30, 4, 4000);
-    expect((await readJournal(db, "case", "one", nobody))?.mask.data).toEqual(own.mask.data);
+    await oursWritten.draw(30, 4, 4000);
+    expect((await readJournal(db, "case", "one", nobody))?.mask.data).toEqual(
+      oursWritten.mask.data,
+    );
   });
 
   it.each([
@@ -256,12 +258,12 @@ describe("the journal", () => {
   ])("gives back strokes before %j, and that before what is all saved", async (begun) => {
     const drawn = { ...HEAD, tab: "gone", stroke: 2, savedStroke: 1, touchedAt: 1 };
     const other = { ...HEAD, tab: "later", stroke: 1, savedStroke: 1, touchedAt: 2, ...begun };
-    const own = { ...HEAD, stroke: 1, savedStroke: 1, touchedAt: 3 };
-    for (const head of [own, other]) await writeCase(head).draw(5, 1);
+    const ours = { ...HEAD, stroke: 1, savedStroke: 1, touchedAt: 3 };
+    for (const head of [ours, other]) await writeCase(head).draw(5, 1);
     expect((await readJournal(db, "case", "one", nobody))?.head).toMatchObject(begun);
     await writeCase(drawn).draw(20, 2);
     expect((await readJournal(db, "case", "one", nobody))?.head.tab).toBe("gone");
-    await writeCase({ ...own, ...begun }).draw(5, 1);
+    await writeCase({ ...ours, ...begun }).draw(5, 1);
     expect((await readJournal(db, "case", "one", nobody))?.head).toMatchObject({
       tab: "gone",
       ...begun,
@@ -274,8 +276,8 @@ describe("the journal", () => {
   ])("joins this tab's note with the flag and note of an %s dead tab", async (_age, at, jotted) => {
     const gone = { ...HEAD, tab: "gone", savedStroke: 1, touchedAt: 5 };
     await writeCase({ ...gone, jotted: { note: "old", flagged: true } }).draw(20, 2, 5);
-    const own = { ...HEAD, savedStroke: 1, touchedAt: at, jotted: { note: "new" } };
-    await writeCase(own).draw(5, 1, at);
+    const ours = { ...HEAD, savedStroke: 1, touchedAt: at, jotted: { note: "new" } };
+    await writeCase(ours).draw(5, 1, at);
     const head = (await readJournal(db, "case", "one", nobody))?.head;
     expect(head).toMatchObject({ tab: "gone", jotted });
   });

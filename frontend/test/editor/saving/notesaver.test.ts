@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { Problem } from "../../../src/api/types";
 import { saveWords } from "../../../src/editor/panels/header";
 import { createNoteSaver } from "../../../src/editor/saving/notesaver";
+import { eventually } from "../../eventually";
 import { openBrowser, openServer, openTab } from "../room/world";
 
 const OFFLINE: Problem = { status: 0, code: "offline", detail: "" };
@@ -73,7 +74,7 @@ describe("a note made while the server is away", () => {
     patch.mockResolvedValue({ ok: false, problem: OFFLINE });
     const tab = await openTab(server, browser);
     tab.openCase().noteSaver.write({ note: "lead over the left base", flagged: true });
-    await vi.waitFor(() => expect(tab.state().noteProblem).toEqual(OFFLINE));
+    await eventually(() => expect(tab.state().noteProblem).toEqual(OFFLINE));
     expect(saveWords(tab.state(), 0).text).toContain("note or flag kept here");
     tab.openCase().stop();
     patch.mockResolvedValue({ ok: true, status: 200, value: null });
@@ -81,8 +82,8 @@ describe("a note made while the server is away", () => {
     const next = await openTab(server, browser);
     expect(next.state()).toMatchObject({ note: "lead over the left base", isFlagged: true });
     const all = { note: "lead over the left base", flagged: true };
-    await vi.waitFor(() => expect(patch).toHaveBeenCalledWith("a", all));
-    await vi.waitFor(() => expect(next.openCase().noteSaver.unsent()).toBeNull());
+    await eventually(() => expect(patch).toHaveBeenCalledWith("a", all));
+    await eventually(() => expect(next.openCase().noteSaver.unsent()).toBeNull());
     expect(next.state().noteProblem).toBeNull();
   });
 });

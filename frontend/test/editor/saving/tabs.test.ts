@@ -2,6 +2,7 @@ import { IDBKeyRange } from "fake-indexeddb";
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import { readJournal } from "../../../src/editor/saving/journal";
 import { connectOtherTabs } from "../../../src/editor/saving/tabs";
+import { eventually } from "../../eventually";
 import { maskOf, openBrowser, openServer, openTab } from "../room/world";
 
 beforeEach(() => void vi.stubGlobal("IDBKeyRange", IDBKeyRange));
@@ -23,9 +24,9 @@ describe("a case that is submitted in one tab while another one has it", () => {
     second.draw(9, 9);
     second.draw(12, 12);
     const drawn = second.openCase().maskDocument.mask.data.slice();
-    await vi.waitFor(() => expect(second.state().keptStroke).toBe(3));
+    await eventually(() => expect(second.state().keptStroke).toBe(3));
     await first.flow.submit("accept");
-    expect(server.submissions.map((one) => one.assignment)).toEqual(["a"]);
+    expect(server.submissions.map(({ assignment }) => assignment)).toEqual(["a"]);
     expect(second.state().save.phase).toBe("lost");
     expect(second.state().save.problem?.detail).toBe(
       "You submitted this case in another tab, without the last 2 strokes drawn here. " +
@@ -35,12 +36,12 @@ describe("a case that is submitted in one tab while another one has it", () => {
     const db = await browser.db();
     expect((await readJournal(db, "a", "two", everybody))?.mask.data).toEqual(drawn);
     expect(await readJournal(db, "a", "one", everybody)).toBeNull();
-    await vi.waitFor(() => expect(maskOf(server.refused[0]).data).toEqual(drawn));
+    await eventually(() => expect(maskOf(server.refused[0]).data).toEqual(drawn));
     await second.flow.submit("accept"); // refused with the same words, not taken silently
     expect(server.submissions.length).toBe(1);
     expect(second.state().notice).toContain("without the last 2 strokes");
     await second.flow.skip();
-    await vi.waitFor(() => expect(second.openCase().case.assignment).toBe("b"));
+    await eventually(() => expect(second.openCase().case.assignment).toBe("b"));
     expect((await readJournal(db, "a", "two", everybody))?.mask.data).toEqual(drawn);
   });
 
@@ -96,11 +97,11 @@ describe("a case that is put back in one tab while another one has it", () => {
 
 describe("tabs of one browser", () => {
   it("hear which case is over and how, and not themselves", async () => {
-    const [one, two] = [connectOtherTabs(), connectOtherTabs()];
+    const [first, second] = [connectOtherTabs(), connectOtherTabs()];
     const lastState: string[] = [];
-    one.onEnd(({ assignment, ending }) => lastState.push(`one ${assignment} ${ending}`));
-    two.onEnd(({ assignment, ending }) => lastState.push(`two ${assignment} ${ending}`));
-    one.announceEnd({ assignment: "a", ending: "put_back" });
-    await vi.waitFor(() => expect(lastState).toEqual(["two a put_back"]));
+    first.onEnd(({ assignment, ending }) => lastState.push(`first ${assignment} ${ending}`));
+    second.onEnd(({ assignment, ending }) => lastState.push(`second ${assignment} ${ending}`));
+    first.announceEnd({ assignment: "a", ending: "put_back" });
+    await eventually(() => expect(lastState).toEqual(["second a put_back"]));
   });
 });
