@@ -71,7 +71,7 @@ def test_a_sealed_patient_in_the_training_data_is_found(
 ) -> None:
     round = planned(project)
     sealed = sealed_cases(project, label_of(project, "infection"))[0]
-    files = Checkout(tmp_path)
+    files = Checkout(tmp_path / "planted")
     planted = _case(sealed, round.folds, files)
     with files:
         done = trained(round, plant(child, planted))
@@ -90,7 +90,7 @@ def test_an_in_fold_patient_in_the_training_data_is_found(
 ) -> None:
     round = planned(project)
     case = round_snapshot(round).train[0]
-    files = Checkout(tmp_path)
+    files = Checkout(tmp_path / "planted")
     planted = _case(case, round.folds, files)
     with files:
         done = trained(round, plant(child, planted))
