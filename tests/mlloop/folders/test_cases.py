@@ -131,7 +131,7 @@ def test_bind_when_the_run_has_no_pixel_hashes_then_goes_on_in_it(tmp_path: Path
         ("image,group\na.png,sick\n", "Line 2: the column group says 'sick'; allowed are"),
         ("image,infection_mask\na.png,none.png\n", "Line 2: the infection mask 'none.png' is not"),
         ("image,group\n../metadata.csv,normal\n", "is not in"),
-        ("image,group\nz.png,covid\n", "is called as its image"),
+        ("image,group\nz.png,covid\n", "give its file the name of its image"),
         (
             "image,group\na.png,covid\nc.png,normal\na.png,covid\n",
             "metadata.csv: the image 'a.png' is listed twice, on line 2 and on line 4. Leave",

@@ -74,17 +74,17 @@ REFUSALS = {
     "small_png": (
         saved(GREY8[:31]),
         "too_small",
-        "The image is 57×31; each side must have 32 pixels or more.",
+        "The image is 57×31; each side needs at least 32 pixels.",
     ),
     "small_jpeg": (
         saved(GREY8[:, :20], "JPEG"),
         "too_small",
-        "The image is 20×40; each side must have 32 pixels or more.",
+        "The image is 20×40; each side needs at least 32 pixels.",
     ),
     "small_tiff": (
         tiff(GREY8[:8]),
         "too_small",
-        "The image is 57×8; each side must have 32 pixels or more.",
+        "The image is 57×8; each side needs at least 32 pixels.",
     ),
     "png_without_data": (png_header(64, 64), "truncated", DAMAGED),
     "png_signature": (b"\x89PNG\r\n\x1a\n", "truncated", DAMAGED),
@@ -125,7 +125,7 @@ def test_decode_when_a_header_claims_a_huge_size_then_no_memory_is_taken():
 @pytest.mark.parametrize("size", [(1_000_001, 40), (40, 1_000_001)])
 def test_decode_when_a_side_is_longer_than_decoders_take_then_it_is_refused_by_name(size):
     width, height = size
-    sentence = f"The image is {width}×{height}; each side may have 1,000,000 pixels."
+    sentence = f"The image is {width}×{height}; each side may have at most 1,000,000 pixels."
     assert refusal(png_header(width, height)) == ("too_large", sentence)
 
 

@@ -93,10 +93,10 @@ def test_lesions_when_counted_then_they_partition_the_mask(infection, lung, smal
     found = measured(infection, lung, smallest_share=smallest).lesions
     labels, count = ndimage.label(infection, np.ones((3, 3)))
     sizes = sorted(ndimage.sum_labels(infection, labels, range(1, count + 1)), reverse=True)
-    assert len(found.found) + found.n_smaller == count
-    assert [one.pixels for one in found.found] == sizes[: len(found.found)]
-    assert sum(one.pixels for one in found.found) + found.smaller_pixels == infection.sum()
-    assert all(one.pixels >= found.smallest for one in found.found)
+    assert len(found.listed) + found.n_smaller == count
+    assert [one.pixels for one in found.listed] == sizes[: len(found.listed)]
+    assert sum(one.pixels for one in found.listed) + found.smaller_pixels == infection.sum()
+    assert all(one.pixels >= found.smallest for one in found.listed)
 
 
 def test_sides_when_two_lungs_then_the_image_left_is_the_patients_right():

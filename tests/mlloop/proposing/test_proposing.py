@@ -345,6 +345,6 @@ def test_findings_when_a_film_is_large_then_measured_small_and_said_in_its_own_p
     assert large.grade == small.grade
     assert large.both.share == pytest.approx(small.both.share, abs=0.001)
     assert large.both.pixels == pytest.approx(16 * small.both.pixels, rel=0.001)
-    assert large.lesions.found[0].area_mm2 == pytest.approx(
-        small.lesions.found[0].area_mm2, rel=0.01
+    assert large.lesions.listed[0].area_mm2 == pytest.approx(
+        small.lesions.listed[0].area_mm2, rel=0.01
     )
