@@ -86,8 +86,9 @@ def test_encoder_weights_when_the_file_is_of_no_use_are_refused(
 
 def test_imagenet_weights_when_the_hub_cannot_be_reached_say_how_to_supply_a_file() -> None:
     program = """
-from mlloop.contract.errors import (LearningError)
-from mlloop.networks.building import (build_network)
+from mlloop.contract.errors import LearningError
+from mlloop.contract.network_plan import NetworkPlan
+from mlloop.networks.building import build_network
 for encoder in ("resnet18", "tu-resnet10t", "inception_v3"):
     try:
         build_network(NetworkPlan("n", "unet", encoder, (8, 8, 8), "imagenet"), 64)
