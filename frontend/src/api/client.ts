@@ -1,4 +1,4 @@
-/** The only place that fetches. Every answer is a Reply: no exception crosses this line. */
+/** The only file that calls the server. Every method returns a Reply and never throws. */
 
 import { words } from "../words";
 import type {
@@ -60,7 +60,7 @@ async function jsonOf<T>(response: Response): Promise<T> {
   return (await response.json()) as T;
 }
 
-/** The token may change when the reader signs in again in another tab: the cookie knows. */
+/** Read the token from the cookie: it changes when the reader signs in again in another tab. */
 export function csrfToken(cookie: string, fallback: string): string {
   return /(?:^|;\s*)csrftoken=([^;]+)/.exec(cookie)?.[1] ?? fallback;
 }
@@ -75,7 +75,7 @@ function headersOf(config: ReadingConfig, { method, headers }: Call): Record<str
   return {
     Accept: "application/json",
     ...headers,
-    // Another account may have signed in in another tab: the server must not take us for it.
+    // Another account may have signed in in another tab. The server then refuses our requests.
     "X-Account": encodeURIComponent(config.account),
     ...(method === undefined ? {} : { "X-CSRFToken": csrfToken(document.cookie, config.csrf) }),
   };
@@ -84,7 +84,7 @@ function headersOf(config: ReadingConfig, { method, headers }: Call): Record<str
 function createCaller(config: ReadingConfig, onSignedOut: () => void): Caller {
   return async (url, options, read) => {
     const headers = headersOf(config, options);
-    // AbortSignal.timeout stays in memory until its time is over, long after the answer came.
+    // AbortSignal.timeout would stay in memory until its time is over, even after the answer.
     const controller = new AbortController();
     const timeout = options.method === undefined ? READ_TIMEOUT_MS : WRITE_TIMEOUT_MS;
     const timer = setTimeout(() => controller.abort(), timeout);
@@ -117,11 +117,11 @@ async function signIn(
   await call(config.signInUrl, { headers }, nothing);
   const body = new URLSearchParams({ login: account, password });
   const reply = await call(config.signInUrl, { method: "POST", headers, body }, nothing);
-  // The form accepts anybody who is signed in already: ask whether that is our reader.
+  // The form also succeeds if another account is signed in: check that it is our reader.
   return reply.ok ? call(`${config.apiBase}/projects/`, {}, nothing) : reply;
 }
 
-/** `onSignedOut` is called for every answer that says that the session has ended. */
+/** Calls `onSignedOut` for every answer that says that the session has ended. */
 export function createClient(config: ReadingConfig, onSignedOut: () => void = () => undefined) {
   const call = createCaller(config, onSignedOut);
   const json = (method: string, body: unknown): Call => ({
@@ -138,7 +138,7 @@ export function createClient(config: ReadingConfig, onSignedOut: () => void = ()
         json("POST", { prefetch, exclude }),
         async (response) => (response.status === 204 ? null : await jsonOf<Case>(response)),
       ),
-    /** The first two hundred: as many as the server puts on a page. */
+    /** Returns at most two hundred films, the server's largest page. */
     comparisons: (id: string): Promise<Reply<readonly ComparedFilm[]>> =>
       call(
         `${assignment(id)}/comparisons/?page_size=200`,

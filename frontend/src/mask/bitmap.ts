@@ -1,4 +1,6 @@
-/** A mask is one byte a pixel, 0 or 1, row by row. This file owns its shape and its counting. */
+/**
+ * A mask: one byte for each pixel, 0 or 1, row by row. Creates, copies, counts and compares masks.
+ */
 
 import { quadsOf } from "./quads";
 
@@ -73,13 +75,15 @@ export function copyRect(from: Mask, to: Mask, rect: Rect): void {
   }
 }
 
-/** How many of a word's four pixels are set. */
+/** Count the set pixels of a word, which holds four pixels. */
 const countWord = (word: number): number => Math.imul(word, 0x01010101) >>> 24;
 
-/** `added`: pixels of the first mask alone; `removed`: of the second alone. */
+/** `added`: pixels that only the first mask has. `removed`: pixels that only the second has. */
 export type Overlap = { readonly added: number; readonly removed: number; readonly dice: number };
 
-/** How two masks differ. For display only: the numbers that count are the server's. */
+/**
+ * Return how two masks differ. For display only: the server computes the numbers that are stored.
+ */
 export function overlap(a: Mask, b: Mask): Overlap {
   let both = 0;
   let countA = 0;
@@ -105,7 +109,9 @@ export function overlap(a: Mask, b: Mask): Overlap {
   return { added: countA - both, removed: countB - both, dice };
 }
 
-/** A short fingerprint of the content (two interleaved FNV-1a), to recognise one's own save. */
+/**
+ * Return a short fingerprint of the content (two interleaved FNV-1a). It identifies our own saves.
+ */
 export function fingerprint(mask: Mask): string {
   let a = 0x811c9dc5;
   let b = 0x01000193;
@@ -118,7 +124,7 @@ export function fingerprint(mask: Mask): string {
   const { data } = mask;
   const words = quadsOf(mask);
   for (let at = 0; at < data.length; ) {
-    // Most words go on with the run; only those at an edge are looked into.
+    // Most words continue the run. Only a word at an edge is read pixel by pixel.
     if (at % 4 === 0 && words[at >> 2] === last * 0x01010101) {
       run += 4;
       at += 4;

@@ -1,7 +1,7 @@
 /**
- * Rectangles of a mask packed to one bit a pixel, for the journal. Where a rectangle begins at a
- * word, eight pixels are taken as two words. The loops are written out: one shared visitor took
- * three times as long.
+ * Packs rectangles of a mask to one bit for each pixel, for the journal. If a rectangle begins at a
+ * word, eight pixels are read as two words. The loops repeat each other on purpose: one shared
+ * function took three times as long.
  */
 
 import { isEmptyRect, type Mask, type Rect } from "./bitmap";
@@ -18,25 +18,25 @@ function byteCount(rect: Rect): number {
   return strideOf(rect) * Math.max(0, rect.y1 - rect.y0);
 }
 
-/** The rectangle widened to whole words of the mask, where its rows begin at one. */
+/** Return the rectangle widened to whole words, if every row of the mask begins at a word. */
 export function alignRect(rect: Rect, { width }: Mask): Rect {
   if (width % 4 !== 0 || isEmptyRect(rect)) return rect;
   return { ...rect, x0: rect.x0 & ~7, x1: Math.min((rect.x1 + 7) & ~7, width) };
 }
 
-function beginsAtWord(rect: Rect, { width }: Mask): boolean {
+function isAtWord(rect: Rect, { width }: Mask): boolean {
   return width % 4 === 0 && rect.x0 % 4 === 0;
 }
 
-/** Four pixels of a word, the first in the highest of four bits. */
+/** Return the four pixels of a word as four bits. The first pixel is the highest bit. */
 const gather = (word: number) => Math.imul(word, 0x08040201) >>> 24;
 
-/** What a rectangle of the mask holds now. */
+/** Return the present content of a rectangle. */
 export function takePatch(mask: Mask, rect: Rect): Patch {
   const bits = new Uint8Array(byteCount(rect));
   const { data, width } = mask;
   const words = quadsOf(mask);
-  const byWords = beginsAtWord(rect, mask) ? (rect.x1 - rect.x0) >> 3 : 0;
+  const byWords = isAtWord(rect, mask) ? (rect.x1 - rect.x0) >> 3 : 0;
   let out = 0;
   for (let y = rect.y0; y < rect.y1; y++) {
     const end = y * width + rect.x1;

@@ -1,4 +1,7 @@
-/** The brush: a swept capsule, so that a fast movement leaves no gaps between two samples. */
+/**
+ * The brush paints all that its disc passes over, so a fast movement leaves no gaps between
+ * samples.
+ */
 
 import { clipRect, isEmptyRect, type Mask, type Rect, wholeRect } from "./bitmap";
 import type { Ink } from "./ink";
@@ -34,7 +37,7 @@ function addBody(span: Span, corners: readonly Point[], y: number): void {
   }
 }
 
-/** Where the two lines that touch both discs touch them; none where one disc holds the other. */
+/** Where the two common tangents touch the discs. None if one disc lies inside the other. */
 function bodyCorners(a: Point, b: Point, radiusA: number, radiusB: number): readonly Point[] {
   const length = Math.hypot(b.x - a.x, b.y - a.y);
   if (length <= Math.abs(radiusA - radiusB)) return [];
@@ -49,9 +52,9 @@ function bodyCorners(a: Point, b: Point, radiusA: number, radiusB: number): read
 }
 
 /**
- * Give `ink` every run of pixels whose centre is in a disc that moves from a to b while its radius
- * goes from `radius` to `endRadius`.
- * Coordinates are continuous image coordinates (pixel n covers n to n + 1). Returns what to redraw.
+ * Give `ink` every run of pixels whose centre lies in a disc that moves from a to b while its
+ * radius changes from `radius` to `endRadius`. Coordinates are continuous: pixel n covers n to n +
+ * 1. Returns the area to redraw.
  */
 export function sweepCapsule(
   mask: Mask,

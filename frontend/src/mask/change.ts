@@ -1,13 +1,14 @@
 /**
- * What a gesture changed: the runs of pixels that it set, and of those that it cleared. Filling
- * them one way does it, the other way undoes it, as often as one likes. Undo has 10 ms, the first
- * time too: the native fill needs no warming up, as a loop over the pixels of a large film would.
+ * What a gesture changed: the runs of pixels that it set, and the runs that it cleared. To repeat
+ * or undo the change, fill these runs. Undo must take less than 10 ms, the first time too. The
+ * native fill is fast at once; a loop over the pixels of a large film would first have to be
+ * compiled.
  */
 
 import { EMPTY_RECT, joinRects, type Mask, type Rect } from "./bitmap";
 import { quadsOf } from "./quads";
 
-/** For each run the pixels since the last one and its length, seven bits a byte, lowest first. */
+/** For each run: the gap before it, then its length. Seven bits in each byte, the lowest first. */
 export type Runs = Uint8Array<ArrayBuffer>;
 
 export type Change = { readonly rect: Rect; readonly set: Runs; readonly cleared: Runs };
@@ -16,7 +17,7 @@ const NO_RUNS: Runs = new Uint8Array(0);
 export const NO_CHANGE: Change = { rect: EMPTY_RECT, set: NO_RUNS, cleared: NO_RUNS };
 
 const LONGEST_NUMBER = 5;
-/** Runs so short are filled by hand: calling the native fill would cost more. */
+/** Runs up to this length are filled in a loop: to call the native fill would take longer. */
 const SHORT = 12;
 
 export const reversed = ({ rect, set, cleared }: Change): Change => ({
@@ -51,7 +52,7 @@ function collectRuns() {
   };
 }
 
-/** What leads from one mask to another, inside a rectangle. */
+/** Return the change from one mask to another inside a rectangle. */
 export function changeBetween(before: Mask, after: Mask, within: Rect): Change {
   const [old, now] = [before.data, after.data];
   const [oldWords, nowWords] = [quadsOf(before), quadsOf(after)];
@@ -77,7 +78,7 @@ export function changeBetween(before: Mask, after: Mask, within: Rect): Change {
   return { rect, set: set.runs(), cleared: cleared.runs() };
 }
 
-/** Where pixels end to change as the one at `from` does. */
+/** Return the end of the run of pixels that change in the same way as the pixel at `from`. */
 function endOfRun(
   old: Uint8Array,
   now: Uint8Array,
@@ -116,7 +117,7 @@ function fillRuns({ data }: Mask, runs: Runs, value: 0 | 1): void {
   }
 }
 
-/** Do it: a mask that it was done to already stays as it is. */
+/** Apply the change. To apply it twice gives the same mask. */
 export function applyChange(mask: Mask, { set, cleared }: Change): void {
   fillRuns(mask, set, 1);
   fillRuns(mask, cleared, 0);

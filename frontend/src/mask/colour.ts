@@ -1,6 +1,6 @@
 /**
- * Colours for a map of probabilities over a grey film: 256 of them, lighter with every step, so
- * that more looks like more, and more opaque, so that the film shows where there is little.
+ * The 256 colours of a probability map over a grey film. A higher probability is lighter and more
+ * opaque, so the film stays visible where the probability is low.
  */
 
 import type { ByteMap } from "./probability";
@@ -19,7 +19,7 @@ const INFECTION: readonly Rgb[] = [
   [249, 201, 50],
   [252, 255, 164],
 ];
-/** The networks' spread, in greens and blues that no infection has. */
+/** For the networks' spread: greens and blues, which the infection map does not use. */
 const SPREAD: readonly Rgb[] = [
   [0, 18, 30],
   [0, 70, 96],
@@ -39,7 +39,7 @@ function blend(stops: readonly Rgb[], part: number): Rgb {
   return [mix(0), mix(1), mix(2)];
 }
 
-/** A colour for each p8, 0xAABBGGRR; `full` is the p8 that gets the last colour. */
+/** A colour 0xAABBGGRR for each probability from 0 to 255. From `full` on it is the last colour. */
 function colourTable(stops: readonly Rgb[], full: number): Uint32Array {
   const table = new Uint32Array(256);
   for (let value = 1; value < 256; value++) {
@@ -52,10 +52,10 @@ function colourTable(stops: readonly Rgb[], full: number): Uint32Array {
 }
 
 export const INFECTION_COLOURS = colourTable(INFECTION, 255);
-/** Two networks that flatly disagree differ by 127.5 from their mean: there is no more spread. */
+/** The largest spread: two networks that say 0 and 255 both differ by 127.5 from their mean. */
 export const SPREAD_COLOURS = colourTable(SPREAD, 128);
 
-/** Look every value of a map up, one 32-bit colour a pixel, into `out`. */
+/** Write the colour of every value of a map into `out`, one 32-bit colour for each pixel. */
 export function paintMap(map: ByteMap, table: Uint32Array, out: Uint32Array): void {
   for (let i = 0; i < map.data.length; i++) out[i] = table[map.data[i] as number] as number;
 }

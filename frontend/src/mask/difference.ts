@@ -1,4 +1,4 @@
-/** What one mask has and another has not, as two masks: what was added, and what was removed. */
+/** The difference of two masks, as two masks: the added pixels and the removed pixels. */
 
 import { createMask, type Mask, type Rect } from "./bitmap";
 import { alignRect } from "./bits";
@@ -10,7 +10,7 @@ export function createDifference({ width, height }: Mask): Difference {
   return { added: createMask(width, height), removed: createMask(width, height) };
 }
 
-/** Bring `difference` up to date inside a rectangle: `mine` against the mask it is compared with. */
+/** Update the difference of `mine` from `base` inside a rectangle. */
 export function compareInto(
   { added, removed }: Difference,
   mine: Mask,

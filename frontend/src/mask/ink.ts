@@ -1,20 +1,20 @@
-/** What a shape leaves in the pixels it covers. A shape gives its runs, one row at a time. */
+/** What a shape writes into the pixels that it covers. A shape gives its runs row by row. */
 
 import type { Mask } from "./bitmap";
 
-/** `from` and `to` are indices into the mask's data, half-open, in one row. */
+/** `from` and `to` are indices into the mask's data and lie in one row. `to` is not included. */
 export type Ink = (from: number, to: number) => void;
 
 export function solidInk(mask: Mask, value: 0 | 1): Ink {
   return (from, to) => void mask.data.fill(value, from, to);
 }
 
-/** What another mask of the same size has there, set or not. */
+/** Copy these pixels from another mask of the same size, set or not. */
 export function copyInk(from: Mask, to: Mask): Ink {
   return (start, end) => to.data.set(from.data.subarray(start, end), start);
 }
 
-/** Only where the film, in its own values, is at least `floor`. */
+/** Set only the pixels whose film value is at least `floor`. */
 export function brightInk(
   mask: Mask,
   film: Uint16Array<ArrayBuffer>,

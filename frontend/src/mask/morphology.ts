@@ -1,23 +1,25 @@
-/** Grow, shrink and smooth a mask by a disc. What lies beyond the film's edge takes no side. */
+/** Grow, shrink and smooth a mask by a disc. Pixels beyond the film's edge are not counted. */
 
 import { copyMask, type Mask, type Rect } from "./bitmap";
 import { boundsOf, eachRun, growRect } from "./runs";
 
-/** A step is this share of the film's longer side, so that it looks alike on every film. */
+/**
+ * The radius of a step, as a share of the film's longer side: equal on the screen for every film.
+ */
 const STEP_SHARE = 1 / 512;
 
 export function stepOf(mask: Mask): number {
   return Math.max(1, Math.round(Math.max(mask.width, mask.height) * STEP_SHARE));
 }
 
-/** Half the width of a disc in each row from its centre to its edge. */
+/** Half the width of a disc in each row, from its centre row to its edge. */
 function halfWidths(radius: number): readonly number[] {
   return Array.from({ length: radius + 1 }, (_, dy) =>
     Math.floor(Math.sqrt((radius + 0.5) ** 2 - dy * dy)),
   );
 }
 
-/** Sweep a disc over every pixel that is `value`. */
+/** Paint a disc around every pixel that has `value`. */
 function spread(mask: Mask, within: Rect, value: 0 | 1, radius: number): void {
   const source = copyMask(mask);
   const halves = halfWidths(radius);
@@ -33,21 +35,21 @@ function spread(mask: Mask, within: Rect, value: 0 | 1, radius: number): void {
   });
 }
 
-/** Set every pixel within `radius` of the mask. Returns what to redraw. */
+/** Set every pixel within `radius` of the mask. Returns the area to redraw. */
 export function grow(mask: Mask, radius = stepOf(mask)): Rect {
   const rect = growRect(boundsOf(mask), radius, mask);
   spread(mask, rect, 1, radius);
   return rect;
 }
 
-/** Clear every pixel within `radius` of what is not mask. Returns what to redraw. */
+/** Clear every pixel within `radius` of a pixel outside the mask. Returns the area to redraw. */
 export function shrink(mask: Mask, radius = stepOf(mask)): Rect {
   const rect = growRect(boundsOf(mask), 1, mask);
   spread(mask, rect, 0, radius);
   return rect;
 }
 
-/** How many of each row's pixels within `radius` are set. */
+/** For each pixel of a row, count the set pixels of that row within `radius`. */
 function rowSums(mask: Mask, rect: Rect, radius: number): Uint16Array {
   const across = rect.x1 - rect.x0;
   const sums = new Uint16Array(across * (rect.y1 - rect.y0));
@@ -65,8 +67,8 @@ function rowSums(mask: Mask, rect: Rect, radius: number): Uint16Array {
 }
 
 /**
- * Let each pixel follow the majority of the square around it, `radius` to each side, of which only
- * what lies on the film votes; a tie leaves it as it was. Returns what to redraw.
+ * Give each pixel the value that most pixels of the square around it have, `radius` to each side.
+ * Only pixels on the film count. After a tie the pixel stays. Returns the area to redraw.
  */
 export function smooth(mask: Mask, radius = stepOf(mask)): Rect {
   const rect = growRect(boundsOf(mask), radius, mask);

@@ -1,6 +1,6 @@
 /**
- * The mask as the screen shows it: fill and outline computed in device pixels, so that a line is
- * as thin at 25 % as at 400 %, and a hole of one image pixel is still seen at fit zoom.
+ * Paints the fill and the outline of a mask in device pixels. So the line is equally thin at 25 %
+ * and at 400 %, and a hole of one image pixel is visible when the whole film is shown.
  */
 
 import type { Mask, Rect } from "./bitmap";
@@ -16,15 +16,15 @@ export type OverlayStyle = {
   readonly thickness: number;
 };
 
-/** Of what a device pixel shows, the lowest bit says whether any of it is in the mask. */
+/** How much of a device pixel is in the mask. The lowest bit: any part of it. */
 const NONE = 0;
 const PART = 1;
 const FULL = 3;
 
-/** `width` is a multiple of four, so that four codes can be looked at in one. */
+/** `width` is a multiple of four, so that four codes can be read as one word. */
 type Coverage = { codes: Uint8Array<ArrayBuffer>; width: number; height: number };
 
-/** First image index under each device pixel from `from`, one more entry than pixels. */
+/** The first image index under each device pixel from `from` on, and one more for the end. */
 function indexEdges(from: number, count: number, offset: number, scale: number): Int32Array {
   const edges = new Int32Array(count + 1);
   const half = scale >= 1 ? 0.5 : 0;
@@ -44,12 +44,12 @@ function coverNearest(mask: Mask, xs: Int32Array, ys: Int32Array, out: Coverage)
   }
 }
 
-/** What a word is when all of its four pixels are set. */
+/** The word whose four pixels are all set. */
 const ALL = 0x01010101;
 
 /**
- * Which words of a row hold the box under each device pixel: from `first` to `last`, of which
- * `head` and `tail` are the pixels that count.
+ * Which words of a row hold the box of image pixels under each device pixel: from `first` to
+ * `last`. `head` and `tail` select the pixels of the box in these two words.
  */
 type Boxes = {
   readonly first: Int32Array;
@@ -58,7 +58,10 @@ type Boxes = {
   readonly tail: Int32Array;
 };
 
-/** `left`: where the row of words begins; boxes end at `right`. One without pixels has no masks. */
+/**
+ * `left`: the first pixel of the row of words. `right`: the end of the last box. Boxes may be
+ * empty.
+ */
 function boxesOf(xs: Int32Array, left: number, x0: number, right: number): Boxes {
   const count = xs.length - 1;
   const column = () => new Int32Array(count);
@@ -79,14 +82,14 @@ function boxesOf(xs: Int32Array, left: number, x0: number, right: number): Boxes
 }
 
 /**
- * A device pixel shows the box of image pixels under it: none, part or all of it in the mask. The
- * rows of a box are joined four pixels at a time, and only then is it looked at across.
+ * Code each device pixel by its box of image pixels: none, a part or all of them in the mask. First
+ * the rows of a box are joined, four pixels at a time, then its columns.
  */
 function coverBoxes(mask: Mask, xs: Int32Array, ys: Int32Array, out: Coverage): void {
   const x0 = Math.max(xs[0] as number, 0);
   const x1 = Math.min(xs[out.width] as number, mask.width);
   if (x1 <= x0) return;
-  // Rows that begin at a word are read where they lie, others are copied first.
+  // Rows that begin at a word are read in place. Other rows are copied first.
   const isAligned = mask.width % 4 === 0;
   const left = isAligned ? x0 & ~3 : x0;
   const count = (x1 - left + 3) >> 2;
@@ -104,7 +107,7 @@ function coverBoxes(mask: Mask, xs: Int32Array, ys: Int32Array, out: Coverage): 
   }
 }
 
-/** Rows of pixels, each beginning at a word. */
+/** Copy rows of pixels so that each of them begins at a word. */
 function copyRows(mask: Mask, x0: number, x1: number, top: number, bottom: number): Int32Array {
   const stride = (x1 - x0 + 3) & ~3;
   const pixels = new Uint8Array(stride * (bottom - top));
@@ -116,8 +119,9 @@ function copyRows(mask: Mask, x0: number, x1: number, top: number, bottom: numbe
 }
 
 /**
- * Which pixels are set in some row, and which in all; false where there are none. Four rows go in
- * one pass, the last of fewer standing for those that are missing: at fit zoom there are no more.
+ * Find the pixels that are set in at least one row, and in all rows. Returns false if there are
+ * none. One pass takes four rows, and repeats the last row if there are fewer. A whole film that is
+ * fitted to the screen rarely needs a second pass.
  */
 function joinRows(
   words: Int32Array,
@@ -197,7 +201,7 @@ function touchesOutside(codes: Uint8Array, at: number, stride: number, thickness
   return false;
 }
 
-/** Whether no pixel around these four, as far as the line goes, is outside the mask. */
+/** Whether all pixels around these four are in the mask, as far as the line is thick. */
 function isDeep(words: Int32Array, at: number, stride: number, thickness: number): boolean {
   let every = ALL;
   const reach = wordsFor(thickness);
@@ -210,8 +214,8 @@ function isDeep(words: Int32Array, at: number, stride: number, thickness: number
 const wordsFor = (thickness: number) => (thickness + 3) >> 2;
 
 /**
- * Paint a region (device pixels) into `out`, row by row, one 32-bit colour a pixel. Most pixels lie
- * deep inside or outside of the mask, where four are decided at once.
+ * Paint a region (device pixels) into `out`, row by row, one 32-bit colour for each pixel. Most
+ * pixels lie far from the outline, and four of them are painted at once.
  */
 export function paintOverlay(
   mask: Mask,
@@ -251,7 +255,7 @@ export function paintOverlay(
   }
 }
 
-/** The device pixels that show a rectangle of the image, with room for the line around it. */
+/** Return the device pixels that show a rectangle of the image, with the line around it. */
 export function deviceRect(rect: Rect, place: Placement, thickness: number): Rect {
   const room = thickness + 1;
   return {

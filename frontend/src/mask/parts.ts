@@ -1,12 +1,12 @@
-/** Parts of a mask, found row by row in runs: holes, islands, and what lies outside another mask. */
+/** Finds the connected parts of a mask from its runs: fills holes and removes islands. */
 
 import { EMPTY_RECT, joinRects, type Mask, type Rect } from "./bitmap";
 import { boundsOf, eachRun, growRect } from "./runs";
 
-/** The least part that counts, as a share of the image: below it the server lists no lesion. */
+/** The smallest part, as a share of the image. The server lists no smaller part as a lesion. */
 export const SMALLEST_SHARE = 0.0005;
 
-/** Runs of one value inside `rect`, row by row; `part` is the index of the run that stands for all. */
+/** Runs of equal pixels, row by row. `part`: the index of the first run of the same part. */
 type Runs = {
   readonly from: Int32Array;
   readonly to: Int32Array;
@@ -14,7 +14,7 @@ type Runs = {
   readonly part: Int32Array;
 };
 
-/** Clear what lies outside another mask of the same size. Returns what to redraw. */
+/** Clear all pixels outside another mask of the same size. Returns the area to redraw. */
 export function keepInside(mask: Mask, inside: Mask): Rect {
   const rect = boundsOf(mask);
   eachRun(inside, rect, 0, (from, to, y) => {
@@ -32,7 +32,7 @@ function rootOf(part: Int32Array, run: number): number {
   return at;
 }
 
-/** `reach`: 0 where runs join by a common side, 1 where a common corner is enough. */
+/** `reach`: 0 if connected runs must share a side, 1 if a common corner is enough. */
 function findParts(mask: Mask, rect: Rect, value: 0 | 1, reach: 0 | 1): Runs {
   let count = 0;
   eachRun(mask, rect, value, () => count++);
@@ -58,7 +58,7 @@ function findParts(mask: Mask, rect: Rect, value: 0 | 1, reach: 0 | 1): Runs {
   return runs;
 }
 
-/** Set to `value` the runs whose part is chosen; return what to redraw. */
+/** Set the runs of the chosen parts to `value`. Returns the area to redraw. */
 function repaint(mask: Mask, runs: Runs, isChosen: (part: number) => boolean, value: 0 | 1): Rect {
   let rect = EMPTY_RECT;
   for (let i = 0; i < runs.part.length; i++) {
@@ -71,8 +71,8 @@ function repaint(mask: Mask, runs: Runs, isChosen: (part: number) => boolean, va
 }
 
 /**
- * Fill what the mask encloses: parts outside it, joined by their sides, that do not reach beyond
- * its bounding rectangle or to the film's edge. Returns what to redraw.
+ * Fill the holes of the mask. A hole is a part outside the mask, connected by sides, that reaches
+ * neither the film's edge nor beyond the mask's bounding rectangle. Returns the area to redraw.
  */
 export function fillHoles(mask: Mask): Rect {
   const rect = growRect(boundsOf(mask), 1, mask);
@@ -86,8 +86,8 @@ export function fillHoles(mask: Mask): Rect {
 }
 
 /**
- * Drop the parts, joined by sides or corners, of fewer pixels than a share of the image. Returns
- * what to redraw.
+ * Remove the parts, connected by sides or corners, that have fewer pixels than a share of the
+ * image. Returns the area to redraw.
  */
 export function removeIslands(mask: Mask, share = SMALLEST_SHARE): Rect {
   const least = Math.max(1, Math.round(share * mask.data.length));

@@ -1,6 +1,7 @@
 /**
  * The browser's PNG codec: grey, 1, 8 or 16 bits, not interlaced. Browsers reduce 16 bits to 8, so
- * films are decoded here too. Refuses anything else; the server's twin is mlloop/pixels/masks.py.
+ * films are decoded here too. Throws for any other PNG; the server's twin is
+ * mlloop/pixels/masks.py.
  */
 
 import type { Mask } from "./bitmap";
@@ -12,7 +13,7 @@ export type GreyImage = {
   readonly width: number;
   readonly height: number;
   readonly bits: 1 | 8 | 16;
-  /** One byte a pixel for 1 and 8 bits, two (in the machine's order) for 16. */
+  /** 1 and 8 bits: one byte for each pixel. 16 bits: two bytes, in the machine's order. */
   readonly pixels: Uint8Array<ArrayBuffer> | Uint16Array<ArrayBuffer>;
 };
 
@@ -46,7 +47,7 @@ function chunk(kind: string, body: Uint8Array): Uint8Array<ArrayBuffer> {
   return out;
 }
 
-/** Encode a mask as the form that travels: a 1-bit grey PNG. */
+/** Encode a mask as a 1-bit grey PNG, the form that is sent to the server. */
 export async function encodeMask(mask: Mask): Promise<Blob> {
   const { width, height, data } = mask;
   const stride = (width + 7) >> 3;
@@ -119,7 +120,7 @@ function paeth(a: number, b: number, c: number): number {
   return pb <= pc ? b : c;
 }
 
-/** Undo the line filters in place; `step` is the bytes of a pixel, at least one. */
+/** Undo the line filters in place. `step`: the number of bytes of a pixel, at least one. */
 function unfilter(raw: Uint8Array, stride: number, height: number, step: number): void {
   const zero = new Uint8Array(stride);
   for (let y = 0; y < height; y++) {
@@ -174,7 +175,7 @@ export async function decodeGrey(bytes: Uint8Array<ArrayBuffer>): Promise<GreyIm
   return { ...header, pixels: samples(raw, header, stride) };
 }
 
-/** Decode a 1-bit or 8-bit PNG to a mask: every value above 0 is mask. */
+/** Decode a 1-bit or 8-bit PNG to a mask. Every value above 0 is in the mask. */
 export async function decodeMask(bytes: Uint8Array<ArrayBuffer>): Promise<Mask> {
   const image = await decodeGrey(bytes);
   if (image.bits === 16) throw new Error("A mask has 1 or 8 bits a pixel.");

@@ -1,13 +1,13 @@
 /**
- * What a closed outline encloses, by the non-zero rule: a line that crosses itself, or goes round
- * twice, leaves no hole in what it went round.
+ * Fills a closed outline by the non-zero rule: an outline that crosses itself or goes round twice
+ * leaves no hole inside.
  */
 
 import { clipRect, EMPTY_RECT, isEmptyRect, type Mask, type Rect, wholeRect } from "./bitmap";
 import type { Point } from "./brush";
 import type { Ink } from "./ink";
 
-/** One that is not closed yet: its corners in image points, and what closing it will do. */
+/** A polygon that is not closed yet. Its corners are image points. */
 export type OpenPolygon = { readonly corners: readonly Point[]; readonly takesAway: boolean };
 
 type Crossing = { readonly x: number; readonly turn: 1 | -1 };
@@ -41,8 +41,8 @@ function crossings(points: readonly Point[], rect: Rect): Crossing[][] {
 }
 
 /**
- * Give `ink` every run of pixels whose centre is enclosed. Points are continuous image coordinates
- * (pixel n covers n to n + 1). Returns what to redraw.
+ * Give `ink` every run of pixels whose centre lies inside. Coordinates are continuous: pixel n
+ * covers n to n + 1. Returns the area to redraw.
  */
 export function sweepPolygon(mask: Mask, points: readonly Point[], ink: Ink): Rect {
   const rect = boundsOf(points, mask);

@@ -1,4 +1,4 @@
-/** From a p8 probability map to a mask: the integer bilinear rule, the same as the server's. */
+/** Turns a probability map of bytes into a mask, by the same integer arithmetic as the server. */
 
 import type { Mask } from "./bitmap";
 
@@ -27,7 +27,9 @@ function bilinearAxis(source: number, target: number): Axis {
   return axis;
 }
 
-/** Half-pixel centres, 8-bit weights, one rounding: no float decides a pixel. */
+/**
+ * Bilinear, from pixel centres, in integers with one rounding: the same result on every machine.
+ */
 export function upsampleP8(map: ByteMap, width: number, height: number): ByteMap {
   const across = bilinearAxis(map.width, width);
   const down = bilinearAxis(map.height, height);
@@ -50,7 +52,7 @@ export function upsampleP8(map: ByteMap, width: number, height: number): ByteMap
   return { width, height, data: out };
 }
 
-/** `map` is already at the image's size: the mask is where the value is at least `t8` (1..255). */
+/** Return the mask of all values from `t8` (1 to 255) on. `map` has the image's size already. */
 export function thresholdMask(map: ByteMap, t8: number): Mask {
   const data = new Uint8Array(map.data.length);
   for (let i = 0; i < data.length; i++) data[i] = (map.data[i] as number) >= t8 ? 1 : 0;
@@ -58,8 +60,8 @@ export function thresholdMask(map: ByteMap, t8: number): Mask {
 }
 
 /**
- * Move a mask from one threshold to another in place. Pixels the reader changed by hand stay as
- * the reader left them: moving a slider never throws work away.
+ * Move a mask from one threshold to another in place. Pixels that the reader changed by hand stay,
+ * so that a movement of the slider never loses work.
  */
 export function moveThreshold(mask: Mask, map: ByteMap, from: number, to: number): void {
   const { data } = mask;

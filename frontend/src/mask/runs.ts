@@ -1,8 +1,10 @@
-/** A mask read as runs of one value, inside the rectangle that holds it: the native searches are fast. */
+/**
+ * Finds the runs of equal pixels and the bounds of a mask by the native searches, which are fast.
+ */
 
 import { clipRect, EMPTY_RECT, isEmptyRect, type Mask, type Rect, wholeRect } from "./bitmap";
 
-/** The tight rectangle around what is set. */
+/** Return the smallest rectangle that holds all set pixels. */
 export function boundsOf(mask: Mask): Rect {
   const { data, width } = mask;
   const first = data.indexOf(1);
@@ -22,14 +24,14 @@ export function boundsOf(mask: Mask): Rect {
   return { x0, y0, x1, y1 };
 }
 
-/** A rectangle with a margin, inside the mask. */
+/** Return a rectangle widened by a margin, but not beyond the mask. */
 export function growRect(rect: Rect, by: number, mask: Mask): Rect {
   if (isEmptyRect(rect)) return rect;
   const wide = { x0: rect.x0 - by, y0: rect.y0 - by, x1: rect.x1 + by, y1: rect.y1 + by };
   return clipRect(wide, wholeRect(mask));
 }
 
-/** Call `visit` with every run of `value` in a row of `rect`, as image columns. */
+/** Call `visit` for every run of `value` inside `rect`, with the image columns and the row. */
 export function eachRun(
   mask: Mask,
   rect: Rect,

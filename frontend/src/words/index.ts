@@ -1,6 +1,6 @@
 /**
- * Every word that the reading room shows or speaks, by the place where it stands: the one language
- * is English. Refuses to know the room: a word depends on the values it is given, and on nothing else.
+ * All words that the reading room shows or speaks, in English, by their place on the page. They
+ * depend only on the values that are passed in, never on the state of the room.
  */
 
 import { actions, keys, pickCandidate, sheet, withKey } from "./en/actions";

@@ -59,7 +59,7 @@ def test_comparison_when_opened_then_both_films_are_painted_and_follow_each_othe
     compare(blind_desk)
     expect(choice(blind_desk)).to_have_value("day 3 (4 days earlier), PA")
     expect(blind_desk.page.locator(".compare .hud")).to_contain_text(
-        "film 2 of 3 · fitted alike, not to scale"
+        "film 2 of 3 · each film fits its pane, not to scale"
     )
     fitted = beside(blind_desk)["view"]["zoom"] / blind_desk.ask("window.roundtruth.zoom()")
     blind_desk.zoom_to(20, (150, 180))

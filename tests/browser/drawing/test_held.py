@@ -150,7 +150,7 @@ def test_lasso_when_the_refused_case_comes_back_then_it_ends_first_and_is_kept(
         desk.page.mouse.up()
     else:
         expect(desk.page.get_by_role("alert")).to_contain_text(
-            "A question waits for you: press Space to end what the cross draws"
+            "A question is waiting. Press Space to end what the cross draws"
         )
         press_keys(desk, "Space")
     desk.wait(f"window.roundtruth.state().current?.assignment === '{case}'")

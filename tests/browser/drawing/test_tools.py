@@ -150,6 +150,6 @@ def test_clip_when_the_mask_runs_out_of_the_lungs_then_only_what_is_inside_stays
     np.testing.assert_array_equal(drafted(desk), drawn & lung)
     desk.page.keyboard.press("Shift+L")
     alert = desk.page.get_by_role("alert")
-    expect(alert).to_contain_text("Nothing of the mask lies outside the lungs.")
+    expect(alert).to_contain_text("The whole mask lies inside the lungs already.")
     desk.page.keyboard.press("Control+z")
     np.testing.assert_array_equal(desk.mask(), drawn)

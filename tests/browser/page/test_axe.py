@@ -92,7 +92,7 @@ def test_sign_in_when_the_session_ended_then_axe_finds_nothing(desk: Desk) -> No
     expect(dialog).to_be_visible()
     dialog.get_by_label("Password").fill("wrong")
     dialog.get_by_role("button", name="Sign in").click()
-    expect(dialog.get_by_role("alert")).to_have_text("This password is not right.")
+    expect(dialog.get_by_role("alert")).to_have_text("This password is wrong.")
     assert violations(desk.page) == []
     dialog.get_by_role("button", name="Not now").click()
     desk.drag((80, 90), (140, 130))

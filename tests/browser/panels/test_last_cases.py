@@ -61,7 +61,9 @@ def test_last_case_when_changed_and_accepted_then_the_new_mask_counts_and_both_s
     # It starts anew, and is counted up once a second.
     assert again["activeSeconds"] < time.monotonic() - opened + 1
     expect(desk.page.get_by_text("Opened again")).to_be_visible()
-    expect(desk.page.get_by_role("alert")).to_contain_text("What you submitted stands")
+    expect(desk.page.get_by_role("alert")).to_contain_text(
+        "Your submission counts until you decide again"
+    )
     expect(desk.button("Save for later (Shift+S)")).to_be_hidden()
     desk.drag((20, 20), (60, 20))
     changed = desk.mask()
@@ -116,8 +118,7 @@ def test_last_case_when_left_in_one_tab_then_the_other_is_told_that_it_was_put_b
     wait_for_case(desk, following)
     alert = other.page.get_by_role("alert")
     expect(alert).to_contain_text(
-        "You put this case back to what you had submitted, in another tab. "
-        "Nothing drawn here enters it any more."
+        "In another tab, you left this case as it was. What you draw here is not added to it."
     )
     expect(other.page.get_by_label("Saving")).to_have_text("put back elsewhere")
     other.page.bring_to_front()

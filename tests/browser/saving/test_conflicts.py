@@ -147,9 +147,9 @@ def test_two_tabs_when_one_submits_then_the_other_is_told_and_its_mask_is_kept(
     desk.wait_taken(case["assignment"])
     other.page.unroute("**/draft/**")
     expect(other.page.get_by_role("alert")).to_contain_text(
-        "You submitted this case in another tab, without the last stroke drawn here. "
+        "In another tab, you submitted this case, without the last stroke drawn here. "
         "The mask stays in this browser for up to 30 days. "
-        "If it reached the server, a curator can get it back for 30 days."
+        "If the mask reached the server, a curator can get it back for 30 days."
     )
     other.page.reload()
     other.wait_open()

@@ -97,7 +97,7 @@ def test_storage_when_full_then_said_and_what_was_kept_stays_and_the_server_gets
     status = page.get_by_role("status", name="Saving")
     expect(status).to_have_text("offline, 2 of 3 strokes kept here")
     expect(page.get_by_role("alert")).to_contain_text(
-        "This browser's storage is full: new strokes are not kept here. "
+        "This browser's storage is full, so new strokes are not kept here. "
         "Saving to the server goes on."
     )
     page.reload()
@@ -137,9 +137,9 @@ def test_server_when_put_back_to_a_former_release_then_said_and_the_strokes_stay
     assert page.evaluate(UPGRADED)
     page.reload()
     expect(page.get_by_role("alert")).to_have_text(
-        "The reading room could not start: a newer version of it has kept strokes in this browser, "
-        "and this one cannot read them. They stay here until the newer version is back: tell "
-        "whoever runs this server. Until then, read in another browser."
+        "The reading room could not start: a newer version has kept strokes in this browser, "
+        "and this version cannot read them. They stay here until the newer version is installed "
+        "again. Please tell the administrator of this server. Until then, read in another browser."
     )
     assert page.evaluate(STROKES_KEPT) == [1]
 
@@ -170,7 +170,7 @@ def test_session_when_deleted_then_signing_in_again_goes_on_with_nothing_lost(
     desk.button("Sign in").click()
     dialog.get_by_label("Password").fill("wrong")
     dialog.get_by_role("button", name="Sign in").click()
-    expect(dialog.get_by_role("alert")).to_have_text("This password is not right.")
+    expect(dialog.get_by_role("alert")).to_have_text("This password is wrong.")
     dialog.get_by_label("Password").fill("pass")
     dialog.get_by_role("button", name="Sign in").click()
     expect(dialog).to_be_hidden()
@@ -196,7 +196,7 @@ def test_session_when_the_cross_holds_a_stroke_then_the_question_waits_and_says_
     page.keyboard.press("Space")
     page.keyboard.press("ArrowLeft")
     waiting[0].continue_()
-    expect(page.get_by_role("alert")).to_contain_text("A question waits for you: press Space")
+    expect(page.get_by_role("alert")).to_contain_text("A question is waiting. Press Space")
     expect(dialog).to_be_hidden()
     if end == "Space":
         page.keyboard.press("Space")

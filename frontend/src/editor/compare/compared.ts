@@ -1,6 +1,6 @@
 /**
- * The candidate that the mask is compared with while its difference is shown: the one that is
- * looked at in passing, else the one that it was made from. Open reads only.
+ * The candidate that the mask is compared with while the difference is shown: the candidate that
+ * the reader points at, otherwise the candidate that the mask was made from. Not in blind reads.
  */
 
 import type { Candidate } from "../../api/types";
@@ -15,7 +15,7 @@ export function comparedCandidate(state: RoomState): Candidate | null {
   return current?.candidates.find(({ id }) => id === wanted) ?? null;
 }
 
-/** Hold its mask, fetched with the case; `onMask` hears of another one. */
+/** Hold the compared candidate's mask. Calls `onMask` when the mask changes. */
 export function holdCompared(room: ShownRoom, onMask: () => void): () => Mask | null {
   let held: { readonly candidate: string; readonly mask: Mask } | null = null;
   let wanted: string | null = null;

@@ -1,6 +1,6 @@
 /**
- * The same patient's other films: fetched when they are wanted, and let go with the case. Films
- * only: no mask of another day ever comes here.
+ * Loads the same patient's other films while the reader compares. Films only: a reader must never
+ * see the mask of another day.
  */
 
 import type { Client } from "../../api/client";
@@ -25,7 +25,10 @@ export function filmWords({ day, view }: ComparedFilm, caseDay: number | null): 
   return words.compare.film(day, caseDay, view);
 }
 
-/** The film to begin with: the last one before the case, else the next after it; frontal to frontal. */
+/**
+ * The film to show first: the last film before the case, otherwise the first after it. A frontal
+ * film is compared with frontal films.
+ */
 export function nearestFilm(
   films: readonly ComparedFilm[],
   { day, view }: Pick<ComparedFilm, "day" | "view">,
@@ -47,8 +50,9 @@ export type Comparer = {
 export function createComparer(client: Client, codec: Codec, store: Store<RoomState>): Comparer {
   const paintListeners: (() => void)[] = [];
   let pictures = NO_PICTURES;
-  /** The case whose films are asked for now, and the film that is shown or on its way. */
+  /** The assignment whose films are being listed. */
   let listed: string | null = null;
+  /** The id of the film that is shown or being loaded. */
   let loaded: string | null = null;
 
   function show(next: Pictures): void {
@@ -89,7 +93,7 @@ export function createComparer(client: Client, codec: Codec, store: Store<RoomSt
 
   function follow(state: RoomState): void {
     const assignment = state.current?.assignment ?? null;
-    // The case's own film comes first; what hangs beside it must not hold it up.
+    // The film of the case is loaded first. Other films must not delay it.
     const isWanted = isCompareShown(state) && state.hasFilm;
     if (!isWanted) listed = null;
     else if (assignment !== null && state.comparison === null && listed !== assignment) {

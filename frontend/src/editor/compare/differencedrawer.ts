@@ -1,4 +1,6 @@
-/** Draws the mask's outline with what was added to the compared mask and removed from it. */
+/**
+ * Draws the mask's outline, and in two colours what was added and removed since the compared mask.
+ */
 
 import { clipRect, isEmptyRect, type Mask, type Rect, wholeRect } from "../../mask/bitmap";
 import type { Rgb } from "../../mask/colour";
@@ -8,7 +10,7 @@ import { place } from "../film/canvas";
 import { abgr, MINE, styleOf } from "../film/overlays";
 import type { Viewport } from "../film/viewport";
 
-/** Told apart by people who see no red or no green, too. */
+/** People who cannot see red or green can tell these two colours apart. */
 const ADDED: Rgb = [190, 235, 80];
 const REMOVED: Rgb = [255, 80, 190];
 const STRENGTH = 0.55;

@@ -1,4 +1,7 @@
-/** How a film beside the case follows it: the same place, the same scale, the same contrast. Pure. */
+/**
+ * How the film beside the case follows the case's film: same place, same scale, same contrast.
+ * Pure.
+ */
 
 import type { Window } from "../film/film";
 import {
@@ -11,7 +14,7 @@ import {
   type Viewport,
 } from "../film/viewport";
 
-/** A film's size in pixels, and in millimetres where its spacing is known. */
+/** A film's size in pixels, and its millimetres for each pixel if these are known. */
 export type Extent = { readonly image: Size; readonly spacing: number | null };
 
 export const isScaledInMm = (base: Extent, other: Extent): boolean =>
@@ -20,15 +23,17 @@ export const isScaledInMm = (base: Extent, other: Extent): boolean =>
 const middleOf = ({ width, height }: Size) => imagePoint(width / 2, height / 2);
 
 /**
- * The zoom of the other film for each zoom of one's own: millimetre for millimetre where both
- * spacings are known, otherwise alike in proportion to what fits its pane.
+ * The zoom of the other film, divided by the zoom of the case's film (`base`). A millimetre is
+ * equally long on both if both spacings are known. Otherwise both films fit their panes equally.
  */
 function zoomRatio(view: Viewport, base: Extent, other: Extent, pane: Size): number {
   if (base.spacing !== null && other.spacing !== null) return other.spacing / base.spacing;
   return fitImage({ ...view, screen: pane }, other.image).zoom / fitImage(view, base.image).zoom;
 }
 
-/** Where the other film lies in its pane: its middle as far from the pane's as one's own is. */
+/**
+ * Place the other film in its pane: its middle is as far from the pane's middle as the base film's.
+ */
 export function linkView(view: Viewport, base: Extent, other: Extent, pane: Size): Viewport {
   const zoom = view.zoom * zoomRatio(view, base, other, pane);
   const middle = imageToScreen(view, middleOf(base.image));
@@ -38,12 +43,12 @@ export function linkView(view: Viewport, base: Extent, other: Extent, pane: Size
   return { ...linked, x: target.x - at.x, y: target.y - at.y };
 }
 
-/** The point of another pane that lies as far from its middle. */
+/** Return the point of another pane that is equally far from its middle. */
 export function acrossPanes(at: ScreenPoint, from: Size, to: Size): ScreenPoint {
   return screenPoint(at.x + (to.width - from.width) / 2, at.y + (to.height - from.height) / 2);
 }
 
-/** The window in the other film's values: as far from its own as this one is from the case's own. */
+/** Change the other film's window as `window` differs from the case's own window (`base`). */
 export function linkWindow(window: Window, base: Window, other: Window): Window {
   const scale = other.width / Math.max(base.width, 1);
   return {

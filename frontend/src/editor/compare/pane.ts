@@ -1,4 +1,6 @@
-/** The pane beside the stage: another film of the patient, its caption, and the choice among them. */
+/**
+ * The pane beside the stage: another film of the patient, its caption, and the choice of the film.
+ */
 
 import { words } from "../../words";
 import type { ActionHandlers } from "../actions/handlers";
@@ -33,7 +35,7 @@ function extentsOf(state: RoomState): { base: Extent; other: Extent } | null {
   };
 }
 
-/** What the pane draws: the other film where and as the case's own film lies and looks. */
+/** What the pane draws: the other film with the place and the window of the case's film. */
 function sceneOf(state: RoomState, comparer: Comparer, pane: Size): FilmScene | null {
   const film = chosenFilm(state);
   const extents = extentsOf(state);
@@ -59,8 +61,8 @@ function smallWords(state: RoomState): string {
   return line([which, scale, orientationWords(state.orientation)]);
 }
 
-/** What of the room's state the pane's picture hangs on. */
-const SEEN = [
+/** The parts of the state on which the pane's picture depends. */
+const DRAWN_PARTS = [
   "current",
   "phase",
   "isComparing",
@@ -145,7 +147,7 @@ export function createComparePane({ store, handlers, pointing, comparer, registr
   );
   let pane: Size = { width: 0, height: 0 };
   let isDue = false;
-  // A drawer keeps the film it drew last: each film has its own, so that it goes with the film.
+  // A drawer holds the film that it drew last. A drawer for each film lets go of the old film.
   let drawer: { readonly draw: (scene: FilmScene) => void; readonly film: unknown } | null = null;
 
   function draw(): void {
@@ -154,7 +156,7 @@ export function createComparePane({ store, handlers, pointing, comparer, registr
     const scene = isCompareShown(state) ? sceneOf(state, comparer, pane) : null;
     if (!scene) {
       drawer = null;
-      // Another patient's film must not stay while the next list is on its way.
+      // Another patient's film must not stay while the next list is being loaded.
       clear(context(canvas));
       return;
     }
@@ -183,11 +185,11 @@ export function createComparePane({ store, handlers, pointing, comparer, registr
       state.orientation !== before?.orientation || state.view.pixelRatio !== before.view.pixelRatio;
     if (isOtherFrame) measure();
     const film = element.hidden ? null : chosenFilm(state);
-    // Of several, the choice says which.
+    // If there are several films, the choice names the film.
     const isOnlyOne = state.comparison?.films.length === 1;
     setText(caption, film && isOnlyOne ? filmWords(film, state.current?.day ?? null) : "");
     setText(small, element.hidden ? "" : smallWords(state));
-    if (SEEN.some((part) => state[part] !== before?.[part])) invalidate();
+    if (DRAWN_PARTS.some((part) => state[part] !== before?.[part])) invalidate();
   }
 
   new ResizeObserver(measure).observe(element);

@@ -1,4 +1,6 @@
-/** Mouse, pen and touch on the other film: it moves, zooms and windows the case's own, and follows. */
+/**
+ * Mouse, pen and touch on the other film: they act on the case's film, which the other one follows.
+ */
 
 import { createHold, meaningOf, startPan, startWindow } from "../drawing/gestures";
 import { listenToPointers, type Pointing } from "../drawing/pointerevents";
@@ -23,7 +25,7 @@ export function listenOnOtherFilm(
       },
       press: (event, at) => {
         const meaning = meaningOf(event, store.get());
-        // Nothing is drawn here: a mouse or pen moves the film instead, a finger that draws does not.
+        // Nothing can be drawn here. A mouse or pen moves the film instead; a finger does nothing.
         if (meaning === "draw" && event.pointerType === "touch") return;
         const start = meaning === "window" ? startWindow : startPan;
         hold.take(event.pointerId, start(pointing, at));

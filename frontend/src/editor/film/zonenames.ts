@@ -1,4 +1,4 @@
-/** The names of the lungs' zones over the film, each beside its zone. Not in the page of a blind read. */
+/** The names of the lungs' zones over the film, each beside its zone. A blind read shows none. */
 
 import type { Case } from "../../api/types";
 import { clipRect, isEmptyRect, type Rect } from "../../mask/bitmap";

@@ -1,4 +1,6 @@
-/** Text for screen readers only. It waits until changes stop, so that no step in between is read out. */
+/**
+ * Text for screen readers only. It waits until the text stays, so that only the last one is read.
+ */
 
 import { h, setText } from "./elements";
 

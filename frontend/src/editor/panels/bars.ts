@@ -20,7 +20,7 @@ export function makeButton(
   const button = h("button", { ...attributes, "data-action": action.id }, ...content);
   button.addEventListener("click", (event) => {
     action.perform(handlers, store.get());
-    // A mouse click must not leave Enter and Space with the button.
+    // After a mouse click, Enter and Space must act on the film, not on the button.
     if (event.detail > 0) button.blur();
   });
   const refresh = () => {

@@ -1,4 +1,7 @@
-/** The switch of the difference view, with what its colours mean. Not in the page of a blind read. */
+/**
+ * The switch of the difference view and the meaning of its colours. A blind read has no such
+ * switch.
+ */
 
 import { words } from "../../words";
 import type { ActionHandlers } from "../actions/handlers";
@@ -42,7 +45,7 @@ export function createDifferencePanel(
   const refresh = (state: RoomState) => {
     const { current } = state;
     section.hidden = !hasDifference(current);
-    // Hidden words are still in the page: a blind read must not even hold them.
+    // Hidden words are still in the page, and the page of a blind read must not contain them.
     if (section.hidden) section.replaceChildren();
     else if (section.childElementCount === 0) section.append(button, legend);
     const isOn = state.look === "difference";

@@ -1,4 +1,4 @@
-/** The film's own controls in the sidebar: its window presets, and how it is turned. */
+/** The controls of the film in the sidebar: window presets and orientation. */
 
 import { words } from "../../words";
 import type { Action } from "../actions/action";
@@ -9,7 +9,7 @@ import { BANDS, PRESETS, type Preset } from "../film/presets";
 import { h, icon, keycap } from "../page/elements";
 import { makeButton } from "./bars";
 
-/** What a preset shows; there is no absolute scale that it could be read on. */
+/** Explain a preset by its share of the range: a radiograph has no absolute scale. */
 export function presetWords(preset: Preset): string {
   const { windows, fullWindow, bandWindow } = words.film;
   if (preset === "full") return fullWindow;

@@ -1,4 +1,4 @@
-/** What the proposal means in the lungs: grade, zones, lesions. Of the proposal, not of the mask. */
+/** The severity of the proposal: grade, zones and lesions. It does not follow the reader's mask. */
 
 import type { Findings, Lesion, LungPart } from "../../api/types";
 import { words } from "../../words";
@@ -27,7 +27,7 @@ export function placeWords(lesion: Pick<Lesion, "side" | "zone">): string {
   return place(sides[lesion.side], zones[lesion.zone]);
 }
 
-/** What else there is to say: what lies outside, what is too small to list, what is left out. */
+/** Return the lines below the list: lesions beyond it, lesions too small for it, pixels outside. */
 export function restWords(findings: Findings): readonly string[] {
   const shown = Math.min(findings.n_lesions, LISTED);
   const { more, tooSmall, outside } = words.findings;
@@ -41,15 +41,15 @@ export function restWords(findings: Findings): readonly string[] {
   ].filter((line) => line !== "");
 }
 
-function zoneCell(part: LungPart | undefined): HTMLElement {
+function createZoneCell(part: LungPart | undefined): HTMLElement {
   const share = part?.share ?? null;
   const cell = h("td", {}, percent(share));
   cell.style.setProperty("--share", String(Math.round(100 * (share ?? 0))));
   return cell;
 }
 
-/** Zones as they lie on the film: the patient's right lung stands on the left. */
-function thorax(findings: Findings): HTMLElement {
+/** The zones as they lie on the film: the patient's right lung is on the left. */
+function createZoneTable(findings: Findings): HTMLElement {
   const { right, left, zones, zoneTable } = words.findings;
   const head = findings.lungs.map(({ name, share }) =>
     h("th", { scope: "col" }, (name === "right" ? right : left)(percent(share))),
@@ -59,7 +59,7 @@ function thorax(findings: Findings): HTMLElement {
       "tr",
       {},
       h("th", { scope: "row" }, zones[zone]),
-      ...findings.lungs.map((lung) => zoneCell(lung.zones[index])),
+      ...findings.lungs.map((lung) => createZoneCell(lung.zones[index])),
     ),
   );
   return h(
@@ -70,7 +70,7 @@ function thorax(findings: Findings): HTMLElement {
   );
 }
 
-function gradeRow(findings: Findings): HTMLElement {
+function createGradeRow(findings: Findings): HTMLElement {
   const { grades, ofBothLungs } = words.findings;
   if (findings.grade === null) return h("p", { class: "quiet" }, findings.reason);
   return h(
@@ -81,7 +81,7 @@ function gradeRow(findings: Findings): HTMLElement {
   );
 }
 
-function lesionList(findings: Findings): HTMLElement {
+function createLesionList(findings: Findings): HTMLElement {
   const items = findings.lesions
     .slice(0, LISTED)
     .map((lesion) =>
@@ -95,15 +95,15 @@ function lesionList(findings: Findings): HTMLElement {
   return h("ol", { class: "lesions" }, ...items);
 }
 
-function fill(section: HTMLElement, findings: Findings): void {
+function fillSection(section: HTMLElement, findings: Findings): void {
   const { title, count, source } = words.findings;
   const rest = restWords(findings).map((line) => h("p", { class: "quiet" }, line));
   section.replaceChildren(
     h("h2", {}, title),
-    gradeRow(findings),
-    ...(findings.both.pixels > 0 ? [thorax(findings)] : []),
+    createGradeRow(findings),
+    ...(findings.both.pixels > 0 ? [createZoneTable(findings)] : []),
     h("h3", {}, count(findings.n_lesions)),
-    ...(findings.n_lesions > 0 ? [lesionList(findings)] : []),
+    ...(findings.n_lesions > 0 ? [createLesionList(findings)] : []),
     ...rest,
     h("p", { class: "quiet" }, source),
   );
@@ -118,7 +118,7 @@ export function createFindings(room: ShownRoom): HTMLElement {
     if (findings === shown) return;
     shown = findings;
     section.hidden = findings === null;
-    if (findings) fill(section, findings);
+    if (findings) fillSection(section, findings);
     else section.replaceChildren();
   });
   return section;

@@ -1,4 +1,4 @@
-/** The header: whose round, which case, how long, and the truth about saving. */
+/** The header: project and round, the number of the case, its time, and the state of saving. */
 
 import type { ReadingConfig } from "../../api/types";
 import { words } from "../../words";
@@ -12,14 +12,16 @@ import { makeButton } from "./bars";
 
 export type SaveWords = { readonly text: string; readonly tone: "ok" | "busy" | "bad" | "quiet" };
 
-/** Of what the server has not: "kept here" only counts strokes whose journal transaction completed. */
+/**
+ * Say how many unsaved strokes this browser holds: only those whose journal write has completed.
+ */
 export function keptWords({ save, stroke, keptStroke, journalFailure }: RoomState): string {
   const kept = Math.max(0, keptStroke - save.savedStroke);
   if (!journalFailure) return words.saving.kept(kept);
   return words.saving.keptOf(kept, Math.max(0, stroke - save.savedStroke));
 }
 
-/** The truth about the case at hand, and about the decision before it while it is on its way. */
+/** Say how the present case is saved, and whether the decision on the last one has been sent. */
 export function saveWords(state: RoomState, now: number): SaveWords {
   const onCase = caseWords(state, now);
   const { outgoing, noteProblem } = state;
@@ -116,7 +118,7 @@ export function createHeader(
     const saved = saveWords(state, Date.now());
     saving.hidden = !current;
     saving.dataset["tone"] = saved.tone;
-    // Read aloud only when something is wrong, not with every second that passes.
+    // A screen reader must not read the text every second, only when something is wrong.
     saving.setAttribute("aria-live", saved.tone === "bad" ? "polite" : "off");
     setText(text, saved.text);
   };

@@ -1,4 +1,6 @@
-/** The words on the film's corners, the notices over it, and what is shown when there is none. */
+/**
+ * The words in the film's corners, the notices over it, and the page shown when there is no film.
+ */
 
 import type { ReadingConfig } from "../../api/types";
 import { words } from "../../words";
@@ -58,13 +60,13 @@ function createPointerSpeech(store: Store<RoomState>): HTMLElement {
   return element;
 }
 
-/** Sides matter: a reader must not take a mirrored film for another. */
+/** Warn of a mirrored film, so that the reader does not confuse left and right. */
 function turnedWords(orientation: Orientation): string {
   const turned = orientationWords(orientation);
   return orientation.isMirrored ? words.hud.exchanged(turned) : turned;
 }
 
-function corners(store: Store<RoomState>): HTMLElement[] {
+function createCorners(store: Store<RoomState>): HTMLElement[] {
   const line = () => [h("span", {}), h("span", { class: "dim" })] as const;
   const [[caseLine, viewLine], [windowLine, zoomLine], [brushLine, hintLine]] = [
     line(),
@@ -168,7 +170,7 @@ export function createOverlays(
   return [
     createRulerLabel(store),
     createPointerSpeech(store),
-    ...corners(store),
+    ...createCorners(store),
     createNotice(store, handlers),
     createCurtain(config, store),
   ];

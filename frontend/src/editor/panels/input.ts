@@ -1,4 +1,6 @@
-/** How pen, fingers and keys work: the switches, last in the sidebar since they are set once. */
+/**
+ * The switches for pen, touch and keys. They come last in the sidebar because they are set once.
+ */
 
 import { words } from "../../words";
 import type { ActionHandlers } from "../actions/handlers";

@@ -1,4 +1,4 @@
-/** The list of what this reader submitted last, from which a case is opened again. */
+/** The list of the last cases that this reader submitted. The reader opens one again from it. */
 
 import type { Client } from "../../api/client";
 import type { LastCase } from "../../api/types";
@@ -24,7 +24,9 @@ export function caseWords({ case_key, day, view }: LastCase): string {
   return words.lastCases.case(case_key, day, view);
 }
 
-/** A row is a button of the dialog's form: its value is what the dialog answers. */
+/**
+ * A row is a submit button of the dialog: the dialog returns its value, the id of the assignment.
+ */
 function rowOf(row: LastCase, now: number): { button: HTMLElement; canvas: HTMLCanvasElement } {
   const canvas = h("canvas", { ...SIDE, "aria-hidden": "true" });
   const { decided, openAgain } = words.lastCases;
@@ -60,14 +62,14 @@ async function drawPicture(
   drawThumbnail(canvas, small, mask, "mine");
 }
 
-/** Show the list and wait for a choice; null where there is none. */
+/** Show the list and return the chosen assignment; null if the reader chose none. */
 export async function askLastCase(
   client: Client,
   codec: Codec,
   store: Store<RoomState>,
 ): Promise<string | null> {
   const reply = await client.lastCases();
-  if (document.querySelector("dialog[open]")) return null; // a second press was faster
+  if (document.querySelector("dialog[open]")) return null; // opened by an earlier press
   if (!reply.ok) {
     store.set({ notice: sayProblem(reply.problem) });
     return null;

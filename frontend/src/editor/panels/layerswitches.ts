@@ -1,4 +1,4 @@
-/** The switches of the layers, each with what its colours mean. Not in the page of a blind read. */
+/** The switches of the layers and the meaning of their colours. A blind read has no layers. */
 
 import { INFECTION_COLOURS, SPREAD_COLOURS } from "../../mask/colour";
 import { words } from "../../words";
@@ -81,7 +81,7 @@ export function createLayerPanel(
   parts.splice(1 + 2 * TWO_MAPS.length, 0, createTwoMaps(room));
   const refresh = (state: RoomState) => {
     section.hidden = LAYER_NAMES.every((layer) => layerUrl(state.current, layer) === null);
-    // Hidden words are still in the page: a blind read must not even hold them.
+    // Hidden words are still in the page, and the page of a blind read must not contain them.
     if (section.hidden) section.replaceChildren();
     else if (section.childElementCount === 0) section.append(...parts);
     for (const { refresh: refreshSwitch } of switches) refreshSwitch(state);

@@ -34,7 +34,9 @@ function rectBetween(a: Point, b: Point): Rect {
   };
 }
 
-/** The rectangles that the reader has dragged. `onChange`: a drag has ended, or all were cleared. */
+/**
+ * The rectangles that the reader has dragged. `onChange`: a drag has ended, or all were cleared.
+ */
 function createRegions(bounds: Rect, redraw: () => void, onChange: () => void) {
   let regions: readonly Rect[] = [];
   let drag: { readonly start: Point; readonly rect: Rect } | null = null;

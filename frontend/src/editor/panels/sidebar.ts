@@ -1,4 +1,4 @@
-/** Candidates, the threshold of the picked one, and how the mask looks. Blind: letters only. */
+/** The sidebar: candidates, the threshold of the picked candidate, and the look of the mask. */
 
 import type { Candidate } from "../../api/types";
 import { words } from "../../words";
@@ -17,7 +17,7 @@ import { createLayerPanel } from "./layerswitches";
 
 const THUMB = { width: 92, height: 74 } as const;
 
-/** What stands under a candidate's name. A blind read has no figures. */
+/** Return the words under a candidate's name. A blind read shows no figures. */
 export function candidateWords(state: RoomState, candidate: Candidate): string {
   const isPicked = state.basis.candidate === candidate.id;
   const { picked, pickedAndChanged, dice } = words.candidates;
@@ -31,7 +31,7 @@ export function candidateWords(state: RoomState, candidate: Candidate): string {
   return dice(figure.dice);
 }
 
-/** A network's key ("unetplusplus-resnet18") as people write it; a letter where names are hidden. */
+/** A network's key ("unetplusplus-resnet18") as people write it. A letter if names are hidden. */
 export function candidateName(candidate: Candidate): string {
   if (candidate.name === null) return words.candidates.lettered(candidate.letter);
   const [decoder = "", ...encoder] = candidate.name.split("-");

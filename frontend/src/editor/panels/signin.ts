@@ -1,4 +1,4 @@
-/** A session that ended in the middle of a case: sign in again in a dialog, and saving goes on. */
+/** Asks the reader to sign in again when the session ends during a case. Then saving continues. */
 
 import type { Client } from "../../api/client";
 import type { Problem, ReadingConfig, Reply } from "../../api/types";
@@ -19,7 +19,7 @@ function refusal({ status, code, detail }: Problem): string {
   return words.signIn.refused(status);
 }
 
-/** Resolves true when the reader is signed in again, false when the dialog was left. */
+/** Return true when the reader has signed in again, false when the reader closed the dialog. */
 async function askPassword(config: ReadingConfig, kept: string, signIn: SignIn): Promise<boolean> {
   const account = h("input", {
     value: config.account,
@@ -75,13 +75,13 @@ export function createSignIn(
   }
 
   room.store.subscribe(({ save }) => {
-    // Signed in again in another tab.
+    // A save has succeeded: the reader signed in again in another tab.
     if (standing === "later" && save.savedAt !== leftAt) standing = "in";
   });
 
   return {
     ask: () => void ask(),
-    /** The server knows no session: ask once, and then leave it to the notice's button. */
+    /** The session has ended: ask once. After that, the reader can use the button of the notice. */
     expired: () => {
       if (standing === "in") void ask();
     },

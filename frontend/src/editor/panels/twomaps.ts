@@ -1,4 +1,6 @@
-/** The infection map and the activation map side by side, while one of them lies on the film. */
+/**
+ * The infection map and the activation map side by side, while one of them is shown on the film.
+ */
 
 import type { ByteMap } from "../../mask/probability";
 import { words } from "../../words";
@@ -8,7 +10,7 @@ import type { Prepared } from "../film/prepare";
 import { drawSmallMap } from "../film/thumbnails";
 import { h } from "../page/elements";
 
-const SIDE = 280; // pixels of a small picture: about twice what the panel has room for
+const SIDE = 280; // pixels of a small picture: about twice its size on the screen
 
 function createPicture(layer: (typeof TWO_MAPS)[number]) {
   const caption = words.layers.captions[layer];
@@ -21,7 +23,7 @@ function createPicture(layer: (typeof TWO_MAPS)[number]) {
     canvas.width = Math.round(width * scale);
     canvas.height = Math.round(height * scale);
     const [preview, map] = await Promise.all([prepared.preview, prepared.layer(layer)]);
-    // Both layers are maps of bytes; only the lung is a mask.
+    // Both layers are maps of bytes. Only the lung layer is a mask.
     if (map && isWanted()) drawSmallMap(canvas, preview, map as ByteMap);
   };
   return { layer, figure, paint };

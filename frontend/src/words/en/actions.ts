@@ -1,8 +1,8 @@
-/** The verbs' names by their ids, and the keys. The names are promised: people script against them. */
+/** The names of the actions and of the keys. The names must not change: scripts rely on them. */
 
 type Name = {
   readonly name: string;
-  /** The shorter words on the button. */
+  /** A shorter text for the button. */
   readonly label?: string;
 };
 
@@ -69,10 +69,10 @@ export const actions = {
 
 export const pickCandidate = (number: number) => `Pick candidate ${number}`;
 
-/** A name with its key behind it, as tooltips have it. */
+/** A name followed by its key, for tooltips. */
 export const withKey = (name: string, key: string) => `${name} (${key})`;
 
-/** What stands on the keys that are not a letter. */
+/** The labels of the keys that are not letters. */
 export const keys: Readonly<Record<string, string>> = {
   Shift: "⇧",
   " ": "Space",
@@ -87,14 +87,14 @@ export const keys: Readonly<Record<string, string>> = {
   PageDown: "Page ↓",
 };
 
-/** What the sheet of keys lists beside the verbs. */
+/** What the sheet of keys lists besides the actions. */
 export const sheet: readonly (readonly [name: string, keys: readonly string[]])[] = [
   ["Pick a candidate", ["1", "…", "9"]],
   ["Film only", ["hold Space"]],
   ["Cross 1 pixel", ["←", "→", "↑", "↓"]],
   ["Cancel the stroke", ["Esc"]],
   ["Close the polygon", ["Enter", "double click"]],
-  ["Take away instead", ["hold Alt"]],
+  ["Subtract", ["hold Alt"]],
   ["Zoom", ["wheel", "two fingers"]],
   ["Brush size", ["⇧ wheel"]],
   ["Pan", ["middle drag", "two fingers"]],

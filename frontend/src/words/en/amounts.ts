@@ -1,7 +1,7 @@
-/** Amounts as English writes them: what is counted, lengths, areas, time gone by. */
+/** Formats amounts in English: counts, lengths, areas and times. */
 
-const counted = (count: number, one: string, many: string) =>
-  count === 1 ? `1 ${one}` : `${count} ${many}`;
+const counted = (count: number, singular: string, plural: string) =>
+  count === 1 ? `1 ${singular}` : `${count} ${plural}`;
 
 export const strokes = (count: number) => counted(count, "stroke", "strokes");
 export const corners = (count: number) => counted(count, "corner", "corners");
@@ -20,6 +20,6 @@ export function ago(milliseconds: number): string {
   return hours < 48 ? `${hours} h ago` : `${Math.round(hours / 24)} days ago`;
 }
 
-/** The parts that have something to say, in their order. */
+/** Join the parts that are not empty. */
 export const joined = (parts: readonly string[], between: string) =>
   parts.filter(Boolean).join(between);

@@ -16,17 +16,17 @@ export const hud = {
     ruler: "ruler",
   },
   hints: {
-    threshold: "as bright as its start, or brighter",
-    polygon: "a click sets each corner",
-    copy: "its inside replaces mine",
+    threshold: "paints what is as bright as the start, or brighter",
+    polygon: "click to set each corner",
+    copy: "draw around the region to copy",
     ruler: "drag from end to end; Esc removes it",
   },
   regionTool: "window from a region",
-  regionHint: "drag over it; Esc leaves",
+  regionHint: "drag over the region; Esc cancels",
   loadingHint: "preview, film is loading",
   crossHint: "arrows move the cross, Space presses",
-  crossHeldHint: "arrows drag, Space ends, Esc drops",
-  openPolygonHint: "Enter closes, Ctrl+Z steps back",
+  crossHeldHint: "arrows drag, Space ends, Esc cancels",
+  openPolygonHint: "Enter closes it, Ctrl+Z removes a corner",
   onlyFilmHint: "hold Space: film only",
   subtracts: " · subtracts",
   brushPixels: (across: number) => `${across} px`,
@@ -40,7 +40,7 @@ export const hud = {
   exchanged: (turned: string) => `${turned}: left and right are exchanged`,
 };
 
-/** What is heard of the keyboard's cross. */
+/** What a screen reader says about the keyboard's cross. */
 export const cross = {
   at: (x: number, y: number) => `x ${x}, y ${y}`,
   pressed: "pressed",
@@ -67,7 +67,7 @@ export const film = {
   nextWindow: "next window ",
   windowName: (name: string) => `${name} window`,
   fullWindow: "Full window: every value that the film's depth can hold",
-  /** Between which shares of the range it lies. */
+  /** `from` and `to`: shares of the range. */
   bandWindow: (name: string, from: number, to: number) =>
     `${name} window: ${Math.round(100 * from)} to ${Math.round(100 * to)} % of the range from the film's 1st to its 99th percentile`,
   withNextKey: (explained: string, key: string) => `${explained} (${key}: the next window)`,
@@ -75,16 +75,16 @@ export const film = {
 
 export const drawing = {
   crossHolds:
-    "A question waits for you: press Space to end what the cross draws, or Esc to drop it.",
+    "A question is waiting. Press Space to end what the cross draws, or Esc to cancel it.",
   polygonCorners: "A polygon needs three corners.",
-  polygonDropped: "The open polygon had fewer than three corners and was dropped.",
-  region: "Drag a rectangle over the part of the film that matters.",
+  polygonDropped: "The open polygon had fewer than three corners and was removed.",
+  region: "Drag a rectangle over the part of the film that you want to see.",
   noSource: "This case has no candidate to copy from.",
   sourceMissing: (letter: string) => `Candidate ${letter} is not loaded, so nothing was copied.`,
-  filmLoading: "The film is still loading. The threshold brush works once it is there.",
+  filmLoading: "The film is still loading. The threshold brush works when the film has loaded.",
 };
 
-/** What a clean-up says where it changes nothing. */
+/** What a clean-up says if it changed nothing. */
 export const cleanup = {
   fillHoles: "The mask has no hole to fill.",
   removeIslands: (share: number) =>
@@ -92,8 +92,8 @@ export const cleanup = {
   smooth: "The outline is smooth already.",
   grow: "There is nothing to grow.",
   shrink: "There is nothing to shrink.",
-  noLung: "No lung was found on this film, so nothing is clipped.",
-  allInside: "Nothing of the mask lies outside the lungs.",
+  noLung: "No lung was found on this film, so nothing was clipped.",
+  allInside: "The whole mask lies inside the lungs already.",
 };
 
 const dayApart = (apart: number) =>
@@ -110,7 +110,7 @@ export const compare = {
   loading: "loading",
   filmLoading: "preview, film is loading",
   sameScale: "same scale in mm",
-  notToScale: "fitted alike, not to scale",
+  notToScale: "each film fits its pane, not to scale",
   place: (number: number, of: number) => `film ${number} of ${of}`,
   line: (parts: readonly string[]) => joined(parts, " · "),
   /** "day 7 (5 days earlier), AP" */
@@ -121,5 +121,5 @@ export const compare = {
     return `day ${day} (${dayApart(day - caseDay)})${seen}`;
   },
   notListed: (detail: string) => `The other films could not be listed. ${detail}`,
-  none: "There is no other film of this patient any more.",
+  none: "This patient has no other film any more.",
 };

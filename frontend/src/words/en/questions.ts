@@ -1,4 +1,4 @@
-/** Words of the dialogs: what the room asks, shows in passing, and wants decided. */
+/** Words of the dialogs. */
 
 import { ago, joined } from "./amounts";
 
@@ -20,7 +20,8 @@ export const dialogs = {
   note: "Note",
   keepNote: "Keep note",
   noInfectionTitle: "Mark as no infection?",
-  noInfectionWhy: "Something is marked on this film. It will be filed as free of infection.",
+  noInfectionWhy:
+    "Your mask marks something on this film. The case will be stored as free of infection.",
   noInfection: "No infection",
   guideline: "Guideline",
   noGuideline: "This project has no guideline yet. An administrator can write one.",
@@ -30,8 +31,8 @@ export const dialogs = {
 export const lastCases = {
   title: "My last ten",
   choose:
-    "Choose one to open it again as you submitted it. What you submitted stands until you decide anew.",
-  none: "You have submitted nothing in this project yet.",
+    "Choose a case to open it again as you submitted it. Your submission counts until you decide again.",
+  none: "You have not submitted any case in this project yet.",
   verdicts: {
     picked: "Picked",
     corrected: "Corrected",
@@ -47,18 +48,18 @@ export const lastCases = {
     const marks = joined([isFlagged ? "flagged" : "", hasNote ? "with a note" : ""], ", ");
     return joined([verdict, ago(passed), marks], " · ");
   },
-  openAgain: "Open again: goes on where it is.",
+  openAgain: "Already open again. Choose it to go on.",
 };
 
 export const signIn = {
   title: "Sign in again",
   ended: (kept: string) =>
-    `Your session has ended. The case stays open, with ${kept}, and saving goes on once you are signed in.`,
+    `Your session has ended. The case stays open, with ${kept}. Saving goes on after you sign in.`,
   account: "Account name",
   password: "Password",
   notNow: "Not now",
   signIn: "Sign in",
-  wrong: "This password is not right.",
+  wrong: "This password is wrong.",
   tooMany: "Too many tries. Wait a few minutes, then try again.",
   noAnswer: "The server does not answer. Try again in a moment.",
   refused: (status: number) =>
@@ -69,8 +70,9 @@ export const merge = {
   title: "Two masks for one case",
   why:
     "This case was changed in another tab or browser after you opened it here. Both masks are kept. " +
-    "Which one goes on? To mix them, drag over the film on the right, or go there with Tab and press " +
-    "Space, arrows and Space: what lies inside comes from theirs.",
+    "Which mask do you want to continue with? To mix them, drag over the film on the right: everything " +
+    "inside the rectangle comes from theirs. With the keys: go there with Tab, then press Space, the " +
+    "arrows, and Space again.",
   mine: "Mine, in this tab",
   theirs: "Theirs, on the server",
   mixed: "Mixed ",

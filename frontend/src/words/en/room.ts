@@ -1,4 +1,4 @@
-/** Words of the room itself: its header, the truth about saving, notices, and what goes wrong. */
+/** Words of the room itself: its header, the state of saving, notices and problems. */
 
 import { ago, strokes } from "./amounts";
 
@@ -31,7 +31,7 @@ export const header = {
   leave: "Leave the reading room",
 };
 
-/** The header's words on saving; `kept` says how much of it this browser holds. */
+/** The header's words on saving. `kept` says how many strokes this browser holds. */
 export const saving = {
   kept: (count: number) => `${strokes(count)} kept here`,
   keptOf: (count: number, all: number) => `${count || "none"} of ${strokes(all)} kept here`,
@@ -62,36 +62,38 @@ export const notices = {
   signedOut: "You are signed out.",
   signedOutKept: "You are signed out. What you draw is kept here.",
   reopened:
-    "This case is open again. What you submitted stands until you decide anew, or leave it as it was.",
-  lastNotSent: "The last case is not sent yet; this one can be decided after it. It is kept here.",
+    "This case is open again. Your submission counts until you decide again. To change nothing, choose " +
+    "Leave it as it was.",
+  lastNotSent:
+    "Your last decision is kept here, but has not been sent yet. Wait until it is sent, then decide this case.",
   pickComing: "The picked candidate is still loading. Press Enter again when you see it.",
   nothingMarked: "Nothing is marked. Press 0 if there is no infection.",
   changedElsewhere: "This case was changed elsewhere.",
   reloadToSee: "This case was changed elsewhere. Reload to see both masks.",
   storageFull:
-    "This browser's storage is full: new strokes are not kept here. Saving to the server goes on.",
+    "This browser's storage is full, so new strokes are not kept here. Saving to the server goes on.",
   outdated:
-    "A newer version of this page is open in another tab: new strokes are not kept here any more. " +
-    "Saving to the server goes on. Reload this page once everything is saved.",
+    "A newer version of this page is open in another tab, so new strokes are not kept here any more. " +
+    "Saving to the server goes on. Reload this page when everything is saved.",
   polygonOpen:
-    "The polygon that you had begun is open again: go on with it, press Enter to close it, or Esc to drop it.",
+    "Your open polygon is here again. Set more corners, press Enter to close it, or press Esc to remove it.",
   stepsLost:
-    "Your mask is whole, but what you did before cannot be undone step by step any more: this browser " +
-    "has not kept those steps.",
-  storageFails: "This browser does not keep strokes: they are safe only once saved on the server.",
-  /** What a tab says whose case was submitted, or put back to what had been, in another one. */
+    "Your mask is complete, but you cannot undo your earlier steps: this browser could not keep them.",
+  storageFails:
+    "This browser cannot keep your strokes. They are safe only after the server has saved them.",
+  /** What a tab says when the reader submitted its case, or left it as it was, in another tab. */
   over: (isPutBack: boolean, unsaved: number, isKept: boolean) => {
     const over = isPutBack
-      ? "You put this case back to what you had submitted, in another tab"
-      : "You submitted this case in another tab";
-    if (unsaved <= 0) return `${over}. Nothing drawn here enters it any more.`;
+      ? "In another tab, you left this case as it was"
+      : "In another tab, you submitted this case";
+    if (unsaved <= 0) return `${over}. What you draw here is not added to it.`;
     const kept = isKept ? " The mask stays in this browser for up to 30 days." : "";
-    const sent = " If it reached the server, a curator can get it back for 30 days.";
+    const sent = " If the mask reached the server, a curator can get it back for 30 days.";
     return `${over}, without ${lastStrokes(unsaved)} drawn here.${kept}${sent}`;
   },
 };
 
-/** What stands where the film would be, while there is none. */
+/** The words in place of the film while there is no film. */
 export const curtain = {
   loading: "Opening the next case",
   empty: "All read",
@@ -102,14 +104,14 @@ export const curtain = {
   again: "Try again",
 };
 
-/** What went wrong, in a sentence; where the server says it, its own sentence is shown instead. */
+/** What went wrong. If the server sends a sentence, that is shown instead. */
 export const problems = {
   noAnswer: "The server does not answer.",
   answered: (status: number) => `The server answered ${status}.`,
   noAnswerKept: `The server does not answer. ${KEPT_TRY_AGAIN}`,
   signedOut: "You are signed out. Sign in again, then go on here.",
   leaseEnded:
-    "Your lease on this case has ended and someone else may read it. Your mask is kept in this browser.",
+    "Your lease on this case has ended, so another reader may get it. Your mask is kept in this browser.",
   refused: (status: number) => `The server refused (${status}). ${KEPT_TRY_AGAIN}`,
   notSent: (why: string) => `This could not be sent: ${why}. ${KEPT_TRY_AGAIN}`,
   notLoaded: (what: string, why: string) => `${what} could not be loaded. ${why}`,
@@ -120,8 +122,8 @@ export const problems = {
   journalRead: "The journal cannot be read.",
   journalWrite: "The journal cannot be written.",
   newerVersion:
-    "a newer version of it has kept strokes in this browser, and this one cannot read them. They stay " +
-    "here until the newer version is back: tell whoever runs this server. Until then, read in another " +
-    "browser.",
+    "a newer version has kept strokes in this browser, and this version cannot read them. They stay " +
+    "here until the newer version is installed again. Please tell the administrator of this server. " +
+    "Until then, read in another browser.",
   olderVersion: "an older version is open in another tab. Close that tab and reload this one.",
 };

@@ -1,4 +1,4 @@
-/** Words of the sidebar: candidates, layers, what the proposal means, and how the mask looks. */
+/** Words of the sidebar: candidates, layers, severity, and the look of the mask. */
 
 import { joined, lesions, pixels } from "./amounts";
 
@@ -61,7 +61,7 @@ export const layers = {
   disagreement: "Disagreement",
   infectionLegend: "Probability of infection, ensemble",
   activationLegend: "Where the classifier looked; not a mask",
-  lungLegend: "Cut into zones of equal height, as severity counts them",
+  lungLegend: "Divided into zones of equal height, as in the severity",
   disagreementLegend: "Spread of the networks' probabilities",
   least: "least",
   most: "most",

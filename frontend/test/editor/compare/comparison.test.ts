@@ -179,6 +179,6 @@ describe("the films beside a case", () => {
     room.store.set({ hasFilm: true, isComparing: true });
     await settled();
     const { comparison } = room.store.get();
-    expect(comparison?.problem).toBe("There is no other film of this patient any more.");
+    expect(comparison?.problem).toBe("This patient has no other film any more.");
   });
 });

@@ -74,7 +74,7 @@ it("clips to the lungs in one gesture, and says so where nothing lies outside", 
   );
   expect([maskDocument.history().past.length, ended, state().notice]).toEqual([2, 1, ""]);
   await clipToLung(room, () => ended++);
-  expect(state().notice).toBe("Nothing of the mask lies outside the lungs.");
+  expect(state().notice).toBe("The whole mask lies inside the lungs already.");
   maskDocument.undo();
   expect(maskDocument.mask.data).toEqual(before);
 });
@@ -85,5 +85,5 @@ it("does not clip everything away where no lung was found", async () => {
   const before = maskDocument.mask.data.slice();
   await clipToLung(room, () => undefined);
   expect(maskDocument.mask.data).toEqual(before);
-  expect(state().notice).toBe("No lung was found on this film, so nothing is clipped.");
+  expect(state().notice).toBe("No lung was found on this film, so nothing was clipped.");
 });

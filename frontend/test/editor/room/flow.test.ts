@@ -75,7 +75,9 @@ describe("a journal that was closed by the browser", () => {
     const tab = await openTab(server);
     tab.db.close();
     tab.draw(2);
-    await eventually(() => expect(tab.state().journalFailure).toContain("does not keep strokes"));
+    await eventually(() =>
+      expect(tab.state().journalFailure).toContain("cannot keep your strokes"),
+    );
     expect(await tab.openCase().saver.flush()).toBe(true);
     expect(maskOf(server.drafts.get("a")).data).toEqual(tab.openCase().maskDocument.mask.data);
   });
@@ -256,7 +258,9 @@ describe("a decision with the next case at hand", () => {
     expect(saveWords(tab.state(), 0).text).toContain("last case not sent yet");
     await tab.flow.submit("no_infection"); // has to wait its turn, and says so
     expect(tab.state()).toMatchObject({ isBusy: false, phase: "reading" });
-    expect(tab.state().notice).toContain("The last case is not sent yet");
+    expect(tab.state().notice).toContain(
+      "Your last decision is kept here, but has not been sent yet",
+    );
     expect(tab.openCase().case.assignment).toBe("b");
     tab.flow.retry();
     await eventually(() => expect(server.client.submit).toHaveBeenCalledTimes(2));

@@ -30,7 +30,7 @@ describe("a case that is opened again", () => {
     expect(tab.openCase().case.assignment).toBe("a");
     expect(tab.openCase().maskDocument.mask.data).toEqual(mask);
     expect(tab.state()).toMatchObject({ activeSeconds: 0, canUndo: false, stroke: 0 });
-    expect(tab.state().notice).toContain("What you submitted stands");
+    expect(tab.state().notice).toContain("Your submission counts until you decide again");
     expect(saveWords(tab.state(), 0).text).toBe("as you submitted it");
   });
 

@@ -29,9 +29,9 @@ describe("a case that is submitted in one tab while another one has it", () => {
     expect(server.submissions.map(({ assignment }) => assignment)).toEqual(["a"]);
     expect(second.state().save.phase).toBe("lost");
     expect(second.state().save.problem?.detail).toBe(
-      "You submitted this case in another tab, without the last 2 strokes drawn here. " +
+      "In another tab, you submitted this case, without the last 2 strokes drawn here. " +
         "The mask stays in this browser for up to 30 days. " +
-        "If it reached the server, a curator can get it back for 30 days.",
+        "If the mask reached the server, a curator can get it back for 30 days.",
     );
     const db = await browser.db();
     expect((await readJournal(db, "a", "two", everybody))?.mask.data).toEqual(drawn);
@@ -50,7 +50,7 @@ describe("a case that is submitted in one tab while another one has it", () => {
     await first.flow.submit("no_infection");
     expect(second.state().save).toMatchObject({ phase: "lost" });
     expect(second.state().save.problem?.detail).toBe(
-      "You submitted this case in another tab. Nothing drawn here enters it any more.",
+      "In another tab, you submitted this case. What you draw here is not added to it.",
     );
   });
 
@@ -77,9 +77,9 @@ describe("a case that is put back in one tab while another one has it", () => {
     const { save } = second.state();
     expect(save).toMatchObject({ phase: "lost", problem: { code: "put_back" } });
     expect(save.problem?.detail).toBe(
-      "You put this case back to what you had submitted, in another tab, without the last stroke " +
+      "In another tab, you left this case as it was, without the last stroke " +
         "drawn here. The mask stays in this browser for up to 30 days. " +
-        "If it reached the server, a curator can get it back for 30 days.",
+        "If the mask reached the server, a curator can get it back for 30 days.",
     );
   });
 
