@@ -21,8 +21,8 @@ from mlloop.contract.plan import Plan
 from mlloop.contract.presets import preset
 from mlloop.networks.building import build_network
 from mlloop.networks.devices import Device, prepare
+from mlloop.training.batches import batch_cases
 from mlloop.training.checkpoint import TrainingState
-from mlloop.training.dataset import batch_cases
 from mlloop.training.loading import Batch
 from mlloop.training.member import batch_loader, prepare_run
 from mlloop.training.steps import train_step

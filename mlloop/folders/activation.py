@@ -24,7 +24,7 @@ from mlloop.networks.gradcam import activation_maps
 from mlloop.pixels.arrays import ByteArray, FloatArray
 from mlloop.pixels.masks import decode_probability, encode_probability
 from mlloop.pixels.raster import quantise
-from mlloop.training.dataset import CaseReader
+from mlloop.training.case_reader import CaseReader
 from mlloop.training.memory import Passes
 from mlloop.training.tasks import load_member
 

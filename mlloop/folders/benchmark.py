@@ -33,7 +33,7 @@ from mlloop.folders.speed import SpeedRecorder
 from mlloop.networks.devices import Device
 from mlloop.pixels.arrays import ByteArray, IntArray
 from mlloop.proposing.maps import is_finished, kind_for
-from mlloop.training.dataset import read_truth
+from mlloop.training.case_reader import read_truth
 from mlloop.training.member import train_member
 from mlloop.training.tasks.classification import is_covid
 

@@ -24,7 +24,7 @@ from mlloop.pixels.overlays import (
     overlay_mask,
 )
 from mlloop.pixels.raster import threshold_mask
-from mlloop.training.dataset import read_truth
+from mlloop.training.case_reader import read_truth
 from mlloop.training.tasks.classification import is_covid
 
 _QUANTILES = (0.9, 0.7, 0.5, 0.3, 0.1)

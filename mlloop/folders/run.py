@@ -20,7 +20,7 @@ from mlloop.contract.plan import Plan
 from mlloop.contract.records import FieldError, from_plain, read_json, write_json
 from mlloop.folders.cases import FolderCase, Placement
 from mlloop.networks.devices import Device
-from mlloop.training.checkpoint import Card
+from mlloop.training.finished_member import Card
 from mlloop.training.member import train_member
 
 ROUND = 0  # a server numbers its rounds from 1

@@ -36,7 +36,7 @@ from mlloop.folders.speed import RunSpeed, read_speed
 from mlloop.folders.terminal import Terminal
 from mlloop.networks.devices import Device, prepare
 from mlloop.pixels.masks import MaskError, decode_mask
-from mlloop.training.dataset import read_truth
+from mlloop.training.case_reader import read_truth
 
 
 def run_verb(options: argparse.Namespace, stop: Stop) -> None:

@@ -14,7 +14,7 @@ from mlloop.contract.events import Progress
 from mlloop.contract.manifest import ProposeManifest
 from mlloop.contract.records import read_json, write_json
 from mlloop.networks.devices import Device
-from mlloop.training.dataset import CaseReader
+from mlloop.training.case_reader import CaseReader
 from mlloop.training.tasks import load_member
 from mlloop.training.tasks.classification import classify
 

@@ -24,7 +24,7 @@ from mlloop.networks.devices import Device
 from mlloop.pixels.arrays import ByteArray
 from mlloop.pixels.raster import threshold_mask
 from mlloop.proposing.maps import MapWriter
-from mlloop.training.dataset import read_truth
+from mlloop.training.case_reader import read_truth
 
 
 @dataclass(frozen=True, slots=True)

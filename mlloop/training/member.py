@@ -21,15 +21,11 @@ from mlloop.contract.records import digest
 from mlloop.networks.building import build_network, build_untrained_network
 from mlloop.networks.devices import Device
 from mlloop.networks.weights import initial_identity, load_trained
-from mlloop.training.checkpoint import (
-    Card,
-    EpochRecord,
-    StateFolder,
-    TrainingState,
-    is_finished,
-    write_member,
-)
-from mlloop.training.dataset import NO_INNER, CaseReader, batch_cases
+from mlloop.training.batches import batch_cases
+from mlloop.training.case_reader import CaseReader
+from mlloop.training.checkpoint import EpochRecord, StateFolder, TrainingState
+from mlloop.training.finished_member import Card, is_finished, write_member
+from mlloop.training.inner_split import NO_INNER
 from mlloop.training.loading import Batch, Loader
 from mlloop.training.schedule import epoch_ends, member_seed
 from mlloop.training.steps import train_step

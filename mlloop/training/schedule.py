@@ -9,7 +9,7 @@ import math
 
 from mlloop.contract.manifest import TrainManifest
 from mlloop.contract.plan import Plan
-from mlloop.training.dataset import seeded
+from mlloop.training.seeds import seeded
 
 
 def learning_rate(plan: Plan, step: int) -> float:

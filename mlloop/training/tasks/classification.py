@@ -24,7 +24,9 @@ from mlloop.networks.building import load_trained_network
 from mlloop.networks.devices import Device
 from mlloop.networks.gradcam import activation_maps
 from mlloop.pixels.arrays import FloatArray
-from mlloop.training.dataset import CaseReader, Split, split_by, training_batch
+from mlloop.training.augmentation import training_batch
+from mlloop.training.case_reader import CaseReader
+from mlloop.training.inner_split import Split, split_by
 from mlloop.training.loading import Batch
 from mlloop.training.memory import Passes
 from mlloop.training.tasks.task import Run

@@ -20,7 +20,9 @@ from mlloop.networks.losses import planned_loss
 from mlloop.networks.predicting import fold_norms, predict
 from mlloop.pixels.arrays import FloatArray
 from mlloop.pixels.raster import quantise
-from mlloop.training.dataset import CaseReader, Split, split_cases, training_batch
+from mlloop.training.augmentation import training_batch
+from mlloop.training.case_reader import CaseReader
+from mlloop.training.inner_split import Split, split_cases
 from mlloop.training.loading import Batch
 from mlloop.training.memory import Passes
 from mlloop.training.tasks.task import Run

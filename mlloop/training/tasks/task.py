@@ -14,7 +14,8 @@ from mlloop.contract.manifest import Case, MemberRef, TrainManifest
 from mlloop.contract.plan import Plan
 from mlloop.networks.devices import Device
 from mlloop.pixels.arrays import FloatArray
-from mlloop.training.dataset import CaseReader, Split
+from mlloop.training.case_reader import CaseReader
+from mlloop.training.inner_split import Split
 from mlloop.training.loading import Batch
 
 

@@ -24,7 +24,7 @@ from mlloop.pixels.arrays import Float64Array
 from mlloop.pixels.images import encode_pixels
 from mlloop.pixels.masks import encode_mask
 from mlloop.training import member as member_module
-from mlloop.training.dataset import CaseReader
+from mlloop.training.case_reader import CaseReader
 from mlloop.training.loading import Batch
 from mlloop.training.tasks import load_member
 from mlloop.training.tasks.classification import (

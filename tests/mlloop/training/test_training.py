@@ -17,7 +17,7 @@ from mlloop.contract.manifest import Case, Parent, TrainManifest
 from mlloop.contract.network_plan import NetworkPlan
 from mlloop.networks.devices import prepare
 from mlloop.networks.predicting import predict
-from mlloop.training.dataset import CaseReader
+from mlloop.training.case_reader import CaseReader
 from mlloop.training.schedule import epoch_ends, learning_rate
 from mlloop.training.tasks import load_member
 from tests.mlloop.conftest import STILL, card, member, small_plan, train, training
