@@ -14,7 +14,7 @@ from bench.phantom_cases import write_phantoms
 from bench.proposing import train_members_briefly, unread_cases
 from mlloop.contract.manifest import ProposeManifest, write_manifest
 from mlloop.contract.presets import preset
-from mlloop.networks.devices import prepare
+from mlloop.networks.devices import prepare_device
 
 BAR = Bar("<=", 1.2)
 _FEW, _MANY = 64, 512
@@ -37,7 +37,7 @@ def _peak_mebibytes(n: int, options: Options) -> float:
         round=1,
         plan=plan,
         k=plan.folds,
-        members=train_members_briefly(plan, options.folder, prepare(plan, choice="cpu")),
+        members=train_members_briefly(plan, options.folder, prepare_device(plan, choice="cpu")),
         cases=unread_cases(write_phantoms(options.folder), k=plan.folds, n=n),
         trained_patients=frozenset(),
     )

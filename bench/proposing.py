@@ -21,7 +21,7 @@ from mlloop.contract.events import EventValue
 from mlloop.contract.manifest import Case, MemberRef, ProposeManifest
 from mlloop.contract.plan import Plan
 from mlloop.contract.presets import preset
-from mlloop.networks.devices import Device, prepare
+from mlloop.networks.devices import Device, prepare_device
 from mlloop.networks.weights import save_tensors
 from mlloop.proposing import maps
 from mlloop.proposing.ensemble import propose
@@ -37,7 +37,7 @@ _numbers = itertools.count()
 def measure(options: Options) -> list[Row]:
     """Propose on unread films with every fold of every network of the `cpu` plan."""
     plan = preset("cpu")
-    device = prepare(plan, choice=options.device)
+    device = prepare_device(plan, choice=options.device)
     manifest = ProposeManifest(
         round=1,
         plan=plan,

@@ -20,11 +20,11 @@ from mlloop.contract.network_plan import NetworkPlan
 from mlloop.contract.plan import Plan
 from mlloop.contract.presets import preset
 from mlloop.networks.building import build_network
-from mlloop.networks.devices import Device, prepare
+from mlloop.networks.devices import Device, prepare_device
 from mlloop.training.batches import batch_cases
 from mlloop.training.checkpoint import TrainingState
 from mlloop.training.loading import Batch
-from mlloop.training.member import batch_loader, prepare_run
+from mlloop.training.member import make_batch_loader, prepare_run
 from mlloop.training.steps import train_step
 from mlloop.training.tasks.task import Run
 
@@ -37,7 +37,7 @@ _FOLD, _K = 0, 3
 def measure(options: Options) -> list[Row]:
     """Measure each network of the `cpu` plan, and loading where a step is shortest."""
     plan = preset("cpu")
-    device = prepare(plan, choice=options.device)
+    device = prepare_device(plan, choice=options.device)
     name = device_name(device)
     place = write_phantoms(options.folder)
     rows, millis = [], {}
@@ -147,7 +147,7 @@ def _steps_on(run: Run, state: TrainingState, batch: Batch, count: int = _STEPS)
 def run_steps(run: Run, state: TrainingState, count: int) -> None:
     """Do `count` steps that load their batches as a member does."""
     state.step = 0
-    with batch_loader(run, state.step) as loader:
+    with make_batch_loader(run, state.step) as loader:
         for _ in range(count):
             _step(run, state, loader.next())
 

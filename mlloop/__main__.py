@@ -28,7 +28,7 @@ from mlloop.contract.manifest import (
 )
 from mlloop.contract.records import FieldError
 from mlloop.networks.converting import convert_weights
-from mlloop.networks.devices import prepare
+from mlloop.networks.devices import prepare_device
 from mlloop.proposing.ensemble import propose
 from mlloop.proposing.estimating import estimate_cost
 from mlloop.proposing.evaluation import evaluate
@@ -69,25 +69,25 @@ def main(argv: list[str] | None = None) -> int:
 
 def _train(options: argparse.Namespace, stop: Stop) -> None:
     manifest = read_manifest(TrainManifest, options.manifest)
-    device = prepare(manifest.plan, choice=options.device)
+    device = prepare_device(manifest.plan, choice=options.device)
     train_member(manifest, _make_folder(options.out), device=device, emit=emit_line, stop=stop)
 
 
 def _propose(options: argparse.Namespace, stop: Stop) -> None:
     manifest = read_manifest(ProposeManifest, options.manifest)
-    device = prepare(manifest.plan, choice=options.device)
+    device = prepare_device(manifest.plan, choice=options.device)
     propose(manifest, _make_folder(options.out), device=device, emit=emit_line, stop=stop)
 
 
 def _evaluate(options: argparse.Namespace, stop: Stop) -> None:
     manifest = read_manifest(EvaluateManifest, options.manifest)
-    device = prepare(manifest.plan, choice=options.device)
+    device = prepare_device(manifest.plan, choice=options.device)
     evaluate(manifest, _make_folder(options.out), device=device, emit=emit_line, stop=stop)
 
 
 def _estimate(options: argparse.Namespace, stop: Stop) -> None:
     manifest = read_manifest(EstimateManifest, options.manifest)
-    device = prepare(manifest.plan, choice=options.device)
+    device = prepare_device(manifest.plan, choice=options.device)
     estimate_cost(manifest, _make_folder(options.out), device=device, emit=emit_line, stop=stop)
 
 

@@ -25,7 +25,7 @@ from mlloop.pixels.arrays import ByteArray, FloatArray
 from mlloop.pixels.masks import decode_probability, encode_probability
 from mlloop.pixels.raster import quantise
 from mlloop.training.case_reader import CaseReader
-from mlloop.training.memory import Passes
+from mlloop.training.memory import Chunker
 from mlloop.training.tasks import load_member
 
 _CHUNK = 16
@@ -45,7 +45,7 @@ def write_activation_maps(
     if (folder / "scores.json").exists():
         return
     reader, scores = CaseReader(grid=run.plan.grid), dict[str, float]()
-    passes = Passes(device, emit)
+    chunker = Chunker(device, emit)
     progress = Progress(emit, total=len(run.cases))
     for fold in range(run.k):
         member = member_ref(member_folder(run.out, network.key, fold), network.key, fold)
@@ -55,7 +55,7 @@ def write_activation_maps(
             if stop():
                 raise Stopped
             chunk = cases[start : start + _CHUNK]
-            scores |= _write_chunk(classifier, chunk, reader, folder, passes)
+            scores |= _write_chunk(classifier, chunk, reader, folder, chunker)
             progress.add(len(chunk))
     write_json(folder / "scores.json", _Scores(tuple(scores), tuple(scores.values())))
 
@@ -76,14 +76,15 @@ def _folder(out: Path, encoder: str) -> Path:
 
 
 def _write_chunk(
-    network: nn.Module, cases: Sequence[Case], reader: CaseReader, folder: Path, passes: Passes
+    network: nn.Module, cases: Sequence[Case], reader: CaseReader, folder: Path, chunker: Chunker
 ) -> dict[str, float]:
     def forward(images: FloatArray) -> Iterable[tuple[FloatArray, np.float32]]:
-        return zip(*activation_maps(network, images, passes.device), strict=True)
+        return zip(*activation_maps(network, images, chunker.device), strict=True)
 
-    images = np.stack([reader.image(case) for case in cases])
+    images = np.stack([reader.read_image(case) for case in cases])
     scores = dict[str, float]()
-    for case, (activation, probability) in zip(cases, passes.through(forward, images), strict=True):
+    results = chunker.map_images(forward, images)
+    for case, (activation, probability) in zip(cases, results, strict=True):
         write_bytes(folder / f"{case.image}.png", encode_probability(quantise(activation)))
         scores[case.image] = float(probability)
     return scores

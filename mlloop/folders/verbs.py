@@ -34,7 +34,7 @@ from mlloop.folders.run import FolderRun, begin_run, train_members
 from mlloop.folders.scoring import Row
 from mlloop.folders.speed import RunSpeed, read_speed
 from mlloop.folders.terminal import Terminal
-from mlloop.networks.devices import Device, prepare
+from mlloop.networks.devices import Device, prepare_device
 from mlloop.pixels.masks import MaskError, decode_mask
 from mlloop.training.case_reader import read_truth
 
@@ -54,7 +54,7 @@ def _train(options: argparse.Namespace, terminal: Terminal, stop: Stop) -> None:
 def _propose(options: argparse.Namespace, terminal: Terminal, stop: Stop) -> None:
     record, run = find_run(options)
     cases = read_cases(options, record.plan, only_known=False)
-    device = prepare(record.plan, choice=options.device)
+    device = prepare_device(record.plan, choice=options.device)
     manifest = propose_on(
         cases, record, run=run, out=options.out, device=device, emit=terminal, stop=stop
     )
@@ -73,7 +73,7 @@ def _evaluate(options: argparse.Namespace, terminal: Terminal, stop: Stop) -> No
     else:
         record, run = find_run(options)
         cases = read_cases(options, record.plan)
-        device = prepare(record.plan, choice=options.device)
+        device = prepare_device(record.plan, choice=options.device)
         manifest = propose_on(
             cases, record, run=run, out=options.out, device=device, emit=terminal, stop=stop
         )
@@ -144,7 +144,7 @@ def _begin(options: argparse.Namespace, terminal: Terminal) -> tuple[FolderRun, 
         f"{len(run.cases)} images of {len(run.patients)} patients, {sick} with infection;"
         f" {run.k} folds; networks: {', '.join(network.key for network in plan.networks)}."
     )
-    return run, prepare(plan, choice=options.device)
+    return run, prepare_device(plan, choice=options.device)
 
 
 def _put_in_folds(cases: Sequence[FolderCase], manifest: ProposeManifest) -> tuple[FolderCase, ...]:

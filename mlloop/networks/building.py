@@ -15,9 +15,9 @@ from mlloop.contract.manifest import MemberRef
 from mlloop.contract.network_plan import NetworkPlan
 from mlloop.contract.plan import Plan
 from mlloop.networks.architectures.registry import BUILDERS
-from mlloop.networks.encoders.building import depth_of, require_exact
+from mlloop.networks.encoders.building import depth_of, require_halving
 from mlloop.networks.network import Network, count_planes
-from mlloop.networks.weights import load_initial, load_trained
+from mlloop.networks.weights import load_initial_weights, read_trained_weights
 
 
 def build_network(plan: NetworkPlan, grid: int) -> Network:
@@ -27,7 +27,7 @@ def build_network(plan: NetworkPlan, grid: int) -> Network:
     is not known or its weights cannot be had.
     """
     network = build_untrained_network(plan, grid)
-    load_initial(network.get_encoder(), plan)
+    load_initial_weights(network.get_encoder(), plan)
     return network
 
 
@@ -36,7 +36,7 @@ def build_untrained_network(plan: NetworkPlan, grid: int) -> Network:
     try:
         network = BUILDERS[plan.decoder](plan, grid)
         encoder = network.get_encoder()
-        require_exact(encoder, plan.encoder, planes=count_planes(plan), depth=depth_of(encoder))
+        require_halving(encoder, plan.encoder, planes=count_planes(plan), depth=depth_of(encoder))
     except (AssertionError, KeyError, RuntimeError, ValueError) as error:
         lines = str(error).strip("'\"").splitlines() or [type(error).__name__]
         raise LearningError(
@@ -51,7 +51,7 @@ def load_trained_network(member: MemberRef, plan: Plan) -> Network:
     Refuses weights that are not the recorded ones.
     """
     name = f"{member.network}, fold {member.fold}"
-    tensors = load_trained(Path(member.weights_path), member.weights_sha256, name)
+    tensors = read_trained_weights(Path(member.weights_path), member.weights_sha256, name)
     network = build_untrained_network(plan.network(member.network), plan.grid)
     network.load_state_dict(tensors)
     return network

@@ -36,8 +36,8 @@ def convert_weights(source: Path, target: Path, *, encoder: str, emit: Emit) -> 
     """
     if target.suffix != ".safetensors":
         raise LearningError("bad_target", f"{target.name} must end in .safetensors.")
-    wanted = _wanted(encoder)
-    tensors = _renamed(_read(source), wanted, encoder)
+    wanted = _encoder_state(encoder)
+    tensors = _rename_tensors(_read_tensors(source), wanted, encoder)
     _require_fit(tensors, wanted, source.name, encoder)
     kept = {name: tensors.get(name, torch.zeros_like(value)) for name, value in wanted.items()}
     sha256 = save_tensors(target, kept)
@@ -53,7 +53,7 @@ def convert_weights(source: Path, target: Path, *, encoder: str, emit: Emit) -> 
     )
 
 
-def _wanted(encoder: str) -> Mapping[str, Tensor]:
+def _encoder_state(encoder: str) -> Mapping[str, Tensor]:
     try:
         state: Mapping[str, Tensor] = build_colour_encoder(encoder, _DEPTH).state_dict()
     except (AssertionError, KeyError, RuntimeError, ValueError) as error:
@@ -61,7 +61,7 @@ def _wanted(encoder: str) -> Mapping[str, Tensor]:
     return state
 
 
-def _read(source: Path) -> dict[str, Tensor]:
+def _read_tensors(source: Path) -> dict[str, Tensor]:
     try:
         if source.suffix == ".safetensors":
             return load_tensors(source)
@@ -85,23 +85,23 @@ def _read(source: Path) -> dict[str, Tensor]:
     return {str(name): value for name, value in found.items() if isinstance(value, Tensor)}
 
 
-def _renamed(
+def _rename_tensors(
     tensors: Mapping[str, Tensor], wanted: Mapping[str, Tensor], encoder: str
 ) -> dict[str, Tensor]:
     """Give tensors the names that the encoder has for them; the others are stripped alone."""
-    own = {_joined(_stripped(name, encoder)): name for name in wanted}
-    stripped = {_stripped(name, encoder): value for name, value in tensors.items()}
-    return {own.get(_joined(name), name): value for name, value in stripped.items()}
+    own = {_without_dots(_strip_name(name, encoder)): name for name in wanted}
+    stripped = {_strip_name(name, encoder): value for name, value in tensors.items()}
+    return {own.get(_without_dots(name), name): value for name, value in stripped.items()}
 
 
-def _stripped(name: str, encoder: str) -> str:
+def _strip_name(name: str, encoder: str) -> str:
     prefixes = (*_PREFIXES, f"{encoder.removeprefix('tu-')}.")
     while prefix := next((one for one in prefixes if name.startswith(one)), ""):
         name = name.removeprefix(prefix)
     return _OLD_DENSENET.sub(r"\1\2.", name)
 
 
-def _joined(name: str) -> str:
+def _without_dots(name: str) -> str:
     """Return a name without its dots: timm writes `features.conv0` in a whole model, and
     `features_conv0` once it gives out features.
     """

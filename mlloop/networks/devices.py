@@ -41,7 +41,7 @@ class Device:
         return torch.autocast(self.torch_device.type, dtype=torch.bfloat16)
 
 
-def prepare(plan: Plan, *, choice: DeviceChoice = "auto") -> Device:
+def prepare_device(plan: Plan, *, choice: DeviceChoice = "auto") -> Device:
     """Set the plan's thread count and how soon threads take turns; choose the device.
 
     Results repeat bit for bit on one machine at one thread count, so the count is the plan's and
@@ -55,10 +55,10 @@ def prepare(plan: Plan, *, choice: DeviceChoice = "auto") -> Device:
     torch.backends.cudnn.benchmark = False
     on_gpu = has_cuda and choice != "cpu"
     device = torch.device("cuda" if on_gpu else "cpu")
-    return Device(device, _precision(plan, on_gpu=on_gpu))
+    return Device(device, _choose_precision(plan, on_gpu=on_gpu))
 
 
-def _precision(plan: Plan, *, on_gpu: bool) -> Precision:
+def _choose_precision(plan: Plan, *, on_gpu: bool) -> Precision:
     if plan.precision != "auto":
         return plan.precision
     # Without matrix instructions for it, bfloat16 on a CPU is emulated and slower than float32.

@@ -44,12 +44,12 @@ class SegmentationNetwork(Network):
 
     def forward(self, image: Tensor) -> Tensor:
         """Return the logits `(N, 1, grid, grid)`, one for each pixel of each patch."""
-        planes = with_coordinates(image, self.patch)
+        planes = add_coordinates(image, self.patch)
         logits: Tensor = self.body(planes)
         return F.pixel_shuffle(logits.float().contiguous(), self.patch)
 
 
-def with_coordinates(image: Tensor, patch: int) -> Tensor:
+def add_coordinates(image: Tensor, patch: int) -> Tensor:
     """Return the planes that an encoder sees: the pixels of each patch, and where it lies.
 
     The two coordinate planes let a small network know left from right.
@@ -63,5 +63,5 @@ def with_coordinates(image: Tensor, patch: int) -> Tensor:
 
 
 def count_planes(plan: NetworkPlan) -> int:
-    """Return how many planes `with_coordinates` gives the encoder of this network."""
+    """Return how many planes `add_coordinates` gives the encoder of this network."""
     return plan.patch**2 + COORDINATES

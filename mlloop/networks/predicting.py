@@ -14,7 +14,7 @@ from mlloop.networks.devices import Device
 from mlloop.pixels.arrays import FloatArray
 
 
-def fold_norms(network: nn.Module) -> None:
+def fuse_batch_norms(network: nn.Module) -> None:
     """Put each batch norm that follows a convolution in a Sequential into its weights.
 
     For inference only: the same function, and a pass over every decoder map less. In a Sequential

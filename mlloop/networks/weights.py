@@ -36,7 +36,7 @@ def load_tensors(path: Path) -> Tensors:
     return dict(safetensors.torch.load(path.read_bytes()))
 
 
-def load_trained(path: Path, sha256: str, name: str) -> Tensors:
+def read_trained_weights(path: Path, sha256: str, name: str) -> Tensors:
     """Read the weights of `name`, or refuse them where they are not the ones recorded."""
     try:
         data = path.read_bytes()
@@ -47,7 +47,7 @@ def load_trained(path: Path, sha256: str, name: str) -> Tensors:
     return dict(safetensors.torch.load(data))
 
 
-def load_initial(encoder: nn.Module, plan: NetworkPlan) -> None:
+def load_initial_weights(encoder: nn.Module, plan: NetworkPlan) -> None:
     """Give an encoder the initial weights that the plan names, or raise LearningError.
 
     A first convolution for colours is adapted: what it does with a grey film is kept.
@@ -59,7 +59,7 @@ def load_initial(encoder: nn.Module, plan: NetworkPlan) -> None:
         tensors, source = download_encoder(plan.encoder, depth).state_dict(), "imagenet"
     else:
         path = Path(plan.encoder_weights.removeprefix("file:"))
-        tensors, source = _encoder_file(path), path.name
+        tensors, source = _read_encoder_file(path), path.name
     wanted = encoder.state_dict()
     tensors = _fit_first_layer(tensors, wanted, plan.patch**2)
     try:
@@ -74,7 +74,7 @@ def load_initial(encoder: nn.Module, plan: NetworkPlan) -> None:
         ) from error
 
 
-def initial_identity(plan: NetworkPlan) -> str | None:
+def identify_initial_weights(plan: NetworkPlan) -> str | None:
     """Return what the initial weights were: nothing, `imagenet`, or the sha256 of the file."""
     if plan.encoder_weights in (None, "imagenet"):
         return plan.encoder_weights
@@ -82,7 +82,7 @@ def initial_identity(plan: NetworkPlan) -> str | None:
     return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else None
 
 
-def _encoder_file(path: Path) -> Tensors:
+def _read_encoder_file(path: Path) -> Tensors:
     if path.suffix != ".safetensors" or not path.is_file():
         raise LearningError(
             "no_encoder_weights",

@@ -108,7 +108,7 @@ def _read_or_fit_calibration(
     known = set(manifest.references)
     cases = [case for case in manifest.cases if case.image in known]
     calibration = fit_calibration(
-        manifest.plan, cases, maps=writer.read, target=writer.reader.target, stop=stop
+        manifest.plan, cases, maps=writer.read, target=writer.reader.read_target, stop=stop
     )
     write_json(path, calibration)
     return calibration

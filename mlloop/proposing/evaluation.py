@@ -60,7 +60,7 @@ def evaluate(
         pixels, images = np.zeros((2, 256), np.int64), []
         for case in manifest.cases:
             ensemble = calibration.ensemble_map(maps.read(case))
-            pixels += count_p8(ensemble, reference_at_grid(case, maps.reader.target))
+            pixels += count_p8(ensemble, reference_at_grid(case, maps.reader.read_target))
             images.append(_evaluate_image(case, ensemble, calibration.t8_of("ensemble")))
         write_json(
             result,

@@ -30,7 +30,7 @@ from mlloop.pixels.arrays import ByteArray, FloatArray
 from mlloop.pixels.masks import decode_probability, encode_probability
 from mlloop.pixels.raster import quantise
 from mlloop.training.case_reader import CaseReader
-from mlloop.training.memory import Passes
+from mlloop.training.memory import Chunker
 from mlloop.training.tasks import load_member, task_of
 
 Kind = Literal["out_of_fold", "mean", "ensemble"]
@@ -86,8 +86,8 @@ class MapWriter:
         if not networks:
             yield from chunks
         jobs = [(network, chunk) for network in networks for chunk in chunks]
-        passes = Passes(self.device, progress.emit)
-        for work, saving in _begin_one_ahead(self._predicted(jobs, passes, stop)):
+        chunker = Chunker(self.device, progress.emit)
+        for work, saving in _begin_one_ahead(self._predicted(jobs, chunker, stop)):
             wait_for(saving)
             progress.add(len(work.chunk))
             if work.network == networks[-1]:
@@ -120,12 +120,11 @@ class MapWriter:
         """
         missing = [case for case in chunk if not self._has_map(case, network)]
         wanted = chunk if missing else []
-        return _Work(
-            network, chunk, missing, [readers.submit(self.reader.image, case) for case in wanted]
-        )
+        images = [readers.submit(self.reader.read_image, case) for case in wanted]
+        return _Work(network, chunk, missing, images)
 
     def _predicted(
-        self, jobs: Sequence[tuple[NetworkPlan, Sequence[Case]]], passes: Passes, stop: Stop
+        self, jobs: Sequence[tuple[NetworkPlan, Sequence[Case]]], chunker: Chunker, stop: Stop
     ) -> Iterator[tuple[_Work, list[Future[None]]]]:
         """Yield each job while its maps are being written. Only one network is in memory."""
         loaded, folds = "", dict[int, nn.Module]()
@@ -137,7 +136,7 @@ class MapWriter:
                 if work.missing and loaded != work.network.key:
                     folds.clear()
                     loaded, folds = work.network.key, self._load_folds(work.network)
-                maps = self._predict(folds, work, passes) if work.missing else {}
+                maps = self._predict(folds, work, chunker) if work.missing else {}
                 yield (
                     work,
                     [
@@ -147,7 +146,7 @@ class MapWriter:
                 )
 
     def _predict(
-        self, folds: dict[int, nn.Module], work: _Work, passes: Passes
+        self, folds: dict[int, nn.Module], work: _Work, chunker: Chunker
     ) -> dict[str, list[FloatArray]]:
         """Return one map per case and fold that may propose on it, folds in order."""
         maps: dict[str, list[FloatArray]] = {case.image: [] for case in work.chunk}
@@ -160,7 +159,8 @@ class MapWriter:
             ]
             if chosen:
                 forward = functools.partial(self._maps, work.network, folds[fold])
-                probabilities = passes.through(forward, np.stack([image for _, image in chosen]))
+                batch = np.stack([image for _, image in chosen])
+                probabilities = chunker.map_images(forward, batch)
                 for (case, _), probability in zip(chosen, probabilities, strict=True):
                     maps[case.image].append(probability)
         return maps

@@ -15,16 +15,19 @@ from mlloop.contract.manifest import Case
 from mlloop.contract.plan import Augment
 from mlloop.pixels.arrays import FloatArray
 from mlloop.training.case_reader import CaseReader
-from mlloop.training.seeds import seeded
+from mlloop.training.seeds import seeded_generator
 
 
 def training_batch(
     cases: Sequence[Case], reader: CaseReader, augment: Augment, seed: int, step: int
 ) -> tuple[Tensor, Tensor]:
     """Return augmented inputs and targets, each `(N, 1, grid, grid) float32`."""
-    images = torch.from_numpy(np.stack([reader.image(case) for case in cases])[:, None])
-    targets = torch.from_numpy(np.stack([reader.target(case) for case in cases])[:, None])
-    draws = [draw_change(augment, seeded(seed, step, case.image), reader.grid) for case in cases]
+    images = torch.from_numpy(np.stack([reader.read_image(case) for case in cases])[:, None])
+    targets = torch.from_numpy(np.stack([reader.read_target(case) for case in cases])[:, None])
+    draws = [
+        draw_change(augment, seeded_generator(seed, step, case.image), reader.grid)
+        for case in cases
+    ]
     matrices = torch.from_numpy(np.stack([draw.matrix for draw in draws]))
     field_ = F.affine_grid(matrices, list(images.shape), align_corners=False)
     fill = {"black": "zeros", "nearest": "border"}[augment.fill]

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from mlloop.contract.manifest import Case
 from mlloop.contract.plan import Plan
 from mlloop.training.inner_split import Split
-from mlloop.training.seeds import seeded
+from mlloop.training.seeds import seeded_generator
 
 
 def batch_cases(split: Split, plan: Plan, seed: int, step: int) -> list[Case]:
@@ -18,35 +18,35 @@ def batch_cases(split: Split, plan: Plan, seed: int, step: int) -> list[Case]:
         sick = min(max(1, round(plan.batch_size * plan.positive_share)), plan.batch_size)
     well = plan.batch_size - sick
     return [
-        *_stretch(split.positives, sick, seed, step, "sick"),
-        *_controls(split.negatives, well, seed, step, is_balanced=plan.balance_groups),
+        *_take_in_turn(split.positives, sick, seed, step, "sick"),
+        *_take_controls(split.negatives, well, seed, step, is_balanced=plan.balance_groups),
     ]
 
 
-def _controls(
+def _take_controls(
     pool: Sequence[Case], count: int, seed: int, step: int, *, is_balanced: bool
 ) -> list[Case]:
     groups = sorted({case.group for case in pool})
     if not is_balanced or len(groups) < 2:
-        return _stretch(pool, count, seed, step, "well")
+        return _take_in_turn(pool, count, seed, step, "well")
     pools = {group: [case for case in pool if case.group == group] for group in groups}
     chosen = []
     # Places are dealt to the groups in turn, over the ends of batches.
     for place in range(step * count, (step + 1) * count):
         turn, group = place // len(groups), groups[place % len(groups)]
-        chosen += _stretch(pools[group], 1, seed, turn, f"well/{group}")
+        chosen += _take_in_turn(pools[group], 1, seed, turn, f"well/{group}")
     return chosen
 
 
-def _stretch(pool: Sequence[Case], count: int, seed: int, step: int, name: str) -> list[Case]:
+def _take_in_turn(pool: Sequence[Case], count: int, seed: int, step: int, name: str) -> list[Case]:
     """Walk through reshuffled rounds of the pool, so that no image is left out by chance."""
     chosen = []
     for position in range(step * count, (step + 1) * count):
         turn, place = divmod(position, len(pool))
-        chosen.append(pool[_order(seed, name, turn, len(pool))[place]])
+        chosen.append(pool[_shuffled_order(seed, name, turn, len(pool))[place]])
     return chosen
 
 
 @functools.lru_cache(maxsize=8)
-def _order(seed: int, name: str, turn: int, count: int) -> tuple[int, ...]:
-    return tuple(seeded(seed, "order", name, turn).permutation(count).tolist())
+def _shuffled_order(seed: int, name: str, turn: int, count: int) -> tuple[int, ...]:
+    return tuple(seeded_generator(seed, "order", name, turn).permutation(count).tolist())

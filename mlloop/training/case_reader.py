@@ -36,11 +36,11 @@ class CaseReader:
     _used: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def image(self, case: Case) -> FloatArray:
+    def read_image(self, case: Case) -> FloatArray:
         """Return the network input `(grid, grid) float32`, or raise LearningError."""
         return self._read(case, "image")
 
-    def target(self, case: Case) -> FloatArray:
+    def read_target(self, case: Case) -> FloatArray:
         """Return the covered share `(grid, grid) float32`; no mask means nothing is covered."""
         if case.mask_path is None:
             return np.zeros((self.grid, self.grid), np.float32)
@@ -64,19 +64,19 @@ def read_truth(case: Case) -> BoolArray:
     shape = (case.height, case.width)
     if case.mask_path is None:
         return np.zeros(shape, np.bool_)
-    with _readable(case, "mask"):
+    with _explain_errors(case, "mask"):
         return decode_mask(Path(case.mask_path).read_bytes(), shape=shape)
 
 
 def _read_file(case: Case, kind: str, grid: int) -> FloatArray:
-    with _readable(case, kind):
+    with _explain_errors(case, kind):
         if kind == "image":
             return load_network_input(case.image_path, grid)
         return load_mask_target(case.mask_path or "", grid)
 
 
 @contextlib.contextmanager
-def _readable(case: Case, kind: str) -> Iterator[None]:
+def _explain_errors(case: Case, kind: str) -> Iterator[None]:
     """Turn whatever is wrong with a file into a LearningError that names the case."""
     try:
         yield

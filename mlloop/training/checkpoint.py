@@ -86,7 +86,7 @@ class StateFolder:
     def save(self, state: TrainingState) -> None:
         """Save a resumable state and drop the former one."""
         name = f"step-{state.step}.safetensors"
-        save_tensors(self.path / name, _tensors(state))
+        save_tensors(self.path / name, _collect_tensors(state))
         saved = _SavedState(
             step=state.step,
             losses=tuple(state.losses),
@@ -127,7 +127,7 @@ class StateFolder:
             step=saved.step,
             losses=list(saved.losses),
             history=list(saved.history),
-            best=_part(tensors, "best."),
+            best=_tensors_under(tensors, "best."),
             best_step=saved.best_step,
             best_score=saved.best_score,
             parts=saved.parts,
@@ -144,7 +144,7 @@ def _read_saved(path: Path) -> _SavedState:
     return from_plain(_SavedState, data)
 
 
-def _tensors(state: TrainingState) -> dict[str, Tensor]:
+def _collect_tensors(state: TrainingState) -> dict[str, Tensor]:
     tensors = {"rng": torch.get_rng_state()}
     tensors |= {f"network.{k}": v for k, v in state.network.state_dict().items()}
     tensors |= {f"averaged.{k}": v for k, v in state.averaged.items()}
@@ -156,11 +156,11 @@ def _tensors(state: TrainingState) -> dict[str, Tensor]:
 
 def _copy_into(state: TrainingState, tensors: dict[str, Tensor]) -> None:
     torch.set_rng_state(tensors["rng"])
-    state.network.load_state_dict(_part(tensors, "network."))
-    for name, value in _part(tensors, "averaged.").items():
+    state.network.load_state_dict(_tensors_under(tensors, "network."))
+    for name, value in _tensors_under(tensors, "averaged.").items():
         state.averaged[name].copy_(value)
     slots: dict[int, dict[str, Tensor]] = {}
-    for key, value in _part(tensors, "optimiser.").items():
+    for key, value in _tensors_under(tensors, "optimiser.").items():
         index, name = key.split(".", 1)
         slots.setdefault(int(index), {})[name] = value
     parameters = list(state.network.parameters())
@@ -173,5 +173,5 @@ def _copy_into(state: TrainingState, tensors: dict[str, Tensor]) -> None:
     state.optimiser.load_state_dict({**optimiser, "state": slots})
 
 
-def _part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+def _tensors_under(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
     return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}

@@ -27,46 +27,49 @@ class Split(NamedTuple):
         return tuple(sorted({case.patient for case in self.inner}))
 
 
-def split_cases(
+def split_by_mask(
     cases: Sequence[Case], plan: Plan, reader: CaseReader, *, taught: Collection[str] = ()
 ) -> Split:
-    """Set whole patients aside for early stopping, with and without infection, as `split_by` does.
+    """Return the cases, split by whether their mask is empty, with whole patients set aside.
 
-    Reads the masks, since only pixels tell whether a mask is empty.
+    `split_by_positives` chooses the patients. This function reads the masks first, because only
+    the pixels show whether a mask is empty. Raises LearningError if every mask is empty or a file
+    is unusable.
     """
-    positive = {case.image for case in cases if reader.target(case).max() > 0}
+    positive = {case.image for case in cases if reader.read_target(case).max() > 0}
     if not positive:
         raise LearningError(
             "no_positive_patient",
             "No training image outside this fold has an infection mask that is not empty."
             " Read more images with infection, or use fewer folds.",
         )
-    return split_by(cases, positive, plan, taught=taught)
+    return split_by_positives(cases, positive, plan, taught=taught)
 
 
-def split_by(
+def split_by_positives(
     cases: Sequence[Case],
     positive: Collection[str],
     plan: Plan,
     *,
     taught: Collection[str] = (),
 ) -> Split:
-    """Set whole patients aside: those whose own hash falls below the plan's `inner_fraction`.
+    """Return the cases, split by whether their image is in `positive`, with patients set aside.
 
-    Neither seed nor pool move a hash, so whom one round sets aside the next does too, and a warm
-    start chooses its epoch on nobody its weights have learned. Where the two could part (another
-    fraction, a small pool) nobody in `taught` is set aside: whom the weights of a warm start
-    have learned already.
+    A patient is set aside if the hash of the patient is below the plan's `inner_fraction`. The hash
+    depends neither on the seed nor on the other patients. The next round therefore sets the same
+    patients aside, and a warm start is scored only on patients that its parent never learned from.
+    `taught` names the patients that a parent did learn from. They are never set aside.
 
-    Where no hash falls below, the patient nearest to it is set aside; one patient with an image in
-    `positive` and one without always stay to learn from. Where nobody with an image in `positive`
-    can be set aside nobody is, since the others alone say nothing, and the last epoch is kept.
+    If no hash is below the fraction, the patient with the lowest hash is set aside. Of the
+    patients with an image in `positive`, and of the others, at least one stays for training. If no
+    patient with an image in `positive` can be set aside, none of the others is either: controls
+    alone cannot show which epoch is best. The last epoch is then kept.
     """
     sick = {case.patient for case in cases if case.image in positive}
     well = {case.patient for case in cases} - sick
-    inner = _aside(sick, plan, taught)
+    inner = _choose_inner(sick, plan, taught)
     if inner:
-        inner |= _aside(well, plan, taught)
+        inner |= _choose_inner(well, plan, taught)
     kept = [case for case in cases if case.patient not in inner]
     return Split(
         positives=tuple(case for case in kept if case.image in positive),
@@ -75,14 +78,14 @@ def split_by(
     )
 
 
-def _aside(patients: set[str], plan: Plan, taught: Collection[str]) -> set[str]:
+def _choose_inner(patients: set[str], plan: Plan, taught: Collection[str]) -> set[str]:
     if len(patients) < 2:
         return set()
-    free = sorted(patients.difference(taught), key=_share)
-    aside = {one for one in free if _share(one) < plan.inner_fraction} or set(free[:1])
+    free = sorted(patients.difference(taught), key=_hash_share)
+    aside = {one for one in free if _hash_share(one) < plan.inner_fraction} or set(free[:1])
     return aside - {free[-1]} if aside == patients else aside
 
 
-def _share(patient: str) -> float:
+def _hash_share(patient: str) -> float:
     """Return a number from 0 to below 1 that depends on the patient alone."""
     return int.from_bytes(hash_key("inner", patient)[:6], "big") / 2**48

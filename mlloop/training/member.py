@@ -20,7 +20,7 @@ from mlloop.contract.manifest import TrainManifest
 from mlloop.contract.records import digest
 from mlloop.networks.building import build_network, build_untrained_network
 from mlloop.networks.devices import Device
-from mlloop.networks.weights import initial_identity, load_trained
+from mlloop.networks.weights import identify_initial_weights, read_trained_weights
 from mlloop.training.batches import batch_cases
 from mlloop.training.case_reader import CaseReader
 from mlloop.training.checkpoint import EpochRecord, StateFolder, TrainingState
@@ -46,12 +46,12 @@ def train_member(
     started = time.monotonic()
     run = prepare_run(manifest, device, emit)
     folder = StateFolder(out / "state", digest(manifest), run.reader.loaded_patients)
-    state = folder.restore(_fresh_state(run), emit)
+    state = folder.restore(_build_fresh_state(run), emit)
     emit("start", network=manifest.network.key, fold=manifest.fold, step=state.step)
     if not run.split.inner:
         emit("no_inner_split", message=NO_INNER)
     _train_steps(run, state, folder, Clock(started, state.step, run.plan.steps), stop)
-    write_member(state, _card(run, state, started), out)
+    write_member(state, _make_card(run, state, started), out)
     emit("done", network=manifest.network.key, fold=manifest.fold, finished_before=False)
 
 
@@ -61,7 +61,7 @@ def prepare_run(manifest: TrainManifest, device: Device, emit: Emit) -> Run:
     plan = task.adapt_plan(manifest.plan.with_steps_of(manifest.network))
     reader = CaseReader(grid=plan.grid)
     split = task.split(manifest, plan, reader)
-    initial = initial_identity(manifest.network)
+    initial = identify_initial_weights(manifest.network)
     return Run(manifest, task, plan, member_seed(manifest), device, reader, split, emit, initial)
 
 
@@ -69,7 +69,7 @@ def _train_steps(
     run: Run, state: TrainingState, folder: StateFolder, clock: Clock, stop: Stop
 ) -> None:
     ends = epoch_ends(run.plan)
-    with batch_loader(run, state.step) as loader:
+    with make_batch_loader(run, state.step) as loader:
         while state.step < run.plan.steps:
             batch = loader.next()
             loss = train_step(state, batch, run.plan, run.device, run.emit, loss_of=run.task.loss)
@@ -84,7 +84,7 @@ def _train_steps(
                 raise Stopped
 
 
-def batch_loader(run: Run, first: int) -> Loader:
+def make_batch_loader(run: Run, first: int) -> Loader:
     """Prepare batches from step `first` on in the background; use it in a `with`."""
 
     def make(step: int) -> Batch:
@@ -95,14 +95,14 @@ def batch_loader(run: Run, first: int) -> Loader:
     return Loader(make, first=first, end=run.plan.steps, threads=threads, ahead=2 * threads)
 
 
-def _fresh_state(run: Run) -> TrainingState:
+def _build_fresh_state(run: Run) -> TrainingState:
     torch.manual_seed(run.seed)
     if (parent := run.manifest.parent) is None:
         network = build_network(run.manifest.network, run.plan.grid)
     else:
         network = build_untrained_network(run.manifest.network, run.plan.grid)
         name = f"the parent of {run.manifest.network.key}, fold {run.manifest.fold}"
-        tensors = load_trained(Path(parent.weights_path), parent.weights_sha256, name)
+        tensors = read_trained_weights(Path(parent.weights_path), parent.weights_sha256, name)
         network.load_state_dict(tensors)
     network = network.to(run.device.torch_device).train()
     optimiser = torch.optim.AdamW(
@@ -119,7 +119,7 @@ def _finish_epoch(run: Run, state: TrainingState, epoch: int, clock: Clock) -> N
 
     Of equal epochs the later one is kept, and the last one where nothing can be scored.
     """
-    score = _inner_score(run, state)
+    score = _score_inner_split(run, state)
     # Averages of the first epochs are unripe. A small inner split could keep one by luck.
     from_step = run.plan.inner_from * run.plan.steps
     is_first = not state.best or state.best_step < from_step
@@ -145,17 +145,17 @@ def _finish_epoch(run: Run, state: TrainingState, epoch: int, clock: Clock) -> N
     )
 
 
-def _inner_score(run: Run, state: TrainingState) -> float:
+def _score_inner_split(run: Run, state: TrainingState) -> float:
     """Return the task's score on the inner split; NaN if it is empty."""
     if not run.split.inner:
         return math.nan
     state.optimiser.zero_grad()  # without gradients, scoring needs no more memory than a step
-    with _weights_to_score(state):
+    with _weights_for_scoring(state):
         return run.task.score(state.network, run)
 
 
 @contextlib.contextmanager
-def _weights_to_score(state: TrainingState) -> Iterator[None]:
+def _weights_for_scoring(state: TrainingState) -> Iterator[None]:
     """Switch the network to evaluation, with the averaged weights if there are any."""
     trained = state.copy_weights() if state.averaged else {}
     if trained:
@@ -167,7 +167,7 @@ def _weights_to_score(state: TrainingState) -> Iterator[None]:
     state.network.train()
 
 
-def _card(run: Run, state: TrainingState, started: float) -> Card:
+def _make_card(run: Run, state: TrainingState, started: float) -> Card:
     manifest, parent = run.manifest, run.manifest.parent
     score = state.best_score if run.split.inner else None
     return Card(

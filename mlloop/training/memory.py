@@ -32,7 +32,7 @@ def is_out_of_memory(error: BaseException) -> bool:
     )
 
 
-def in_parts(
+def run_in_parts(
     work: Callable[[int], T],
     *,
     parts: int,
@@ -66,14 +66,16 @@ def in_parts(
 
 
 @dataclass(slots=True)
-class Passes:
+class Chunker:
     """Takes images through a network, in parts that stay small once memory ran out."""
 
     device: Device
     emit: Emit
     parts: int = 1
 
-    def through(self, forward: Callable[[FloatArray], Iterable[T]], images: FloatArray) -> list[T]:
+    def map_images(
+        self, forward: Callable[[FloatArray], Iterable[T]], images: FloatArray
+    ) -> list[T]:
         """Return what `forward` gives for each of the images `(N, grid, grid)`.
 
         Raises LearningError where not even one image fits.
@@ -92,7 +94,7 @@ class Passes:
                 " here on. The last digits can differ from those of a machine with more memory.",
             )
 
-        return in_parts(
+        return run_in_parts(
             work,
             parts=min(self.parts, count),
             count=count,

@@ -9,7 +9,7 @@ import math
 
 from mlloop.contract.manifest import TrainManifest
 from mlloop.contract.plan import Plan
-from mlloop.training.seeds import seeded
+from mlloop.training.seeds import seeded_generator
 
 
 def learning_rate(plan: Plan, step: int) -> float:
@@ -29,4 +29,4 @@ def epoch_ends(plan: Plan) -> dict[int, int]:
 def member_seed(manifest: TrainManifest) -> int:
     """Return the member's own seed, so that members differ from the first weight on."""
     key = (manifest.plan.seed, "member", manifest.network.key, manifest.fold)
-    return int(seeded(*key).integers(2**32))
+    return int(seeded_generator(*key).integers(2**32))

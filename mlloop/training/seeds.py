@@ -7,7 +7,7 @@ import hashlib
 import numpy as np
 
 
-def seeded(*parts: object) -> np.random.Generator:
+def seeded_generator(*parts: object) -> np.random.Generator:
     """Return a random generator that depends on `parts` and nothing else."""
     key = int.from_bytes(hash_key(*parts)[:16], "big")
     return np.random.Generator(np.random.Philox(key))

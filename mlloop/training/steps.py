@@ -19,7 +19,7 @@ from mlloop.contract.plan import Plan
 from mlloop.networks.devices import Device
 from mlloop.training.checkpoint import TrainingState
 from mlloop.training.loading import Batch
-from mlloop.training.memory import in_parts
+from mlloop.training.memory import run_in_parts
 from mlloop.training.schedule import learning_rate
 
 LossOf = Callable[[Tensor, Tensor, Plan], Tensor]  # logits and targets of a batch
@@ -52,7 +52,7 @@ def train_step(
         state.optimiser.zero_grad()
 
     def attempt(parts: int) -> float | None:
-        loss = _gradients(state, batch, plan, device, loss_of=loss_of, parts=parts)
+        loss = _compute_gradients(state, batch, plan, device, loss_of=loss_of, parts=parts)
         norm = torch.nn.utils.clip_grad_norm_(state.network.parameters(), plan.clip_norm)
         if not math.isfinite(loss) or not math.isfinite(float(norm)):
             return None
@@ -64,7 +64,7 @@ def train_step(
         _use_more_parts(state, parts, len(batch[0]), emit)
 
     count = len(batch[0])
-    loss = in_parts(attempt, parts=state.parts, count=count, device=device, use_more=use_more)
+    loss = run_in_parts(attempt, parts=state.parts, count=count, device=device, use_more=use_more)
     if loss is None:
         undo()
         _leave_out(state, plan, emit)
@@ -74,7 +74,7 @@ def train_step(
     return loss
 
 
-def _gradients(
+def _compute_gradients(
     state: TrainingState, batch: Batch, plan: Plan, device: Device, *, loss_of: LossOf, parts: int
 ) -> float:
     """Leave the gradient of the whole batch on the network, part by part."""

@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, settings
 from mlloop.contract.manifest import Case, MemberRef, TrainManifest
 from mlloop.contract.network_plan import NetworkPlan
 from mlloop.contract.plan import Augment, Plan
-from mlloop.networks.devices import prepare
+from mlloop.networks.devices import prepare_device
 from mlloop.pixels.images import encode_pixels
 from mlloop.pixels.masks import encode_mask
 from mlloop.training.member import train_member
@@ -117,7 +117,7 @@ def training(
 
 def train(manifest: TrainManifest, out: Path, stop: Callable[[], bool] = lambda: False) -> Events:
     events = Events()
-    device = prepare(manifest.plan, choice="cpu")
+    device = prepare_device(manifest.plan, choice="cpu")
     train_member(manifest, out, device=device, emit=events, stop=stop)
     return events
 

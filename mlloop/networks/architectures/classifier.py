@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from mlloop.contract.network_plan import NetworkPlan
 from mlloop.networks.architectures.registry import register
 from mlloop.networks.encoders.building import build_encoder
-from mlloop.networks.network import Network, count_planes, with_coordinates
+from mlloop.networks.network import Network, add_coordinates, count_planes
 
 _LEAST_PLACES = 7  # a side of the paper's maps: 224 px through five halvings
 
@@ -30,7 +30,7 @@ class Classifier(Network):
 
     def forward(self, image: Tensor) -> Tensor:
         """Average the last stage over all places and weigh its channels."""
-        last = self.features(self.encoder(with_coordinates(image, patch=1))[-1])
+        last = self.features(self.encoder(add_coordinates(image, patch=1))[-1])
         logits: Tensor = self.head(last.float().mean((2, 3)))
         return logits
 

@@ -61,7 +61,7 @@ def depth_of(encoder: nn.Module) -> int:
 
 
 @torch.no_grad()
-def require_exact(encoder: nn.Module, name: str, *, planes: int, depth: int) -> None:
+def require_halving(encoder: nn.Module, name: str, *, planes: int, depth: int) -> None:
     """Raise LearningError unless feature n of a small image is exactly its size / 2^n."""
     side = 2 ** (depth + 2)
     was_training = encoder.training

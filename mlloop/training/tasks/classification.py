@@ -26,9 +26,9 @@ from mlloop.networks.gradcam import activation_maps
 from mlloop.pixels.arrays import FloatArray
 from mlloop.training.augmentation import training_batch
 from mlloop.training.case_reader import CaseReader
-from mlloop.training.inner_split import Split, split_by
+from mlloop.training.inner_split import Split, split_by_positives
 from mlloop.training.loading import Batch
-from mlloop.training.memory import Passes
+from mlloop.training.memory import Chunker
 from mlloop.training.tasks.task import Run
 
 _BATCH = 16
@@ -49,7 +49,7 @@ class Classification:
     def split(self, manifest: TrainManifest, plan: Plan, _reader: CaseReader) -> Split:
         """Part the cases by group and set whole patients aside; refuse a single group."""
         covid = {case.image for case in manifest.cases if is_covid(case)}
-        split = split_by(manifest.cases, covid, plan)
+        split = split_by_positives(manifest.cases, covid, plan)
         if not split.positives or not split.negatives:
             raise LearningError(
                 "one_class",
@@ -108,8 +108,8 @@ def classify(
         probabilities: list[float] = logits.float().sigmoid()[:, 0].tolist()
         return probabilities
 
-    passes = Passes(device, emit)
+    chunker = Chunker(device, emit)
     for start in range(0, len(cases), _BATCH):
         chunk = cases[start : start + _BATCH]
-        images = np.stack([reader.image(case) for case in chunk])
-        yield from zip(chunk, passes.through(forward, images), strict=True)
+        images = np.stack([reader.read_image(case) for case in chunk])
+        yield from zip(chunk, chunker.map_images(forward, images), strict=True)

@@ -17,14 +17,14 @@ from mlloop.figures.metrics import Counts, count_pixels, dice, pool_counts
 from mlloop.networks.building import load_trained_network
 from mlloop.networks.devices import Device
 from mlloop.networks.losses import planned_loss
-from mlloop.networks.predicting import fold_norms, predict
+from mlloop.networks.predicting import fuse_batch_norms, predict
 from mlloop.pixels.arrays import FloatArray
 from mlloop.pixels.raster import quantise
 from mlloop.training.augmentation import training_batch
 from mlloop.training.case_reader import CaseReader
-from mlloop.training.inner_split import Split, split_cases
+from mlloop.training.inner_split import Split, split_by_mask
 from mlloop.training.loading import Batch
-from mlloop.training.memory import Passes
+from mlloop.training.memory import Chunker
 from mlloop.training.tasks.task import Run
 
 
@@ -43,7 +43,7 @@ class Segmentation:
     def split(self, manifest: TrainManifest, plan: Plan, reader: CaseReader) -> Split:
         """Part the cases by whether their mask is empty, and set whole patients aside."""
         taught = manifest.parent.taught if manifest.parent else ()
-        return split_cases(manifest.cases, plan, reader, taught=frozenset(taught))
+        return split_by_mask(manifest.cases, plan, reader, taught=frozenset(taught))
 
     def make_batch(self, cases: Sequence[Case], run: Run, step: int) -> Batch:
         """Return augmented images and the covered share of each place, moved alike."""
@@ -59,14 +59,14 @@ class Segmentation:
 
     def score(self, network: nn.Module, run: Run) -> float:
         """Return the pooled Dice at the plan's threshold."""
-        passes = Passes(run.device, run.emit)
+        chunker = Chunker(run.device, run.emit)
 
         def forward(images: FloatArray) -> FloatArray:
             return predict(network, images, run.plan, run.device)
 
         def count(case: Case) -> Counts:
-            probability = passes.through(forward, run.reader.image(case)[None])[0]
-            truth = run.reader.target(case) >= np.float32(0.5)
+            probability = chunker.map_images(forward, run.reader.read_image(case)[None])[0]
+            truth = run.reader.read_target(case) >= np.float32(0.5)
             return count_pixels(quantise(probability) >= run.plan.threshold, truth)
 
         return dice(pool_counts([count(case) for case in run.split.inner]))
@@ -74,7 +74,7 @@ class Segmentation:
     def load(self, member: MemberRef, plan: Plan, device: Device) -> nn.Module:
         """Load a trained network, with its batch norms folded into its convolutions."""
         network = load_trained_network(member, plan).eval()
-        fold_norms(network)
+        fuse_batch_norms(network)
         return network.to(memory_format=torch.channels_last).to(device.torch_device)
 
     def predict_maps(

@@ -11,10 +11,10 @@ from mlloop.contract.architectures import ARCHITECTURES
 from mlloop.contract.errors import LearningError
 from mlloop.contract.network_plan import NetworkPlan
 from mlloop.networks.building import build_network
-from mlloop.networks.encoders.building import build_colour_encoder, require_exact
+from mlloop.networks.encoders.building import build_colour_encoder, require_halving
 from mlloop.networks.losses import segmentation_loss
 from mlloop.networks.network import SegmentationNetwork
-from mlloop.networks.predicting import fold_norms
+from mlloop.networks.predicting import fuse_batch_norms
 
 DECODERS = [name for name, known in ARCHITECTURES.items() if known.task == "segmentation"]
 ENCODERS = ("densenet121", "resnet50", "vgg16_bn", "efficientnet-b0", "inception_v3")
@@ -142,7 +142,7 @@ class Displaced(nn.Module):
 
 def test_encoder_when_its_stages_are_displaced_is_refused() -> None:
     with pytest.raises(LearningError, match=r"features \[8, 3\] wide of an image 8 wide"):
-        require_exact(Displaced(), "odd", planes=1, depth=1)
+        require_halving(Displaced(), "odd", planes=1, depth=1)
     with pytest.raises(LearningError, match="halve the image exactly"):
         build_network(network_plan("unet", "tu-inception_v4"), 64)
 
@@ -186,6 +186,6 @@ def test_folded_norms_give_the_same_map(decoder: str) -> None:
     network.eval()
     with torch.inference_mode():
         before = network(batch[0])
-        fold_norms(network)
+        fuse_batch_norms(network)
         assert any(isinstance(one, nn.Identity) for one in network.body.decoder.modules())
         assert torch.allclose(network(batch[0]), before, atol=1e-4)

@@ -21,7 +21,7 @@ from mlloop.contract.manifest import Case, MemberRef
 from mlloop.contract.network_plan import NetworkPlan
 from mlloop.networks.building import build_network
 from mlloop.networks.converting import convert_weights
-from mlloop.networks.devices import prepare
+from mlloop.networks.devices import prepare_device
 from mlloop.networks.encoders.building import build_colour_encoder
 from mlloop.networks.network import Network
 from mlloop.training.tasks import load_member
@@ -119,7 +119,7 @@ def test_members_when_trained_need_their_initial_weights_no_more(
     started = encoder_of(build_network(network, 64))
     path.unlink()
     ref: MemberRef = member(manifest, tmp_path / "m")
-    load_member(ref, plan, prepare(plan, choice="cpu"))
+    load_member(ref, plan, prepare_device(plan, choice="cpu"))
     ended = safetensors.torch.load_file(ref.weights_path)
     for name, value in started.items():
         assert torch.equal(ended[f"body.encoder.{name}"], value), name  # frozen: as it was given

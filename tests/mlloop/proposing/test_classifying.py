@@ -12,7 +12,7 @@ from mlloop.contract.errors import Stopped
 from mlloop.contract.events import Progress
 from mlloop.contract.manifest import Case, MemberRef, ProposeManifest
 from mlloop.contract.records import read_json
-from mlloop.networks.devices import prepare
+from mlloop.networks.devices import prepare_device
 from mlloop.proposing import classifying
 from tests.mlloop.conftest import Events
 from tests.mlloop.training.test_classifier import KEY, small_plan
@@ -52,7 +52,7 @@ def score(
     manifest: ProposeManifest, out: Path, stop: Callable[[], bool] = lambda: False
 ) -> dict[str, float]:
     progress = Progress(Events(), total=len(manifest.scored))
-    device = prepare(manifest.plan, choice="cpu")
+    device = prepare_device(manifest.plan, choice="cpu")
     classifying.write_scores(manifest, out, device=device, progress=progress, stop=stop)
     assert progress.done == progress.total
     return read_json(out / "scores.json")["networks"][KEY]  # type: ignore[call-overload, index]

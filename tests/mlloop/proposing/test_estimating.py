@@ -10,7 +10,7 @@ from mlloop.__main__ import main
 from mlloop.contract.errors import LearningError, Stopped
 from mlloop.contract.manifest import EstimateManifest, ManifestError, write_manifest
 from mlloop.contract.network_plan import NetworkPlan
-from mlloop.networks.devices import prepare
+from mlloop.networks.devices import prepare_device
 from mlloop.proposing.estimating import RoundCost, estimate_cost
 from tests.mlloop.conftest import SMALL, Events, small_plan
 
@@ -21,7 +21,7 @@ def asked(**changes: object) -> EstimateManifest:
 
 
 def made(manifest: EstimateManifest, out: Path, said: Events | None = None) -> RoundCost:
-    device = prepare(manifest.plan, choice="cpu")
+    device = prepare_device(manifest.plan, choice="cpu")
     return estimate_cost(manifest, out, device=device, emit=said or Events(), stop=lambda: False)
 
 
@@ -58,7 +58,7 @@ def test_estimate_when_a_network_takes_fewer_steps_costs_less(tmp_path: Path) ->
 
 def test_estimate_when_asked_to_stop_stops(tmp_path: Path) -> None:
     manifest = asked()
-    device = prepare(manifest.plan, choice="cpu")
+    device = prepare_device(manifest.plan, choice="cpu")
     with pytest.raises(Stopped):
         estimate_cost(manifest, tmp_path, device=device, emit=Events(), stop=lambda: True)
     assert not (tmp_path / "estimate.json").exists()

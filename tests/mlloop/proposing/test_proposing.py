@@ -28,7 +28,7 @@ from mlloop.contract.plan import Plan
 from mlloop.contract.proposals import is_proposed
 from mlloop.contract.records import from_plain
 from mlloop.figures.metrics import count_pixels
-from mlloop.networks.devices import prepare
+from mlloop.networks.devices import prepare_device
 from mlloop.pixels.masks import decode_mask, decode_probability
 from mlloop.pixels.raster import threshold_mask
 from mlloop.pixels.severity import findings
@@ -48,7 +48,7 @@ def proposing(cases: tuple[Case, ...], members: Members, trained: set[str]) -> P
 def run(
     manifest: ProposeManifest, out: Path, stop: Callable[[], bool] = lambda: False
 ) -> dict[str, object]:
-    device = prepare(manifest.plan, choice="cpu")
+    device = prepare_device(manifest.plan, choice="cpu")
     propose(manifest, out, device=device, emit=Events(), stop=stop)
     return {
         case.image: json.loads((out / case.image / "proposals.json").read_text())
@@ -265,7 +265,7 @@ def test_evaluation_when_done_counts_the_ensemble_and_leaves_no_map_behind(
     sealed = tuple(dataclasses.replace(case, fold=0) for case in cases)
     plan = small_plan(flip_test=True)
     manifest = EvaluateManifest(1, plan, 2, members(plan), sealed)
-    device = prepare(plan, choice="cpu")
+    device = prepare_device(plan, choice="cpu")
     for _ in range(2):
         evaluate(manifest, tmp_path / "e", device=device, emit=Events(), stop=lambda: False)
     result = json.loads((tmp_path / "e" / "evaluation.json").read_text())

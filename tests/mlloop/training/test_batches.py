@@ -6,13 +6,13 @@ from collections.abc import Callable
 from mlloop.contract.manifest import Case
 from mlloop.training.batches import batch_cases
 from mlloop.training.case_reader import CaseReader
-from mlloop.training.inner_split import split_cases
+from mlloop.training.inner_split import split_by_mask
 from tests.mlloop.conftest import small_plan
 
 
 def test_batches_when_walked_through_use_every_image_equally(cases: tuple[Case, ...]) -> None:
     plan = small_plan(positive_share=0.5)
-    split = split_cases(cases, plan, CaseReader(grid=32))
+    split = split_by_mask(cases, plan, CaseReader(grid=32))
     n = len(split.positives)
     steps = [batch_cases(split, plan, 3, step) for step in range(n)]
     used = [case.image for batch in steps for case in batch if case in split.positives]
@@ -25,7 +25,7 @@ def test_batches_when_groups_are_balanced_draw_controls_equally_and_each_in_turn
 ) -> None:
     normal = [make_case(n, sick=False) for n in range(6)]
     other = [dataclasses.replace(make_case(n, sick=False), group="other") for n in (6, 7)]
-    split = split_cases(
+    split = split_by_mask(
         [make_case(8), make_case(9), *normal, *other],
         small_plan(inner_fraction=0.01),
         CaseReader(grid=32),

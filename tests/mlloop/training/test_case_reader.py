@@ -16,16 +16,16 @@ def test_reader_when_a_case_is_read_records_its_patient_and_no_other(
 ) -> None:
     reader = CaseReader(grid=32)
     assert reader.loaded_patients == set()
-    reader.image(cases[2])
+    reader.read_image(cases[2])
     assert reader.loaded_patients == {"patient-2"}
-    assert reader.target(cases[7]).max() == 0
+    assert reader.read_target(cases[7]).max() == 0
     assert reader.loaded_patients == {"patient-2"}, "an implied empty mask opens no file"
 
 
 def test_reader_when_the_cache_is_full_gives_the_same_values(cases: tuple[Case, ...]) -> None:
     roomy, full = CaseReader(grid=32), CaseReader(grid=32, cache_bytes=0)
     for case in cases * 2:
-        np.testing.assert_array_equal(roomy.image(case), full.image(case))
+        np.testing.assert_array_equal(roomy.read_image(case), full.read_image(case))
 
 
 @pytest.mark.parametrize("kind", ["image", "mask"])
@@ -37,11 +37,11 @@ def test_reader_when_a_file_is_damaged_says_which_case(
     case = dataclasses.replace(cases[0], **{f"{kind}_path": str(broken)})
     reader = CaseReader(grid=32)
     with pytest.raises(LearningError, match="image-0 is unusable") as refused:
-        reader.image(case) if kind == "image" else reader.target(case)
+        reader.read_image(case) if kind == "image" else reader.read_target(case)
     assert refused.value.code == f"unreadable_{kind}"
 
 
 def test_reader_when_a_file_is_gone_says_so(cases: tuple[Case, ...]) -> None:
     case = dataclasses.replace(cases[0], image_path="/nowhere/x.png")
     with pytest.raises(LearningError, match="cannot be read"):
-        CaseReader(grid=32).image(case)
+        CaseReader(grid=32).read_image(case)

@@ -18,7 +18,7 @@ from mlloop.contract.plan import Plan
 from mlloop.folders.benchmark import weigh
 from mlloop.networks.architectures.classifier import Classifier, classifier_depth
 from mlloop.networks.building import build_network
-from mlloop.networks.devices import prepare
+from mlloop.networks.devices import prepare_device
 from mlloop.networks.gradcam import activation_maps
 from mlloop.pixels.arrays import Float64Array
 from mlloop.pixels.images import encode_pixels
@@ -89,16 +89,16 @@ def test_activation_when_a_bright_square_is_planted_then_is_higher_inside(
     plan = small_plan(grid=64, steps=60, epochs=3, augment=STILL, batch_size=8)
     manifest = training(plan, squares, fold=1)
     train(manifest, tmp_path)
-    network = load_member(member(manifest, tmp_path), plan, prepare(plan, choice="cpu"))
+    network = load_member(member(manifest, tmp_path), plan, prepare_device(plan, choice="cpu"))
     reader = CaseReader(grid=plan.grid)
     sick = [case for case in squares if case.group == "covid"]
-    images = np.stack([reader.image(case) for case in sick])
-    maps, probability = activation_maps(network, images, prepare(plan, choice="cpu"))
+    images = np.stack([reader.read_image(case) for case in sick])
+    maps, probability = activation_maps(network, images, prepare_device(plan, choice="cpu"))
     assert maps.shape == images.shape
     assert maps.min() >= 0
     assert maps.max() <= 1
     assert (probability > 0.5).all()
-    inside, outside = _means(maps, np.stack([reader.target(case) for case in sick]) > 0.5)
+    inside, outside = _means(maps, np.stack([reader.read_target(case) for case in sick]) > 0.5)
     assert inside > 1.5 * outside
 
 
@@ -172,7 +172,7 @@ def test_activation_when_the_weights_do_not_care_then_is_flat() -> None:
     assert isinstance(network, Classifier)
     torch.nn.init.zeros_(network.head.weight)
     images = np.random.default_rng(1).random((2, 64, 64), np.float32)
-    maps, _ = activation_maps(network, images, prepare(small_plan(), choice="cpu"))
+    maps, _ = activation_maps(network, images, prepare_device(small_plan(), choice="cpu"))
     assert not maps.any()
 
 

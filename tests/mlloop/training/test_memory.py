@@ -23,18 +23,18 @@ from mlloop.contract.manifest import (
 )
 from mlloop.contract.network_plan import NetworkPlan
 from mlloop.contract.plan import Plan
-from mlloop.networks.devices import prepare
+from mlloop.networks.devices import prepare_device
 from mlloop.proposing.ensemble import propose
 from mlloop.proposing.evaluation import evaluate
 from mlloop.training import member
-from mlloop.training.memory import Passes
+from mlloop.training.memory import Chunker
 from mlloop.training.tasks import segmentation
 from tests.mlloop.conftest import Events, card, small_plan, train
 from tests.mlloop.conftest import training as training_of
 
 Members = Callable[[Plan], tuple[MemberRef, ...]]
 Forward = Callable[..., object]
-CPU = prepare(small_plan(), choice="cpu")
+CPU = prepare_device(small_plan(), choice="cpu")
 FULL = torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB.")
 
 
@@ -59,10 +59,10 @@ def test_passes_when_memory_runs_out_halve_and_stay_small() -> None:
         return [float(image.sum()) for image in images]
 
     images, said = np.arange(7 * 4, dtype=np.float32).reshape(7, 2, 2), Events()
-    passes = Passes(CPU, said)
-    assert passes.through(forward, images) == [float(image.sum()) for image in images]
+    chunker = Chunker(CPU, said)
+    assert chunker.map_images(forward, images) == [float(image.sum()) for image in images]
     assert sizes == [7, 4, 2, 2, 2, 1]
-    assert passes.through(forward, images[:2]) == [float(image.sum()) for image in images[:2]]
+    assert chunker.map_images(forward, images[:2]) == [float(image.sum()) for image in images[:2]]
     assert sizes[6:] == [1, 1]
     assert [one["parts"] for one in said.of("smaller_chunk")] == [2, 4]
     assert "2 at a time" in str(said.said[-1]["message"])
@@ -73,7 +73,7 @@ def test_passes_when_one_image_is_too_many_say_what_to_change() -> None:
         raise FULL
 
     with pytest.raises(LearningError, match="smaller grid") as refused:
-        Passes(CPU, Events()).through(forward, np.zeros((3, 2, 2), np.float32))
+        Chunker(CPU, Events()).map_images(forward, np.zeros((3, 2, 2), np.float32))
     assert refused.value.code == "out_of_memory"
 
 
@@ -82,7 +82,7 @@ def test_passes_when_something_else_goes_wrong_let_it_through() -> None:
         raise RuntimeError("shapes do not match")
 
     with pytest.raises(RuntimeError, match="shapes do not match"):
-        Passes(CPU, Events()).through(forward, np.zeros((3, 2, 2), np.float32))
+        Chunker(CPU, Events()).map_images(forward, np.zeros((3, 2, 2), np.float32))
 
 
 @pytest.mark.parametrize("verb", ["propose", "evaluate"])

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from mlloop.contract.errors import LearningError
 from mlloop.contract.plan import Plan
 from mlloop.networks.building import build_network
-from mlloop.networks.devices import prepare
+from mlloop.networks.devices import prepare_device
 from mlloop.networks.losses import planned_loss
 from mlloop.networks.network import SegmentationNetwork
 from mlloop.training.checkpoint import StateFolder, TrainingState
@@ -72,7 +72,7 @@ def batch(count: int = 4) -> Batch:
 
 
 def do_step(state: TrainingState, plan: Plan, given: Batch, said: Events) -> float | None:
-    device = prepare(plan, choice="cpu")
+    device = prepare_device(plan, choice="cpu")
     return train_step(state, given, plan, device, said, loss_of=planned_loss)
 
 

@@ -15,7 +15,7 @@ import torch
 from mlloop.contract.errors import LearningError, Stopped
 from mlloop.contract.manifest import Case, Parent, TrainManifest
 from mlloop.contract.network_plan import NetworkPlan
-from mlloop.networks.devices import prepare
+from mlloop.networks.devices import prepare_device
 from mlloop.networks.predicting import predict
 from mlloop.training.case_reader import CaseReader
 from mlloop.training.schedule import epoch_ends, learning_rate
@@ -40,13 +40,13 @@ def test_training_when_given_four_images_overfits_them(
     # Four images and one more patient: the last one is the inner split.
     manifest = training(plan, (*cases, make_case(4, fold=1)))
     train(manifest, tmp_path / "m")
-    device = prepare(plan, choice="cpu")
+    device = prepare_device(plan, choice="cpu")
     network = load_member(member(manifest, tmp_path / "m"), plan, device)
     reader = CaseReader(grid=32)
     dices = []
     for case in cases:
-        found = predict(network, reader.image(case)[None], plan, device)[0] >= 0.5
-        truth = reader.target(case) >= 0.5
+        found = predict(network, reader.read_image(case)[None], plan, device)[0] >= 0.5
+        truth = reader.read_target(case) >= 0.5
         dices.append(2 * (found & truth).sum() / (found.sum() + truth.sum()))
     assert sorted(dices)[1] > 0.9, dices
 
@@ -272,7 +272,7 @@ def test_member_when_its_weights_were_changed_is_refused(
     weights = Path(ref.weights_path)
     weights.write_bytes(weights.read_bytes()[:-1] + b"\x01")
     with pytest.raises(LearningError, match="not the trained ones"):
-        load_member(ref, manifest.plan, prepare(manifest.plan, choice="cpu"))
+        load_member(ref, manifest.plan, prepare_device(manifest.plan, choice="cpu"))
 
 
 def test_learning_rate_when_followed_rises_then_falls_to_almost_nothing() -> None:
