@@ -24,7 +24,7 @@ from annotation.models import (
     User,
 )
 
-if TYPE_CHECKING:  # generic for mypy only
+if TYPE_CHECKING:  # mypy needs type arguments, which these classes do not take at run time
     _ModelAdmin = admin.ModelAdmin[Model]
     _UserAdmin = UserAdmin[User]
 else:
@@ -53,10 +53,10 @@ class AccountAdmin(_UserAdmin):
     list_per_page = 50
 
     def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> list[str]:
-        fixed = list(super().get_readonly_fields(request, obj))
+        read_only = list(super().get_readonly_fields(request, obj))
         if request.user.is_superuser:
-            return fixed
-        return [*fixed, "is_staff", "is_superuser", "groups", "user_permissions"]
+            return read_only
+        return [*read_only, "is_staff", "is_superuser", "groups", "user_permissions"]
 
     def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
         if obj is not None and obj.is_superuser and not request.user.is_superuser:
@@ -75,6 +75,7 @@ class ProjectAdmin(ReadOnlyAdmin):
     readonly_fields = ("slug",)
 
     def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        # Skip ReadOnlyAdmin, which always refuses.
         return admin.ModelAdmin.has_change_permission(self, request, obj)
 
 

@@ -1,6 +1,7 @@
-"""Authenticate a program by its token (`Authorization: Bearer rt_...`), a person by the session.
+"""Authenticate programs by a token (`Authorization: Bearer rt_...`) and people by their session.
 
-A token with the scope read never writes. A page that one person opened never writes as another.
+A token with the scope `read` cannot write. A page that was opened by one account cannot write as
+another account.
 """
 
 from __future__ import annotations
@@ -33,16 +34,16 @@ class ApiTokenAuthentication(BaseAuthentication):
     """Accept a live token of an active account, and enforce its scope before any view runs."""
 
     def authenticate(self, request: Request) -> tuple[User, ApiToken] | None:
-        words = get_authorization_header(request).split()
-        if not words or words[0].lower() != b"bearer":
+        parts = get_authorization_header(request).split()
+        if not parts or parts[0].lower() != b"bearer":
             return None
-        text = words[1].decode("latin-1") if len(words) == 2 else ""
+        text = parts[1].decode("latin-1") if len(parts) == 2 else ""
         token = use_token(text)
         if token is None:
             raise AuthenticationFailed("This token is unknown or has expired.", code="bad_token")
         if token.scope != ApiToken.Scope.WRITE and request.method not in SAFE_METHODS:
             raise PermissionDenied(
-                "This token may only read; make one with the scope write.", code="token_scope"
+                "This token may only read. Create a token with the scope write.", code="token_scope"
             )
         return token.user, token
 
@@ -51,10 +52,11 @@ class ApiTokenAuthentication(BaseAuthentication):
 
 
 class AccountSessionAuthentication(SessionAuthentication):
-    """A browser's session. `X-Account` names, percent-encoded, the person who opened the page.
+    """Accept a browser's session, unless `X-Account` names another account.
 
-    On a shared workstation another person may sign in in a second tab, with the same cookie. The
-    first tab still shows the former reader's name and must not write as the new one.
+    `X-Account` is the percent-encoded name of the account that opened the page. On a shared
+    workstation, a second person may sign in in another tab, with the same cookie. The first tab
+    still shows the first person's name and must not write as the second person.
     """
 
     def authenticate(self, request: Request) -> tuple[User, None] | None:
@@ -62,15 +64,15 @@ class AccountSessionAuthentication(SessionAuthentication):
         account = request.headers.get("X-Account")
         if signed_in and account is not None and unquote(account) != signed_in[0].get_username():
             raise PermissionDenied(
-                "Somebody else is signed in in this browser. Sign out there, or use another"
-                " browser. This browser keeps what was drawn here.",
+                "Somebody else is signed in in this browser. Sign in again, or use another"
+                " browser. This browser keeps your drawing.",
                 code="another_account",
             )
         return signed_in
 
 
 class AccountSessionScheme(SessionScheme):  # type: ignore[no-untyped-call]
-    """Describe it in the OpenAPI schema as an ordinary session."""
+    """Describe the session in the OpenAPI schema as an ordinary session cookie."""
 
     target_class = "annotation.api.authentication.AccountSessionAuthentication"
 

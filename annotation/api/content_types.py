@@ -37,7 +37,7 @@ class PngParser(BaseParser):
 
 
 class AnyAccept(DefaultContentNegotiation):
-    """Accept every Accept header: the view chooses among its formats itself."""
+    """Accept every Accept header, because the view itself chooses among its formats."""
 
     def select_renderer(
         self,
@@ -45,8 +45,8 @@ class AnyAccept(DefaultContentNegotiation):
         renderers: Iterable[BaseRenderer],
         format_suffix: str | None = None,
     ) -> tuple[BaseRenderer, str]:
-        first = next(iter(renderers))
-        return first, first.media_type or ""
+        renderer = next(iter(renderers))
+        return renderer, renderer.media_type or ""
 
 
 def wants_raw(request: Request) -> bool:

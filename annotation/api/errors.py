@@ -36,7 +36,7 @@ _CODES = {
 
 
 class ProblemSerializer(serializers.Serializer[dict[str, object]]):
-    """RFC 9457."""
+    """A problem document (RFC 9457)."""
 
     type = serializers.CharField()
     title = serializers.CharField()
@@ -115,20 +115,21 @@ def _framework_problem(error: exceptions.APIException) -> HttpResponse:
 
 
 def _code(error: exceptions.APIException, status: HTTPStatus) -> str:
+    """Return the code that the raiser chose, otherwise the code of the status."""
     code = error.get_codes() if not isinstance(error, exceptions.ValidationError) else None
     if isinstance(code, str) and code not in (error.default_code, "error"):
         return code
     return _CODES.get(status, "error")
 
 
-def _complaints(detail: object, at: str = "") -> Iterator[tuple[str | None, str]]:
+def _complaints(detail: object, path: str = "") -> Iterator[tuple[str | None, str]]:
     """Yield (field, sentence) for every part of a nested validation error, in order."""
     if isinstance(detail, dict):
         for name, inner in detail.items():
-            here = "" if name == "non_field_errors" else str(name)
-            yield from _complaints(inner, f"{at}.{here}".strip("."))
+            key = "" if name == "non_field_errors" else str(name)
+            yield from _complaints(inner, f"{path}.{key}".strip("."))
     elif isinstance(detail, list):
         for inner in cast("list[object]", detail):
-            yield from _complaints(inner, at)
+            yield from _complaints(inner, path)
     else:
-        yield at or None, str(detail)
+        yield path or None, str(detail)

@@ -1,4 +1,4 @@
-"""ETags, and answers with bytes that a client may already have."""
+"""Read and make ETags. Answer with bytes, or with 304 if the client already has the bytes."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ def parse_etags(header: str | None) -> list[str] | None:
 def keyed_etag(request: Request, name: str, variant: str = "") -> str:
     """Return an ETag for bytes that `name` identifies and that never change.
 
-    It is keyed for this person. A content hash would identify the file, because a manifest lists
-    it, and so it would unblind a case.
+    The ETag of the same bytes differs for each person. A content hash would identify the file,
+    because a release manifest lists content hashes, and would unblind a case.
     """
     subject = f"etag:{request.user.pk}:{name}:{variant}".encode()
     return hmac.new(settings.SECRET_KEY.encode(), subject, hashlib.sha256).hexdigest()[:32]
@@ -43,8 +43,8 @@ def send_bytes(
     headers: Mapping[str, str] | None = None,
 ) -> HttpResponse:
     """Answer with the bytes, or with 304 if the caller already has them."""
-    asked = parse_etags(request.headers.get("If-None-Match")) or []
-    if etag in asked or "*" in asked:
+    cached = parse_etags(request.headers.get("If-None-Match")) or []
+    if etag in cached or "*" in cached:
         response: HttpResponse = HttpResponseNotModified()
     else:
         response = HttpResponse(data, content_type=content_type)

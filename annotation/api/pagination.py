@@ -1,4 +1,4 @@
-"""Pages of lists. No page is longer than `max_page_size`."""
+"""Split lists into pages of bounded length."""
 
 from __future__ import annotations
 

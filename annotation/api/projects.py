@@ -23,7 +23,7 @@ class ProjectSerializer(serializers.ModelSerializer[Project]):
 
 
 class ProjectsView(generics.ListAPIView[Project]):
-    """`projects/`: the projects of which the caller is a member."""
+    """List the projects that the caller is a member of."""
 
     serializer_class = ProjectSerializer
     queryset = Project.objects.none()

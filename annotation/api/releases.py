@@ -1,4 +1,4 @@
-"""`projects/{slug}/releases/`: list the versions, ask for one, see one, download one."""
+"""`projects/{slug}/releases/`: list versions, request a version, show or download a version."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class ReleaseRequestSerializer(serializers.Serializer[dict[str, object]]):
 
 
 class ReleasesView(generics.ListAPIView[Release]):
-    """The versions of a project, newest first; a curator may ask for one."""
+    """List a project's versions, newest first. A curator may request a new version."""
 
     serializer_class = ReleaseSerializer
     queryset = Release.objects.none()
@@ -76,13 +76,13 @@ class ReleasesView(generics.ListAPIView[Release]):
     )
     def post(self, request: Request, slug: str) -> Response:
         project = project_for(user_of(request), slug, Permission.MAKE_RELEASES)
-        asked = ReleaseRequestSerializer(data=request.data)
-        asked.is_valid(raise_exception=True)
+        payload = ReleaseRequestSerializer(data=request.data)
+        payload.is_valid(raise_exception=True)
         release = request_release(
             project=project,
-            version=asked.validated_data["version"],
+            version=payload.validated_data["version"],
             actor=user_of(request),
-            formats=tuple(asked.validated_data["formats"]),
+            formats=tuple(payload.validated_data["formats"]),
         )
         return Response(ReleaseSerializer(release).data, status=202)
 
@@ -92,28 +92,28 @@ class ReleasesView(generics.ListAPIView[Release]):
 
 
 class ReleaseView(APIView):
-    """`releases/{version}/`: one version."""
+    """`releases/{version}/`: show one version."""
 
     @extend_schema(operation_id="get_release", responses={200: ReleaseSerializer, **PROBLEMS})
     def get(self, request: Request, slug: str, version: str) -> Response:
-        return Response(ReleaseSerializer(_release(request, slug, version)).data)
+        return Response(ReleaseSerializer(_release_for(request, slug, version)).data)
 
 
 class ReleaseDownloadView(APIView):
-    """One version as a zip; the same bytes at every download."""
+    """Download one version as a zip file. Every download has the same bytes."""
 
     @extend_schema(
         operation_id="download_release",
         responses={(200, "application/zip"): OpenApiTypes.BINARY, **PROBLEMS},
     )
     def get(self, request: Request, slug: str, version: str) -> HttpResponseBase:
-        release = _release(request, slug, version)
+        release = _release_for(request, slug, version)
         response = StreamingHttpResponse(stream_release(release), content_type="application/zip")
         response["Content-Disposition"] = f'attachment; filename="{slug}-{release.version}.zip"'
         return response
 
 
-def _release(request: Request, slug: str, version: str) -> Release:
+def _release_for(request: Request, slug: str, version: str) -> Release:
     project: Project = project_for(user_of(request), slug, Permission.SEE_RELEASES)
     return release_of(project, version)
 

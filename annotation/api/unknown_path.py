@@ -12,10 +12,11 @@ from annotation.errors import NotFound
 
 @extend_schema(exclude=True)
 class UnknownView(APIView):
-    """Every other path under /api/v1/."""
+    """Answer every path under /api/v1/ that has no view."""
 
     authentication_classes = ()
     permission_classes = (AllowAny,)
 
     def initial(self, request: Request, *args: object, **kwargs: object) -> None:
+        """Raise NotFound before the method is looked at; otherwise the answer would be 405."""
         raise NotFound("The API has no such path; /api/v1/docs/ lists all paths.")

@@ -1,4 +1,4 @@
-"""The API's paths under /api/v1/; rounds and releases list their own."""
+"""The API's paths under /api/v1/. The modules of rounds and releases list their own paths."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""The commands of manage.py, and what several of them share."""
+"""The commands of manage.py, and the code that several commands share."""

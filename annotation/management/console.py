@@ -1,7 +1,8 @@
-"""What all commands share: `--json`, a progress bar on a terminal, exit codes 0, 1 and 2.
+"""The base of all commands: `--json`, a progress bar on a terminal, exit codes 0, 1 and 2.
 
-A command returns an Outcome and prints nothing itself. Exit code 0: done. 1: refused, with the
-reason. 2: the command line is wrong, or it names something that does not exist.
+A command returns an Outcome and does not print its result itself. Exit code 0 means done, and 1
+means refused, with the reason. 2 means that the command line is wrong or names something that
+does not exist.
 """
 
 from __future__ import annotations
@@ -82,10 +83,10 @@ class ConsoleCommand(BaseCommand):
             raise CommandRefused(outcome.refusal)
 
     @contextmanager
-    def progress(self, what: str, *, unit: str = "image") -> Iterator[Progress]:
+    def progress(self, title: str, *, unit: str = "image") -> Iterator[Progress]:
         """Yield a function (done, total) that draws a progress bar if stderr is a terminal."""
         stream = cast("TextIO", self.stderr._out)
-        with tqdm(desc=what, unit=unit, file=stream, disable=not stream.isatty()) as bar:
+        with tqdm(desc=title, unit=unit, file=stream, disable=not stream.isatty()) as bar:
 
             def show(done: int, total: int) -> None:
                 bar.total = total
@@ -94,7 +95,7 @@ class ConsoleCommand(BaseCommand):
             yield show
 
     def say(self, sentence: str) -> None:
-        """Print what happens now to stderr, so that stdout holds only the JSON of `--json`."""
+        """Print a sentence about the progress to stderr; stdout is for the outcome alone."""
         self.stderr.write(sentence)
 
     def _print_json(self, facts: Mapping[str, object]) -> None:
@@ -110,7 +111,9 @@ def named_project(slug: object) -> Project:
     project = Project.objects.filter(slug=slug).first()
     if project is None:
         known = ", ".join(Project.objects.order_by("slug").values_list("slug", flat=True)[:20])
-        raise UsageError(f"There is no project {str(slug)!r}; there is {known or 'none yet'}.")
+        raise UsageError(
+            f"There is no project {str(slug)!r}. Known projects: {known or 'none yet'}."
+        )
     return project
 
 

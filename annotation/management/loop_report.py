@@ -1,4 +1,4 @@
-"""The report of a simulation as facts for JSON. Each figure names its convention."""
+"""The report of a simulation as JSON facts. `conventions` explains each figure."""
 
 from __future__ import annotations
 
@@ -28,21 +28,22 @@ def proposals_arm_facts(simulation: Simulation) -> Facts:
     shared = images_read_in_rounds(simulation.project)
     return {
         "conventions": {
-            "proposal_dice": "ensemble proposals against truth, unseen by the networks; "
-            "ci95 is of the per-image mean, ci95_pooled of the pooled Dice",
-            "sealed_dice": "all sealed images with a reference, controls included as empty; "
-            "sealed_ci95 is of the per-image mean, sealed_ci95_pooled of the pooled Dice",
-            "intervals": "95 %, bootstrap by patient; per image: both masks empty is left out",
-            "proposal_films": "training images with a truth and a proposal: no control has one; "
-            "the sealed set has controls, so the two pooled figures are not comparable; masks as "
-            "readers get them, their threshold and weights chosen on the references among them",
+            "proposal_dice": "ensemble proposals against truth, on patients that the networks did "
+            "not see; ci95 belongs to the per-image mean, ci95_pooled to the pooled Dice",
+            "sealed_dice": "all sealed images with a reference, and controls as empty masks; "
+            "sealed_ci95 belongs to the per-image mean, sealed_ci95_pooled to the pooled Dice",
+            "intervals": "95 %, bootstrap by patient; images have no Dice if both masks are empty",
+            "proposal_films": "training images with a truth and a proposal; controls have no "
+            "proposal. The sealed set has controls, so do not compare the two pooled figures. The "
+            "masks are as readers get them: their threshold and weights were chosen on references "
+            "of some of these images",
             "lung_dice": "lung ensemble out of fold against the known lung masks, at the plan's "
-            "threshold; null where there are none",
+            "threshold; null if no lung mask is known",
             "severity": "proposals of the ensemble by grade of the infected share of both lungs; "
-            "not_graded where the lungs are not known or not found",
-            "changed_pixels": "added and removed by hand, after the best candidate was chosen and "
-            "in open reads its threshold moved; of a redrawn mask every pixel",
-            "changed_pixels_without_slider": "the same, had no threshold been moved",
+            "not_graded if the lungs are not known or not found",
+            "changed_pixels": "pixels added to and removed from the best candidate, in open reads "
+            "at its best threshold; every pixel of a redrawn mask",
+            "changed_pixels_without_slider": "the same reads if no threshold had been moved",
         },
         "seed_reads": simulation.seed_reads.n_read,
         "sealed_reads": simulation.sealed_reads.n_read,
@@ -53,9 +54,9 @@ def proposals_arm_facts(simulation: Simulation) -> Facts:
         "changed_pixels_without_slider": sum(
             simulated.tally.changed_without_slider
             for simulated in simulation.rounds
-            if simulated.round.stage != Round.Stage.STAGE_1  # its picks are on seed images
+            if simulated.round.stage != Round.Stage.STAGE_1  # picks are of seed images
         ),
-        **_final(simulation.project, shared),
+        **_final_dice(simulation.project, shared),
         "leaks": sum(len(find_leaks(simulated.round)) for simulated in simulation.rounds),
     }
 
@@ -73,15 +74,15 @@ def manual_arm_facts(simulation: Simulation, shared: set[str] | None = None) -> 
         "n_read": simulation.seed_reads.n_read,
         "compared_images": len(shared),
         "changed_pixels": changed_pixels(simulation.project, shared),
-        **_final(simulation.project, shared),
+        **_final_dice(simulation.project, shared),
     }
 
 
-def _final(project: Project, shared: set[str]) -> Facts:
-    measured = references_against_truth(project, shared)
+def _final_dice(project: Project, shared: set[str]) -> Facts:
+    agreement = references_against_truth(project, shared)
     return {
-        "final_dice_to_truth": _value(measured.per_image),
-        "final_dice_to_truth_pooled": _value(measured.pooled),
+        "final_dice_to_truth": _value(agreement.per_image),
+        "final_dice_to_truth_pooled": _value(agreement.pooled),
     }
 
 
@@ -129,7 +130,7 @@ def _severity(row: Round) -> dict[str, int]:
     """Return how many of the round's proposals have each severity grade."""
     proposals = row.proposals.filter(label__key=READING_LABEL, kind="ensemble")
     findings = proposals.values_list("findings", flat=True)
-    grades = Counter(of_proposal.get("grade") for of_proposal in findings)
+    grades = Counter(finding.get("grade") for finding in findings)
     return {**{grade: grades[grade] for grade in GRADES}, "not_graded": grades[None]}
 
 
@@ -138,5 +139,5 @@ def _value(estimate: Estimate) -> object:
 
 
 def _interval(estimate: Estimate) -> list[object]:
-    plain = estimate.as_json()
-    return [plain["ci_low"], plain["ci_high"]]
+    fields = estimate.as_json()
+    return [fields["ci_low"], fields["ci_high"]]

@@ -24,11 +24,11 @@ _COLUMNS = (
 
 
 def table_lines(facts: Facts) -> list[str]:
-    """Return the rounds as lines of a table: Dice of the proposals, and on the sealed set."""
+    """Return a title and the lines of a table with one row for each round."""
     rounds: list[Facts] = facts["rounds"]  # type: ignore[assignment]
     rows = [
         [name for name, _ in _COLUMNS],
-        *([_cell(facts_of_round[key]) for _, key in _COLUMNS] for facts_of_round in rounds),
+        *([_cell(round_facts[key]) for _, key in _COLUMNS] for round_facts in rounds),
     ]
     widths = [max(len(row[i]) for row in rows) for i in range(len(_COLUMNS))]
     lines = [

@@ -1,4 +1,4 @@
-"""What the demo and the headless loop have in common: images, a project with them, and the robot.
+"""Code that the demo and the headless loop share: images, a project with images, and the robot.
 
 The images come from a data folder or are phantoms. Their masks are imported as hidden truth, which
 only the robot reader sees.
@@ -24,7 +24,7 @@ ROBOT = "robot"
 def choose_folder(
     command: ConsoleCommand, data: object, *, phantom_patients: int, phantom_seed: int
 ) -> Path:
-    """Return the folder that `--data` names, or a folder with new phantoms if it names none."""
+    """Return the folder that `--data` names, or a folder with new phantoms without `--data`."""
     if not data:
         return _draw_phantoms(command, patients=phantom_patients, seed=phantom_seed)
     folder = Path(str(data))

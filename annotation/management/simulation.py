@@ -54,8 +54,8 @@ def simulate_with_proposals(
     robot = ensure_robot_account(project)
     simulation = Simulation(
         project=project,
-        seed_reads=_read(project, robot, Purpose.SEED, seed),
-        sealed_reads=_read(project, robot, Purpose.SEALED, seed),
+        seed_reads=_read_cases(project, robot, Purpose.SEED, seed),
+        sealed_reads=_read_cases(project, robot, Purpose.SEALED, seed),
     )
     say(
         f"{simulation.seed_reads.n_read} seed masks and {simulation.sealed_reads.n_read} "
@@ -63,31 +63,33 @@ def simulate_with_proposals(
     )
     for index in range(rounds):
         simulation.rounds.append(
-            _simulate_round(project, robot, seed=seed, plan=plan, left=rounds - index, say=say)
+            _simulate_round(
+                project, robot, seed=seed, plan=plan, rounds_left=rounds - index, say=say
+            )
         )
     return simulation
 
 
 def simulate_by_hand(*, project: Project, seed: int, say: Say) -> Simulation:
-    """Draw every mask by hand. This is the arm that the arm with proposals is compared with."""
+    """Draw every mask by hand. The arm with proposals is compared with this arm."""
     robot = ensure_robot_account(project)
     simulation = Simulation(
         project=project,
-        seed_reads=_read(project, robot, Purpose.SEED, seed),
-        sealed_reads=_read(project, robot, Purpose.SEALED, seed),
+        seed_reads=_read_cases(project, robot, Purpose.SEED, seed),
+        sealed_reads=_read_cases(project, robot, Purpose.SEALED, seed),
     )
     say(f"{simulation.seed_reads.n_read} masks drawn by hand in the manual arm.")
     return simulation
 
 
-def _read(
+def _read_cases(
     project: Project, robot: User, purpose: str, seed: int, *, limit: int | None = None
 ) -> Tally:
     return read_cases(project=project, reader=robot, purpose=purpose, seed=seed, limit=limit)
 
 
 def _simulate_round(
-    project: Project, robot: User, *, seed: int, plan: Plan | None, left: int, say: Say
+    project: Project, robot: User, *, seed: int, plan: Plan | None, rounds_left: int, say: Say
 ) -> SimulatedRound:
     """Train, propose, evaluate and promote one round, then read its images."""
     began = time.monotonic()
@@ -97,12 +99,12 @@ def _simulate_round(
     proposals = proposals_against_truth(round)
     promote_round(round=round, actor=robot, reason=REASON)
     if round.stage == Round.Stage.STAGE_1:
-        tally = _read(project, robot, Purpose.PICK, seed)
+        tally = _read_cases(project, robot, Purpose.PICK, seed)
     else:
         waiting = waiting_images(
             worklist_scope(project=project, reader=robot), Purpose.READ
         ).count()
-        tally = _read(project, robot, Purpose.READ, seed, limit=ceil(waiting / left))
+        tally = _read_cases(project, robot, Purpose.READ, seed, limit=ceil(waiting / rounds_left))
     round.refresh_from_db()
     say(f"Round {round.number}: {tally.n_read} read, {tally.verdicts}.")
     return SimulatedRound(round, tally, proposals, time.monotonic() - began)

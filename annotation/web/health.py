@@ -1,4 +1,4 @@
-"""/healthz says whether the server works; /metrics counts rows. No names, no patients."""
+"""/healthz says whether the server works; /metrics counts rows. Neither names a person."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def healthz(request: HttpRequest) -> JsonResponse:
 
 @require_safe
 def metrics(request: HttpRequest) -> HttpResponse:
-    """Return row counts in the Prometheus text format, to this machine or with the token."""
+    """Return row counts in the Prometheus text format; 404 for a caller without permission."""
     if not _may_scrape(request):
         raise Http404
     lines = [
@@ -68,10 +68,11 @@ _CHECKS = {"database": _database_responds, "storage": _files_can_be_stored}
 
 
 def _may_scrape(request: HttpRequest) -> bool:
-    given = request.headers.get("Authorization", "").removeprefix("Bearer ")
+    """Return whether the caller has the token or, if no token is set, is on this machine."""
+    sent_token = request.headers.get("Authorization", "").removeprefix("Bearer ")
     if settings.METRICS_TOKEN:
-        return secrets.compare_digest(given.encode(), settings.METRICS_TOKEN.encode())
-    # Behind a proxy on this machine every caller seems local: a public server needs the token.
+        return secrets.compare_digest(sent_token.encode(), settings.METRICS_TOKEN.encode())
+    # Behind a proxy on this machine every caller seems local, so a public server needs the token.
     is_direct = not settings.IS_PUBLIC and "X-Forwarded-For" not in request.headers
     return is_direct and _is_loopback(request.META.get("REMOTE_ADDR", ""))
 

@@ -19,7 +19,7 @@ _WAITING = (
     (
         "pick",
         "Stage I picks",
-        "Pick the best mask. You do not see who or which network made a mask.",
+        "Pick the best mask. You do not see which person or network made each mask.",
     ),
     ("seed", "Seed reads", "Draw the mask by hand. You see no proposal."),
     ("read", "Proposals to judge", "Pick a proposal, correct it, or draw the mask yourself."),
@@ -29,11 +29,13 @@ _WAITING = (
 
 @login_required
 def home(request: HttpRequest) -> HttpResponse:
+    """Show the projects of the signed-in person."""
     return render(request, "annotation/home.html", {"rows": overview.home_rows(request.user)})
 
 
 @project_page(Permission.SEE_PROJECT)
 def project_overview(request: HttpRequest, project: Project) -> HttpResponse:
+    """Show the figures of a project, the cases that wait for the person, and the verdicts."""
     user = cast("User", request.user)
     may_read = may(user, Permission.READ_CASES, project)
     counts = worklist.waiting_counts(project=project, reader=user) if may_read else {}

@@ -1,4 +1,4 @@
-"""The pages for images: list, one image, thumbnail and preview, withdrawal. Readers see none."""
+"""The pages for images: list, image, thumbnail, preview, withdrawal. Readers have no access."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ from annotation.web.project_page import project_page, render_page
 @require_GET
 @project_page(Permission.SEE_IMAGES)
 def images(request: HttpRequest, project: Project) -> HttpResponse:
+    """Show one page of the images that the filter leaves."""
     chosen = {name: request.GET.get(name, "") for name in FILTER_CHOICES}
     chosen["state"] = chosen["state"] or "active"
     page = image_page(
@@ -40,7 +41,8 @@ def images(request: HttpRequest, project: Project) -> HttpResponse:
 @require_GET
 @project_page(Permission.SEE_IMAGES)
 def image(request: HttpRequest, project: Project, image_id: UUID) -> HttpResponse:
-    shown = _image(project, image_id)
+    """Show one image, its facts, the withdrawal form and the masks whose save was refused."""
+    shown = _image_or_404(project, image_id)
     may_see_lost = may_see_lost_drafts(cast("User", request.user), shown)
     context = {
         "image": shown,
@@ -55,28 +57,29 @@ def image(request: HttpRequest, project: Project, image_id: UUID) -> HttpRespons
 @project_page(Permission.SEE_IMAGES)
 def thumbnail(request: HttpRequest, project: Project, image_id: UUID) -> HttpResponse:
     del request
-    return _png(_image(project, image_id).thumbnail_key)
+    return _png(_image_or_404(project, image_id).thumbnail_key)
 
 
 @require_GET
 @project_page(Permission.SEE_IMAGES)
 def preview(request: HttpRequest, project: Project, image_id: UUID) -> HttpResponse:
     del request
-    return _png(_image(project, image_id).preview_key)
+    return _png(_image_or_404(project, image_id).preview_key)
 
 
 @require_POST
 @project_page(Permission.WITHDRAW)
 def withdraw(request: HttpRequest, project: Project, image_id: UUID) -> HttpResponse:
-    image = _image(project, image_id)
+    """Withdraw an image or a patient, or erase an image, as the form asks."""
+    shown = _image_or_404(project, image_id)
     actor, reason = cast("User", request.user), request.POST.get("reason", "")
     try:
         if request.POST.get("what") == "patient":
-            withdraw_patient(patient=image.patient, actor=actor, reason=reason)
+            withdraw_patient(patient=shown.patient, actor=actor, reason=reason)
         elif request.POST.get("what") == "erase":
-            erase_image(image=image, actor=actor, reason=reason)
+            erase_image(image=shown, actor=actor, reason=reason)
         else:
-            withdraw_image(image=image, actor=actor, reason=reason)
+            withdraw_image(image=shown, actor=actor, reason=reason)
         messages.success(
             request, "Withdrawn. No worklist, future round or new release will contain it."
         )
@@ -85,7 +88,7 @@ def withdraw(request: HttpRequest, project: Project, image_id: UUID) -> HttpResp
     return redirect("image", project.slug, image_id)
 
 
-def _image(project: Project, image_id: UUID) -> Image:
+def _image_or_404(project: Project, image_id: UUID) -> Image:
     try:
         return image_of(project=project, image_id=image_id)
     except NotFound as error:
@@ -103,6 +106,7 @@ def _png(key: str) -> HttpResponse:
 
 
 def _page_number(text: str) -> int:
+    """Return the page number; 1 for anything that is not a number of at most eight digits."""
     return int(text) if text.isascii() and text.isdigit() and len(text) < 9 else 1
 
 

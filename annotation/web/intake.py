@@ -1,4 +1,4 @@
-"""The upload page and the page that shows how an import goes; a worker runs the import."""
+"""The upload page, and the page with the progress of an import. A worker runs the import."""
 
 from __future__ import annotations
 
@@ -28,6 +28,7 @@ _RUNNING = (Intake.State.DUE, Intake.State.RUNNING)
 @require_http_methods(["GET", "POST"])
 @project_page(Permission.IMPORT)
 def intake(request: HttpRequest, project: Project) -> HttpResponse:
+    """Show the upload form, or store an upload and redirect to its progress."""
     length = request.META.get("CONTENT_LENGTH") or "0"
     if not length.isdigit() or int(length) > settings.MAX_UPLOAD_BYTES:
         limit = settings.MAX_UPLOAD_BYTES // 1024**2
@@ -43,7 +44,7 @@ def _checked_intake(request: HttpRequest, project: Project) -> HttpResponse:
         return _page(request, project)
     try:
         staged = stage_upload(
-            project=project, actor=cast("User", request.user), form=_form(request)
+            project=project, actor=cast("User", request.user), form=_upload_form(request)
         )
     except RoundtruthError as error:
         return _page(request, project, error=error.sentence, status=422)
@@ -53,6 +54,7 @@ def _checked_intake(request: HttpRequest, project: Project) -> HttpResponse:
 @require_GET
 @project_page(Permission.IMPORT)
 def intake_result(request: HttpRequest, project: Project, intake_id: UUID) -> HttpResponse:
+    """Show the progress or the result of an import; answer the page's poll with that part alone."""
     try:
         shown = intake_of(project=project, intake_id=intake_id)
     except NotFound as error:
@@ -65,7 +67,7 @@ def intake_result(request: HttpRequest, project: Project, intake_id: UUID) -> Ht
     )
 
 
-def _form(request: HttpRequest) -> UploadForm:
+def _upload_form(request: HttpRequest) -> UploadForm:
     return UploadForm(
         images=_uploads(request, "images"),
         archive=next(iter(_uploads(request, "archive")), None),
@@ -87,8 +89,8 @@ def _page(
         "error": error,
         "intakes": recent_intakes(project=project),
         "groups": Image.Group.values,
-        "most_megabytes": settings.MAX_UPLOAD_BYTES // 1024**2,
-        "most_files": settings.MAX_UPLOAD_FILES,
+        "max_megabytes": settings.MAX_UPLOAD_BYTES // 1024**2,
+        "max_files": settings.MAX_UPLOAD_FILES,
     }
     return render_page(
         request,

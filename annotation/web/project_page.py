@@ -48,9 +48,9 @@ def project_page(
     [Callable[Concatenate[HttpRequest, Project, P], HttpResponse]],
     Callable[Concatenate[HttpRequest, str, P], HttpResponse],
 ]:
-    """Check the permission before the view runs.
+    """Return a decorator that signs the person in and checks the permission before the view runs.
 
-    Somebody who is not a member gets 404; a member whose roles do not allow it gets 403.
+    A person who is not a member gets 404. A member without the permission gets 403.
     """
 
     def decorate(
@@ -68,7 +68,7 @@ def project_page(
                 raise PermissionDenied(error.sentence) from None
             return view(request, project, *args, **kwargs)
 
-        # The cast: Django passes `slug` by name, which a plain Callable type cannot say.
+        # A cast, because Django passes `slug` by name, and a Callable type cannot express that.
         return cast(
             "Callable[Concatenate[HttpRequest, str, P], HttpResponse]",
             login_required(check_and_run),

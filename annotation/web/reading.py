@@ -18,6 +18,7 @@ from annotation.web.project_page import project_page
 
 @project_page(Permission.READ_CASES)
 def read(request: HttpRequest, project: Project) -> HttpResponse:
+    """Show the reading room, which fetches its cases through the API."""
     user = cast(User, request.user)
     config = {
         "project": project.slug,

@@ -19,14 +19,14 @@ from annotation.services.releases.exporting import stream_release
 from annotation.services.releases.requesting import request_release, retry_release
 from annotation.web.project_page import project_page, render_page
 
-SHOWN = 50
+MAX_LISTED = 50
 
 
 @project_page(Permission.SEE_RELEASES)
 def releases(request: HttpRequest, project: Project) -> HttpResponse:
     """Show the versions. A curator can request a new version."""
     if request.method == "POST":
-        return _request(request, project)
+        return _request_or_retry(request, project)
     context = _context(request, project)
     if request.htmx:  # type: ignore[attr-defined]
         return render(request, "annotation/_releases_live.html", {"project": project, **context})
@@ -42,7 +42,7 @@ def releases(request: HttpRequest, project: Project) -> HttpResponse:
 
 
 def _context(request: HttpRequest, project: Project) -> dict[str, object]:
-    rows = list(project.releases.order_by("-created_at")[:SHOWN])
+    rows = list(project.releases.order_by("-created_at")[:MAX_LISTED])
     return {
         "releases": rows,
         "is_running": any(row.state in (Release.State.DUE, Release.State.RUNNING) for row in rows),
@@ -50,7 +50,7 @@ def _context(request: HttpRequest, project: Project) -> dict[str, object]:
     }
 
 
-def _request(request: HttpRequest, project: Project) -> HttpResponse:
+def _request_or_retry(request: HttpRequest, project: Project) -> HttpResponse:
     """Request a new version, or start a failed one again."""
     version, actor = request.POST.get("version", "").strip(), cast("User", request.user)
     try:

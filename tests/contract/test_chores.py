@@ -1,4 +1,4 @@
-"""`make test` tells the truth about what it did, and a dead process comes back."""
+"""`make test` reports the parts that it left out, and keep-running restarts a dead process."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def test_exit_code_of_one_part(state: str, strict: bool, code: int) -> None:
     assert exit_code(outcomes, strict=strict) == code
 
 
-def test_missing_services_names_the_one_that_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_services_names_the_missing_service(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DATABASE_URL", "postgres://nobody@127.0.0.1:1/test")
     assert missing_services().startswith("PostgreSQL does not answer")
 
@@ -43,11 +43,12 @@ def test_parts_that_need_something_are_make_verbs() -> None:
 
 
 def wait_for(path: Path, lines: int) -> list[str]:
+    """Return the lines of a file when it has this many; fail after 20 s."""
     deadline = time.monotonic() + 20
     while time.monotonic() < deadline:
-        found = path.read_text().split() if path.exists() else []
-        if len(found) >= lines:
-            return found
+        entries = path.read_text().split() if path.exists() else []
+        if len(entries) >= lines:
+            return entries
         time.sleep(0.05)
     raise AssertionError(f"{path} did not reach {lines} lines")
 
@@ -70,7 +71,7 @@ def test_keep_running_restarts_a_killed_process_and_ends_on_sigterm(tmp_path: Pa
         os.kill(second, 0)
 
 
-def test_keep_running_gives_up_on_a_command_that_is_not_there(tmp_path: Path) -> None:
+def test_keep_running_gives_up_on_a_missing_command(tmp_path: Path) -> None:
     done = subprocess.run(
         [KEEPER, str(tmp_path / "nothing")], capture_output=True, text=True, timeout=20
     )

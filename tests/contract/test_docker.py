@@ -1,4 +1,4 @@
-"""The container files, as far as they can be checked without an engine."""
+"""Checks of the container files that need no container engine."""
 
 from __future__ import annotations
 
@@ -67,6 +67,6 @@ def test_compose_worker_takes_every_queue() -> None:
         assert "train,propose,io" in text
 
 
-def test_containers_say_what_was_not_run() -> None:
+def test_container_files_say_that_they_were_not_run() -> None:
     for name in ("Dockerfile", "compose.yaml"):
         assert "NOT RUN" in (DOCKER / name).read_text()

@@ -1,6 +1,6 @@
-"""Docs are a tested surface: what they name exists, and what exists is named.
+"""The documents name only things that exist, and they name every verb, command and setting.
 
-Verbs, commands, settings, endpoints and files; it does not judge the prose.
+Checked are verbs, commands, settings, endpoints and files. Prose is not checked.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parents[2]
 DOCS = [
     path
     for path in [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]
-    if path.name != "CHANGELOG.md"  # tells what was, not what is
+    if path.name != "CHANGELOG.md"  # it also names things that no longer exist
 ]
 TEXTS = {path.relative_to(ROOT).as_posix(): path.read_text() for path in DOCS}
 EVERYTHING = "\n".join(TEXTS.values())
@@ -30,7 +30,7 @@ def management_commands() -> set[str]:
     return {path.stem for path in folder.glob("*.py") if not path.stem.startswith("_")}
 
 
-def own_settings() -> set[str]:
+def settings_in_code() -> set[str]:
     text = (ROOT / "annotation" / "config" / "settings.py").read_text()
     names = set(re.findall(r"""environ(?:\.get\(|\[)["']([A-Z_]+)""", text))
     return names | {"DATABASE_URL"}  # dj_database_url.config reads it
@@ -70,7 +70,7 @@ def test_commands_are_all_documented() -> None:
 
 
 def test_settings_are_documented_and_nothing_else_is() -> None:
-    assert documented_settings() == own_settings()
+    assert documented_settings() == settings_in_code()
 
 
 def test_environment_is_read_in_settings_only() -> None:
@@ -79,9 +79,9 @@ def test_environment_is_read_in_settings_only() -> None:
         for path in (ROOT / "annotation").rglob("*.py")
         if re.search(r"os\.(environ|getenv)", path.read_text())
     }
-    # The others set DJANGO_SETTINGS_MODULE or hand an environment to a child.
-    may = {f"annotation/config/{name}.py" for name in ("settings", "wsgi", "asgi", "celery")}
-    assert readers <= may | {"annotation/bridge/child.py"}
+    # The other files set DJANGO_SETTINGS_MODULE or pass an environment to a child process.
+    allowed = {f"annotation/config/{name}.py" for name in ("settings", "wsgi", "asgi", "celery")}
+    assert readers <= allowed | {"annotation/bridge/child.py"}
 
 
 def test_endpoints_named_in_docs_are_in_the_schema() -> None:

@@ -1,4 +1,4 @@
-"""What may lie in the repository: no download address, no large file, locks that fit together."""
+"""The repository holds no download address and no large file, and its locks fit together."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_lock_of_the_web_is_part_of_the_whole_and_has_no_torch() -> None:
 
 
 def test_files_name_no_download_host() -> None:
-    # Joined here so that this file does not name them itself.
+    # The halves are joined here, so that this file itself does not contain the host names.
     halves = [
         ("files.python", "hosted"),
         ("pypi", ".org"),
@@ -79,14 +79,14 @@ def test_files_name_no_download_host() -> None:
         ("ghcr", ".io"),
     ]
     hosts = [first + second for first, second in halves]
-    found = [
+    named = [
         (path.relative_to(ROOT).as_posix(), host)
         for path in tracked()
         if path.stat().st_size < MAX_BYTES
         for host in hosts
         if host.encode() in path.read_bytes()
     ]
-    assert found == []
+    assert named == []
 
 
 def test_files_are_small() -> None:

@@ -1,4 +1,4 @@
-"""The import direction of the house, and a web process without torch."""
+"""Imports run in the allowed direction only, and the web process loads no torch."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ HEAVY = ("torch", "torchvision", "timm", "segmentation_models_pytorch")
 
 
 def heavy_modules_after(code: str, tmp_path: Path) -> str:
-    """Run code in a fresh interpreter and return which heavy packages it loaded."""
+    """Run code in a fresh interpreter and return the list of heavy packages that it loaded."""
     probe = f"{code}\nimport sys\nprint([name for name in {HEAVY!r} if name in sys.modules])"
     environment = os.environ | {"ROUNDTRUTH_VAR": str(tmp_path)}
     done = subprocess.run(

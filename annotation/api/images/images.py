@@ -1,4 +1,4 @@
-"""`projects/{slug}/images/`: the images of a project, for staff. Readers see cases."""
+"""`projects/{slug}/images/`: the images of a project, for staff. Readers see cases instead."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class ImageSerializer(serializers.ModelSerializer[Image]):
 
 
 class ImagesView(generics.ListAPIView[Image]):
-    """`projects/{slug}/images/`: for staff. Other filters than these are refused."""
+    """List the images of a project, for staff. An unknown filter is refused."""
 
     serializer_class = ImageSerializer
     queryset = Image.objects.none()
@@ -70,16 +70,19 @@ class ImagesView(generics.ListAPIView[Image]):
 
 
 def _image_filter(request: Request) -> ImageFilter:
-    """Return the filter of the query. Other filters are refused: they could reach other tables."""
-    given = request.query_params
-    for name, value in given.items():
+    """Return the filter in the query string.
+
+    Raise Invalid for an unknown filter: as a Django lookup it could read other tables.
+    """
+    query = request.query_params
+    for name, value in query.items():
         if name not in _FILTERS and name not in _PAGING:
             known = ", ".join(sorted([*_FILTERS, *_PAGING]))
             raise Invalid(f"There is no filter {name!r}; the filters are {known}.", field=name)
         if name in _FILTERS and value not in _FILTERS[name]:
-            raise Invalid(f"{name} is one of {', '.join(_FILTERS[name])}.", field=name)
+            raise Invalid(f"{name} must be one of {', '.join(_FILTERS[name])}.", field=name)
     return ImageFilter(
-        group=given.get("group", ""),
-        split=given.get("split", ""),
-        state=given.get("state", "active"),
+        group=query.get("group", ""),
+        split=query.get("split", ""),
+        state=query.get("state", "active"),
     )

@@ -51,19 +51,20 @@ class PreviewView(APIView):
 
 
 def _raw_pixels(request: Request, image: Image, png: bytes) -> HttpResponse:
+    """Return the little-endian pixel values row by row, compressed if the caller accepts gzip."""
     pixels = decode_image(png, min_side=1).pixels
     values = pixels.astype("<u2" if image.bits == 16 else "u1").tobytes()
     headers = {"X-Width": str(image.width), "X-Height": str(image.height)}
-    is_zipped = "gzip" in request.headers.get("Accept-Encoding", "")
-    if is_zipped:
+    is_gzip = "gzip" in request.headers.get("Accept-Encoding", "")
+    if is_gzip:
         headers["Content-Encoding"] = "gzip"
-    etag = keyed_etag(request, image.pixels_key, "raw-gzip" if is_zipped else "raw")
-    data = _compress(values) if is_zipped else values
+    etag = keyed_etag(request, image.pixels_key, "raw-gzip" if is_gzip else "raw")
+    data = _compress(values) if is_gzip else values
     response = send_bytes(request, data, etag=etag, content_type=RAW, headers=headers)
     response["Vary"] = "Accept, Accept-Encoding"
     return response
 
 
 def _compress(data: bytes) -> bytes:
-    """Return gzip bytes without a time in them: equal pixels give equal bytes."""
+    """Return gzip bytes without a timestamp, so that equal pixels give equal bytes."""
     return gzip.compress(data, compresslevel=1, mtime=0)

@@ -1,4 +1,4 @@
-"""`auth/token/`: create a token with a name and a password. Tries are limited."""
+"""`auth/token/`: create a token with an account name and password. Attempts are limited."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class TokenSerializer(serializers.Serializer[Json]):
 
 
 class AddressThrottle(SimpleRateThrottle):
-    """Limit the tries from one address."""
+    """Limit the attempts from one network address."""
 
     scope = "login"
 
@@ -47,7 +47,7 @@ class AddressThrottle(SimpleRateThrottle):
 
 
 class NameThrottle(SimpleRateThrottle):
-    """Limit the tries for one account, from all addresses together."""
+    """Limit the attempts for one account name, from all addresses together."""
 
     scope = "login"
 
@@ -74,9 +74,9 @@ class TokenView(APIView):
         auth=[],
     )
     def post(self, request: Request) -> Response:
-        asked = TokenRequestSerializer(data=request.data)
-        asked.is_valid(raise_exception=True)
-        data = asked.validated_data
+        payload = TokenRequestSerializer(data=request.data)
+        payload.is_valid(raise_exception=True)
+        data = payload.validated_data
         user = authenticate(
             request._request,
             username=data["username"],

@@ -1,4 +1,4 @@
-"""An open case of the caller: its note, its flag, and giving it back."""
+"""Change the note and flag of the caller's open case, or give the case back."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class AssignmentHeadSerializer(serializers.ModelSerializer[Assignment]):
 
 
 class AssignmentView(APIView):
-    """`assignments/{id}/`: the note, the flag and "saved for later"."""
+    """`assignments/{id}/`: change the note, the flag or "saved for later" of an open case."""
 
     @extend_schema(
         operation_id="update_assignment",
@@ -49,9 +49,9 @@ class AssignmentView(APIView):
     )
     def patch(self, request: Request, assignment_id: UUID) -> Response:
         assignment = assignment_for(user=user_of(request), assignment_id=assignment_id)
-        asked = AssignmentPatchSerializer(data=request.data)
-        asked.is_valid(raise_exception=True)
-        data = asked.validated_data
+        payload = AssignmentPatchSerializer(data=request.data)
+        payload.is_valid(raise_exception=True)
+        data = payload.validated_data
         assignment = leases.update_assignment(
             assignment=assignment,
             reader=user_of(request),
@@ -63,7 +63,7 @@ class AssignmentView(APIView):
 
 
 class LeaseView(APIView):
-    """`assignments/{id}/lease/`: give back a case without a drawing."""
+    """`assignments/{id}/lease/`: give back an open case that has no drawing."""
 
     @extend_schema(operation_id="give_back", responses={204: None, **SAVE_PROBLEMS})
     def delete(self, request: Request, assignment_id: UUID) -> Response:

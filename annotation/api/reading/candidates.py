@@ -21,7 +21,7 @@ from mlloop.pixels.masks import encode_wire_mask
 
 
 class CandidateMaskView(APIView):
-    """`candidates/{id}/mask/`: 1-bit PNG at the image's size."""
+    """`candidates/{id}/mask/`: the mask as a 1-bit PNG of the image's size."""
 
     content_negotiation_class = AnyAccept
 
@@ -33,7 +33,7 @@ class CandidateMaskView(APIView):
 
 
 class CandidateProbabilityView(APIView):
-    """`candidates/{id}/probability/`: p8 at the network's grid; 404 in a blind read."""
+    """`candidates/{id}/probability/`: 8-bit PNG at the network's grid; 404 in a blind read."""
 
     content_negotiation_class = AnyAccept
 

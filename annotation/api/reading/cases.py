@@ -1,4 +1,4 @@
-"""A case as its reader sees it. A blind case has no field that tells candidates apart."""
+"""A case as its reader sees it. No field of a blind case says who or what made a candidate."""
 
 from __future__ import annotations
 
@@ -72,12 +72,12 @@ class CaseSerializer(serializers.Serializer[Json]):
     spacing_mm = serializers.FloatField(allow_null=True)
     position = _PositionSerializer()
     times_submitted = serializers.IntegerField(
-        help_text="How often this case was submitted before it was opened again; 0 at first."
+        help_text="How often this case was submitted so far; 0 before the first submission."
     )
     lease_expires_at = serializers.DateTimeField()
     image = CaseImageSerializer()
     has_comparisons = serializers.BooleanField(
-        help_text="Whether other films of the same patient can be laid beside it."
+        help_text="Whether the same patient has other images to compare with."
     )
     labels = _LabelSerializer(many=True)
     candidates = _CandidateSerializer(many=True)
@@ -89,7 +89,7 @@ class CaseSerializer(serializers.Serializer[Json]):
 
 
 def case_body(case: Case) -> Json:
-    """Return the JSON of a case. A blind case has no field that tells candidates apart."""
+    """Return the JSON of a case. No field of a blind case says who or what made a candidate."""
     assignment, image, draft = case.assignment, case.assignment.image, case.draft
     is_blind = assignment.is_blind
     body: Json = {
@@ -132,18 +132,19 @@ def case_body(case: Case) -> Json:
 
 
 def case_response(assignment: Assignment) -> Response:
-    """Return a response, never cached, with the case that the reader of `assignment` sees."""
+    """Return the case as its reader sees it, in a response that is never cached."""
     response = Response(CaseSerializer(case_body(case_of(assignment))).data)
     response["Cache-Control"] = "no-store"
     return response
 
 
 def draft_url(assignment_id: UUID, label: str) -> str:
-    """Return the address of the stored draft."""
+    """Return the address of the draft for one label of a case."""
     return f"{reverse('api:draft', args=[assignment_id])}?label={label}"
 
 
 def image_body(image: Image) -> Json:
+    """Return the JSON of an image: its size, its addresses and its own display window."""
     return {
         "id": image.id,
         "width": image.width,
@@ -166,11 +167,11 @@ def _candidate_body(candidate: Candidate, *, is_blind: bool) -> Json:
         if proposal
         else None,
         "threshold": proposal.threshold if proposal else None,
-        "name": _name(candidate, is_blind=is_blind),
+        "name": _candidate_name(candidate, is_blind=is_blind),
     }
 
 
-def _name(candidate: Candidate, *, is_blind: bool) -> str | None:
+def _candidate_name(candidate: Candidate, *, is_blind: bool) -> str | None:
     if is_blind:
         return None
     return candidate.proposal.network if candidate.proposal else "manual"

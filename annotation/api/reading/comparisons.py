@@ -1,4 +1,4 @@
-"""Other images of the patient, to compare with an open case. `images/{id}/` has their pixels."""
+"""Other images of the patient of an open case. `images/{id}/pixels/` serves their pixels."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Json = dict[str, object]
 
 
 class ComparisonSerializer(serializers.Serializer[Image]):
-    """Another image of the case's patient, with all that a reader may know about it."""
+    """Another image of the case's patient. A reader may know nothing more about this image."""
 
     day = serializers.IntegerField(source="study.day", allow_null=True)
     view = serializers.CharField(source="view_position", allow_blank=True)
@@ -34,7 +34,7 @@ class ComparisonSerializer(serializers.Serializer[Image]):
 
 
 class ComparisonsView(generics.ListAPIView[Image]):
-    """`assignments/{id}/comparisons/`: by day, unknown days last. 404 if the case is closed."""
+    """List the patient's other images by day, unknown days last. 404 if the case is closed."""
 
     serializer_class = ComparisonSerializer
     queryset = Image.objects.none()

@@ -36,14 +36,16 @@ class DraftBasisSerializer(serializers.Serializer[Json]):
     """The candidate and threshold that a draft was made from."""
 
     candidate = serializers.UUIDField(
-        allow_null=True, default=None, help_text="The candidate the mask was made from, if any."
+        allow_null=True,
+        default=None,
+        help_text="The candidate that the mask was made from, if any.",
     )
     threshold = serializers.IntegerField(
         min_value=1,
         max_value=255,
         allow_null=True,
         default=None,
-        help_text="Its threshold; never in a blind read.",
+        help_text="The threshold of the candidate; refused in a blind read.",
     )
 
 
@@ -56,7 +58,7 @@ class SavedDraftSerializer(serializers.Serializer[Json]):
 
 
 class DraftView(APIView):
-    """`assignments/{id}/draft/?label=`: the whole mask, guarded by its ETag."""
+    """`assignments/{id}/draft/?label=`: the whole mask. A save names the ETag that it replaces."""
 
     content_negotiation_class = AnyAccept
     parser_classes = (PngParser,)
@@ -68,7 +70,7 @@ class DraftView(APIView):
     )
     def get(self, request: Request, assignment_id: UUID) -> HttpResponse:
         assignment = assignment_for(user=user_of(request), assignment_id=assignment_id)
-        draft = current_draft(assignment=assignment, label=_label(request, assignment))
+        draft = current_draft(assignment=assignment, label=_requested_label(request, assignment))
         return send_mask(request, draft)
 
     @extend_schema(
@@ -85,12 +87,12 @@ class DraftView(APIView):
     )
     def put(self, request: Request, assignment_id: UUID) -> Response:
         assignment = assignment_for(user=user_of(request), assignment_id=assignment_id)
-        label = _label(request, assignment)
+        label = _requested_label(request, assignment)
         try:
             saved = _save(request, assignment, label)
         except StaleDraft as stale:
-            lost = reverse("api:lost-draft", args=[assignment.id, stale.lost_draft])
-            stale.current_url, stale.yours_url = draft_url(assignment.id, label.key), lost
+            stale.current_url = draft_url(assignment.id, label.key)
+            stale.yours_url = reverse("api:lost-draft", args=[assignment.id, stale.lost_draft])
             raise
         response = Response(
             SavedDraftSerializer(asdict(saved)).data, status=201 if saved.is_new else 200
@@ -100,20 +102,20 @@ class DraftView(APIView):
 
 
 def send_mask(request: Request, row: Draft | LostDraft) -> HttpResponse:
-    """Answer with the mask as a 1-bit PNG, or 304 if the caller has it; its basis in headers."""
+    """Answer with a 1-bit PNG, or 304 if the caller has the mask. Headers hold the mask's basis."""
     response = send_bytes(
         request,
         encode_wire_mask(decode_mask(storage.read(row.mask_key))),
         etag=storage.digest_of(row.mask_key),
         cache="private, no-cache",
     )
-    # On a 304 too: a later save of the same mask may have another basis.
+    # A 304 has these headers too: a later save of the same mask may have another basis.
     response["X-Candidate"] = str(row.candidate_id or "")
     response["X-Threshold"] = str(row.threshold or "")
     return response
 
 
-def _label(request: Request, assignment: Assignment) -> Label:
+def _requested_label(request: Request, assignment: Assignment) -> Label:
     return reading_label(assignment, request.query_params.get("label", READING_LABEL))
 
 
@@ -121,7 +123,9 @@ def _save(request: Request, assignment: Assignment, label: Label) -> SavedDraft:
     matches = parse_etags(request.headers.get("If-Match"))
     stroke = request.headers.get("X-Stroke", "0")
     if not stroke.isdecimal():
-        raise Invalid("X-Stroke is the client's stroke number.", field="X-Stroke")
+        raise Invalid(
+            "X-Stroke must be the client's stroke number, a whole number.", field="X-Stroke"
+        )
     basis = DraftBasisSerializer(data=request.query_params)
     basis.is_valid(raise_exception=True)
     return save_draft(

@@ -31,7 +31,7 @@ Json = dict[str, object]
 
 
 class LastCaseSerializer(serializers.Serializer[Json]):
-    """One of the reader's last cases: their own decision, and nothing of any proposal."""
+    """One of the reader's last cases: the reader's own decision, and nothing about any proposal."""
 
     assignment = serializers.UUIDField()
     case_key = serializers.CharField()
@@ -44,16 +44,18 @@ class LastCaseSerializer(serializers.Serializer[Json]):
     submitted_at = serializers.DateTimeField()
     has_note = serializers.BooleanField()
     flagged = serializers.BooleanField()
-    reopened = serializers.BooleanField(help_text="It is reopened; opening it again continues it.")
+    reopened = serializers.BooleanField(
+        help_text="Whether the case is reopened now. Reopening it again continues it."
+    )
     refusal = serializers.CharField(
-        allow_null=True, help_text="Why it cannot be reopened; null if it can."
+        allow_null=True, help_text="Why the case cannot be reopened; null if it can be."
     )
     thumbnail_url = serializers.CharField(allow_null=True)
     mask_url = serializers.CharField(allow_null=True)
 
 
 class LastCasesView(APIView):
-    """`projects/{slug}/last-cases/`: the caller's last cases, at most ten, without pages."""
+    """`projects/{slug}/last-cases/`: the caller's last cases, at most ten, in a plain list."""
 
     @extend_schema(
         operation_id="list_last_cases",

@@ -34,7 +34,7 @@ class LayersSerializer(serializers.Serializer[Json]):
 
 
 class LungLayerView(APIView):
-    """`assignments/{id}/lung/`: the ensemble's lung mask, 1-bit PNG; 404 in a blind read."""
+    """`assignments/{id}/lung/`: the ensemble's lung mask as a 1-bit PNG; 404 in a blind read."""
 
     content_negotiation_class = AnyAccept
 
@@ -48,7 +48,7 @@ class LungLayerView(APIView):
 
 
 class DisagreementLayerView(APIView):
-    """`assignments/{id}/disagreement/`: spread of the networks, p8 at their grid. 404 if blind."""
+    """Spread among the networks as an 8-bit PNG at their grid; 404 in a blind read."""
 
     content_negotiation_class = AnyAccept
 
@@ -62,7 +62,7 @@ class DisagreementLayerView(APIView):
 
 
 class ActivationLayerView(APIView):
-    """`assignments/{id}/activation/`: the classifier's Grad-CAM, p8 at its grid. 404 if blind."""
+    """The classifier's Grad-CAM map as an 8-bit PNG at its grid; 404 in a blind read."""
 
     content_negotiation_class = AnyAccept
 
@@ -76,7 +76,7 @@ class ActivationLayerView(APIView):
 
 
 def layers_body(assignment_id: UUID, ensemble: Proposal, *, has_activation: bool) -> Json:
-    """Return the addresses of the ensemble's layers. A lung layer exists if the lung is found."""
+    """Return the addresses of the ensemble's layers; no lung layer if no lung was found."""
     has_lung = ensemble.findings["both"]["pixels"] > 0
     disagreement = reverse("api:disagreement-layer", args=[assignment_id])
     activation = reverse("api:activation-layer", args=[assignment_id])

@@ -1,4 +1,7 @@
-"""Lost drafts: for the reader of the case, and for a curator once the case is closed."""
+"""Lost drafts are masks whose save was refused.
+
+The reader of the case sees its lost drafts. A curator sees them after the case is closed.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +26,7 @@ from annotation.selectors.reading.lost_drafts import lost_draft, lost_drafts_of
 
 
 class LostDraftSerializer(serializers.ModelSerializer[LostDraft]):
-    """A mask whose save was refused. It is kept for 30 days from `saved_at`, the last refusal."""
+    """A mask whose save was refused. It is kept for 30 days after `saved_at`, its last refusal."""
 
     saved_at = serializers.DateTimeField(source="created_at", read_only=True)
     candidate = serializers.UUIDField(source="candidate_id", allow_null=True, read_only=True)

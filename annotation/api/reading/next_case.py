@@ -17,7 +17,7 @@ from annotation.services.reading.next_case import lease_next_case
 
 
 class NextRequestSerializer(serializers.Serializer[dict[str, object]]):
-    """The cases that the page shows already, and whether this one is prefetched."""
+    """Which case the page asks for: none of `exclude`, of one `purpose`, now or as a prefetch."""
 
     prefetch = serializers.BooleanField(default=False)
     exclude = serializers.ListField(child=serializers.UUIDField(), default=list, max_length=20)
@@ -27,7 +27,7 @@ class NextRequestSerializer(serializers.Serializer[dict[str, object]]):
 
 
 class NextView(APIView):
-    """`POST projects/{slug}/next/`: lease the next case."""
+    """`POST projects/{slug}/next/`: lease the next case; 204 if no case waits."""
 
     @extend_schema(
         operation_id="lease_next",
@@ -36,14 +36,14 @@ class NextView(APIView):
     )
     def post(self, request: Request, slug: str) -> Response:
         project = project_for(user_of(request), slug, Permission.READ_CASES)
-        asked = NextRequestSerializer(data=request.data)
-        asked.is_valid(raise_exception=True)
+        payload = NextRequestSerializer(data=request.data)
+        payload.is_valid(raise_exception=True)
         assignment = lease_next_case(
             project=project,
             reader=user_of(request),
-            is_prefetch=asked.validated_data["prefetch"],
-            exclude=asked.validated_data["exclude"],
-            purpose=asked.validated_data.get("purpose"),
+            is_prefetch=payload.validated_data["prefetch"],
+            exclude=payload.validated_data["exclude"],
+            purpose=payload.validated_data.get("purpose"),
         )
         if assignment is None:
             return Response(status=204)

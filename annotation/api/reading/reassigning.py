@@ -1,4 +1,4 @@
-"""The open cases of all readers, and how a curator gives one to another reader."""
+"""List the open cases of all readers, and give an open case to another reader. For curators."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class OpenAssignmentSerializer(serializers.ModelSerializer[Assignment]):
 
 
 class ReassignSerializer(serializers.Serializer[dict[str, object]]):
-    """Who reads the case instead; null returns it to the queue."""
+    """The reader who gets the case; null returns the case to the queue."""
 
     reader = serializers.CharField(max_length=150, allow_null=True)
 
@@ -75,13 +75,13 @@ class ReassignView(APIView):
     )
     def post(self, request: Request, assignment_id: UUID) -> Response:
         assignment = assignment_to_reassign(user=user_of(request), assignment_id=assignment_id)
-        asked = ReassignSerializer(data=request.data)
-        asked.is_valid(raise_exception=True)
-        name = asked.validated_data["reader"]
-        to = User.objects.filter(username=name).first() if name is not None else None
-        if name is not None and to is None:
+        payload = ReassignSerializer(data=request.data)
+        payload.is_valid(raise_exception=True)
+        name = payload.validated_data["reader"]
+        new_reader = User.objects.filter(username=name).first() if name is not None else None
+        if name is not None and new_reader is None:
             raise Invalid(f"{name} does not read in this project.", field="reader")
-        given = reassign_case(assignment=assignment, to=to, actor=user_of(request))
-        if given is None:
+        reassigned = reassign_case(assignment=assignment, to=new_reader, actor=user_of(request))
+        if reassigned is None:
             return Response(status=204)
-        return Response(OpenAssignmentSerializer(given).data)
+        return Response(OpenAssignmentSerializer(reassigned).data)

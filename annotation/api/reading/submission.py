@@ -55,7 +55,7 @@ class SubmittedSerializer(serializers.Serializer[Json]):
 
 
 class SubmitView(APIView):
-    """`POST assignments/{id}/submit/`: the decision, once for each client id."""
+    """`POST assignments/{id}/submit/`: submit a decision. A repeated client id changes nothing."""
 
     @extend_schema(
         operation_id="submit",
@@ -64,9 +64,9 @@ class SubmitView(APIView):
     )
     def post(self, request: Request, assignment_id: UUID) -> Response:
         assignment = assignment_for(user=user_of(request), assignment_id=assignment_id)
-        asked = SubmitRequestSerializer(data=request.data)
-        asked.is_valid(raise_exception=True)
-        data = dict(asked.validated_data)
+        payload = SubmitRequestSerializer(data=request.data)
+        payload.is_valid(raise_exception=True)
+        data = dict(payload.validated_data)
         label = reading_label(assignment, data.pop("label"))
         try:
             submitted = submit_annotation(

@@ -1,4 +1,4 @@
-"""`projects/{slug}/rounds/`: list rounds, start one, see one and decide about it."""
+"""`projects/{slug}/rounds/`: list rounds, start a round, show a round and decide about it."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ class RoundDetailSerializer(RoundSerializer):
 
 
 class ReasonSerializer(serializers.Serializer[dict[str, object]]):
-    """The written reason of a decision."""
+    """The reason of a decision, as the engineer wrote it."""
 
     reason = serializers.CharField(max_length=2000, allow_blank=True, default="")
 
@@ -96,7 +96,7 @@ class StartSerializer(serializers.Serializer[dict[str, object]]):
 
 
 class RoundsView(generics.ListAPIView[Round]):
-    """A project's rounds, newest first; an engineer may start the next."""
+    """List a project's rounds, newest first. An engineer may start the next round."""
 
     serializer_class = RoundSerializer
     queryset = Round.objects.none()
@@ -114,9 +114,11 @@ class RoundsView(generics.ListAPIView[Round]):
     )
     def post(self, request: Request, slug: str) -> Response:
         project = project_for(user_of(request), slug, Permission.RUN_ROUNDS)
-        asked = StartSerializer(data=request.data)
-        asked.is_valid(raise_exception=True)
-        plan = parse_plan(asked.validated_data["plan"]) if "plan" in asked.validated_data else None
+        payload = StartSerializer(data=request.data)
+        payload.is_valid(raise_exception=True)
+        plan = (
+            parse_plan(payload.validated_data["plan"]) if "plan" in payload.validated_data else None
+        )
         planned = plan_round(project=project, actor=user_of(request), plan=plan)
         return Response(RoundDetailSerializer(planned).data, status=202)
 
@@ -126,7 +128,7 @@ class RoundsView(generics.ListAPIView[Round]):
 
 
 class RoundView(APIView):
-    """`rounds/{n}/`: one round."""
+    """`rounds/{n}/`: show one round with its plan and members."""
 
     @extend_schema(operation_id="get_round", responses={200: RoundDetailSerializer, **PROBLEMS})
     def get(self, request: Request, slug: str, number: int) -> Response:
@@ -160,13 +162,13 @@ def _decision_view(name: str) -> type[APIView]:
         )
         def post(self, request: Request, slug: str, number: int) -> Response:
             project = project_for(user_of(request), slug, DECISIONS[name].permission)
-            asked = ReasonSerializer(data=request.data)
-            asked.is_valid(raise_exception=True)
+            payload = ReasonSerializer(data=request.data)
+            payload.is_valid(raise_exception=True)
             decided = decide_round(
                 name=name,
                 round=round_of(project, number),
                 actor=user_of(request),
-                reason=asked.validated_data["reason"],
+                reason=payload.validated_data["reason"],
             )
             return Response(RoundDetailSerializer(decided).data)
 

@@ -1,1 +1,1 @@
-"""The commands of manage.py. People script against them; each calls services and reports."""
+"""The commands of manage.py. Scripts rely on their options, JSON and exit codes."""

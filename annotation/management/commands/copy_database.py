@@ -24,9 +24,9 @@ class Command(ConsoleCommand):
 
     def run(self, options: Mapping[str, object]) -> Outcome:
         with self.progress("Copying", unit="row") as progress:
-            copied = copy_database(source=str(options["source"]), progress=progress)
-        rows = sum(copied.values())
+            rows_by_table = copy_database(source=str(options["source"]), progress=progress)
+        rows = sum(rows_by_table.values())
         return Outcome(
-            {"rows": rows, "tables": copied},
-            [f"{rows} rows are copied. Check them: python manage.py check_invariants"],
+            {"rows": rows, "tables": rows_by_table},
+            [f"{rows} rows were copied. Check them: python manage.py check_invariants"],
         )

@@ -30,7 +30,7 @@ PHANTOM_SEED = 7
 SEALED_FRACTION = 0.33
 REAL_IMAGES = 160
 SEED_SIZE = 28
-LEFT_TO_READ = 4
+LEFT_TO_READ = 4  # sealed cases that the robot leaves for a person
 GUIDELINE = """Outline every area of infection: ground-glass opacity, consolidation, infiltrate.
 Leave out ribs, vessels, the heart's border, lines and devices.
 When unsure whether a faint haze is infection, leave it out and flag the case.
@@ -47,7 +47,9 @@ class Command(ConsoleCommand):
 
     def run(self, options: Mapping[str, object]) -> Outcome:
         if settings.IS_PUBLIC:
-            raise Refused("ROUNDTRUTH_HOSTS makes this server public: a demo stays on loopback.")
+            raise Refused(
+                "A demo runs on loopback only, and ROUNDTRUTH_HOSTS makes this server public."
+            )
         if not Project.objects.filter(slug=SLUG).exists():
             self._create(options["data"])
         logins = _logins()
@@ -57,9 +59,10 @@ class Command(ConsoleCommand):
             {"url": url, "project": SLUG, "logins": logins},
             [
                 "",
-                f"Roundtruth is at {url} with one login per role:",
+                f"Roundtruth is at {url} with one login for each role:",
                 *(f"  {name.ljust(width)}  {password}" for name, password in logins.items()),
-                "Watch round 1 train: sign in as engineer, page Rounds. Read cases: as reader.",
+                "To watch round 1, sign in as engineer and open Rounds.",
+                "To read cases, sign in as reader.",
                 "",
             ],
         )
@@ -94,6 +97,7 @@ class Command(ConsoleCommand):
 
 
 def _count_sealed(project: Project) -> int:
+    """Return the number of sealed covid images, but at least LEFT_TO_READ."""
     sealed = project.images.filter(patient__split="sealed", group="covid")
     return max(sealed.count(), LEFT_TO_READ)
 
@@ -113,7 +117,8 @@ def _logins() -> dict[str, str]:
     """
     path = settings.DATA_ROOT / "demo-logins.json"
     try:
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        # O_EXCL: only the first call creates the file, so passwords are set only once.
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
         return dict(json.loads(path.read_text()))
     logins = {}
@@ -121,6 +126,6 @@ def _logins() -> dict[str, str]:
         logins[user.username] = secrets.token_urlsafe(9)
         user.set_password(logins[user.username])
         user.save(update_fields=["password"])
-    with os.fdopen(handle, "w") as out:
+    with os.fdopen(descriptor, "w") as out:
         json.dump(logins, out)
     return logins

@@ -21,7 +21,7 @@ from annotation.services.intake.report import IntakeReport
 from annotation.services.intake.rows import MasksAs
 from mlloop.contract.splits import Group
 
-_SHOWN = 50
+_MAX_LISTED = 50
 
 
 class Command(ConsoleCommand):
@@ -61,7 +61,7 @@ class Command(ConsoleCommand):
         )
         parser.add_argument(
             "--limit",
-            type=_positive,
+            type=_positive_number,
             metavar="N",
             help="import at most N images, as whole patients",
         )
@@ -96,11 +96,11 @@ class Command(ConsoleCommand):
             except NotFound as error:
                 raise UsageError(error.sentence) from error
         refusal = "" if report.took_something else "Nothing was imported."
-        return Outcome(report.as_json(), lines_of(report), refusal)
+        return Outcome(report.as_json(), _lines_for_people(report), refusal)
 
 
-def lines_of(report: IntakeReport) -> list[str]:
-    """Return the lines that tell a person what the import did."""
+def _lines_for_people(report: IntakeReport) -> list[str]:
+    """Return the result of the import as lines for people."""
     groups = ", ".join(f"{n} {group}" for group, n in sorted(report.groups.items()))
     masks = ", ".join(f"{n} {label}" for label, n in sorted(report.masks.items()))
     lines = [
@@ -108,20 +108,20 @@ def lines_of(report: IntakeReport) -> list[str]:
         f"{report.duplicates} offered twice, {report.n_refused} refused.",
         f"{report.patients} new patients, {report.sealed_patients} of them sealed.",
         f"Masks added: {masks or 'none'}; {report.masks_known} known, "
-        f"{report.implied_controls} empty ones of controls implied.",
+        f"{report.implied_controls} empty masks added for controls.",
     ]
     if report.left_out:
         lines.append(f"{report.left_out} images were left out by --limit.")
-    lines += [f"  refused {item.file}: {item.reason}" for item in report.refused[:_SHOWN]]
-    if report.n_refused > _SHOWN:
-        lines.append(f"  and {report.n_refused - _SHOWN} more; --json lists them.")
+    lines += [f"  refused {item.file}: {item.reason}" for item in report.refused[:_MAX_LISTED]]
+    if report.n_refused > _MAX_LISTED:
+        lines.append(f"  and {report.n_refused - _MAX_LISTED} more; --json lists them.")
     if report.n_near_duplicates:
         lines.append(f"{report.n_near_duplicates} pairs of different patients look alike, such as")
         lines += [f"  {pair.file} and {pair.other_file}" for pair in report.near_duplicates[:5]]
     return [*lines, f"{report.seconds:.1f} s."]
 
 
-def _positive(text: str) -> int:
+def _positive_number(text: str) -> int:
     number = int(text)
     if number < 1:
         raise ValueError(text)

@@ -26,7 +26,7 @@ from annotation.services.releases.requesting import request_release
 from mlloop.contract.presets import PRESETS, preset
 
 PHANTOM_PATIENTS = 110
-PROPOSALS, MANUAL = "loop", "loop-manual"  # the slugs of the two arms
+PROPOSALS, MANUAL = "loop", "loop-manual"  # the project slugs of the two arms
 
 
 class Command(ConsoleCommand):
@@ -68,7 +68,7 @@ class Command(ConsoleCommand):
         manual = self._create_project(MANUAL, folder, seed=seed, limit=limit, preset_name=name)
         by_hand = simulate_by_hand(project=manual, seed=seed, say=self.say)
         facts["manual_arm"] = manual_arm_facts(by_hand, images_read_in_rounds(project))
-        facts["release"], problem = self._release(project)
+        facts["release"], problem = self._make_release(project)
         facts |= {"seed": seed, "preset": name, "limit": limit, "images": project.images.count()}
         facts["seconds"] = round(time.monotonic() - began, 1)
         path = settings.DATA_ROOT / "report.json"
@@ -90,14 +90,14 @@ class Command(ConsoleCommand):
         )
         train = Image.objects.filter(project=project, patient__split="train")
         cases = train.filter(group=Image.Group.COVID).count()
-        # By hand in the manual arm: every case. In the other: a quarter of the training images at
-        # most, so that cases are left for the networks' proposals.
+        # In the manual arm every case is drawn by hand. In the other arm at most a quarter of the
+        # training images is, so that cases remain for the networks' proposals.
         project.seed_size = cases if slug == MANUAL else min(train.count() // 4, cases // 2)
         project.save(update_fields=["seed_size"])
         self.say(f"{slug}: {project.images.count()} images, {project.seed_size} to draw by hand.")
         return project
 
-    def _release(self, project: Project) -> tuple[Facts, str]:
+    def _make_release(self, project: Project) -> tuple[Facts, str]:
         """Make, export and verify a release. Return its facts, and a sentence if it is wrong."""
         release = request_release(project=project, version="1.0.0", actor=None)
         run_release(release_id=release.id)
@@ -117,7 +117,7 @@ class Command(ConsoleCommand):
 
 
 def _summary(facts: Facts) -> list[str]:
-    """Return the sentences below the table: both arms, leaks, release."""
+    """Return the sentences below the table, about both arms, the leaks and the release."""
     manual: Facts = facts["manual_arm"]  # type: ignore[assignment]
     release: Facts = facts["release"]  # type: ignore[assignment]
     by_hand = int(str(manual["changed_pixels"]))
@@ -138,7 +138,7 @@ def _summary(facts: Facts) -> list[str]:
 
 
 def _write_report(path: Path, facts: Facts) -> None:
-    """Write the report. The rename at the end leaves no half-written file if this is killed."""
+    """Write the report and rename it at the end: a killed process leaves no half-written file."""
     staging = path.with_suffix(".tmp")
     staging.write_text(json.dumps(facts, indent=2, default=str) + "\n")
     os.replace(staging, path)

@@ -1,4 +1,4 @@
-"""Plan the next round of a project. With --wait, run it here; an open round is continued."""
+"""Plan the next round of a project. With --wait, run it here, or continue an open round."""
 
 from __future__ import annotations
 
@@ -50,13 +50,13 @@ class Command(ConsoleCommand):
         if not options["wait"]:
             return Outcome(_facts(round), [f"Round {round.number} is planned. {round.folds_note}"])
         with self.progress(f"round {round.number}", unit="step") as show:
-            round = loop.run_until_decision(round, on_progress=_without_phase(show))
-        refusal = "" if round.state == Round.State.AWAITING_DECISION else _why_not(round)
+            round = loop.run_until_decision(round, on_progress=_ignore_phase(show))
+        refusal = "" if round.state == Round.State.AWAITING_DECISION else _failure_sentence(round)
         return Outcome(_facts(round), _lines(round), refusal)
 
 
 def _open_round(project: Project) -> Round | None:
-    """Return the open round, which was interrupted or which a worker runs; None if none is open."""
+    """Return the open round, interrupted or run by a worker; None if no round is open."""
     return project.rounds.filter(state__in=RUNNING_STATES).first()
 
 
@@ -66,7 +66,9 @@ def _plan_next(project: Project, actor: User | None, options: Mapping[str, objec
     return plan_round(project=project, actor=actor, plan=plan, seed=seed)
 
 
-def _without_phase(show: Progress) -> OnProgress:
+def _ignore_phase(show: Progress) -> OnProgress:
+    """Return a progress callback that draws all phases with the same bar."""
+
     def on_progress(_phase: str, done: int, total: int) -> None:
         show(done, total)
 
@@ -104,5 +106,5 @@ def _lines(round: Round) -> list[str]:
     return lines
 
 
-def _why_not(round: Round) -> str:
+def _failure_sentence(round: Round) -> str:
     return f"Round {round.number} {round.get_state_display().lower()}: {round.failure or 'stopped'}"

@@ -17,15 +17,16 @@ from annotation.services.tokens import create_token, revoke_token
 
 @login_required
 def account(request: HttpRequest) -> HttpResponse:
+    """Show the person's tokens, create a token and show its text once, or revoke a token."""
     user = cast(User, request.user)
-    text = ""
+    new_token = ""
     if request.method == "POST":
         try:
             if request.POST.get("verb") == "revoke":
                 revoke_token(user=user, token=request.POST.get("token", ""))
                 return redirect("account")
             days = request.POST.get("days", "")
-            _, text = create_token(
+            _, new_token = create_token(
                 user=user,
                 name=request.POST.get("name", ""),
                 scope=request.POST.get("scope", ""),
@@ -35,7 +36,9 @@ def account(request: HttpRequest) -> HttpResponse:
             messages.error(request, error.sentence)
             return redirect("account")
     tokens = user.apitoken_set.order_by("-created_at")[:100]
-    response = render(request, "annotation/account.html", {"tokens": tokens, "new_token": text})
+    response = render(
+        request, "annotation/account.html", {"tokens": tokens, "new_token": new_token}
+    )
     response["Cache-Control"] = "no-store"
     return response
 

@@ -18,6 +18,7 @@ from annotation.web.project_page import project_page, render_page
 
 @project_page(Permission.MANAGE_PEOPLE)
 def people(request: HttpRequest, project: Project) -> HttpResponse:
+    """Show the members and their roles, or change a role as the form asks."""
     if request.method == "POST":
         _change_members(request, project)
         return redirect("people", project.slug)

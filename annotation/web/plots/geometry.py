@@ -20,7 +20,7 @@ class Scale:
     end: float
 
     def place(self, value: float) -> float:
-        """Return the SVG unit of a value, rounded to a tenth."""
+        """Return the coordinate of a value in SVG units, rounded to a tenth."""
         share = (value - self.low) / (self.high - self.low)
         return round(self.start + (self.end - self.start) * share, 1)
 
@@ -41,7 +41,7 @@ class Area:
 
     @property
     def height(self) -> float:
-        """Return the height of the whole drawing: tick labels and the axis name are below."""
+        """Return the height of the whole drawing, with the tick labels and axis name below."""
         return self.bottom + 42
 
     @property
@@ -69,15 +69,15 @@ WIDE = Area(right=550.0, bottom=190.0)
 
 @dataclass(frozen=True, slots=True)
 class Tick:
-    """A labelled place on an axis."""
+    """A labelled position on an axis."""
 
-    at: float
+    position: float
     text: str
 
 
 @dataclass(frozen=True, slots=True)
 class Axis:
-    """One axis: what it measures, and its ticks."""
+    """One axis: the name of its quantity, and its ticks."""
 
     name: str
     ticks: tuple[Tick, ...]
@@ -127,7 +127,7 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """One entry of the legend: the colour's class and the name of what is drawn in it."""
+    """One entry of the legend: the CSS class of the colour, and the name of the series."""
 
     css: str
     name: str
@@ -135,7 +135,7 @@ class Key:
 
 @dataclass(frozen=True, slots=True)
 class Plot:
-    """Everything that is drawn. `title` is the accessible name, `note` a sentence below."""
+    """One whole plot. `title` is its accessible name, `note` a sentence below it."""
 
     title: str
     area: Area

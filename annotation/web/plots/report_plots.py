@@ -21,7 +21,7 @@ from annotation.web.plots.geometry import (
 Plain = Mapping[str, object]
 _X, _Y = SQUARE.scale_x(), SQUARE.scale_y()
 _COLOURS = 6  # the classes series-0 to series-5
-_MOST_EPOCH_TICKS = 8
+_MAX_EPOCH_TICKS = 8
 
 
 def roc_plot(detection: Plain, *, label: str = "any pixel") -> Plot | None:
@@ -31,7 +31,7 @@ def roc_plot(detection: Plain, *, label: str = "any pixel") -> Plot | None:
         return None
     curve = list(zip(roc["fpr"], roc["tpr"], strict=True))
     return Plot(
-        title="ROC curve on the sealed set, the any-pixel rule marked",
+        title="ROC curve on the sealed set, with the any-pixel rule marked",
         area=SQUARE,
         x_axis=spaced_axis("1 − specificity", _X, parts=4),
         y_axis=spaced_axis("sensitivity", _Y, parts=4),
@@ -127,5 +127,5 @@ def _colour_of_each_network(members: Sequence[Plain]) -> dict[str, str]:
 
 
 def _epochs_to_label(last: int) -> list[int]:
-    step = max(1, last // _MOST_EPOCH_TICKS)
+    step = max(1, last // _MAX_EPOCH_TICKS)
     return list(range(1, last + 1, step))

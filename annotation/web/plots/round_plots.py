@@ -1,4 +1,4 @@
-"""The plots of a project's rounds: Dice on the sealed set, and what readers did."""
+"""The plots of a project's rounds: Dice on the sealed set, and the verdicts of readers."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from annotation.web.plots.geometry import (
 )
 
 # More columns would make the round numbers below them overlap.
-MOST_ROUNDS = 30
+MAX_ROUNDS = 30
 _VERDICT_CLASSES = tuple(
     zip(
         SHOWN_VERDICTS,
@@ -35,7 +35,7 @@ _VERDICT_CLASSES = tuple(
 
 def sealed_plot(history: Sequence[SealedPoint]) -> Plot | None:
     """Return the plot of sealed Dice per image by round; None while nothing was measured."""
-    measured = [point for point in history if point.value is not None][-MOST_ROUNDS:]
+    measured = [point for point in history if point.value is not None][-MAX_ROUNDS:]
     if not measured:
         return None
     scale = _scale_around(measured)
@@ -59,7 +59,7 @@ def verdict_plot(history: Mapping[int, Mapping[str, int]]) -> Plot | None:
     """Return the plot of readers' verdicts by round; None before the first reading."""
     if not history:
         return None
-    numbers = sorted(history)[-MOST_ROUNDS:]
+    numbers = sorted(history)[-MAX_ROUNDS:]
     most = max(sum(history[number].values()) for number in numbers)
     scale = WIDE.scale_y(0, most)
     columns = WIDE.column_centers(len(numbers))

@@ -23,7 +23,7 @@ from mlloop.contract.presets import PRESETS
 
 @project_page(Permission.RUN_ROUNDS)
 def round_plan(request: HttpRequest, project: Project) -> HttpResponse:
-    """Show a preset's plan for editing, or estimate or start the posted plan."""
+    """Show a preset's plan for editing. Estimate the cost of a posted plan, or start its round."""
     if request.method == "POST":
         return _estimate_or_start(request, project, request.POST.get("plan", ""))
     name = request.GET.get("preset", project.preset)

@@ -27,6 +27,7 @@ Plain = Mapping[str, object]
 @require_GET
 @project_page(Permission.SEE_ROUNDS)
 def round_report(request: HttpRequest, project: Project, number: int) -> HttpResponse:
+    """Show the report of a round; 404 if the round was not measured."""
     may_see_worst = may(request.user, Permission.SEE_WORST, project)
     try:
         round = round_of(project, number)
@@ -63,6 +64,7 @@ def round_report(request: HttpRequest, project: Project, number: int) -> HttpRes
 def round_overlay(
     request: HttpRequest, project: Project, number: int, image_id: UUID
 ) -> HttpResponse:
+    """Return a worst case as a PNG with the outlines of reference and proposal."""
     del request
     try:
         data = worst_case_overlay(round_of(project, number), image_id)
@@ -87,14 +89,14 @@ def activation_tables(report: Plain) -> list[Plain]:
 
 def _reliability_plots(sealed: Plain, calibration: Plain) -> list[tuple[str, Plain, Plot]]:
     """Return each measured reliability: its name, its figures and its plot."""
-    named = [("out of fold", calibration.get("before"))]
+    measured = [("out of fold", calibration.get("before"))]
     if calibration.get("temperature") not in (None, 1.0):
         chosen_on = "the other folds" if calibration.get("crossed") else "these same images"
         name = f"out of fold, with the temperature chosen on {chosen_on}"
-        named.append((name, calibration.get("after")))
-    named.append(("sealed set", sealed.get("reliability")))
+        measured.append((name, calibration.get("after")))
+    measured.append(("sealed set", sealed.get("reliability")))
     plots = []
-    for name, value in named:
+    for name, value in measured:
         reliability = cast("Plain | None", value)
         plot = reliability_plot(name, reliability)
         if reliability and plot:

@@ -22,7 +22,7 @@ from annotation.services.rounds.planning import plan_round
 from annotation.web.plots.round_plots import sealed_plot, verdict_plot
 from annotation.web.project_page import project_page, render_page
 
-SHOWN = 50
+MAX_LISTED = 50
 
 
 @project_page(Permission.SEE_ROUNDS)
@@ -54,7 +54,7 @@ def _page(request: HttpRequest, project: Project, shown: Round | None) -> HttpRe
     context = {
         "view": view,
         "decisions": decisions_about(shown) if shown else (),
-        "rounds": [(row, shown_figures(row).sealed) for row in rounds_of(project)[:SHOWN]],
+        "rounds": [(row, shown_figures(row).sealed) for row in rounds_of(project)[:MAX_LISTED]],
         "may_start": may_run and may_start(project),
         "sealed_plot": sealed_plot(sealed_history(project)),
         "verdict_plot": verdict_plot(verdict_history(project)),

@@ -17,7 +17,7 @@ export interface paths {
         delete?: never;
         options?: never;
         head?: never;
-        /** @description `assignments/{id}/`: the note, the flag and "saved for later". */
+        /** @description `assignments/{id}/`: change the note, the flag or "saved for later" of an open case. */
         patch: operations["update_assignment"];
         trace?: never;
     };
@@ -28,7 +28,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** @description `assignments/{id}/activation/`: the classifier's Grad-CAM, p8 at its grid. 404 if blind. */
+        /** @description The classifier's Grad-CAM map as an 8-bit PNG at its grid; 404 in a blind read. */
         get: operations["activation_layer"];
         put?: never;
         post?: never;
@@ -45,7 +45,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** @description `assignments/{id}/comparisons/`: by day, unknown days last. 404 if the case is closed. */
+        /** @description List the patient's other images by day, unknown days last. 404 if the case is closed. */
         get: operations["list_comparisons"];
         put?: never;
         post?: never;
@@ -62,7 +62,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** @description `assignments/{id}/disagreement/`: spread of the networks, p8 at their grid. 404 if blind. */
+        /** @description Spread among the networks as an 8-bit PNG at their grid; 404 in a blind read. */
         get: operations["disagreement_layer"];
         put?: never;
         post?: never;
@@ -79,9 +79,9 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** @description `assignments/{id}/draft/?label=`: the whole mask, guarded by its ETag. */
+        /** @description `assignments/{id}/draft/?label=`: the whole mask. A save names the ETag that it replaces. */
         get: operations["get_draft"];
-        /** @description `assignments/{id}/draft/?label=`: the whole mask, guarded by its ETag. */
+        /** @description `assignments/{id}/draft/?label=`: the whole mask. A save names the ETag that it replaces. */
         put: operations["save_draft"];
         post?: never;
         delete?: never;
@@ -100,7 +100,7 @@ export interface paths {
         get?: never;
         put?: never;
         post?: never;
-        /** @description `assignments/{id}/lease/`: give back a case without a drawing. */
+        /** @description `assignments/{id}/lease/`: give back an open case that has no drawing. */
         delete: operations["give_back"];
         options?: never;
         head?: never;
@@ -148,7 +148,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** @description `assignments/{id}/lung/`: the ensemble's lung mask, 1-bit PNG; 404 in a blind read. */
+        /** @description `assignments/{id}/lung/`: the ensemble's lung mask as a 1-bit PNG; 404 in a blind read. */
         get: operations["lung_layer"];
         put?: never;
         post?: never;
@@ -184,7 +184,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** @description `POST assignments/{id}/submit/`: the decision, once for each client id. */
+        /** @description `POST assignments/{id}/submit/`: submit a decision. A repeated client id changes nothing. */
         post: operations["submit"];
         delete?: never;
         options?: never;
@@ -268,7 +268,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** @description `candidates/{id}/mask/`: 1-bit PNG at the image's size. */
+        /** @description `candidates/{id}/mask/`: the mask as a 1-bit PNG of the image's size. */
         get: operations["candidate_mask"];
         put?: never;
         post?: never;
@@ -285,7 +285,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** @description `candidates/{id}/probability/`: p8 at the network's grid; 404 in a blind read. */
+        /** @description `candidates/{id}/probability/`: 8-bit PNG at the network's grid; 404 in a blind read. */
         get: operations["candidate_probability"];
         put?: never;
         post?: never;
@@ -353,7 +353,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** @description `projects/`: the projects of which the caller is a member. */
+        /** @description List the projects that the caller is a member of. */
         get: operations["list_projects"];
         put?: never;
         post?: never;
@@ -387,7 +387,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** @description `projects/{slug}/images/`: for staff. Other filters than these are refused. */
+        /** @description List the images of a project, for staff. An unknown filter is refused. */
         get: operations["list_images"];
         put?: never;
         post?: never;
@@ -404,7 +404,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** @description `projects/{slug}/last-cases/`: the caller's last cases, at most ten, without pages. */
+        /** @description `projects/{slug}/last-cases/`: the caller's last cases, at most ten, in a plain list. */
         get: operations["list_last_cases"];
         put?: never;
         post?: never;
@@ -423,7 +423,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** @description `POST projects/{slug}/next/`: lease the next case. */
+        /** @description `POST projects/{slug}/next/`: lease the next case; 204 if no case waits. */
         post: operations["lease_next"];
         delete?: never;
         options?: never;
@@ -438,10 +438,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** @description The versions of a project, newest first; a curator may ask for one. */
+        /** @description List a project's versions, newest first. A curator may request a new version. */
         get: operations["list_releases"];
         put?: never;
-        /** @description The versions of a project, newest first; a curator may ask for one. */
+        /** @description List a project's versions, newest first. A curator may request a new version. */
         post: operations["request_release"];
         delete?: never;
         options?: never;
@@ -456,7 +456,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** @description `releases/{version}/`: one version. */
+        /** @description `releases/{version}/`: show one version. */
         get: operations["get_release"];
         put?: never;
         post?: never;
@@ -473,7 +473,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** @description One version as a zip; the same bytes at every download. */
+        /** @description Download one version as a zip file. Every download has the same bytes. */
         get: operations["download_release"];
         put?: never;
         post?: never;
@@ -490,10 +490,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** @description A project's rounds, newest first; an engineer may start the next. */
+        /** @description List a project's rounds, newest first. An engineer may start the next round. */
         get: operations["list_rounds"];
         put?: never;
-        /** @description A project's rounds, newest first; an engineer may start the next. */
+        /** @description List a project's rounds, newest first. An engineer may start the next round. */
         post: operations["start_round"];
         delete?: never;
         options?: never;
@@ -508,7 +508,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** @description `rounds/{n}/`: one round. */
+        /** @description `rounds/{n}/`: show one round with its plan and members. */
         get: operations["get_round"];
         put?: never;
         post?: never;
@@ -662,12 +662,12 @@ export interface components {
             /** Format: double */
             spacing_mm: number | null;
             position: components["schemas"]["_Position"];
-            /** @description How often this case was submitted before it was opened again; 0 at first. */
+            /** @description How often this case was submitted so far; 0 before the first submission. */
             times_submitted: number;
             /** Format: date-time */
             lease_expires_at: string;
             image: components["schemas"]["_CaseImage"];
-            /** @description Whether other films of the same patient can be laid beside it. */
+            /** @description Whether the same patient has other images to compare with. */
             has_comparisons: boolean;
             labels: components["schemas"]["_Label"][];
             candidates: components["schemas"]["_Candidate"][];
@@ -677,7 +677,7 @@ export interface components {
             findings?: components["schemas"]["Findings"];
             layers?: components["schemas"]["Layers"];
         };
-        /** @description Another image of the case's patient, with all that a reader may know about it. */
+        /** @description Another image of the case's patient. A reader may know nothing more about this image. */
         Comparison: {
             day: number | null;
             view: string;
@@ -759,7 +759,7 @@ export interface components {
             /** Format: date-time */
             readonly created_at: string;
         };
-        /** @description One of the reader's last cases: their own decision, and nothing of any proposal. */
+        /** @description One of the reader's last cases: the reader's own decision, and nothing about any proposal. */
         LastCase: {
             /** Format: uuid */
             assignment: string;
@@ -772,9 +772,9 @@ export interface components {
             submitted_at: string;
             has_note: boolean;
             flagged: boolean;
-            /** @description It is reopened; opening it again continues it. */
+            /** @description Whether the case is reopened now. Reopening it again continues it. */
             reopened: boolean;
-            /** @description Why it cannot be reopened; null if it can. */
+            /** @description Why the case cannot be reopened; null if it can be. */
             refusal: string | null;
             thumbnail_url: string | null;
             mask_url: string | null;
@@ -785,7 +785,7 @@ export interface components {
             disagreement_url: string | null;
             activation_url: string | null;
         };
-        /** @description A mask whose save was refused. It is kept for 30 days from `saved_at`, the last refusal. */
+        /** @description A mask whose save was refused. It is kept for 30 days after `saved_at`, its last refusal. */
         LostDraft: {
             /** Format: uuid */
             readonly id: string;
@@ -823,7 +823,7 @@ export interface components {
          * @enum {string}
          */
         MemberStateEnum: "due" | "running" | "done" | "failed" | "cancelled";
-        /** @description The cases that the page shows already, and whether this one is prefetched. */
+        /** @description Which case the page asks for: none of `exclude`, of one `purpose`, now or as a prefetch. */
         NextRequestRequest: {
             /** @default false */
             prefetch: boolean;
@@ -957,7 +957,7 @@ export interface components {
             flagged?: boolean;
             saved_for_later?: boolean;
         };
-        /** @description RFC 9457. */
+        /** @description A problem document (RFC 9457). */
         Problem: {
             type: string;
             title: string;
@@ -987,12 +987,12 @@ export interface components {
          * @enum {string}
          */
         PurposeEnum: "seed" | "pick" | "read" | "sealed" | "second_look" | "double" | "adjudicate";
-        /** @description The written reason of a decision. */
+        /** @description The reason of a decision, as the engineer wrote it. */
         ReasonRequest: {
             /** @default  */
             reason: string;
         };
-        /** @description Who reads the case instead; null returns it to the queue. */
+        /** @description The reader who gets the case; null returns the case to the queue. */
         ReassignRequest: {
             reader: string | null;
         };
@@ -1731,11 +1731,11 @@ export interface operations {
     save_draft: {
         parameters: {
             query?: {
-                /** @description The candidate the mask was made from, if any. */
+                /** @description The candidate that the mask was made from, if any. */
                 candidate?: string | null;
                 /** @description The label's key; `infection` by default. */
                 label?: string;
-                /** @description Its threshold; never in a blind read. */
+                /** @description The threshold of the candidate; refused in a blind read. */
                 threshold?: number | null;
             };
             header?: {

@@ -45,8 +45,8 @@ def test_next_when_the_page_is_another_persons_then_403_and_nothing_leased(
     body = check_problem(asked, 403, "another_account")
     assert "Somebody else is signed in" in body["detail"]
     assert not Assignment.objects.exists()
-    own = signed_in(reader).post(NEXT, "{}", headers={"X-Account": reader.username}, **AS_JSON)
-    assert own.status_code == 200
+    accepted = signed_in(reader).post(NEXT, "{}", headers={"X-Account": reader.username}, **AS_JSON)
+    assert accepted.status_code == 200
 
 
 def test_next_when_a_viewer_asks_then_403_and_an_outsider_404(
@@ -137,7 +137,7 @@ def test_submit_when_every_field_of_the_model_is_sent_then_only_listed_ones_coun
     assert row.created_at.year > 2020
 
 
-def test_other_project_when_a_member_of_one_asks_then_404_everywhere(
+def test_other_project_when_a_member_of_this_project_asks_then_404_everywhere(
     project: Project, member: Member
 ) -> None:
     elsewhere = create_project(slug="other", name="Other", actor=None)
@@ -218,11 +218,11 @@ def test_token_when_the_password_is_wrong_then_401_and_soon_429(
     missing = ask_token(username="nobody").json()
     wrong = check_problem(ask_token("no"), 401, "bad_login")
     assert missing == wrong
-    for _ in range(12):
+    for attempt in range(12):
         last = Client().post(
             "/api/v1/auth/token/",
             json.dumps({"username": "reader", "password": "no"}),
-            headers={"X-Forwarded-For": f"10.0.0.{_}"},
+            headers={"X-Forwarded-For": f"10.0.0.{attempt}"},
             **AS_JSON,
         )
     check_problem(last, 429, "too_many_requests")

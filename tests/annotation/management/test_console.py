@@ -1,4 +1,4 @@
-"""What all commands share: output, exit codes, progress, named projects and accounts."""
+"""The base of all commands: output, exit codes, progress, named projects and accounts."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_command_when_json_then_prints_one_object() -> None:
     assert json.loads(_call(json=True)) == {"n": 3}
 
 
-def test_command_when_a_domain_error_rises_then_exit_1_with_its_sentence() -> None:
+def test_command_when_a_domain_error_is_raised_then_exit_1_with_its_sentence() -> None:
     out = io.StringIO()
     with pytest.raises(CommandRefused, match="The round is running") as caught:
         _call(out, fail="raise", json=True)
@@ -86,7 +86,7 @@ def test_progress_when_terminal_then_draws_a_bar() -> None:
 
 
 def test_named_project_when_unknown_then_usage_names_the_known(project: Project) -> None:
-    with pytest.raises(UsageError, match=r"'nowhere'; there is pilot") as caught:
+    with pytest.raises(UsageError, match=r"'nowhere'\. Known projects: pilot") as caught:
         named_project("nowhere")
     assert caught.value.returncode == 2
     assert named_project("pilot") == project

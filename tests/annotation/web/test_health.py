@@ -1,4 +1,4 @@
-"""Health for everybody, metrics for this machine or the bearer of the token."""
+"""Everybody may read the health; metrics need a local caller or the token."""
 
 from __future__ import annotations
 

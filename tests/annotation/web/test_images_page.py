@@ -1,4 +1,4 @@
-"""Who may see images, and what the pages for upload and withdrawal do."""
+"""Access to the image pages, and the pages for upload and withdrawal."""
 
 from __future__ import annotations
 

@@ -48,7 +48,7 @@ def test_case_when_blind_then_no_field_tells_who_drew_a_mask(judge: User) -> Non
     for row in case["candidates"]:
         assert set(row) == {"id", "letter", "mask_url", "probability_url", "threshold", "name"}
         assert row["probability_url"] is row["threshold"] is row["name"] is None
-    case.pop("lease_expires_at")  # a time of :00.1 s would match the disagreement
+    case.pop("lease_expires_at")  # fractions of a second could match "0.1", the disagreement
     text = json.dumps(case)
     for secret in ("secret", "unet", "author", "covid", "manual", "proposal", "stage", "0.1",
                    "grade", "share", "lesion", "lung", "findings", "layers", "activation",
@@ -56,7 +56,7 @@ def test_case_when_blind_then_no_field_tells_who_drew_a_mask(judge: User) -> Non
         assert secret not in text
 
 
-def test_draft_when_blind_then_its_base_is_the_letter_picked_and_never_a_threshold(
+def test_draft_when_blind_then_its_basis_is_the_picked_candidate_and_never_a_threshold(
     judge: User,
 ) -> None:
     client = signed_in(judge)
@@ -105,7 +105,7 @@ def stored_hashes(project: Project, released: Release) -> set[str]:
     return hashes | {digest_of(key) for key in keys}
 
 
-def test_anything_when_blind_then_no_content_hash_that_a_release_or_the_store_knows(
+def test_answers_when_blind_then_they_hold_no_content_hash_of_a_release_or_the_store(
     project: Project, judge: User, member: Member
 ) -> None:
     """The same person may also be a viewer, who sees the sha256 of every released file."""
@@ -126,8 +126,8 @@ def test_anything_when_blind_then_no_content_hash_that_a_release_or_the_store_kn
         assert known not in seen
         assert known[:16] not in seen
     for answer in answers:
-        bodys_own = hashlib.sha256(answer.content).hexdigest()
-        assert bodys_own[:16] not in str(dict(answer.items()))
+        hash_of_body = hashlib.sha256(answer.content).hexdigest()
+        assert hash_of_body[:16] not in str(dict(answer.items()))
     # An ETag differs for each person, so two people cannot compare ETags.
     assert other.get(urls[0])["ETag"] != answers[0]["ETag"]
 
@@ -142,7 +142,7 @@ def test_etag_when_asked_again_then_304(judge: User) -> None:
 
 
 def test_masks_when_blind_then_all_pass_one_raster(judge: User) -> None:
-    """A second pass through the grid changes a manual outline and a network's equally."""
+    """The grid changes the outline of a manual mask as much as the outline of a network's mask."""
     client = signed_in(judge)
     case = lease(client)
     masks = [decode_mask(client.get(row["mask_url"]).content) for row in case["candidates"]]
@@ -163,7 +163,9 @@ def test_candidates_when_leased_many_times_then_the_manual_mask_is_at_every_plac
     assert places == {0, 1, 2}
 
 
-def test_case_when_the_author_asks_then_not_judged_by_them(project: Project, judge: User) -> None:
+def test_case_when_the_author_asks_then_they_do_not_judge_their_own_mask(
+    project: Project, judge: User
+) -> None:
     author = User.objects.get(username="author-of-the-mask")
     assert next_case.lease_next_case(project=project, reader=author) is None
 
@@ -176,7 +178,7 @@ def test_sealed_case_then_blind_and_without_candidates(project: Project, member:
     assert (case["purpose"], case["blind"], case["candidates"]) == ("sealed", True, [])
 
 
-def test_anything_of_the_first_reader_when_a_second_asks_then_404(
+def test_case_when_a_second_reader_asks_then_every_address_answers_404(
     judge: User, member: Member
 ) -> None:
     client = signed_in(judge)

@@ -26,7 +26,7 @@ def patient(project: Project) -> Patient:
 
 @pytest.fixture
 def others(project: Project, patient: Patient) -> list[Image]:
-    """Images in another order than their days; the last image's day is unknown."""
+    """The other images by day, unknown day last. They were made in another order."""
     days = (9, 0, None, 5)
     made = {day: factories.make_image(project, patient=patient, day=day) for day in days}
     return [made[day] for day in (0, 5, 9, None)]
@@ -69,11 +69,11 @@ def test_list_when_the_case_is_open_then_the_other_films_by_day_with_their_pixel
 
 
 @pytest.mark.parametrize("purpose", ["pick", "sealed", "seed", "read"])
-def test_list_then_films_only_whatever_is_known_of_them(
+def test_list_when_masks_and_proposals_exist_then_it_holds_films_only(
     project: Project, case: Assignment, others: list[Image], purpose: str
 ) -> None:
     Assignment.objects.update(purpose=purpose, is_blind=purpose in ("pick", "sealed"))
-    project.shows_file_names = True  # of the case, not of the images beside it
+    project.shows_file_names = True  # for the case, not for the images beside it
     project.save()
     serving = factories.make_round(project)
     for image in others:
@@ -90,7 +90,7 @@ def test_list_then_films_only_whatever_is_known_of_them(
     assert {secret for secret in secrets if secret in text} == set()
 
 
-def test_case_when_leased_then_it_says_only_whether_there_are_any(
+def test_case_when_leased_then_it_says_only_whether_comparisons_exist(
     case: Assignment, member: Member
 ) -> None:
     body = lease(signed_in(case.reader))
@@ -162,11 +162,11 @@ def test_films_when_the_case_was_fetched_ahead_or_saved_for_later_then_they_are_
         assert films(client, others[0]) == [200, 200]
 
 
-@pytest.mark.parametrize("take_out", [withdraw_image, erase_image])
+@pytest.mark.parametrize("remove", [withdraw_image, erase_image])
 def test_film_when_withdrawn_then_neither_listed_nor_served(
-    case: Assignment, others: list[Image], take_out: Callable[..., object]
+    case: Assignment, others: list[Image], remove: Callable[..., object]
 ) -> None:
-    take_out(image=others[0], actor=None, reason="wrong patient")
+    remove(image=others[0], actor=None, reason="wrong patient")
     client = signed_in(case.reader)
     assert listed(client, case) == [str(image.id) for image in others[1:]]
     assert films(client, others[0]) == [404, 404]
@@ -192,10 +192,10 @@ def test_films_when_the_patient_withdraws_then_404(case: Assignment, others: lis
         assert films(client, image) == [404, 404]
 
 
-def test_masks_of_another_film_when_it_hangs_beside_a_case_then_nothing_leads_to_them(
+def test_masks_of_another_film_when_it_is_shown_beside_a_case_then_they_cannot_be_fetched(
     project: Project, case: Assignment, others: list[Image], member: Member
 ) -> None:
-    """Another reader has the other image open: only they see its candidates, layers and draft."""
+    """Another reader has the other image open. Only they see its candidates, layers and draft."""
     factories.make_proposals(factories.make_round(project, stage="stage_2"), others[0])
     colleague = signed_in(member("reader", name="colleague"))
     theirs = lease(colleague)

@@ -73,7 +73,7 @@ def test_draft_when_made_from_a_candidate_then_another_machine_knows_it(
     assert basis_shown(client) == (None, None)
 
 
-def test_draft_when_saved_for_later_then_it_comes_back_with_its_base(
+def test_draft_when_saved_for_later_then_it_comes_back_with_its_basis(
     open_case: dict, reader: User
 ) -> None:
     client, candidate = signed_in(reader), open_case["candidates"][1]["id"]
@@ -87,7 +87,7 @@ def test_draft_when_saved_for_later_then_it_comes_back_with_its_base(
     assert submit(elsewhere, open_case, **body).json()["verdict"] == "corrected"
 
 
-def test_draft_when_stale_then_each_mask_keeps_its_own_base(open_case: dict, reader: User) -> None:
+def test_draft_when_stale_then_each_mask_keeps_its_own_basis(open_case: dict, reader: User) -> None:
     client = signed_in(reader)
     pngs = [encode_wire_mask(factories.disc(radius=radius)) for radius in (5, 8, 11)]
     theirs, mine = (row["id"] for row in open_case["candidates"][:2])
@@ -111,7 +111,7 @@ def test_draft_when_stale_then_each_mask_keeps_its_own_base(open_case: dict, rea
         ({"threshold": "256"}, "threshold"),
     ],
 )
-def test_draft_when_its_base_is_no_candidate_of_the_case_then_422(
+def test_draft_when_its_basis_is_no_candidate_of_the_case_then_422(
     open_case: dict, reader: User, basis: dict[str, str], field: str
 ) -> None:
     client = signed_in(reader)
@@ -121,7 +121,7 @@ def test_draft_when_its_base_is_no_candidate_of_the_case_then_422(
     assert lease(client)["draft"] is None
 
 
-def test_draft_when_its_base_is_another_cases_candidate_then_422(
+def test_draft_when_its_basis_is_another_cases_candidate_then_422(
     project: Project, open_case: dict, reader: User
 ) -> None:
     client = signed_in(reader)

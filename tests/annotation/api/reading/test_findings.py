@@ -31,10 +31,12 @@ def test_case_when_open_then_the_findings_are_the_ensembles(image: Image, member
     assert case["findings"]["grade"] == "moderate"
     assert [lung["name"] for lung in case["findings"]["lungs"]] == ["right", "left"]
     lung = threshold_mask(factories.lungs_p8(), shape=(200, 160), t8=128)
-    for one, side in zip(case["findings"]["lungs"], np.hsplit(lung, 2), strict=True):
-        first, second = (border["row"] for border in one["borders"])
+    for findings, side in zip(case["findings"]["lungs"], np.hsplit(lung, 2), strict=True):
+        first, second = (border["row"] for border in findings["borders"])
         rows = (slice(0, first), slice(first, second), slice(second, 200))
-        assert [int(side[part].sum()) for part in rows] == [z["pixels"] for z in one["zones"]]
+        assert [int(side[part].sum()) for part in rows] == [
+            zone["pixels"] for zone in findings["zones"]
+        ]
     assert case["findings"]["n_lesions"] == len(case["findings"]["lesions"]) == 1
 
 
@@ -57,13 +59,13 @@ def test_activation_layer_when_open_then_the_classifiers_map_and_no_candidate(
 ) -> None:
     client = signed_in(member("reader"))
     case = lease(client)
-    look = decode_probability(client.get(case["layers"]["activation_url"]).content)
-    np.testing.assert_array_equal(look, factories.activation_p8())
+    activation = decode_probability(client.get(case["layers"]["activation_url"]).content)
+    np.testing.assert_array_equal(activation, factories.activation_p8())
     assert "gradcam" not in {row["name"] for row in case["candidates"]}
     assert len(case["candidates"]) == 3
 
 
-def test_layers_when_it_is_another_readers_case_or_it_is_over_then_404(
+def test_layers_when_the_case_is_another_readers_or_closed_then_404(
     image: Image, member: Member
 ) -> None:
     client, other = signed_in(member("reader", name="a")), signed_in(member("reader", name="b"))

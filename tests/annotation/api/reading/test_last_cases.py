@@ -64,19 +64,23 @@ def test_list_when_a_pick_was_blind_then_only_what_the_reader_did(pick: dict, re
         assert secret not in text
 
 
-def test_pictures_then_the_film_small_and_the_submitted_mask(pick: dict, reader: User) -> None:
+def test_pictures_when_fetched_then_a_thumbnail_and_the_submitted_mask(
+    pick: dict, reader: User
+) -> None:
     client = signed_in(reader)
     (row,) = listed(client)
     annotation = Annotation.objects.get(assignment_id=pick["assignment"])
     answer = client.get(row["mask_url"])
-    draft = client.get(lease_again(client, pick)["draft"]["mask_url"])
+    draft = client.get(reopen(client, pick)["draft"]["mask_url"])
     np.testing.assert_array_equal(decode_mask(answer.content), decode_mask(draft.content))
-    assert digest_of(annotation.mask_key) not in str(answer.headers)  # would name a released file
+    assert digest_of(annotation.mask_key) not in str(
+        answer.headers
+    )  # a content hash would identify a released file
     thumbnail = client.get(row["thumbnail_url"])
     assert decode_image(thumbnail.content, min_side=1).pixels.ndim == 2
 
 
-def lease_again(client: Client, case: dict) -> dict:
+def reopen(client: Client, case: dict) -> dict:
     answer = client.post(url(case, "reopen"))
     assert answer.status_code == 200, answer.content
     return answer.json()
@@ -86,7 +90,7 @@ def test_reopen_when_blind_then_the_same_case_as_before(pick: dict, reader: User
     client = signed_in(reader)
     for closed in (pick["candidates"][0]["mask_url"], pick["image"]["pixels_url"]):
         assert client.get(closed).status_code == 404
-    again = lease_again(client, pick)
+    again = reopen(client, pick)
     assert (again["purpose"], again["blind"], again["round"]) == ("pick", True, None)
     assert again["candidates"] == pick["candidates"]
     assert (again["note"], again["flagged"], again["times_submitted"]) == ("rotated", True, 1)
@@ -103,11 +107,11 @@ def test_reopen_when_blind_then_the_same_case_as_before(pick: dict, reader: User
     assert row["reopened"] is True
 
 
-def test_reopen_when_submitted_anew_then_201_and_the_list_has_the_new_mask(
+def test_reopen_when_submitted_again_then_201_and_the_list_has_the_new_mask(
     pick: dict, reader: User
 ) -> None:
     client = signed_in(reader)
-    again = lease_again(client, pick)
+    again = reopen(client, pick)
     saved = client.put(
         url(pick, "draft"),
         encode_wire_mask(HAND),
@@ -123,7 +127,7 @@ def test_reopen_when_submitted_anew_then_201_and_the_list_has_the_new_mask(
 
 def test_leave_then_204_however_often_and_the_case_is_closed(pick: dict, reader: User) -> None:
     client = signed_in(reader)
-    again = lease_again(client, pick)
+    again = reopen(client, pick)
     for _ in range(2):
         assert client.delete(url(pick, "reopen")).status_code == 204
     assert client.get(again["image"]["pixels_url"]).status_code == 404

@@ -77,7 +77,7 @@ def test_lost_drafts_when_the_reader_asks_then_newest_first_a_page_at_a_time(
 
 
 @pytest.mark.parametrize("state", ["submitted", "released"])
-def test_lost_drafts_when_a_curator_asks_then_only_once_the_case_is_over(
+def test_lost_drafts_when_a_curator_asks_then_only_after_the_case_is_closed(
     case: Assignment, member: Member, state: str
 ) -> None:
     lost, curator = lose(case, 5), signed_in(member("curator"))
@@ -110,7 +110,7 @@ def test_lost_drafts_when_another_reader_asks_then_there_is_no_such_case(
     assert signed_in(member("reader", name="second")).get(listing(case)).status_code == 404
 
 
-def test_lost_drafts_when_the_curator_reads_the_same_image_then_nothing_until_that_is_over(
+def test_lost_drafts_when_the_curator_reads_the_same_image_then_none_until_their_case_is_closed(
     case: Assignment, member: Member
 ) -> None:
     """A second reader sees nothing of the first, whatever other roles they have."""

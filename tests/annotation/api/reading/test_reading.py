@@ -35,7 +35,7 @@ def test_next_when_a_round_serves_then_the_open_case_is_complete(open_case: dict
     assert "secret" not in json.dumps(open_case)
 
 
-def test_next_when_one_is_fetched_ahead_then_each_case_keeps_its_place(
+def test_next_when_a_case_is_fetched_ahead_then_each_case_keeps_its_place(
     project: Project, reader: User
 ) -> None:
     client = signed_in(reader)
@@ -118,7 +118,7 @@ def test_submit_when_the_draft_differs_then_corrected_once(open_case: dict, read
     assert client.get(open_case["image"]["pixels_url"]).status_code == 404
 
 
-def test_submit_when_another_tab_drew_then_409_says_where_to_look(
+def test_submit_when_another_tab_drew_then_409_names_the_address_of_the_current_draft(
     open_case: dict, reader: User
 ) -> None:
     client, mask = signed_in(reader), factories.disc()
@@ -179,7 +179,7 @@ def test_lease_when_lost_then_410_and_the_drawing_is_kept(open_case: dict, reade
     assert Assignment.objects.get().lost_drafts.count() == 1
 
 
-def test_reassign_when_a_curator_does_then_the_next_reader_starts_afresh(
+def test_reassign_when_a_curator_does_then_the_next_reader_starts_without_a_draft(
     open_case: dict, reader: User, member: Member
 ) -> None:
     put(signed_in(reader), open_case, encode_wire_mask(factories.disc()), **{"If-None-Match": "*"})

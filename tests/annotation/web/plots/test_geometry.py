@@ -1,4 +1,4 @@
-"""The parts that every plot is made of, in SVG units."""
+"""Scales, axes, lines and bars of plots, in SVG units."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def test_columns_when_there_are_two_then_they_are_centered_in_the_halves() -> No
 
 def test_axis_when_spaced_then_the_ticks_include_both_ends() -> None:
     axis = spaced_axis("Dice", Scale(0.5, 0.8, 100, 40), parts=3, digits=".2f")
-    assert [(tick.at, tick.text) for tick in axis.ticks] == [
+    assert [(tick.position, tick.text) for tick in axis.ticks] == [
         (100, "0.50"),
         (80, "0.60"),
         (60, "0.70"),
@@ -34,7 +34,7 @@ def test_line_when_drawn_then_the_path_goes_through_every_point() -> None:
     assert line_path([(1, 2), (3, 4), (5, 6)]) == "M1 2L3 4L5 6"
 
 
-def test_bars_when_stacked_then_each_stands_on_the_one_below_and_empty_ones_are_left_out() -> None:
+def test_bars_when_stacked_then_each_begins_at_the_bar_below_and_empty_bars_are_left_out() -> None:
     scale = Scale(low=0, high=10, start=100, end=0)
     low, high = stack_bars(
         50, scale, [(4, "a", "four"), (0, "b", "none"), (6, "c", "six")], width=20

@@ -18,7 +18,7 @@ from annotation.models import PlanEstimate, Project, Round, User
 from mlloop.contract.presets import PRESETS, preset
 from tests.support.learning import fake_learner, fill_project, small_plan
 
-Wrong = tuple[dict[str, object], str, str]  # the change, the named field, the named reason
+Wrong = tuple[dict[str, object], str, str]  # the change, and the field and reason in the answer
 
 
 @pytest.fixture
@@ -73,7 +73,7 @@ def test_page_when_the_plan_is_wrong_names_field_and_reason_and_keeps_the_text(
     url: str,
     project: Project,
     verb: str,
-    wrong: tuple[dict[str, object], str, str],
+    wrong: Wrong,
 ) -> None:
     fill_project(project)
     change, field, reason = wrong
@@ -114,7 +114,7 @@ def weights(settings: LazySettings, tmp_path: Path) -> Path:
         "file:{folder}/circle.safetensors",
     ],
 )
-def test_page_when_weights_lie_outside_their_folder_then_refused_with_the_folder(
+def test_page_when_weights_are_outside_their_folder_then_refused_with_the_folder(
     engineer: Client, url: str, project: Project, weights: Path, name: str
 ) -> None:
     fill_project(project)
@@ -126,7 +126,7 @@ def test_page_when_weights_lie_outside_their_folder_then_refused_with_the_folder
     assert not Round.objects.exists()
 
 
-def test_page_when_weights_lie_in_their_folder_then_the_round_starts(
+def test_page_when_weights_are_in_their_folder_then_the_round_starts(
     engineer: Client, url: str, project: Project, weights: Path
 ) -> None:
     fill_project(project)

@@ -100,7 +100,7 @@ def test_report_when_the_round_was_not_measured_then_404(
     assert client.get(reverse("api:round-report", args=["pilot", 1])).status_code == 404
 
 
-def test_plots_when_there_is_no_data_then_none_is_drawn() -> None:
+def test_plots_when_there_is_no_data_then_no_plot_is_drawn() -> None:
     assert roc_plot({"roc": {"fpr": [], "tpr": []}, "rates": []}) is None
     assert reliability_plot("sealed set", None) is None
     assert (
@@ -139,8 +139,8 @@ def test_report_page_when_sealed_figures_are_shown_then_the_page_names_threshold
         image = make_image(project, patient=make_patient(project, f"s{i}", split="sealed"), seed=i)
         Image.objects.filter(pk=image.pk).update(source="west" if i < 12 else "east")
         tp = 0 if i < 12 else 40 + i
-        found = {"tp": tp, "fp": 7, "fn": 3 if tp else 0, "tn": 5000, "peak": 200}
-        lines.append(SealedCase(str(image.id), str(i), "covid", **found))
+        counts = {"tp": tp, "fp": 7, "fn": 3 if tp else 0, "tn": 5000, "peak": 200}
+        lines.append(SealedCase(str(image.id), str(i), "covid", **counts))
     give_report(row, sealed=lines)
     threshold = FittedThreshold("ensemble", 91, 128, 0.5, 0.4)
     calibration = replace(unfitted_calibration(round_plan(row)), thresholds=(threshold,))
@@ -149,7 +149,7 @@ def test_report_page_when_sealed_figures_are_shown_then_the_page_names_threshold
     page = client_of(member("engineer")).get(reverse("round_report", args=["pilot", 1]))
     text = page.content.decode()
     assert "any pixel, p ≥ 91/255" in text
-    assert "the paper's any-pixel rule is at p &gt; 0.5, which is 128/255" in text
+    assert "(Degerli and others, 2021) is at p &gt; 0.5, which is 128/255" in text
     assert "annotated images, and controls as empty masks" in text
     assert "annotated images, no controls" in text
     assert "without controls" in text
