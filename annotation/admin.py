@@ -1,6 +1,6 @@
 """Accounts and projects for the administrator. Append-only rows can be viewed, not changed.
 
-File bytes, tokens, drafts, the simulated reader's truth and masks are not shown here.
+File bytes, tokens, drafts, the robot reader's truth and masks are not shown here.
 """
 
 from __future__ import annotations

@@ -55,8 +55,8 @@ ROLES: dict[Permission, frozenset[Role]] = {
     Permission.SEE_LOST_DRAFTS: frozenset({Role.CURATOR}),
 }
 
-# A person with one of these roles may not do it, whatever other roles they have: the same image may
-# come to them later in a blind read.
+# A person with one of these roles never has the permission, whatever other roles they have: they
+# may get the same image later as a blind read.
 BARRED: dict[Permission, frozenset[Role]] = {
     Permission.SEE_WORST: frozenset({Role.READER, Role.ADJUDICATOR}),
 }

@@ -1,7 +1,7 @@
-"""What is recorded of a round: its figures, the gate's answer, and the counts on sealed images.
+"""The records of a round: its figures, the gate's answer, and the counts on sealed images.
 
-The only module that reads and writes this JSON. Rows and files of older versions lack some fields:
-those are None here, and are left out again where the record is written or shown.
+Only this module reads and writes this JSON. Rows and files of older versions lack some fields.
+Such a field is None here, and is left out again when the record is written or shown.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ GateConvention = Literal["pooled", "image_level"]
 
 @dataclass(frozen=True, slots=True)
 class MaskFigure:
-    """One measure of masks with its 95 % interval by patient; None where nothing was measured.
+    """One measure of masks with its 95 % interval by patient; None if nothing was measured.
 
     `n_empty` counts the images whose reference is empty. `hidden` says why a figure is not shown.
     """
@@ -59,7 +59,7 @@ class MaskFigures:
 
 @dataclass(frozen=True, slots=True)
 class ImageFigure:
-    """One measure of whole images, such as an AUC; None where a class was missing."""
+    """One measure of whole images, such as an AUC; None if a class was missing."""
 
     name: str
     convention: str
@@ -92,9 +92,9 @@ class SourceFigure:
 
 @dataclass(frozen=True, slots=True)
 class ClassifierFigures:
-    """What one classifier tells out of fold, and how well its maps find the infection.
+    """One classifier's AUC out of fold, and how well its maps find the infection.
 
-    The fields with a default are measured by the evaluation, later than the AUC.
+    The AUC is measured after proposing. The evaluation measures the fields with a default.
     """
 
     auc: ImageFigure
@@ -107,11 +107,11 @@ class ClassifierFigures:
 
 @dataclass(frozen=True, slots=True)
 class GateCheck:
-    """One subgroup's paired difference, new less serving, and how much it may lose.
+    """One subgroup's paired difference, new round less serving round, and the margin it may lose.
 
-    The convention says what the metric counts: pixels pooled, or whole images by any pixel.
-    `holds` and the interval are None where the subgroup is not judged. Rows from before the gate
-    looked at whole images state neither convention nor margin: they are pooled, at the gate's.
+    The convention says whether the metric counts pooled pixels, or whole images by any pixel.
+    `holds` and the interval are None if the subgroup is not judged. Older rows have neither
+    convention nor margin: their figures are pooled, and the gate's margin applies.
     """
 
     name: str
@@ -127,9 +127,10 @@ class GateCheck:
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """What the gate said of a round, in a sentence and in figures.
+    """The gate's answer about a round, in a sentence and in figures.
 
-    `compared_with` is the number of the round that served; None where there was none to compare.
+    `compared_with` is the number of the serving round. It is None if no round served, or if too
+    few sealed images were read to look for one.
     """
 
     outcome: GateOutcome
@@ -141,7 +142,7 @@ class Gate:
 
 @dataclass(frozen=True, slots=True)
 class TrainingCounts:
-    """What a round was planned on."""
+    """The numbers of cases, patients and members with which a round was planned."""
 
     references: int
     controls: int
@@ -164,10 +165,10 @@ class PhaseSeconds:
 
 @dataclass(frozen=True, slots=True)
 class RoundFigures:
-    """Everything that is measured of a round; a field is None until its phase has ended.
+    """All figures of a round; a field is None until its phase has ended.
 
-    `proposals` and `lung` are out of fold, by network and for the 'ensemble'; `activation` is by
-    classifier.
+    `proposals` and `lung` are out of fold. Their keys are networks and 'ensemble'. The keys of
+    `activation` are classifiers.
     """
 
     schema: Literal[1] = 1
@@ -198,7 +199,10 @@ class RoundFigures:
 
 @dataclass(frozen=True, slots=True)
 class SealedCase:
-    """The pixels of one sealed image by proposal and reference; `peak` is its highest p8."""
+    """Pixel counts of one sealed image, proposal against reference.
+
+    `peak` is the highest probability of its map, 0 to 255.
+    """
 
     image: str
     patient: str
@@ -211,7 +215,7 @@ class SealedCase:
 
     @property
     def counts(self) -> Counts:
-        """Return the pixels as the metrics take them."""
+        """Return the counts in the form that the metrics take."""
         return Counts(self.tp, self.fp, self.fn, self.tn)
 
 
@@ -229,19 +233,19 @@ class SealedEvaluation:
         return from_plain(cls, json.loads(data))
 
     def to_bytes(self) -> bytes:
-        """Return the one byte form, for storage."""
+        """Return the canonical bytes for storage."""
         return canonical_json(self)
 
 
 def round_seconds(seconds: float) -> float:
-    """Keep a tenth of a second: more would pretend to a precision that clocks lack."""
+    """Return the seconds rounded to a tenth. The clock is not more precise than that."""
     return float(f"{seconds:.1f}")
 
 
 def _without_missing(record: object) -> object:
     """Return a record as plain values without the fields that are None because they are unset.
 
-    A None in a field without such a default is a finding ("no interval") and stays.
+    A None in a field without such a default is a result ("no interval") and stays.
     """
     if dataclasses.is_dataclass(record):
         fields = [(field, getattr(record, field.name)) for field in dataclasses.fields(record)]

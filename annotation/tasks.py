@@ -1,7 +1,8 @@
-"""All Celery policy in one decorator, one call in each task, and the worker's own timer.
+"""The Celery tasks, their policy in one decorator, and the timer of each worker.
 
-A message is only a hint: the claim decides. Lost or doubled messages change nothing, since every
-worker sweeps for due rows by itself, and does the daily chores. Arguments are ids only.
+A task is one call. A message is only a hint: the claim decides which worker does the work. Lost or
+doubled messages change nothing, because every worker looks for due rows regularly. Every worker
+also does the regular chores. Arguments are ids only.
 """
 
 from __future__ import annotations
@@ -36,7 +37,10 @@ _TRAINING = threading.BoundedSemaphore(settings.TRAIN_SLOTS)
 
 
 def durable_task(function: Callable[[str], None]) -> Any:
-    """Acknowledge late, limit the time, retry a busy database three times; ids in, nothing out."""
+    """Return the function as a task that takes an id and returns nothing.
+
+    It acknowledges late, has a time limit, and tries a busy database again three times.
+    """
     return shared_task(
         name=f"annotation.{function.__name__}",
         acks_late=True,
@@ -51,7 +55,7 @@ def durable_task(function: Callable[[str], None]) -> Any:
 
 @durable_task
 def train_member(member_id: str) -> None:
-    """Train one ensemble member, unless this worker's slots are full: the row stays due."""
+    """Train one ensemble member. If this worker's training slots are full, the row stays due."""
     if not _TRAINING.acquire(blocking=False):
         return
     try:
@@ -74,7 +78,7 @@ def evaluate_round(round_id: str) -> None:
 
 @durable_task
 def estimate_plan(estimate_id: str) -> None:
-    """Time a plan briefly."""
+    """Measure what a plan costs."""
     timing.estimate_plan(UUID(estimate_id))
 
 
@@ -97,7 +101,10 @@ def clear_unused_files(project_id: str) -> None:
 
 
 def dispatch_due(queues: Iterable[str], busy: Counter[str]) -> int:
-    """Send a hint for what is due, no more than this worker can begin now; return how many."""
+    """Send messages for due rows, at most as many as this worker can start now; return how many.
+
+    `busy` counts the messages that this worker holds already, by task name.
+    """
     if STOPPING.is_set():
         return 0
     closing_reopened.close_lapsed_reopened()
@@ -105,7 +112,7 @@ def dispatch_due(queues: Iterable[str], busy: Counter[str]) -> int:
     claims.give_up(model=Intake, due=importing.DUE, state=Intake.State.FAILED)
     claims.give_up(model=Release, due=freezing.DUE, state=Release.State.FAILED)
     claims.give_up(model=PlanEstimate, due=estimates.DUE, state=PlanEstimate.State.FAILED)
-    # Without the limit a row that waits for a free slot would be sent again at every sweep.
+    # Without the limit, a row that waits for a free slot would be sent again at every sweep.
     work = (
         ("train", train_member, due.members, settings.TRAIN_SLOTS),
         ("propose", propose_round, due.proposing, 1),
@@ -124,8 +131,11 @@ def dispatch_due(queues: Iterable[str], busy: Counter[str]) -> int:
     return sent
 
 
-def send_unused_files(queues: Iterable[str]) -> int:
-    """Send a hint to clear each project's unused files: it takes too long for the timer."""
+def dispatch_file_clearing(queues: Iterable[str]) -> int:
+    """Send one message a project to clear its unused files; return how many.
+
+    Clearing takes too long for the timer itself.
+    """
     if "io" not in queues:
         return 0
     ids = list(Project.objects.values_list("id", flat=True))
@@ -137,7 +147,7 @@ def send_unused_files(queues: Iterable[str]) -> int:
 class Chore:
     """Run a chore when a worker starts and then regularly. Two workers may run it at the same time.
 
-    The time between is counted by a clock that only goes forward, even if the date is changed.
+    A monotonic clock measures the interval, so a change of the system's date has no effect.
     """
 
     def __init__(self, chore: Callable[[], int], every: timedelta) -> None:
@@ -156,16 +166,16 @@ class Chore:
 
 @worker_ready.connect
 def start_timer(sender: Any, **_: object) -> None:
-    """Sweep at once and then by the worker's own clock: no beat process is needed."""
+    """Sweep every SWEEP_SECONDS by the worker's own timer, so that no beat process is needed."""
     queues = [queue.name for queue in sender.app.amqp.queues.consume_from.values()]
 
-    def hint_at_unused_files() -> int:
-        return send_unused_files(queues)
+    def clear_files() -> int:
+        return dispatch_file_clearing(queues)
 
     chores = (
         Chore(lost_drafts.purge_lost_drafts, timedelta(days=1)),
-        # A file goes at the second look: more often than daily, so that it is gone within a day.
-        Chore(hint_at_unused_files, timedelta(hours=6)),
+        # A file is deleted at the second look that finds it unused: here within a day.
+        Chore(clear_files, timedelta(hours=6)),
     )
 
     def sweep() -> None:
@@ -175,7 +185,7 @@ def start_timer(sender: Any, **_: object) -> None:
             dispatch_due(queues, busy)
             for chore in chores:
                 chore.run()
-        except Exception:  # the timer drops a callback that raises, and with it all later work
+        except Exception:  # the timer drops a callback that raises, and would never sweep again
             logger.exception("the sweep failed; the next one tries again")
 
     sender.timer.call_repeatedly(settings.SWEEP_SECONDS, sweep)
@@ -183,5 +193,5 @@ def start_timer(sender: Any, **_: object) -> None:
 
 @worker_shutting_down.connect
 def stop_children(**_: object) -> None:
-    """Let children save their state and give their rows back, so that a restart is quick."""
+    """Make children stop. They save their state, and their rows become due again."""
     STOPPING.set()

@@ -1,1 +1,1 @@
-"""The only way to the learning side: start child processes and record what they leave."""
+"""The only way to the learning side: start child processes and record their results."""

@@ -1,6 +1,7 @@
-"""Run one child process of the learning side: its events, its end, and no survivor.
+"""Run one child process of the learning side, read its events, and leave no process behind.
 
-It knows no database. A stop is SIGTERM to the whole group and SIGKILL after CHILD_KILL_SECONDS.
+This module uses no database. To stop a child, it sends SIGTERM to the child's process group, and
+SIGKILL after CHILD_KILL_SECONDS.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ _SECRETS = ("ROUNDTRUTH_SECRET_KEY", "DATABASE_URL", "CELERY_BROKER_URL")
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """How a child ended; `error` is empty after a success and after a stop that was asked for."""
+    """How a child ended; `error` is empty after a success and after a requested stop."""
 
     is_stopped: bool
     error: str
@@ -78,7 +79,7 @@ def _child(command: Sequence[str], threads: int, log: Path) -> Iterator[subproce
     try:
         yield process
     finally:
-        # The group, since a data loader has children of its own.
+        # Kill the whole group, because a data loader starts processes too.
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
@@ -91,12 +92,12 @@ def _listen(
     on_event: Callable[[Event], None],
     must_stop: Callable[[], bool],
 ) -> bool:
-    """Read events until the child ends; return whether it was asked to stop."""
-    lines = _Lines(process)
+    """Read events until the child ends; return whether a stop was requested."""
+    reader = _EventReader(process)
     kill_at, next_tick = 0.0, 0.0
     while True:
         has_ended = process.poll() is not None
-        events = lines.read(0.0 if has_ended else TICK_SECONDS)
+        events = reader.read(0.0 if has_ended else TICK_SECONDS)
         for event in events:
             on_event(event)
         if has_ended and not events:
@@ -111,8 +112,8 @@ def _listen(
                 kill_at = now + settings.CHILD_KILL_SECONDS
 
 
-class _Lines:
-    """JSON objects from a child's output, without waiting longer than `seconds`."""
+class _EventReader:
+    """Read the JSON objects that a child prints, one on each line."""
 
     def __init__(self, process: subprocess.Popen[bytes]) -> None:
         if process.stdout is None:
@@ -124,6 +125,7 @@ class _Lines:
         self._is_open = True
 
     def read(self, seconds: float) -> list[Event]:
+        """Return the events that arrived; wait `seconds` at most."""
         if not self._is_open:
             time.sleep(min(seconds, 0.05))
             return []
@@ -133,12 +135,12 @@ class _Lines:
         if not data:
             self._is_open = False
             self._selector.close()
-        *whole, self._rest = (self._rest + data).split(b"\n")
-        return [event for line in whole if (event := _event(line)) is not None]
+        *lines, self._rest = (self._rest + data).split(b"\n")
+        return [event for line in lines if (event := _decode_event(line)) is not None]
 
 
-def _event(line: bytes) -> Event | None:
-    """Decode one line; None for text that a library prints by mistake."""
+def _decode_event(line: bytes) -> Event | None:
+    """Return the event of a line; None for other text, which a library may print."""
     try:
         event = json.loads(line)
     except ValueError:

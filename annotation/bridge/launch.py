@@ -1,7 +1,7 @@
 """Become a child process that cannot outlive its parent: `launch.py PARENT_PID NICE COMMAND...`.
 
-Run as a script before the real program, as setting this up after a fork from a process with
-threads could deadlock. It imports nothing of the project.
+This is a script that runs before the real program. Doing the same between fork and exec could
+deadlock, because the server has threads. It imports nothing of the project.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ _PR_SET_PDEATHSIG = 1
 
 
 def main(parent: int, niceness: int, command: list[str]) -> None:
-    """Ask the kernel for a kill when the parent ends, then become `command`."""
+    """Ask the kernel to kill this process when the parent ends, then become `command`."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     # The parent may have died before the request reached the kernel.
     if os.getppid() != parent:
         sys.exit("the parent process has ended")
     os.nice(niceness)
-    os.execvp(command[0], command)  # noqa: S606 - no shell: the list is learner.py's own
+    os.execvp(command[0], command)  # noqa: S606 - no shell, and learner.py makes the list
 
 
 if __name__ == "__main__":

@@ -14,12 +14,13 @@ from annotation.bridge.outputs import BadOutput
 from mlloop.contract.errors import Stopped
 from mlloop.contract.manifest import Manifest, write_manifest
 
-STOPPING = threading.Event()  # set when the worker shuts down: children stop and rows go back
+# Set when the worker shuts down: children stop, and their rows become due again.
+STOPPING = threading.Event()
 
 
 @dataclass(frozen=True, slots=True)
 class Learner:
-    """How the learning side is reached. A test passes another command or another writer."""
+    """The command of the learning side and the writer of its manifests. Tests pass others."""
 
     command: tuple[str, ...] = (sys.executable, "-m", "mlloop")
     write: Callable[[Path, Manifest], str] = write_manifest
@@ -29,7 +30,7 @@ LEARNER = Learner()
 
 
 class Listener(Protocol):
-    """Who hears a child's events and says when it must stop."""
+    """An object that handles a child's events and decides when the child must stop."""
 
     def handle_event(self, event: Event) -> None: ...
     def must_stop(self) -> bool: ...

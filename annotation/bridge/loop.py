@@ -1,4 +1,4 @@
-"""Drive rounds from phase to phase: here until a decision is needed, or one sweep of a worker."""
+"""Drive rounds from phase to phase: one round in the foreground, or all rounds by a worker."""
 
 from __future__ import annotations
 
@@ -29,7 +29,10 @@ def run_until_decision(
     say: Say | None = None,
     learner: Learner = LEARNER,
 ) -> Round:
-    """Do all of a round's work here until it needs a decision; return it. Workers may take part."""
+    """Work on a round in this process until it ends or needs a decision; return the round.
+
+    Workers may work on the same round at the same time.
+    """
     callbacks, said_state = Callbacks(on_progress, say), ""
     while True:
         claiming.advance_round(round)
@@ -55,15 +58,15 @@ class Due:
 
 
 def sweep() -> Due:
-    """Move every running round on and list what is due, at most twenty rows of a kind."""
+    """Advance running rounds, promote unattended ones, and return at most 20 due rows of a kind."""
     for round in Round.objects.filter(state__in=RUNNING_STATES).select_related("project")[:100]:
         claiming.advance_round(round)
     decisions.promote_unattended()
-    waiting = Q(cancel_requested=False)
+    is_wanted = Q(cancel_requested=False)
     return Due(
         members=claims.due_ids(EnsembleMember, _due_members()),
-        proposing=claims.due_ids(Round, waiting & Q(state=State.PROPOSING)),
-        evaluating=claims.due_ids(Round, waiting & Q(state=State.EVALUATING)),
+        proposing=claims.due_ids(Round, is_wanted & Q(state=State.PROPOSING)),
+        evaluating=claims.due_ids(Round, is_wanted & Q(state=State.EVALUATING)),
     )
 
 
@@ -72,7 +75,7 @@ def _due_members() -> Q:
 
 
 def _work_once(round: Round, learner: Learner, callbacks: Callbacks) -> bool:
-    """Do what is due now; return whether there was anything this process could claim."""
+    """Do the work that is due now; return False if this process could claim none."""
     if round.state == State.PROPOSING:
         return propose_round(round.pk, learner=learner, callbacks=callbacks)
     if round.state == State.EVALUATING:

@@ -1,6 +1,6 @@
-"""Read what a child process wrote: a member, an image's proposals, sealed counts, an estimate.
+"""Read the files of a child process: a member, an image's proposals, sealed counts, an estimate.
 
-Refuses files that do not fit the manifest. It writes nothing.
+A file that does not fit the manifest is refused. This module writes nothing.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ Plain = dict[str, object]
 
 
 class BadOutput(ValueError):
-    """A child's file is missing or is not what was asked for; the sentence says which."""
+    """A child failed, or a file of it is missing or wrong. The sentence says which."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +38,9 @@ class TrainedMember:
 
 
 def read_member(folder: Path, manifest: TrainManifest) -> TrainedMember:
-    """Read a finished member; raise BadOutput where its card is about another one."""
+    """Read a finished member; raise BadOutput if its card is about another member."""
     card = _read_object(folder / "card.json")
-    asked = {
+    expected = {
         "network": manifest.network.key,
         "fold": manifest.fold,
         "k": manifest.k,
@@ -48,12 +48,12 @@ def read_member(folder: Path, manifest: TrainManifest) -> TrainedMember:
         "parent": manifest.parent.weights_sha256 if manifest.parent else None,
         "parent_patients": list(manifest.parent.patients) if manifest.parent else [],
     }
-    for name, value in asked.items():
+    for name, value in expected.items():
         if card.get(name) != value:
             raise BadOutput(f"The card says {name} {card.get(name)!r}; {value!r} was asked for.")
     weights = (folder / "weights.safetensors").read_bytes()
     if hashlib.sha256(weights).hexdigest() != card.get("weights_sha256"):
-        raise BadOutput("The weights on disk are not those that the card names.")
+        raise BadOutput("The weights on disk are not the weights that the card names.")
     history = cast("list[object]", _read_object(folder / "history.json")["epochs"])
     return TrainedMember(weights, card, history)
 
@@ -73,7 +73,7 @@ def read_proposed(folder: Path, case: Case) -> ProposedImage:
 
 
 def read_calibration(folder: Path, plan: Plan) -> Calibration:
-    """Read what proposing fitted; raise BadOutput where it is of another plan."""
+    """Read the fitted calibration; raise BadOutput if it was fitted for another plan."""
     record = _read_object(folder / "calibration.json")
     try:
         calibration = from_plain(Calibration, record)
@@ -85,7 +85,7 @@ def read_calibration(folder: Path, plan: Plan) -> Calibration:
 
 
 def read_scores(folder: Path, manifest: ProposeManifest) -> dict[str, dict[str, float]]:
-    """Read each classifier's out-of-fold scores by image; raise BadOutput where one is missing."""
+    """Read each classifier's out-of-fold scores by image; raise BadOutput if a score is missing."""
     keys = {network.key for network in manifest.plan.networks_of("activation")}
     if not keys:
         return {}
@@ -98,14 +98,17 @@ def read_scores(folder: Path, manifest: ProposeManifest) -> dict[str, dict[str, 
 
 @dataclass(frozen=True, slots=True)
 class SealedOutput:
-    """What was measured on the sealed images: counts of each, and the reliability of all."""
+    """The counts of each sealed image, and the reliability over all sealed images."""
 
     cases: list[SealedCase]
     reliability: Plain
 
 
 def read_sealed(folder: Path, cases: tuple[Case, ...]) -> SealedOutput:
-    """Read the sealed counts; the background is the rest of the film's pixels."""
+    """Read the sealed counts and add each film's background pixels (tn).
+
+    Raises BadOutput if the counts are about other images.
+    """
     document = _read_object(folder / "evaluation.json")
     by_image = {str(line["image"]): line for line in cast("list[Plain]", document["images"])}
     if by_image.keys() != {case.image for case in cases}:
@@ -115,7 +118,7 @@ def read_sealed(folder: Path, cases: tuple[Case, ...]) -> SealedOutput:
 
 
 def read_estimate(folder: Path, networks: tuple[str, ...]) -> Plain:
-    """Read what a plan would cost; raise BadOutput where it is about other networks."""
+    """Read the cost of a plan; raise BadOutput if it is about other networks."""
     estimate = _read_object(folder / "estimate.json")
     timed = tuple(str(line["network"]) for line in cast("list[Plain]", estimate["networks"]))
     if timed != networks:
@@ -160,5 +163,5 @@ def _read_object(path: Path) -> Plain:
     except (OSError, ValueError) as error:
         raise BadOutput(f"{path.name} cannot be read: {error}") from None
     if not isinstance(data, dict):
-        raise BadOutput(f"{path.name} holds no object.")
+        raise BadOutput(f"{path.name} does not hold a JSON object.")
     return data

@@ -1,7 +1,7 @@
 """The three phases of a round: claim a row, run the child on a manifest, record the result.
 
-Every phase may be repeated by any worker at any time: the claim decides who does it, the row says
-whether it is still due, and the child skips what it finished before.
+Any worker may repeat a phase at any time. The claim decides which worker does it, the row says
+whether it is still due, and the child skips work that it finished before.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ State = Round.State
 def train_member(
     member_id: UUID, *, learner: Learner = LEARNER, callbacks: Callbacks = NO_CALLBACKS
 ) -> bool:
-    """Train one member if it is due; return whether this call had the claim."""
+    """Train one member if it is due; return whether this call got the claim."""
     if (claim := claiming.claim_member(member_id)) is None:
         return False
     member = EnsembleMember.objects.select_related("round__project").get(pk=member_id)
@@ -66,7 +66,7 @@ def train_member(
 def propose_round(
     round_id: UUID, *, learner: Learner = LEARNER, callbacks: Callbacks = NO_CALLBACKS
 ) -> bool:
-    """Propose on the snapshot's images if that is due; return whether this call had the claim."""
+    """Propose on the snapshot's images if that is due; return whether this call got the claim."""
     if (claim := claiming.claim_round(round_id, State.PROPOSING)) is None:
         return False
     round = Round.objects.select_related("project").get(pk=round_id)
@@ -74,7 +74,7 @@ def propose_round(
 
     def work() -> None:
         began = time.monotonic()
-        _lay_out_cards(round, folder)
+        _write_cards(round, folder)
         files = Checkout(folder / "stored")
         manifest = manifests.propose_manifest(round, folder, files)
         watch = ProposeWatch(
@@ -107,16 +107,16 @@ def propose_round(
 def evaluate_round(
     round_id: UUID, *, learner: Learner = LEARNER, callbacks: Callbacks = NO_CALLBACKS
 ) -> bool:
-    """Measure a round if that is due; return whether this call had the claim."""
+    """Measure a round if that is due; return whether this call got the claim."""
     if (claim := claiming.claim_round(round_id, State.EVALUATING)) is None:
         return False
     round = Round.objects.select_related("project").get(pk=round_id)
-    # A folder for each attempt: a repeat measures against the sealed references of its own time.
+    # Each attempt has its own folder: a repeat measures against the sealed references of that time.
     folder = work_folder(round) / f"evaluation-{claim.token}"
 
     def work() -> None:
         began = time.monotonic()
-        _lay_out_cards(round, folder)
+        _write_cards(round, folder)
         files = Checkout(folder / "stored")
         manifest = manifests.evaluate_manifest(round, folder, files)
         watch = Watch(claim, round, State.EVALUATING, STOPPING, callbacks)
@@ -144,7 +144,7 @@ def evaluate_round(
 def _measure(
     round: Round, sealed: outputs.SealedOutput, raise_if_stopped: Callable[[], None]
 ) -> tuple[RoundFigures, dict[str, object]]:
-    """Return all figures of a round and its report, with a look for a stop between the steps."""
+    """Return all figures of a round and its report; call `raise_if_stopped` between the steps."""
     snapshot = records.round_snapshot(round)
     unseen = measuring.measure_proposals(round, snapshot, raise_if_stopped)
     figures = replace(
@@ -165,14 +165,15 @@ def _measure(
 
 
 def work_folder(round: Round) -> Path:
-    """Return where a round's children work; what must last goes to storage."""
+    """Return the folder in which a round's children work. Results to keep go to storage."""
     return Path(settings.DATA_ROOT) / "work" / str(round.pk)
 
 
 def _attempt(claim: Claim, round: Round, work: Callable[[], None]) -> None:
-    """Do the work. A failure is written on the row; a lost claim writes nothing at all.
+    """Do the work and advance the round. A failure is written to the row.
 
-    A stop gives the row back, and completes the cancel if there was one.
+    A stop gives the row back and completes a requested cancel. After a lost claim nothing is
+    written, because another worker has the row.
     """
     try:
         try:
@@ -194,6 +195,6 @@ def _attempt(claim: Claim, round: Round, work: Callable[[], None]) -> None:
     claiming.advance_round(round)
 
 
-def _lay_out_cards(round: Round, folder: Path) -> None:
+def _write_cards(round: Round, folder: Path) -> None:
     for member in round.members.all():
         write_json(manifests.card_path(member, folder), member.card)

@@ -1,4 +1,4 @@
-"""Time a plan in a child process: claim the row, run the child, record what it found."""
+"""Time a plan in a child process: claim the row, run the child, record the result."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def estimate_plan(estimate_id: UUID, *, learner: Learner = LEARNER) -> bool:
         return False
     folder = Path(settings.DATA_ROOT) / "work" / f"estimate-{claim.token}"
     try:
-        claims.release(claim, state=State.DONE, result=_timed(claim, folder, learner))
+        claims.release(claim, state=State.DONE, result=_time_plan(claim, folder, learner))
     except Stopped:
         claims.release(claim, is_refunded=True, state=State.DUE)
     except claims.ClaimLost:
@@ -47,17 +47,17 @@ class _Listener:
     heartbeat: claims.Heartbeat
 
     def handle_event(self, event: Event) -> None:
-        """Ignore it: the result is in a file."""
+        """Ignore the event: the result is in a file."""
 
     def must_stop(self) -> bool:
-        """Beat, and say whether the worker shuts down."""
+        """Send a heartbeat and return whether the worker shuts down."""
         self.heartbeat.beat()
         return STOPPING.is_set()
 
 
-def _timed(claim: claims.Claim, folder: Path, learner: Learner) -> dict[str, object]:
-    """Return what the child measured; raise Stopped when it was stopped."""
-    asked = PlanEstimate.objects.get(pk=claim.pk)
-    manifest = from_plain(EstimateManifest, asked.manifest)
+def _time_plan(claim: claims.Claim, folder: Path, learner: Learner) -> dict[str, object]:
+    """Return the child's measurements; raise Stopped if it was stopped."""
+    estimate = PlanEstimate.objects.get(pk=claim.pk)
+    manifest = from_plain(EstimateManifest, estimate.manifest)
     run_learner("estimate", manifest, folder, learner, _Listener(claims.Heartbeat(claim)))
     return outputs.read_estimate(folder, tuple(network.key for network in manifest.plan.networks))

@@ -1,6 +1,6 @@
-"""What a worker does while a child runs: beat, record progress and images, notice a stop.
+"""Watch a running child: keep its claim alive, record its progress and images, notice a stop.
 
-Everything is written under the claim; a lost claim raises, which ends the child.
+Every write needs the claim. A lost claim raises ClaimLost, which ends the child.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from mlloop.contract.proposals import is_proposed
 OnProgress = Callable[[str, int, int], None]  # phase, done, total
 Say = Callable[[str], None]
 _WRITE_SECONDS = 1.0
-_BATCH = 16  # images a transaction: about 20 ms on SQLite
+_BATCH = 16  # images in one transaction: about 20 ms on SQLite
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +53,13 @@ class Watch:
     stopping: threading.Event
     callbacks: Callbacks
     heartbeat: Heartbeat = field(init=False)
-    written: float = field(init=False, default=0.0)
+    written_at: float = field(init=False, default=0.0)
 
     def __post_init__(self) -> None:
         self.heartbeat = Heartbeat(self.claim)
 
     def must_stop(self) -> bool:
-        """Beat, show progress, and say whether the worker shuts down or the round must stop."""
+        """Send a heartbeat, show progress, and return whether the child must stop."""
         self.heartbeat.beat()
         if self.callbacks.on_progress:
             self.callbacks.on_progress(*phase_progress(self.round))
@@ -67,7 +67,7 @@ class Watch:
         return self.stopping.is_set() or not wanted.exists()
 
     def raise_if_stopped(self) -> None:
-        """Do what `must_stop` does, between two steps without a child; raise Stopped to stop."""
+        """Call `must_stop` between two steps that run no child; raise Stopped if it is True."""
         if self.must_stop():
             raise Stopped
 
@@ -75,15 +75,16 @@ class Watch:
         """Record a child's progress, at most once a second."""
         if event.get("event") != "progress":
             return
-        if self._is_time(event.get("done") == event.get("total")):
+        if self._is_write_due(event.get("done") == event.get("total")):
             kept = ("done", "total", "eta_seconds")
             claims.update(self.claim, progress={name: event.get(name) for name in kept})
 
-    def _is_time(self, is_last: bool) -> bool:
+    def _is_write_due(self, is_last: bool) -> bool:
+        """Return whether to write progress now, and remember the time of the write."""
         now = time.monotonic()
-        if not is_last and now - self.written < _WRITE_SECONDS:
+        if not is_last and now - self.written_at < _WRITE_SECONDS:
             return False
-        self.written = now
+        self.written_at = now
         return True
 
 
@@ -100,9 +101,9 @@ class MemberWatch(Watch):
         entry = {name: event.get(name) for name in ("epoch", "loss", "inner_dice")}
         epoch = cast("int", event["epoch"])
         # After a kill the child starts again from its last saved epoch.
-        former = [past for past in self.member.history if past["epoch"] < epoch]
-        self.member.history = [*former, entry]
-        if self._is_time(event["epoch"] == event["epochs"]):
+        earlier = [past for past in self.member.history if past["epoch"] < epoch]
+        self.member.history = [*earlier, entry]
+        if self._is_write_due(event["epoch"] == event["epochs"]):
             claims.update(
                 self.claim,
                 **entry,
@@ -114,7 +115,7 @@ class MemberWatch(Watch):
 
 @dataclass(slots=True)
 class ProposeWatch(Watch):
-    """Record finished images while the child goes on."""
+    """Record finished images while the child still runs."""
 
     folder: Path = field(kw_only=True)
     labels: Mapping[str, UUID] = field(kw_only=True)

@@ -16,8 +16,9 @@ from annotation.bridge import loop
 from annotation.management.sample_projects import ensure_robot_account
 from annotation.models import Assignment, Project, Round, User
 from annotation.selectors.reading.worklist import waiting_images, worklist_scope
+from annotation.selectors.rounds.records import stage_name
 from annotation.selectors.rounds.simulated import AgainstTruth, proposals_against_truth
-from annotation.services.reading.simulated_reader import Tally, read_cases
+from annotation.services.reading.robot_reader import Tally, read_cases
 from annotation.services.rounds.decisions import promote_round
 from annotation.services.rounds.planning import plan_round
 from mlloop.contract.plan import Plan
@@ -94,7 +95,7 @@ def _simulate_round(
     """Train, propose, evaluate and promote one round, then read its images."""
     began = time.monotonic()
     round = plan_round(project=project, actor=robot, plan=plan, seed=seed)
-    say(f"Round {round.number} ({round.get_stage_display()}): training on {round.n_train} images.")
+    say(f"Round {round.number} ({stage_name(round)}): training on {round.n_train} images.")
     round = loop.run_until_decision(round, say=say)
     proposals = proposals_against_truth(round)
     promote_round(round=round, actor=robot, reason=REASON)

@@ -10,6 +10,7 @@ from django.db.models import Count, F, Q, QuerySet, Sum
 from annotation.models import Annotation, Image, Project, Reference, Release, Round, Verdict
 from annotation.permissions import ROLES, Permission, Person, projects_of
 from annotation.selectors.labels import READING_LABEL
+from annotation.selectors.rounds.records import stage_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,12 +120,11 @@ def verdict_rows(project: Project) -> list[VerdictRow]:
 
 
 def stage_sentence(project: Project) -> str:
-    """Return one sentence that says where the loop stands."""
+    """Return one sentence about the state of the project's loop."""
     serving = Round.objects.filter(project=project, state=Round.State.SERVING).first()
     if serving is None:
         done = _read_masks().filter(project=project, image__patient__split="train").count()
         return f"Seed reads: {done} of {project.seed_size} masks drawn by hand."
     is_blind = serving.stage == Round.Stage.STAGE_1
     task = "pick the best mask, blind" if is_blind else "pick, correct or redraw"
-    stage = serving.get_stage_display()
-    return f"Round {serving.number} ({stage}) is serving: readers {task}."
+    return f"Round {serving.number} ({stage_name(serving)}) is serving: readers {task}."

@@ -202,7 +202,7 @@ def test_unused_files_are_hinted_at_every_six_hours_and_only_where_the_queue_is(
     with time_machine.travel(timezone.now() + timedelta(days=400)):
         sweep()  # a date that jumps is no reason
     assert sent == [("clear_unused_files", str(project.pk))]
-    assert tasks.send_unused_files(["train", "propose"]) == 0
+    assert tasks.dispatch_file_clearing(["train", "propose"]) == 0
     clock.seconds += 6 * 3600
     sweep()
     assert len(sent) == 2

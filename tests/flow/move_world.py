@@ -25,7 +25,7 @@ from django.db import DatabaseError, connection, models, transaction
 from annotation.bridge import loop
 from annotation.models import Assignment, Project, User, triggers
 from annotation.services.reading.next_case import lease_next_case
-from annotation.services.reading.simulated_reader import read_cases
+from annotation.services.reading.robot_reader import read_cases
 from annotation.services.tokens import create_token
 from tests.support.learning import fake_learner
 

@@ -19,7 +19,7 @@ from annotation.management.sample_projects import (
 )
 from annotation.models import Assignment, Membership, Project, User
 from annotation.services.projects import add_member
-from annotation.services.reading.simulated_reader import read_cases
+from annotation.services.reading.robot_reader import read_cases
 from annotation.services.rounds.planning import plan_round
 
 SLUG = "demo"

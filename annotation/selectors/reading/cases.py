@@ -1,4 +1,4 @@
-"""A case as its reader sees it: the assignment with everything that may be shown.
+"""A case as its reader sees it: the assignment with everything that the reader may see.
 
 A blind case carries no network's name, round, probability or threshold, in any field.
 """

@@ -23,12 +23,12 @@ def comparisons_of(image: Image) -> QuerySet[Image]:
 
 
 def has_comparisons(image: Image) -> bool:
-    """Return whether there is any other image. The number is not counted for a case that opens."""
+    """Return whether the patient has another image to compare with."""
     return comparisons_of(image).exists()
 
 
 def is_beside_open_case(*, user: User, image: Image) -> bool:
-    """Return whether `user` holds an open case of this image or of one compared with it."""
+    """Return whether `user` holds an open case of this image, or of an image compared with it."""
     shown = Q(image=image)
     if image.withdrawn_at is None:
         shown |= Q(image__patient=image.patient_id, image__patient__state=Patient.State.ACTIVE)

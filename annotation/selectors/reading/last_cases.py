@@ -1,6 +1,6 @@
-"""The last ten cases that a reader submitted in a project, and which of them may be reopened.
+"""The last ten cases that a reader submitted in a project, and whether each may be reopened.
 
-A reader sees their own decisions here, and no network's name and no figure of a proposal. A case
+A reader sees their own decisions here, but no name of a network and no figure of a proposal. A case
 that may not be reopened shows no mask: its reader may have the same image in a blind read.
 """
 

@@ -1,4 +1,4 @@
-"""Which images wait for which kind of reading, in which order. Nothing here leases a case.
+"""The images that wait for each kind of reading, in reading order. Nothing here leases a case.
 
 Every query is bounded by its caller: a slice, or a count that stops at a limit.
 """
@@ -78,7 +78,7 @@ def _seed_queue(scope: WorklistScope) -> QuerySet[Image, UUID]:
 
 
 def _pick_queue(scope: WorklistScope) -> QuerySet[Image, UUID]:
-    """Return stage I: seed masks for which the round has proposals and which nobody judged yet."""
+    """Return the images of stage I: seed images with proposals, whose mask nobody judged yet."""
     images = _free_images(scope, Split.TRAIN)
     if scope.serving is None or scope.serving.stage != Round.Stage.STAGE_1:
         return _in_reading_order(images.none())
@@ -99,7 +99,7 @@ def _pick_queue(scope: WorklistScope) -> QuerySet[Image, UUID]:
 
 
 def _read_queue(scope: WorklistScope) -> QuerySet[Image, UUID]:
-    """Return stage II and later: images with a proposal and no reference, most disputed first."""
+    """Return the images of later stages: proposed on, without reference, most disputed first."""
     images = _without_reference(scope, _free_images(scope, Split.TRAIN))
     if scope.serving is None or scope.serving.stage == Round.Stage.STAGE_1:
         return images.none().values_list("id", flat=True)
@@ -128,7 +128,7 @@ QUEUES: Mapping[str, Callable[[WorklistScope], QuerySet[Image, UUID]]] = {
 
 
 def _free_images(scope: WorklistScope, split: Split) -> QuerySet[Image]:
-    """Return the COVID images of a split that no reader holds, for whatever purpose.
+    """Return the COVID images of a split that no reader holds for any purpose.
 
     Double reads do not count: two readers hold the same image on purpose.
     """
@@ -139,7 +139,7 @@ def _free_images(scope: WorklistScope, split: Split) -> QuerySet[Image]:
         patient__split=split,
         patient__state=Patient.State.ACTIVE,
     )
-    if scope.ignores_leases:  # this reader holds it, so the constraint keeps every other one out
+    if scope.ignores_leases:  # this reader holds it, so the constraint keeps other readers out
         return images
     held = Assignment.objects.filter(image=OuterRef("pk"), state__in=Assignment.HELD)
     return images.filter(~Exists(held.exclude(purpose=Purpose.DOUBLE)))

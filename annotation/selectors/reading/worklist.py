@@ -1,4 +1,4 @@
-"""What waits for a reader, by purpose and in order. Nothing here leases a case.
+"""The images that wait for a reader, by purpose and in order. Nothing here leases a case.
 
 Every query is bounded: a slice, or a count that stops at `COUNT_CAP`.
 """
@@ -63,7 +63,7 @@ def waiting_count(scope: WorklistScope, purpose: str) -> int:
 def next_images(
     scope: WorklistScope, purposes: Collection[str], *, skip: Collection[UUID], at_most: int
 ) -> list[tuple[str, UUID]]:
-    """Return the first (purpose, image id) to offer, from the first purpose that has any."""
+    """Return the first (purpose, image id) pairs of the first purpose for which images wait."""
     for purpose in purposes:
         if images := list(waiting_images(scope, purpose).exclude(id__in=skip)[:at_most]):
             return [(purpose, image) for image in images]

@@ -1,1 +1,1 @@
-"""Training cases, lineage, leaks, the gate, and what pages show of a round."""
+"""Training cases, lineage, leaks, the gate, and the contents of a round's pages."""

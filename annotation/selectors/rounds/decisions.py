@@ -1,6 +1,6 @@
-"""What was decided about a round, from the append-only audit, and where a rollback leads.
+"""The decisions about a round, from the append-only audit, and the round that a rollback leads to.
 
-A round's row keeps only the decision that promoted or refused it; later ones are in the audit.
+A round's row keeps only the decision that promoted or refused it. The audit has all decisions.
 """
 
 from __future__ import annotations
@@ -31,15 +31,16 @@ class Decision:
 
 
 def former_round(round: Round) -> Round | None:
-    """Return the round that serves again if the serving one is rolled back; None if there is none.
+    """Return the round that serves again if the serving round is rolled back; None without one.
 
-    It is the last round promoted before that was not rolled back itself: such a round was taken
-    out of service for a reason.
+    It is the last round that served before and was not rolled back itself. A round that was rolled
+    back was taken out of service for a reason, so it never returns.
     """
     superseded = round.project.rounds.filter(state=Round.State.SUPERSEDED)
     if not superseded.exists():
         return None
-    # Numbers follow promotions: no round is resumed once a later one was promoted.
+    # Rounds are promoted in the order of their numbers: after a promotion, no earlier round can be
+    # resumed. So the highest number was promoted last.
     return superseded.exclude(number__in=_rolled_back(round.project)).order_by("-number").first()
 
 

@@ -1,4 +1,4 @@
-"""The statistical gate: may a round's proposals replace those that readers see now?
+"""The statistical gate: may a round's proposals replace the proposals that readers see now?
 
 A round is compared with the serving round on the sealed images: on all of them, and on each
 subgroup of 20 images or more. Subgroups are by group, view, source and infection size. The lower
@@ -6,7 +6,7 @@ end of the 95 % interval of the paired difference, by patient, may not fall belo
 
 Pooled Dice is compared. A subgroup without any infection has no Dice, so two figures are compared:
 pooled specificity of the pixels, and the share of films on which no pixel is called infected.
-Fewer than two patients give no interval: such a subgroup is named and not judged.
+A subgroup of fewer than two patients has no interval. It is named and not judged.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class _Pair:
 
 
 def judge_round(round: Round, cases: Sequence[SealedCase]) -> Gate:
-    """Judge a round by its sealed counts against those of the round that serves now."""
+    """Compare a round's sealed counts with the serving round's and return the gate's answer."""
     plan = Plan.from_json(round.plan)
     if len(cases) < MIN_SHOWN:
         return _not_measured(
@@ -77,7 +77,7 @@ def judge_round(round: Round, cases: Sequence[SealedCase]) -> Gate:
 
 
 def may_override(round: Round) -> bool:
-    """Say whether the gate refused this round and no later round was promoted since."""
+    """Return whether the gate refused this round and no later round was promoted since."""
     gate = round.figures.gate
     if round.state != Round.State.REFUSED or gate is None or gate.outcome != "refused":
         return False
@@ -97,8 +97,9 @@ def _checks(name: str, pairs: Sequence[_Pair], plan: Plan) -> Iterator[GateCheck
     if any(_reference_pixels(pair.new) for pair in pairs):
         yield _check(name, pairs, metric="dice", convention="pooled", margin=plan.margin)
         return
-    # One false speckle a film changes hardly any pixel figure, but each film is a false alarm.
-    # Once every film has a speckle, only the pixel figure can still get worse. So both are checked.
+    # One false speckle on each film hardly changes the pixel figure, but each film is a false
+    # alarm. Once every film has a speckle, only the pixel figure can still get worse. So both are
+    # checked.
     yield _check(name, pairs, metric="specificity", convention="pooled", margin=plan.margin)
     films = [replace(pair, new=_as_film(pair.new), old=_as_film(pair.old)) for pair in pairs]
     yield _check(
@@ -107,7 +108,7 @@ def _checks(name: str, pairs: Sequence[_Pair], plan: Plan) -> Iterator[GateCheck
 
 
 def _as_film(pixels: Counts) -> Counts:
-    """Return one count for a whole film without infection: called, if any of its pixels is."""
+    """Count a whole film without infection: a false positive if any pixel is called infected."""
     is_called = pixels.tp + pixels.fp > 0
     return Counts(0, int(is_called), 0, int(not is_called))
 
@@ -125,7 +126,7 @@ def _check(
         [pair.old for pair in pairs],
         [pair.patient for pair in pairs],
         name=metric,
-        convention="pooled",  # of films, this is the share of all films
+        convention="pooled",  # for whole films, this is the share of films
     )
     return GateCheck(
         name=name,

@@ -27,19 +27,19 @@ def passed_sentence(checks: Sequence[GateCheck], serving: Round, plan: Plan) -> 
 
 def refused_sentence(worse: Sequence[GateCheck], serving: Round) -> str:
     """Say in which subgroups the round may be worse, with the figures."""
-    said = []
+    sentences = []
     if pixels := [check for check in worse if check.convention == "pooled"]:
-        said.append(
+        sentences.append(
             f"It may be worse than round {serving.number} by more than the margin of"
             f" {pixels[0].margin:g}: {_listed(pixels)}."
         )
     if films := [check for check in worse if check.convention == "image_level"]:
-        said.append(
+        sentences.append(
             "It may call something infected on more controls and other films without infection"
             f" than round {serving.number}: the share with nothing called may fall by more than"
             f" {films[0].margin:g}: {_listed(films)}."
         )
-    return " ".join(said)
+    return " ".join(sentences)
 
 
 def _listed(checks: Sequence[GateCheck]) -> str:

@@ -1,6 +1,6 @@
-"""Find leaks: proposals joined to the cards of what was really loaded, never to plans.
+"""Find leaks: compare proposals with the cards, which list the patients that were really loaded.
 
-A card that is missing counts as a leak: what cannot be shown to be unseen is not unseen.
+A missing card counts as a leak, because nothing shows that the network did not see the patient.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ Kind = Literal["seen_patient", "sealed_in_training", "sealed_proposal", "no_card
 
 @dataclass(frozen=True, slots=True)
 class Leak:
-    """One patient that a network had seen and should not have; hashed, never a name."""
+    """A patient whom a network saw, or proposed on, and should not have. Hashed, never a name."""
 
     kind: Kind
     round: int
@@ -29,7 +29,7 @@ class Leak:
 
     @property
     def sentence(self) -> str:
-        """The leak in words."""
+        """The leak as a sentence."""
         who = f"patient {self.patient[:8]}"
         member = f"{self.network} without fold {self.fold}"
         return {
@@ -53,7 +53,7 @@ def find_project_leaks(project: Project) -> tuple[Leak, ...]:
 
 
 def _seen_by_member(round: Round) -> dict[MemberKey, frozenset[str]]:
-    """Return what each member saw; a warm start inherits what its parent saw."""
+    """Return the patients that each member saw, including its parents' patients."""
     done = EnsembleMember.objects.filter(round=round, state=EnsembleMember.State.DONE)
     return {
         (member.network, member.fold): seen_in_lineage(member)

@@ -1,6 +1,6 @@
-"""Which trained member a warm start may go on from, and which patients its weights have seen.
+"""Find the trained member from which a warm start continues, and all patients its weights saw.
 
-Lineage is transitive: what a parent saw, the child has seen.
+Lineage is transitive: a child has seen every patient that its parent saw.
 """
 
 from __future__ import annotations
@@ -24,7 +24,9 @@ def patients_seen(card: Mapping[str, list[str]]) -> frozenset[str]:
 def warm_parents(
     *, project: Project, plan: Plan, folds: int, snapshot: Snapshot
 ) -> dict[MemberKey, EnsembleMember]:
-    """Return the serving member that each (network, fold) goes on from; none where it starts fresh.
+    """Return the serving member from which each (network, fold) starts.
+
+    A (network, fold) that starts fresh has no entry.
 
     A parent is taken only if the network is the same and the new member may itself learn from every
     patient that the parent saw. So a changed fold, a withdrawal or an exclusion ends the lineage. A
@@ -42,18 +44,22 @@ def warm_parents(
         and _is_same(network, former[member.network])
         and saw_only(
             member,
-            {c.patient for c in snapshot.train_of(network.label) if c.fold % folds != member.fold},
+            {
+                case.patient
+                for case in snapshot.train_of(network.label)
+                if case.fold % folds != member.fold
+            },
         )
     }
 
 
 def _is_same(network: NetworkPlan, former: NetworkPlan) -> bool:
-    """Say whether a network may go on from the former one; the number of steps does not matter."""
+    """Return whether a network may start from the former one; the number of steps may differ."""
     return replace(network, steps=None) == replace(former, steps=None)
 
 
 def saw_only(member: EnsembleMember, patients: Set[str]) -> bool:
-    """Say whether a member and its parents loaded these patients only."""
+    """Return whether a member and its parents loaded these patients only."""
     return seen_in_lineage(member) <= patients
 
 

@@ -1,4 +1,4 @@
-"""Find the rounds of a project, and say whether a new one may be planned."""
+"""Find the rounds of a project, and whether a new one may be planned."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from annotation.models import OPEN_STATES, Project, Round
 
 
 def round_of(project: Project, number: int) -> Round:
-    """Return a round by number; raise NotFound."""
+    """Return a round by its number; raise NotFound if there is none."""
     round = project.rounds.filter(number=number).select_related("project").first()
     if round is None:
         raise NotFound(f"There is no round {number} in this project.")
@@ -22,5 +22,5 @@ def rounds_of(project: Project) -> QuerySet[Round]:
 
 
 def may_start(project: Project) -> bool:
-    """Say whether a new round may be planned: none is open."""
+    """Return whether a new round may be planned, because no round is open."""
     return not project.rounds.filter(state__in=OPEN_STATES).exists()

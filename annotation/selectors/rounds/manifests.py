@@ -1,6 +1,6 @@
-"""Build what is handed to a child process from a round's rows and stored files.
+"""Build the manifests of child processes from a round's rows and stored files.
 
-The only place that decides which patients a network may see: those of the other folds.
+Only this module decides which patients a network may see: the patients of the other folds.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ from mlloop.contract.plan import Plan
 
 
 def train_manifest(member: EnsembleMember, files: Checkout) -> TrainManifest:
-    """Hand over the cases of every fold except the one held out. Withdrawn images are left out.
+    """Return the manifest to train a member: the cases of every fold except the held-out one.
 
-    `files` collects what the child reads. A parent that saw a patient who is no longer among the
-    cases is left out as well.
+    `files` collects the files that the child reads. Images that were withdrawn since are left out.
+    So is a parent that saw a patient who is no longer among the cases.
     """
     round, plan = member.round, round_plan(member.round)
     network = plan.network(member.network)
@@ -59,7 +59,7 @@ def train_manifest(member: EnsembleMember, files: Checkout) -> TrainManifest:
 
 
 def propose_manifest(round: Round, folder: Path, files: Checkout) -> ProposeManifest:
-    """Hand over the images to propose on. Images that were withdrawn since are left out.
+    """Return the manifest to propose: the images, without images that were withdrawn since.
 
     The snapshot's references go with them, to fit thresholds out of fold. If there is a
     classifier, all training cases go with them too, to be scored out of fold.
@@ -84,7 +84,7 @@ def propose_manifest(round: Round, folder: Path, files: Checkout) -> ProposeMani
 
 
 def evaluate_manifest(round: Round, folder: Path, files: Checkout) -> EvaluateManifest:
-    """Hand over the sealed cases that have a reading, the sealed controls, and the calibration."""
+    """Return the manifest to evaluate: read sealed cases, sealed controls, and the calibration."""
     sealed = sealed_cases(round.project, label_of(round.project, "infection"))
     return EvaluateManifest(
         round=round.number,
@@ -97,6 +97,7 @@ def evaluate_manifest(round: Round, folder: Path, files: Checkout) -> EvaluateMa
 
 
 def _scored(round: Round, plan: Plan, snapshot: Snapshot, files: Checkout) -> tuple[Case, ...]:
+    """Return the training cases that the classifiers score; empty without a classifier."""
     if not plan.networks_of("activation"):
         return ()
     withdrawn = withdrawn_since(round.project, snapshot.train)
@@ -106,7 +107,7 @@ def _scored(round: Round, plan: Plan, snapshot: Snapshot, files: Checkout) -> tu
 
 
 def card_path(member: EnsembleMember, folder: Path) -> Path:
-    """Return where a member's card is laid out for a child to read."""
+    """Return the path at which a child reads a member's card."""
     return folder / "cards" / f"{member.network}-{member.fold}.json"
 
 

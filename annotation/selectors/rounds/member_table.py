@@ -15,7 +15,7 @@ MemberState = EnsembleMember.State
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One member in the members by folds table."""
+    """One member as a cell of the table."""
 
     text: str
     state: str
@@ -40,7 +40,7 @@ class MemberRow:
 def member_rows(
     round: Round, members: list[EnsembleMember], figures: RoundFigures
 ) -> tuple[MemberRow, ...]:
-    """Return one row a network, in the plan's order, with its folds and its Dice so far."""
+    """Return one row for each network, in the plan's order, with its folds and its Dice so far."""
     plan = Plan.from_json(round.plan)
     by_network = {
         network.key: [member for member in members if member.network == network.key]

@@ -1,4 +1,4 @@
-"""The text of a plan: a preset to edit, and the plan that an edited text holds."""
+"""Turn a preset into text for the editor, and check an edited text into a plan."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MAX_LENGTH = 50_000
 
 
 def preset_text(name: str) -> str:
-    """Return a preset's plan as indented JSON; raise Invalid listing the names."""
+    """Return a preset's plan as indented JSON; raise Invalid if it is unknown."""
     try:
         return json.dumps(preset(name).to_json(), indent=2)
     except PlanError as error:
@@ -73,7 +73,7 @@ def _confine_weights(plan: Plan) -> None:
 
 
 def estimate_of(project: Project, estimate_id: UUID) -> PlanEstimate:
-    """Return an estimate that was asked for in this project; raise NotFound."""
+    """Return an estimate of this project; raise NotFound if a newer one replaced it."""
     estimate = project.plan_estimates.filter(pk=estimate_id).first()
     if estimate is None:
         raise NotFound("This estimate was replaced by a newer one. Ask again.")

@@ -1,4 +1,4 @@
-"""How far a round's phase is, and how long it will take."""
+"""How much of a round's phase is done, and how many seconds are left."""
 
 from __future__ import annotations
 
@@ -18,12 +18,16 @@ def phase_progress(round: Round) -> tuple[str, int, int]:
         rows = list(round.members.values_list("state", "epoch"))
         done = sum(epochs if state == MemberState.DONE else epoch for state, epoch in rows)
         return "training", done, epochs * len(rows)
-    now = Round.objects.filter(pk=round.pk).values_list("progress", flat=True).first() or {}
-    return str(round.state), int(now.get("done") or 0), int(now.get("total") or 0)
+    stored = Round.objects.filter(pk=round.pk).values_list("progress", flat=True)
+    progress = stored.first() or {}
+    return str(round.state), int(progress.get("done") or 0), int(progress.get("total") or 0)
 
 
 def seconds_left(round: Round, members: list[EnsembleMember]) -> float | None:
-    """Estimate the seconds left of the phase, from what finished members took."""
+    """Return the estimated seconds left of the phase; None if nothing is known yet.
+
+    Members that wait are estimated by the seconds that finished members took.
+    """
     if round.state != State.TRAINING:
         eta = round.progress.get("eta_seconds")
         return float(eta) if eta is not None and round.state in RUNNING_STATES else None

@@ -1,4 +1,4 @@
-"""What a round was planned with and what it fitted: its plan, its snapshot, its thresholds."""
+"""A round's stage in words, its plan, its snapshot, and its fitted thresholds."""
 
 from __future__ import annotations
 
@@ -9,6 +9,12 @@ from annotation.models import Round
 from annotation.selectors.rounds.training_cases import Snapshot
 from mlloop.contract.plan import Plan
 from mlloop.figures.fitting import describe_fit
+
+
+def stage_name(round: Round) -> str:
+    """Return the stage as words inside a sentence: stage I, stage II or later round."""
+    is_later = round.stage == Round.Stage.LATER
+    return "later round" if is_later else str(round.get_stage_display())
 
 
 def round_plan(round: Round) -> Plan:
@@ -22,7 +28,7 @@ def round_snapshot(round: Round) -> Snapshot:
 
 
 def ensemble_t8(round: Round) -> int:
-    """Return the threshold of the ensemble's masks, as served and on the sealed set."""
+    """Return the threshold (t8) of the ensemble's masks, for readers and on the sealed set."""
     calibration = round.figures.calibration
     return calibration.t8_of("ensemble") if calibration else round_plan(round).threshold
 

@@ -20,16 +20,16 @@ from mlloop.pixels.raster import threshold_mask
 
 Plain = dict[str, object]
 SIDE = 480
-REFERENCE, PROPOSAL = (255, 176, 64), (110, 190, 255)  # the pages' colours: mine and theirs
+REFERENCE, PROPOSAL = (255, 176, 64), (110, 190, 255)  # orange and blue, as on the pages
 
 
 def has_report(round: Round) -> bool:
-    """Say whether the round has a report. Rounds measured before there were reports have none."""
+    """Return whether the round has a report. Rounds of versions without reports have none."""
     return bool(round.report_key)
 
 
 def shown_report(round: Round, *, may_see_worst: bool) -> Plain:
-    """Return the whole report: what was stored, the curves, the history and the gate.
+    """Return the whole report: the stored figures, the curves, the history and the gate.
 
     A reader may still get one of the worst cases as a blind case. So without `may_see_worst` the
     report does not name their images. Raises NotFound before the round is measured.

@@ -1,7 +1,7 @@
-"""What an engineer sees of the sealed results: aggregates, and none over fewer than 20 images.
+"""The sealed results that people may see: aggregates over 20 images or more.
 
-Every page, endpoint and command that shows a round's metrics takes them from here; only the
-headless simulation, which owns its truth, reads the stored ones.
+Every page, endpoint and command that shows a round's metrics gets them from this module. Only the
+headless simulation reads the stored figures, because it knows the truth of its images anyway.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _MEASURED = (Round.State.AWAITING_DECISION, *DECIDED_STATES)
 
 @dataclass(frozen=True, slots=True)
 class SealedPoint:
-    """A round's sealed Dice for the plot; None where nothing is shown."""
+    """A round's sealed Dice for the plot; the values are None if they may not be shown."""
 
     number: int
     state: str
@@ -53,7 +53,7 @@ def shown_metrics(round: Round) -> dict[str, object]:
 
 
 def measured_cases(round: Round) -> tuple[SealedCase, ...]:
-    """Return the counts on each sealed image, for programs only; none before the evaluation."""
+    """Return the counts on each sealed image, for programs only; empty before the evaluation."""
     if not round.evaluation_key:
         return ()
     return SealedEvaluation.from_bytes(storage.read(round.evaluation_key)).cases

@@ -1,6 +1,6 @@
-"""What only a simulation can measure: proposals and references against the hidden truth.
+"""Measure proposals and references against the hidden truth, which only a simulation has.
 
-Reads Truth rows, so nothing but the robot's commands may import it (the import contract says so).
+This module reads Truth rows, so only the commands of the robot reader may import it.
 """
 
 from __future__ import annotations
@@ -36,17 +36,17 @@ class AgainstTruth:
     pooled: Estimate
 
 
-def proposals_against_truth(row: Round) -> AgainstTruth:
+def proposals_against_truth(round: Round) -> AgainstTruth:
     """Measure the round's ensemble proposals on every training image that has a truth.
 
-    Each comes from networks that did not see its patient: out of fold, or a mean of folds.
+    Each proposal comes from networks that did not see its patient.
     """
     proposals = (
-        Proposal.objects.filter(round=row, label__key="infection", kind=Proposal.Kind.ENSEMBLE)
+        Proposal.objects.filter(round=round, label__key="infection", kind=Proposal.Kind.ENSEMBLE)
         .select_related("image")
         .order_by("image_id")
     )
-    truths = _truth_keys(row.project)
+    truths = _truth_keys(round.project)
     return _measure(
         (str(proposal.image.patient_id), _proposed(proposal), _mask(truths[proposal.image_id]))
         for proposal in proposals.iterator(chunk_size=200)
@@ -55,7 +55,7 @@ def proposals_against_truth(row: Round) -> AgainstTruth:
 
 
 def references_against_truth(project: Project, pixel_hashes: Collection[str]) -> AgainstTruth:
-    """Measure the current reference masks of the named images."""
+    """Measure the current reference masks of the images with these pixel hashes."""
     truths = _truth_keys(project)
     rows = (
         Reference.objects.filter(project=project, label__key="infection", superseded_by=None)
@@ -79,10 +79,11 @@ def images_read_in_rounds(project: Project) -> set[str]:
 def changed_pixels(project: Project, pixel_hashes: Collection[str]) -> int:
     """Return the pixels that readers changed by hand on the named images.
 
-    Each annotation counts from its base: one submitted anew holds what the former one changed.
+    Only the last annotation of a case counts. It is compared with its base, so it includes the
+    changes of earlier submissions.
     """
-    standing = Annotation.objects.filter(project=project, reader__isnull=False, superseded_by=None)
-    rows = standing.values_list("image__pixel_sha256", "added_pixels", "removed_pixels")
+    current = Annotation.objects.filter(project=project, reader__isnull=False, superseded_by=None)
+    rows = current.values_list("image__pixel_sha256", "added_pixels", "removed_pixels")
     return sum(added + removed for key, added, removed in rows if key in pixel_hashes)
 
 
@@ -98,8 +99,8 @@ def sealed_difference(last: Round, first: Round) -> PairedDifference:
     )
 
 
-def _sealed_counts(row: Round) -> dict[str, tuple[str, Counts]]:
-    return {case.image: (case.patient, case.counts) for case in measured_cases(row)}
+def _sealed_counts(round: Round) -> dict[str, tuple[str, Counts]]:
+    return {case.image: (case.patient, case.counts) for case in measured_cases(round)}
 
 
 def _truth_keys(project: Project) -> dict[object, str]:
@@ -119,9 +120,9 @@ def _mask(key: str) -> Mask:
 
 def _measure(pairs: Iterable[tuple[str, Mask, Mask]]) -> AgainstTruth:
     measured = [(patient, count_pixels(mask, truth)) for patient, mask, truth in pairs]
-    many = [of_image for _, of_image in measured]
+    counts = [image_counts for _, image_counts in measured]
     patients = [patient for patient, _ in measured]
     return AgainstTruth(
-        per_image=estimate(many, patients, convention="per_image"),
-        pooled=estimate(many, patients, convention="pooled"),
+        per_image=estimate(counts, patients, convention="per_image"),
+        pooled=estimate(counts, patients, convention="pooled"),
     )

@@ -1,6 +1,6 @@
-"""What a round learns from and proposes on: its snapshot, and the sealed cases it is judged on.
+"""The cases that a round learns from and proposes on, and the sealed cases that judge it.
 
-Sealed patients never enter a snapshot: the one query of train cases asks for the train split.
+Sealed patients never enter a snapshot: the only query of its cases asks for the train split.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ POSITIVE = frozenset({Verdict.PICKED, Verdict.CORRECTED, Verdict.REDRAWN})
 
 @dataclass(frozen=True, slots=True)
 class SnapshotCase:
-    """One image as it stood when the round was planned; `fold` is the ledger's."""
+    """One image as it was when the round was planned; `fold` is from the project's ledger."""
 
     image: str
     patient: str
@@ -40,15 +40,15 @@ class SnapshotCase:
 
     @property
     def is_positive(self) -> bool:
-        """Say whether a reader drew or accepted a mask here."""
+        """Whether a reader drew or accepted a mask here."""
         return self.verdict in POSITIVE
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """What a round trains on and proposes on, frozen as JSON when it is planned.
+    """The cases that a round trains on and proposes on, frozen as JSON when it is planned.
 
-    `train` has the infection references, `lung` the lung references, which may be of other images.
+    `train` has the infection references. `lung` has the lung references, perhaps of other images.
     """
 
     project: str
@@ -59,11 +59,11 @@ class Snapshot:
     lung: tuple[SnapshotCase, ...] = ()
 
     def train_of(self, label: LabelKey) -> tuple[SnapshotCase, ...]:
-        """Return what the networks of a label are trained on."""
+        """Return the cases on which the networks of a label are trained."""
         return self.lung if label == "lung" else self.train
 
     def to_bytes(self) -> bytes:
-        """Return the one byte form, for storage."""
+        """Return the canonical bytes for storage."""
         return canonical_json(self)
 
     @classmethod
@@ -78,7 +78,7 @@ def patient_hash(project_id: UUID, key: str) -> str:
 
 
 def current_snapshot(project: Project, label: Label) -> Snapshot:
-    """Freeze the train split: references and implied controls, and what to propose on."""
+    """Return the current train split: references, implied controls, and images to propose on."""
     cases = tuple(_cases(project, label, Split.TRAIN))
     return Snapshot(
         project=str(project.id),
@@ -90,19 +90,19 @@ def current_snapshot(project: Project, label: Label) -> Snapshot:
 
 
 def _lung_cases(project: Project) -> tuple[SnapshotCase, ...]:
-    """Return the train images with a lung mask. Unlike infection, no mask implies nothing."""
+    """Return the train images with a lung mask. There are no implied controls for lungs."""
     lung = labels_of(project).filter(key="lung").first()
     cases = _cases(project, lung, Split.TRAIN) if lung else ()
     return tuple(case for case in cases if case.mask_key)
 
 
 def is_learned_from(case: SnapshotCase) -> bool:
-    """Say whether a case has a reference that counts, or is an implied control."""
+    """Return whether a case has a reference that counts, or is an implied control."""
     return case.verdict not in {"", Verdict.EXCLUDED}
 
 
 def is_proposed_on(case: SnapshotCase) -> bool:
-    """Say whether readers may need a proposal: not for controls, and not for excluded images."""
+    """Return whether readers may need a proposal: not for controls, and not for excluded images."""
     if case.verdict in {Verdict.CONTROL, Verdict.EXCLUDED}:
         return False
     return case.group == "covid" or case.verdict != ""
@@ -111,9 +111,9 @@ def is_proposed_on(case: SnapshotCase) -> bool:
 def sealed_cases(project: Project, label: Label) -> tuple[SnapshotCase, ...]:
     """Return the sealed images with a reference and the sealed controls; empty before a reading.
 
-    Controls alone are no measurement: they say nothing about infection.
+    Controls alone are not measured, because they say nothing about infection.
     """
-    cases = tuple(c for c in _cases(project, label, Split.SEALED) if is_learned_from(c))
+    cases = tuple(case for case in _cases(project, label, Split.SEALED) if is_learned_from(case))
     return cases if any(case.reference for case in cases) else ()
 
 

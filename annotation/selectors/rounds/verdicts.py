@@ -1,4 +1,4 @@
-"""What readers did with the proposals of each round."""
+"""The readers' verdicts on the proposals of each round."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SHOWN_VERDICTS = (
 
 
 def verdict_history(project: Project) -> dict[int, dict[str, int]]:
-    """Return how many cases of each round were accepted, corrected, redrawn and so on, at last."""
+    """Return the number of cases by round number and verdict. The last verdict of a case counts."""
     rows = (
         Annotation.objects.filter(
             project=project, round__isnull=False, reader__isnull=False, superseded_by=None

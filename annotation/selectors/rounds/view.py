@@ -1,4 +1,4 @@
-"""Everything that the page of one round shows: steps, members, figures, possible decisions.
+"""Everything that the page of one round shows: its steps, members, figures and possible decisions.
 
 Sealed results come from sealed.py, which shows aggregates only.
 """
@@ -56,7 +56,7 @@ class RoundView:
 
 
 def round_view(round: Round, *, may_run: bool) -> RoundView:
-    """Gather a round for its page in a fixed number of queries."""
+    """Return the contents of a round's page, in a fixed number of queries."""
     members, figures = list(round.members.all()), shown_figures(round)
     is_cancelling = round.cancel_requested and round.state in RUNNING_STATES
     return RoundView(

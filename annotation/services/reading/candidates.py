@@ -1,4 +1,4 @@
-"""Freeze the masks that a reader is offered: chosen once, in random order for a blind read.
+"""Freeze the masks that a reader is offered: once, and for a blind read in random order.
 
 The masks of a blind read, the manual one included, all pass the same canonical raster, so that no
 edge shows whether a person or a network drew it. They are stored, because the reader decides about
@@ -117,21 +117,21 @@ def _offers(assignment: Assignment, label: Label) -> list[_Offer]:
     if not assignment.is_blind:
         return [_Offer(None, proposal=row.id) for row in proposals]
     shape = _shape(assignment)
-    seen: list[tuple[Mask, UUID | None, UUID | None]] = [
+    masks: list[tuple[Mask, UUID | None, UUID | None]] = [
         (_proposed_mask(row, shape), row.id, None) for row in proposals
     ]
     if (manual := _manual_annotation(assignment, label)) is not None:
         drawn = decode_mask(storage.read(manual.mask_key), shape=shape)
-        seen.append((drawn, None, manual.id))
+        masks.append((drawn, None, manual.id))
     grid = int(assignment.round.plan["grid"]) if assignment.round else 0
     return [
         _Offer(canonical_raster(mask, grid=(grid, grid)), proposal, annotation)
-        for mask, proposal, annotation in seen
+        for mask, proposal, annotation in masks
     ]
 
 
 def _proposals(assignment: Assignment, label: Label) -> list[Proposal]:
-    """Return the round's proposals: the networks', and in an open read the ensemble's first."""
+    """Return the proposals of the round's networks; in an open read, the ensemble's first."""
     rows = Proposal.objects.filter(round=assignment.round, image=assignment.image, label=label)
     if assignment.is_blind:
         rows = rows.exclude(kind=Proposal.Kind.ENSEMBLE)

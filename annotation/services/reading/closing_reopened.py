@@ -1,4 +1,4 @@
-"""Close reopened cases that were not submitted again: the former submission counts.
+"""Close reopened cases that were not submitted again. Their former submission counts.
 
 Nothing is lost: a mask that was changed meanwhile becomes a lost draft.
 """
@@ -19,9 +19,9 @@ from annotation.services.reading import lost_drafts
 def close_reopened(
     rows: QuerySet[Assignment], *, actor: User | None = None, keeps_changed: bool = False
 ) -> int:
-    """Close the reopened cases among `rows`; return how many. `actor` None: the system does it.
+    """Close the reopened cases among `rows`; return how many. `actor` is None for the system.
 
-    A case that is submitted, or leaves `rows`, before its turn stays as it is. With
+    A case that is submitted meanwhile, or no longer matches `rows`, stays as it is. With
     `keeps_changed`, a case whose mask was changed and can still be submitted stays open.
     """
     reopened = rows.filter(state=Assignment.State.REOPENED)

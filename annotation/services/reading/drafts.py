@@ -1,7 +1,7 @@
 """Save the mask that a reader is drawing. A save over a newer draft is refused; both are kept.
 
 The ETag is the sha256 of the mask's canonical bytes, so the same mask has the same ETag. Every
-save, also one of the same mask, replaces the basis: the candidate that the mask was made from.
+save, even of the same mask, replaces the basis: the candidate that the mask was made from.
 """
 
 from __future__ import annotations

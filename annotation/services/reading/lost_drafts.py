@@ -1,8 +1,7 @@
-"""Keep masks that are not the case's draft any more, for 30 days, and then delete them.
+"""Keep masks that are not the draft of a case any more for 30 days, and then delete them.
 
-A save was refused, or a curator took the case from its reader, or a reopened case was closed.
-
-Nothing is kept of a withdrawn image: a later erasure would not find it.
+This happens when a save is refused, a curator takes a case from its reader, or a reopened case is
+closed. Nothing of a withdrawn image is kept, because its erasure would not find it.
 """
 
 from __future__ import annotations
@@ -65,7 +64,7 @@ def keep_lost_draft(draft: UnsavedDraft) -> LostDraft | None:
 
 
 def lock_image(assignment: Assignment) -> bool:
-    """Make a withdrawal wait until this transaction ends; return False if it was withdrawn."""
+    """Make a withdrawal wait until this transaction ends; return False if it is withdrawn."""
     # The update changes nothing; it takes the row's lock.
     image = Image.objects.filter(pk=assignment.image_id, withdrawn_at=None)
     return bool(image.update(withdrawn_at=None))

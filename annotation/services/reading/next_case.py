@@ -24,12 +24,12 @@ _MAX_TRIES = 50
 
 
 class _ReadMeanwhile(Exception):
-    """Undo an insert: another reader submitted the image in between."""
+    """Another reader submitted the image before the insert. Raising it undoes the insert."""
 
 
 @dataclass(frozen=True, slots=True)
 class CaseRequest:
-    """Which case a reader asks for, and for which of the two leases."""
+    """The case that a reader asks for, and the lease to use: current or prefetched."""
 
     is_prefetch: bool
     exclude: frozenset[UUID]
@@ -57,7 +57,10 @@ def lease_next_case(
     """
     if purpose is not None and purpose not in worklist.ORDER:
         known = ", ".join(worklist.ORDER)
-        raise Invalid(f"No cases are read as {purpose!r}; there are {known}.", field="purpose")
+        raise Invalid(
+            f"No cases are read for the purpose {purpose!r}. The purposes are {known}.",
+            field="purpose",
+        )
     request = CaseRequest(is_prefetch, frozenset(exclude), purpose, frozenset(skip_images))
     assignment = _continue_open(project, reader, request)
     if assignment is None:
@@ -106,7 +109,7 @@ def _lease_new(project: Project, reader: User, request: CaseRequest) -> Assignme
         waiting = worklist.next_images(scope, purposes, skip=request.skip_images, at_most=_AT_ONCE)
         if not waiting:
             return None
-        is_prefetched = _free_place(project, reader, request)
+        is_prefetched = _is_prefetch_free(project, reader, request)
         for purpose, image_id in waiting:
             try:
                 with transaction.atomic():
@@ -141,10 +144,10 @@ def _insert(
     return assignment
 
 
-def _free_place(project: Project, reader: User, request: CaseRequest) -> bool:
-    """Return whether the new lease is the prefetched one (True) or the current one (False).
+def _is_prefetch_free(project: Project, reader: User, request: CaseRequest) -> bool:
+    """Return True if the new lease is for the prefetched case, False if for the current case.
 
-    Raises Conflict if both places are taken.
+    Raises Conflict if the reader holds two cases already.
     """
     rows = worklist.open_assignments(project=project, reader=reader)
     held = list(rows.filter(is_saved_for_later=False)[:2])
@@ -153,7 +156,7 @@ def _free_place(project: Project, reader: User, request: CaseRequest) -> bool:
     if not held:
         return request.is_prefetch
     if request.is_prefetch and held[0].is_prefetched:
-        # The reader asks for one more prefetched case, so the prefetched one is being read now.
+        # The reader asks for another prefetched case, so the first one is being read now.
         Assignment.objects.filter(id=held[0].id).update(is_prefetched=False)
         return True
     return not held[0].is_prefetched
@@ -167,7 +170,7 @@ def _continue_saved(project: Project, reader: User, request: CaseRequest) -> Ass
     saved = rows.filter(is_saved_for_later=True).exclude(id__in=request.exclude)
     for row in saved[:_AT_ONCE]:
         if request.purpose in (None, row.purpose) and row.image_id not in request.skip_images:
-            is_prefetched = _free_place(project, reader, request)
+            is_prefetched = _is_prefetch_free(project, reader, request)
             updated = Assignment.objects.filter(id=row.id, state=Assignment.State.OPEN).update(
                 is_saved_for_later=False,
                 is_prefetched=is_prefetched,

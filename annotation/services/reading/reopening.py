@@ -1,4 +1,4 @@
-"""Let a reader reopen a case that they submitted lately, or close it again unchanged.
+"""Let a reader reopen a case that they submitted recently, or close it again unchanged.
 
 Until the reader submits it again, the former submission counts: its annotation, its reference and
 its place in every count.
@@ -27,8 +27,8 @@ def reopen_case(*, assignment: Assignment, reader: User) -> Assignment:
     """Reopen a submitted case with its mask, basis, note and flag, and return it.
 
     A case that is already reopened, perhaps in another tab, keeps its drawing. Raises Conflict
-    with the reason if the case may not be reopened: withdrawn, superseded, compared, held, another
-    case reopened, or not among the last.
+    with the reason if the case may not be reopened: withdrawn, superseded, compared, held,
+    another case reopened, or not among the last cases.
     """
     close_lapsed_reopened(project=assignment.project)
     case = _reopenable(assignment)

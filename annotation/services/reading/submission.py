@@ -49,7 +49,7 @@ class _Reading:
     reader: User
     label: Label
     client_id: UUID
-    draft_etag: str | None  # of the draft from which the decision was measured
+    draft_etag: str | None  # the draft from which the edit was measured
     candidate: Candidate | None
     threshold: int | None
     exclusion_reason: str
@@ -175,7 +175,7 @@ def _write(reading: _Reading) -> Annotation:
     if (draft.etag if draft else None) != reading.draft_etag:
         raise draft_moved(draft)
     annotation = _insert_annotation(reading)
-    if assignment.purpose != Assignment.Purpose.DOUBLE:  # the two double reads wait for each other
+    if assignment.purpose != Assignment.Purpose.DOUBLE:  # an adjudicator decides about it
         append_reference(annotation)
     former = {"supersedes": str(annotation.supersedes_id)} if annotation.supersedes_id else {}
     audit.record(

@@ -16,7 +16,7 @@ MAX_STROKES = 1_000_000
 
 
 def earlier_submission(assignment: Assignment, reader: User, client_id: UUID) -> Annotation | None:
-    """Return the annotation that this client id has made before; None if it is new.
+    """Return the annotation that this client id made before; None if the id is new.
 
     Raises Conflict if the client id was used for another case.
     """
@@ -70,7 +70,7 @@ def check_draft_seen(
 ) -> Draft | None:
     """Return the stored draft if the reader decided about this one; raise DraftMoved if not.
 
-    Every decision is checked, so that none discards a drawing that the reader has not seen.
+    Every decision is checked, so that no decision discards a drawing that the reader did not see.
     """
     draft = Draft.objects.filter(assignment=assignment, label=label).first()
     if draft is not None and draft.etag != draft_etag:
@@ -83,6 +83,6 @@ def check_draft_seen(
 def draft_moved(current: Draft | None) -> DraftMoved:
     """Return the error for a decision about another drawing than the `current` one."""
     return DraftMoved(
-        "The drawing on the server is not the one you decided on; look at it and decide again.",
+        "The drawing on the server is not the drawing you decided on. Look at it and decide again.",
         current_etag=current.etag if current else None,
     )

@@ -1,1 +1,1 @@
-"""Plan a round, record what the learning side did, and decide which round serves."""
+"""Plan a round, record the results of the learning side, and decide which round serves."""

@@ -1,4 +1,4 @@
-"""Adapt a plan to the references there are, and say in sentences what is left out, and why."""
+"""Adapt a plan to the existing references, and explain in sentences what is left out."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ from mlloop.contract.plan import Plan
 
 
 def choose_folds(plan: Plan, project: Project, cases: tuple[SnapshotCase, ...]) -> tuple[int, str]:
-    """Return k and, where it is lower than planned, the reason; raise Refused under 2."""
+    """Return the number of folds k and, if it is lower than planned, the reason.
+
+    Raises Refused if k would be less than 2.
+    """
     positive = {case.patient: case.fold for case in cases if case.is_positive}
     if not positive:
         raise Refused(
@@ -32,7 +35,7 @@ def choose_folds(plan: Plan, project: Project, cases: tuple[SnapshotCase, ...]) 
 
 
 def adapt_plan(plan: Plan, snapshot: Snapshot, k: int) -> tuple[Plan, str]:
-    """Leave out lung networks and classifiers that cannot be trained, and say why."""
+    """Return the plan without lung networks and classifiers that cannot be trained, and why."""
     plan, lung = _without_untrainable_lungs(plan, snapshot, k)
     plan, classifier = _without_untrainable_classifiers(plan, snapshot, k)
     return plan, " ".join(filter(None, (lung, classifier)))
@@ -46,8 +49,8 @@ def _without_untrainable_lungs(plan: Plan, snapshot: Snapshot, k: int) -> tuple[
         reason = "All lung masks are in one fold"
     else:
         reason = "No training image has a lung mask"
-    said = f"{reason}: no lung network is trained, and this round says nothing of severity."
-    return learnable, said
+    note = f"{reason}: no lung network is trained, and this round says nothing of severity."
+    return learnable, note
 
 
 def _without_untrainable_classifiers(plan: Plan, snapshot: Snapshot, k: int) -> tuple[Plan, str]:
@@ -60,22 +63,24 @@ def _without_untrainable_classifiers(plan: Plan, snapshot: Snapshot, k: int) -> 
     folds = {case.patient: case.fold % k for case in snapshot.train}
     covid = {case.patient for case in snapshot.train if case.group == "covid"}
     for group, patients in (("covid", covid), ("other than covid", folds.keys() - covid)):
-        held = {folds[patient] for patient in patients}
-        if len(held) < 2:
-            reason = f"All patients {group} are in one fold" if held else f"No patient is {group}"
-            said = f"{reason}: no classifier is trained, and this round has no activation maps."
-            return plan.without("activation"), said
+        their_folds = {folds[patient] for patient in patients}
+        if len(their_folds) < 2:
+            reason = (
+                f"All patients {group} are in one fold" if their_folds else f"No patient is {group}"
+            )
+            note = f"{reason}: no classifier is trained, and this round has no activation maps."
+            return plan.without("activation"), note
     return plan, ""
 
 
 def describe_fresh_members(plan: Plan, folds: int, parents: Collection[MemberKey]) -> str:
-    """Say how many members start from fresh weights although the plan asks for warm starts."""
+    """Say how many members start from fresh weights, although the plan asks for warm starts."""
     networks = [network for network in plan.networks if network.label != "activation"]
-    afresh = len(networks) * folds - len(parents)
-    if plan.initial == "none" or not afresh:
+    n_fresh = len(networks) * folds - len(parents)
+    if plan.initial == "none" or not n_fresh:
         return ""
     return (
-        f"{afresh} of {afresh + len(parents)} members start afresh: the serving round has other"
+        f"{n_fresh} of {n_fresh + len(parents)} members start afresh: the serving round has other"
         " folds, another network, or one that learned from a patient whom theirs may not see."
     )
 

@@ -1,6 +1,6 @@
-"""Who works on a round: claim a row, give it back, record a failed attempt, move the round on.
+"""Claim a row of a round, give it back, record a failed attempt, and advance the round.
 
-Each state change names the state before it, so doing any of it twice changes nothing.
+Each UPDATE selects rows by their present state, so a repeat changes nothing.
 """
 
 from __future__ import annotations
@@ -24,25 +24,25 @@ MEMBER_DUE = Q(state__in=(MemberState.DUE, MemberState.RUNNING))
 
 
 def claim_member(member_id: UUID) -> Claim | None:
-    """Claim a member that is due in a round that trains."""
-    trains = Round.objects.filter(
+    """Claim a member that is due in a training round; return None if it cannot be claimed."""
+    is_training = Round.objects.filter(
         pk=OuterRef("round_id"), state=State.TRAINING, cancel_requested=False
     )
     return claims.take(
         model=EnsembleMember,
         pk=member_id,
-        due=MEMBER_DUE & Q(Exists(trains)),
+        due=MEMBER_DUE & Q(Exists(is_training)),
         sets={"state": MemberState.RUNNING},
     )
 
 
 def claim_round(round_id: UUID, state: str) -> Claim | None:
-    """Claim a round for its proposing or evaluating phase."""
+    """Claim a round for its proposing or evaluating phase; return None if it cannot be claimed."""
     return claims.take(model=Round, pk=round_id, due=Q(state=state, cancel_requested=False))
 
 
 def advance_round(round: Round) -> None:
-    """Move a round on as far as its rows allow: start it, propose, fail it, cancel it."""
+    """Advance a round as far as its rows allow: start it, let it propose, fail it or cancel it."""
     if Round.objects.filter(pk=round.pk, state=State.PLANNED, cancel_requested=False).update(
         state=State.TRAINING, phase=Phase.TRAINING, started_at=timezone.now()
     ):
@@ -75,7 +75,7 @@ def give_back(claim: Claim) -> None:
 
 
 def record_failure(claim: Claim, reason: str) -> None:
-    """Give the row back after a failed attempt. After the last allowed attempt it stays failed."""
+    """Give the row back after a failed attempt. After the last allowed attempt, mark it failed."""
     is_member = claim.model is EnsembleMember
     spent = Q(attempts__gte=settings.MAX_ATTEMPTS)
     kept: models.F | Value = Value(MemberState.DUE) if is_member else F("state")

@@ -1,6 +1,6 @@
-"""Measure how well a round's classifiers tell covid, and how well their Grad-CAM maps find it.
+"""Measure how well a round's classifiers detect covid, and how well their Grad-CAM maps find it.
 
-Everything is out of fold. The maps get the same pixel metrics as the networks, on the same images.
+Every figure is out of fold. Maps get the same pixel metrics as the networks, on the same images.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ def measure_scores(
     rows = Image.objects.filter(project=round.project).values_list("id", "source")
     sources = {str(pk): source or "no source named" for pk, source in rows if str(pk) in cases}
     return {
-        network: _classifier_figures(cases, sources, of_network)
-        for network, of_network in scores.items()
+        network: _classifier_figures(cases, sources, network_scores)
+        for network, network_scores in scores.items()
     }
 
 
@@ -57,21 +57,21 @@ def _classifier_figures(
 def measure_maps(
     round: Round, snapshot: Snapshot, on_image: Callable[[], None]
 ) -> dict[str, ClassifierFigures]:
-    """Return each classifier's figures, completed by those of its maps against the references.
+    """Return each classifier's figures, with the figures of its maps against the references added.
 
     A map has no threshold of its own. On each fold it gets the threshold with the best pooled Dice
     on all other folds.
     """
-    known = round.figures.activation
-    if not known:
+    figures = round.figures.activation
+    if not figures:
         return {}
-    counts = {network: _MapCounts() for network in known}
+    counts = {network: _MapCounts() for network in figures}
     for maps in unseen_maps(round, snapshot.train, "activation", on_image):
-        for network, of_network in counts.items():
-            of_network.levels.append(count_levels(maps.shown[network][0], maps.truth))
-            of_network.folds.append(maps.case.fold % round.folds)
-            of_network.patients.append(maps.case.patient)
-    return {network: counts[network].added_to(known[network]) for network in known}
+        for network, map_counts in counts.items():
+            map_counts.levels.append(count_levels(maps.shown[network][0], maps.truth))
+            map_counts.folds.append(maps.case.fold % round.folds)
+            map_counts.patients.append(maps.case.patient)
+    return {network: counts[network].add_to(figures[network]) for network in figures}
 
 
 @dataclass(slots=True)
@@ -82,7 +82,7 @@ class _MapCounts:
     folds: list[int] = field(default_factory=list)
     patients: list[str] = field(default_factory=list)
 
-    def added_to(self, figures: ClassifierFigures) -> ClassifierFigures:
+    def add_to(self, figures: ClassifierFigures) -> ClassifierFigures:
         """Return the figures with the pixel metrics of the maps."""
         thresholds = best_t8_by_fold(self.levels, self.folds)
         counts = [

@@ -23,7 +23,7 @@ class DecisionService(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class RoundDecision:
-    """Who may take a decision, and the service that carries it out."""
+    """The permission that a decision needs, and the service that takes it."""
 
     permission: Permission
     service: DecisionService
@@ -45,7 +45,7 @@ DECISIONS: Mapping[str, RoundDecision] = {
 def decide_round(*, name: str, round: Round, actor: User, reason: str) -> Round:
     """Take the decision `name` about `round` and return the round that it changed.
 
-    A rollback returns the round that serves again. Raises Forbidden for a role that may not decide,
+    A rollback returns the round that serves again. Raises Forbidden if the role does not allow it,
     Invalid for an unknown decision or a missing reason, Conflict if the round's state forbids it.
     """
     decision = DECISIONS.get(name)

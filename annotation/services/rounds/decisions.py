@@ -1,6 +1,6 @@
-"""Decide which round serves: promote, refuse, roll back. Each needs a written reason.
+"""Decide which round serves: promote, refuse, roll back. Each decision needs a written reason.
 
-Until a round is promoted, the former one serves. A round whose proposals leak is never promoted.
+Until a round is promoted, the former round serves. A round whose proposals leak is never promoted.
 """
 
 from __future__ import annotations
@@ -22,20 +22,20 @@ logger = logging.getLogger(__name__)
 
 
 def promote_round(*, round: Round, actor: User | None, reason: str) -> Round:
-    """Let a round serve in place of the former one, in one transaction.
+    """Let a round serve in place of the former round, in one transaction.
 
     An engineer may also promote a round that the gate refused: the written reason overrides it.
     """
     why = require_reason(reason)
     round.refresh_from_db()
-    was = State.REFUSED if may_override(round) else State.AWAITING_DECISION
+    state_before = State.REFUSED if may_override(round) else State.AWAITING_DECISION
     if leaks := find_leaks(round):
         raise Conflict(
             f"Round {round.number} leaks in {len(leaks)} place(s), first: {leaks[0].sentence}"
             " It cannot be promoted; refuse it.",
             code="leak",
         )
-    return _serve(round, actor, why, verb="promote_round", was=was)
+    return _serve(round, actor, why, verb="promote_round", state_before=state_before)
 
 
 def promote_unattended() -> None:
@@ -55,7 +55,7 @@ def promote_unattended() -> None:
 
 @transaction.atomic
 def refuse_round(*, round: Round, actor: User | None, reason: str) -> Round:
-    """Refuse a round; the former one goes on serving."""
+    """Refuse a round; the serving round stays in service."""
     why = require_reason(reason)
     refused = Round.objects.filter(pk=round.pk, state=State.AWAITING_DECISION).update(
         state=State.REFUSED, **_decision(actor, why)
@@ -79,12 +79,17 @@ def rollback_round(*, round: Round, actor: User | None, reason: str) -> Round:
     former = former_round(round)
     if former is None:
         raise Conflict(
-            f"Round {round.number} cannot be rolled back: no earlier round served that was not"
-            " rolled back itself."
+            f"Round {round.number} cannot be rolled back: there is no earlier round that served and"
+            " was not rolled back itself."
         )
-    # The former round keeps its own decision in its row; the rollback stands in the audit only.
+    # The former round keeps its own decision in its row. Only the audit records the rollback.
     return _serve(
-        former, actor, why, verb="rollback_round", was=State.SUPERSEDED, rolled_back=round
+        former,
+        actor,
+        why,
+        verb="rollback_round",
+        state_before=State.SUPERSEDED,
+        rolled_back=round,
     )
 
 
@@ -94,7 +99,7 @@ def _serve(
     why: str,
     *,
     verb: str,
-    was: str,
+    state_before: str,
     rolled_back: Round | None = None,
 ) -> Round:
     serving = Round.objects.filter(project=round.project, state=State.SERVING)
@@ -106,14 +111,14 @@ def _serve(
             if rolled_back is not None and not n_superseded:
                 raise Conflict(_state_sentence(rolled_back, "rolled back"))
             decision = {} if rolled_back is not None else _decision(actor, why)
-            served = Round.objects.filter(pk=round.pk, state=was).update(
+            served = Round.objects.filter(pk=round.pk, state=state_before).update(
                 state=State.SERVING, **decision
             )
             if not served:
                 raise Conflict(_state_sentence(round, "promoted"))
             _record(round, actor, why, verb, rolled_back)
     except IntegrityError:
-        raise Conflict("Another round was promoted at this moment; look again.") from None
+        raise Conflict("Another round was promoted at the same moment. Reload the page.") from None
     round.refresh_from_db()
     return round
 

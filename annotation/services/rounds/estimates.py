@@ -1,4 +1,4 @@
-"""Request the cost of a plan; a worker times it. A new request replaces an open one."""
+"""Request an estimate of a plan's cost from a worker. A new request replaces a waiting one."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ DUE = Q(state__in=(State.DUE, State.RUNNING))
 def request_estimate(*, project: Project, actor: User | None, plan: Plan) -> PlanEstimate:
     """Request the cost of `plan` on the current references, ready for a worker.
 
-    Raise Refused when there is nothing to train on.
+    Raises Refused if there is nothing to train on.
     """
     snapshot = current_snapshot(project, label_of(project, "infection"))
     k, _ = choose_folds(plan, project, snapshot.train)
@@ -34,7 +34,7 @@ def request_estimate(*, project: Project, actor: User | None, plan: Plan) -> Pla
         n_trained=sum(case.patient in trained for case in snapshot.propose),
     )
     with transaction.atomic():
-        # Only rows that no worker holds: a worker would otherwise find its row gone.
+        # A row that a worker holds stays, because the worker still writes its result there.
         PlanEstimate.objects.filter(project=project, state=State.DUE, claim_token=None).delete()
         return PlanEstimate.objects.create(
             project=project, manifest=to_plain(manifest), created_by=actor

@@ -15,11 +15,11 @@ State = Round.State
 
 @transaction.atomic
 def cancel_round(*, round: Round, actor: User | None, reason: str = "") -> Round:
-    """Ask for a stop; a round that no worker holds is cancelled at once."""
-    asked = Round.objects.filter(
+    """Request a stop and return the round. A round that no worker holds is cancelled at once."""
+    requested = Round.objects.filter(
         pk=round.pk, state__in=RUNNING_STATES, cancel_requested=False
     ).update(cancel_requested=True)
-    if asked:
+    if requested:
         audit.record(
             project=round.project,
             actor=actor,
@@ -29,15 +29,15 @@ def cancel_round(*, round: Round, actor: User | None, reason: str = "") -> Round
         )
         settle_cancel(round=round)
     round.refresh_from_db()
-    if not asked and not (round.cancel_requested or round.state == State.CANCELLED):
+    if not requested and not (round.cancel_requested or round.state == State.CANCELLED):
         raise Conflict(
-            f"Round {round.number} is {round.get_state_display().lower()}: nothing runs there."
+            f"Round {round.number} is {round.get_state_display().lower()}: nothing is running."
         )
     return round
 
 
 def settle_cancel(*, round: Round) -> bool:
-    """Move a round whose cancel was asked for to `cancelled` once no worker holds any of it."""
+    """Complete a requested cancel if no worker holds the round's rows; return whether it did."""
     if claims.is_held(EnsembleMember, Q(round=round)) or claims.is_held(Round, Q(pk=round.pk)):
         return False
     with transaction.atomic():
@@ -58,13 +58,15 @@ def settle_cancel(*, round: Round) -> bool:
 
 
 def resume_round(*, round: Round, actor: User | None, reason: str = "") -> Round:
-    """Let a cancelled or failed round run on from its own rows; what is finished stays finished."""
+    """Continue a cancelled or failed round. Finished members and proposals are kept."""
     newer = round.project.rounds.filter(number__gt=round.number, decided_at__isnull=False)
     if newer.filter(state__in=(State.SERVING, State.SUPERSEDED)).exists():
-        raise Conflict(f"A later round than {round.number} was promoted: plan a new one instead.")
+        raise Conflict(
+            f"A round after round {round.number} was promoted. Plan a new round instead."
+        )
     try:
         with transaction.atomic():
-            _reopen(round)
+            _make_due_again(round)
             audit.record(
                 project=round.project,
                 actor=actor,
@@ -82,7 +84,7 @@ def resume_round(*, round: Round, actor: User | None, reason: str = "") -> Round
 
 @transaction.atomic
 def close_round(*, round: Round, actor: User | None, reason: str) -> Round:
-    """Say why a cancelled or failed round will not be resumed; its rows stay as they are."""
+    """Record why a cancelled or failed round will not be resumed. Its rows stay as they are."""
     why = require_reason(reason)
     closed = Round.objects.filter(pk=round.pk, state__in=STOPPED_STATES, decided_at=None).update(
         decided_by=actor, decided_at=timezone.now(), decision_reason=why
@@ -101,14 +103,17 @@ def close_round(*, round: Round, actor: User | None, reason: str) -> Round:
 
 
 def require_reason(reason: str) -> str:
-    """Return the written reason of a decision; raise Invalid when there is none."""
+    """Return the written reason of a decision; raise Invalid if there is none."""
     if not reason.strip():
         raise Invalid("Write the reason for this decision.", code="reason_missing", field="reason")
     return reason.strip()[:2000]
 
 
 def _phase_to_resume() -> Case:
-    """Return a stopped round's phase: proposing, if its last member ended before the stop."""
+    """Return a query expression: the phase from which a stopped round is resumed.
+
+    It is proposing if every member had finished training before the stop.
+    """
     unfinished = EnsembleMember.objects.filter(round=OuterRef("pk")).exclude(
         state=EnsembleMember.State.DONE
     )
@@ -116,12 +121,12 @@ def _phase_to_resume() -> Case:
     return Case(When(has_trained, then=Value(Round.Phase.PROPOSING)), default=F("phase"))
 
 
-def _reopen(round: Round) -> None:
+def _make_due_again(round: Round) -> None:
     members = EnsembleMember.objects.filter(round=round)
-    reopened = Round.objects.filter(pk=round.pk, state__in=STOPPED_STATES, decided_at=None).update(
+    resumed = Round.objects.filter(pk=round.pk, state__in=STOPPED_STATES, decided_at=None).update(
         state=F("phase"), cancel_requested=False, attempts=0, failure="", finished_at=None
     )
-    if not reopened:
+    if not resumed:
         raise Conflict(
             f"Round {round.number} is {round.get_state_display().lower()} and cannot be resumed."
         )

@@ -1,4 +1,4 @@
-"""Measure a round: out-of-fold proposals against references, and the sealed counts as aggregates.
+"""Measure a round: its out-of-fold proposals against references, and its sealed counts together.
 
 Every figure carries its convention, n and a 95 % interval by patient.
 """
@@ -24,7 +24,7 @@ from mlloop.pixels.raster import threshold_mask
 class Measured:
     """One unseen map against its reference.
 
-    `proposed` is counted at the threshold that readers are served, `crossed` at the one that was
+    `proposed` counts pixels at the threshold that readers get, `crossed` at the threshold that was
     chosen on the other folds. They are equal unless the plan fits its thresholds.
     """
 
@@ -34,30 +34,30 @@ class Measured:
     proposed: Counts
 
 
-def measure_masks(many: Sequence[Counts], patients: Sequence[str]) -> MaskFigures:
+def measure_masks(counts: Sequence[Counts], patients: Sequence[str]) -> MaskFigures:
     """Return Dice per image and pooled, each with n, n_both_empty and its interval.
 
-    `n_empty` counts the images whose reference is empty, controls among them.
+    `n_empty` counts the images whose reference is empty, including controls.
     """
-    n_empty = sum(of_image.tp + of_image.fn == 0 for of_image in many)
+    n_empty = sum(image.tp + image.fn == 0 for image in counts)
 
     def measure(convention: Convention) -> MaskFigure:
         return MaskFigure.from_estimate(
-            estimate(many, patients, convention=convention), n_empty=n_empty
+            estimate(counts, patients, convention=convention), n_empty=n_empty
         )
 
     return MaskFigures(per_image=measure("per_image"), pooled=measure("pooled"))
 
 
 def measure_sealed(cases: Sequence[SealedCase]) -> MaskFigures:
-    """Aggregate the sealed counts; n = 0 and None where nothing was read."""
+    """Return Dice on the sealed images; n = 0 and no value if none was read."""
     return measure_masks([case.counts for case in cases], [case.patient for case in cases])
 
 
 def measure_proposals(
     round: Round, snapshot: Snapshot, on_image: Callable[[], None]
 ) -> dict[str, list[Measured]]:
-    """Count the unseen maps of each infection network, and of the ensemble, on the references."""
+    """Return pixel counts against the references: each infection network's and the ensemble's."""
     networks = [network.key for network in round_plan(round).networks_of("infection")]
     calibration = round.figures.calibration
     fits = {fit.fold: fit for fit in calibration.crossed} if calibration else {}
@@ -71,7 +71,7 @@ def measure_proposals(
 def measure_lungs(
     round: Round, snapshot: Snapshot, on_image: Callable[[], None]
 ) -> dict[str, MaskFigures]:
-    """Measure the lung networks in the same way; empty if the round has none."""
+    """Return Dice against the lung references by lung network; empty if the round has none."""
     measured: dict[str, list[Measured]] = {}
     for maps in unseen_maps(round, snapshot.lung, "lung", on_image):
         _count(maps, maps.shown, measured)
@@ -79,7 +79,7 @@ def measure_lungs(
 
 
 def summarise_by_network(measured: Mapping[str, Sequence[Measured]]) -> dict[str, MaskFigures]:
-    """Aggregate the unseen proposals of each network and of the ensemble."""
+    """Return Dice on the unseen proposals of each network and of the ensemble."""
     return {
         network: measure_masks([row.crossed for row in rows], [row.patient for row in rows])
         for network, rows in sorted(measured.items())
@@ -87,7 +87,7 @@ def summarise_by_network(measured: Mapping[str, Sequence[Measured]]) -> dict[str
 
 
 def _crossed_maps(shown: MapsByNetwork, networks: Sequence[str], fit: CrossedFit) -> MapsByNetwork:
-    """Return the maps as a fit would propose them that did not see their references."""
+    """Return maps and thresholds from a fit that did not use the references of these images."""
     maps = [shown[network][0] for network in networks]
     names, all_maps = (*networks, "ensemble"), (*maps, fit.ensemble_map(maps))
     return {name: (map, t8) for name, map, t8 in zip(names, all_maps, fit.t8s, strict=True)}

@@ -1,6 +1,6 @@
-"""Plan a round: freeze what it learns from, and create it with its members. Nothing trains here.
+"""Plan a round: freeze its references, and create it with its members. Nothing is trained here.
 
-One open round per project, by constraint.
+A database constraint allows one open round per project.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def plan_round(
 ) -> Round:
     """Freeze the references and create a round with its members, ready for a worker.
 
-    Raise Refused when there is nothing to train on, Conflict while another round is open.
+    Raises Refused if there is nothing to train on, and Conflict while another round is open.
     """
     plan = plan or _preset_plan(project)
     if seed is not None:
@@ -51,14 +51,14 @@ def plan_round(
     plan, left_out = adapt_plan(plan, snapshot, folds)
     parents = warm_parents(project=project, plan=plan, folds=folds, snapshot=snapshot)
     stage = next_stage(project)
-    afresh = "" if stage == Round.Stage.STAGE_1 else describe_fresh_members(plan, folds, parents)
+    fresh = "" if stage == Round.Stage.STAGE_1 else describe_fresh_members(plan, folds, parents)
     round = Round(
         project=project,
         number=number,
         stage=stage,
         plan=plan.to_json(),
         folds=folds,
-        folds_note=" ".join(filter(None, (note, left_out, afresh))),
+        folds_note=" ".join(filter(None, (note, left_out, fresh))),
         snapshot_key=storage.put(project.id, snapshot.to_bytes()),
         n_train=len(snapshot.train),
         n_train_patients=len({case.patient for case in snapshot.train}),
@@ -85,9 +85,10 @@ def _preset_plan(project: Project) -> Plan:
 
 def _require_none_open(project: Project) -> None:
     if other := project.rounds.filter(state__in=OPEN_STATES).first():
-        todo = "decide" if other.state == State.AWAITING_DECISION else "wait or cancel"
+        todo = "decide about it" if other.state == State.AWAITING_DECISION else "wait or cancel it"
         raise Conflict(
-            f"Round {other.number} is {other.get_state_display().lower()}: {todo} before the next.",
+            f"Round {other.number} is {other.get_state_display().lower()}: {todo} before you"
+            " plan the next round.",
             code="round_open",
         )
 
@@ -119,7 +120,7 @@ def _insert(
                 facts={"number": round.number, "folds": round.folds, "n_train": round.n_train},
             )
     except IntegrityError:
-        raise Conflict("Another round was started at this moment.", code="round_open") from None
+        raise Conflict("Another round was started at the same moment.", code="round_open") from None
     return round
 
 

@@ -1,4 +1,4 @@
-"""Store the masks that a round proposes, batch by batch, while its child goes on."""
+"""Store the masks that a round proposes, batch by batch, while its child runs."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class ProposedMask:
 
 @dataclass(frozen=True, slots=True)
 class ProposedImage:
-    """Everything that was proposed on one image."""
+    """All proposals on one image, with the disagreement and the findings."""
 
     image_id: UUID
     masks: tuple[ProposedMask, ...]
@@ -42,7 +42,7 @@ class ProposedImage:
 def record_proposals(
     claim: Claim, round: Round, labels: Mapping[str, UUID], images: Sequence[ProposedImage]
 ) -> None:
-    """Store a batch of proposals and upsert their rows; recording one twice changes nothing.
+    """Store a batch of proposals and upsert their rows. A repeat changes nothing.
 
     `labels` are the ids of the project's labels by key. An image that was withdrawn meanwhile gets
     no row, because its maps show the withdrawn film.
@@ -54,7 +54,7 @@ def record_proposals(
     with transaction.atomic():
         claims.update(claim)
         # Look again: the write above locks the round, and a withdrawal waits for that lock. So an
-        # erasure either finds these rows, or they are not made.
+        # erasure either finds these rows, or the rows are not made.
         kept = {image.image_id for image in _usable(round, usable)}
         Proposal.objects.bulk_create(
             [row for row in rows if row.image_id in kept],
@@ -80,12 +80,15 @@ def _usable(round: Round, images: Sequence[ProposedImage]) -> list[ProposedImage
 def _rows(
     round: Round, labels: Mapping[str, UUID], image: ProposedImage, files: storage.Batch
 ) -> list[Proposal]:
-    """Make the rows of one image. Only masks of the label that is read wait for a reader."""
-    spread_key = files.put(image.disagreement_map)
+    """Put one image's maps into `files` and return its unsaved rows.
+
+    Only masks of the label that readers read wait for a reader.
+    """
+    disagreement_key = files.put(image.disagreement_map)
     rows = []
     for mask in image.masks:
         is_read = mask.label == READING_LABEL
-        is_whole = is_read and mask.kind == Proposal.Kind.ENSEMBLE
+        has_findings = is_read and mask.kind == Proposal.Kind.ENSEMBLE
         row = Proposal(
             round=round,
             image_id=image.image_id,
@@ -94,10 +97,10 @@ def _rows(
             kind=mask.kind,
             members=[list(member) for member in mask.members],
             probability_key=files.put(mask.probability),
-            disagreement_key=spread_key if is_read else "",
+            disagreement_key=disagreement_key if is_read else "",
             disagreement=image.disagreement if is_read else None,
             threshold=mask.threshold,
-            findings=image.findings if is_whole else {},
+            findings=image.findings if has_findings else {},
             is_waiting=is_read,
         )
         rows.append(row)

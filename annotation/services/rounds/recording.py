@@ -1,4 +1,4 @@
-"""Record what a phase of a round found, and move the round on. Each write needs the claim."""
+"""Record the results of a round's phases and advance the round. Each write needs the claim."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def finish_member(
     """Store a trained member's weights; raise ValueError if the card names other bytes."""
     digest = hashlib.sha256(weights).hexdigest()
     if digest != card.get("weights_sha256"):
-        raise ValueError("The weights on disk are not those that the card names.")
+        raise ValueError("The weights on disk are not the weights that the card names.")
     key = storage.put(project_id, weights)
     claims.release(
         claim,
@@ -57,7 +57,7 @@ def finish_proposing(
     activation: dict[str, ClassifierFigures],
     seconds: float,
 ) -> None:
-    """Record what was fitted and scored out of fold, and move on to the evaluation."""
+    """Record the fit and the out-of-fold scores, and move the round to its evaluation."""
     figures = replace(
         round.figures.with_seconds(proposing=seconds),
         calibration=calibration,
@@ -83,9 +83,9 @@ def finish_evaluating(
     report: Mapping[str, object],
     seconds: float,
 ) -> None:
-    """Store counts and report, count the look, and refuse the round or hand it to an engineer.
+    """Store counts and report, count the look, and refuse the round or let an engineer decide.
 
-    `figures` are all figures of the round, with those of the evaluation and the gate's answer.
+    `figures` are all figures of the round, including the evaluation's and the gate's answer.
     Raises Stopped if a cancel was requested meanwhile: the check and the write are one UPDATE.
     """
     evaluation = SealedEvaluation(round=round.number, cases=tuple(cases))

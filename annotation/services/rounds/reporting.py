@@ -1,6 +1,6 @@
 """The evaluation report of a round, made once from counts. It has no sealed mask and no sealed map.
 
-Sealed figures over fewer than 20 images are never written down; the report says how many there are.
+Sealed figures over fewer than 20 images are not in the report. It has the number of images instead.
 """
 
 from __future__ import annotations
@@ -11,7 +11,12 @@ from annotation.models import Image, Round
 from annotation.round_figures import SealedCase
 from annotation.selectors.rounds.sealed import MIN_SHOWN
 from annotation.services.rounds.measuring import Measured
-from annotation.services.rounds.subgroups import MeasuredImage, Plain, measure_subgroups, withheld
+from annotation.services.rounds.subgroups import (
+    MeasuredImage,
+    Plain,
+    explain_hidden,
+    measure_subgroups,
+)
 from mlloop.figures.detection import (
     ANY_PIXEL,
     Rule,
@@ -62,7 +67,7 @@ def make_report(
 
 def _sealed_part(images: Sequence[MeasuredImage], reliability: object) -> Plain:
     if len(images) < MIN_SHOWN:
-        return {"n": len(images), "hidden": withheld(len(images))}
+        return {"n": len(images), "hidden": explain_hidden(len(images))}
     return {
         "n": len(images),
         "pixels": _pixel_figures(images),
@@ -78,7 +83,7 @@ def _pixel_figures(images: Sequence[MeasuredImage]) -> list[Plain]:
 
 
 def _detection(images: Sequence[MeasuredImage]) -> Plain:
-    """Measure "infected or not, by the reference" by the predicted share and by the peak."""
+    """Measure how well the predicted share, and the peak, tell infected films from the others."""
     by_share = [
         _scored(image, (image.counts.tp + image.counts.fp) / image.pixels) for image in images
     ]
@@ -106,16 +111,16 @@ def _scored(image: MeasuredImage, score: float) -> ScoredImage:
 def _source_line(source: SourceAuc) -> Plain:
     n = source.auc.n
     if n < MIN_SHOWN:
-        # The warning says which classes the source has. It is no figure, so it is always shown.
-        line: Plain = {"source": source.source, "n": n, "hidden": withheld(n)}
+        # The warning says which classes the source has. It is not a figure, so it is always shown.
+        line: Plain = {"source": source.source, "n": n, "hidden": explain_hidden(n)}
         return {**line, "warning": source.warning}
     return {"n": n, **source.as_json()}
 
 
 def _worst_cases(unseen: Sequence[Measured]) -> list[Plain]:
-    """Return the unseen proposals with the lowest Dice; of equals, the larger reference first.
+    """Return the unseen proposals with the lowest Dice; of equal ones, the larger reference first.
 
-    They are judged as they were proposed, because the page draws them so.
+    Dice is counted on the masks as proposed, because the page draws these masks.
     """
     judged = [measured for measured in unseen if not is_both_empty(measured.proposed)]
     order = sorted(

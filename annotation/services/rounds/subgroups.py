@@ -1,6 +1,6 @@
 """Measured images and their subgroups: by view, group, source and size of the infection.
 
-A subgroup with too few images is named without figures: few images give away single ones.
+A subgroup with too few images is named without figures, which would reveal single images.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _NO_INFECTION = "0none"
 
 @dataclass(frozen=True, slots=True)
 class MeasuredImage:
-    """One image with its counts and what it may be grouped by; `peak` is its highest p8."""
+    """One image with its counts. `peak` is the highest probability of its map, 0 to 255."""
 
     patient: str
     counts: Counts
@@ -28,27 +28,27 @@ class MeasuredImage:
 
     @property
     def share(self) -> float:
-        """The infected share of the film, by its reference."""
+        """The infected share of the film by its reference, 0 to 1."""
         return (self.counts.tp + self.counts.fn) / max(1, self.pixels)
 
     @property
     def pixels(self) -> int:
-        """The size of the film."""
+        """The number of pixels of the film."""
         return self.counts.tp + self.counts.fp + self.counts.fn + self.counts.tn
 
     @property
     def source(self) -> str:
-        """The source that the import named, or a sentence that it named none."""
+        """The source that the import named, or words that say it named none."""
         return (str(self.image.source) if self.image else "") or "no source named"
 
 
 def measure_subgroups(images: Sequence[MeasuredImage], *, at_least: int) -> list[Plain]:
-    """Return Dice of each subgroup; below `at_least` images only how many there are."""
+    """Return Dice of each subgroup; below `at_least` images, only their number."""
     lines = []
     for kind, name, members in _subgroups(images):
         line: Plain = {"by": kind, "name": name, "n": len(members)}
         if len(members) < at_least:
-            line["hidden"] = withheld(len(members), at_least)
+            line["hidden"] = explain_hidden(len(members), at_least)
         else:
             counts = [image.counts for image in members]
             patients = [image.patient for image in members]
@@ -58,8 +58,8 @@ def measure_subgroups(images: Sequence[MeasuredImage], *, at_least: int) -> list
     return lines
 
 
-def withheld(n: int, at_least: int = MIN_SHOWN) -> str:
-    """Say why figures over `n` images are not shown."""
+def explain_hidden(n: int, at_least: int = MIN_SHOWN) -> str:
+    """Return the sentence that says why figures over `n` images are not shown."""
     return f"n = {n}: figures over fewer than {at_least} images are not shown"
 
 
@@ -75,12 +75,15 @@ def _subgroups(
     for kind in _KINDS:
         named = [(_subgroup_name(image, kind, cuts), image) for image in images]
         for name in sorted({name for name, _ in named if name}):
-            members = [image for of, image in named if of == name]
+            members = [image for subgroup, image in named if subgroup == name]
             yield kind, name[1:] if kind == "infection size" else name, members
 
 
 def _subgroup_name(image: MeasuredImage, kind: str, cuts: Sequence[float]) -> str:
-    """Return the subgroup of an image, empty for none. A size begins with its rank, to sort by."""
+    """Return the name of an image's subgroup, empty if it has none.
+
+    The name of a size begins with its rank, by which sizes are sorted.
+    """
     if kind == "infection size":
         return _size_name(image.share, cuts)
     if kind == "source":

@@ -13,12 +13,13 @@ from annotation.selectors.rounds.training_cases import SnapshotCase, withdrawn_s
 from mlloop.pixels.arrays import BoolArray, ByteArray
 from mlloop.pixels.masks import decode_mask, decode_probability
 
-MapsByNetwork = dict[str, tuple[ByteArray, int]]  # also 'ensemble': a map and its t8
+# By network or 'ensemble': a map (H, W) uint8 and its threshold t8.
+MapsByNetwork = dict[str, tuple[ByteArray, int]]
 
 
 @dataclass(frozen=True, slots=True)
 class UnseenMaps:
-    """The unseen maps of one image with its reference `(H, W)`; `shown` has them as proposed."""
+    """The unseen maps of one image, as proposed, and its reference mask `(H, W)`."""
 
     case: SnapshotCase
     shown: MapsByNetwork
@@ -28,7 +29,10 @@ class UnseenMaps:
 def unseen_maps(
     round: Round, train: tuple[SnapshotCase, ...], label: str, on_image: Callable[[], None]
 ) -> Iterator[UnseenMaps]:
-    """Yield a label's unseen maps on each image of `train` that has a reference mask."""
+    """Yield a label's unseen maps on each image of `train` that has a reference mask.
+
+    `on_image` is called before each image. It may raise Stopped.
+    """
     for case, proposals in _with_reference(round, train, label):
         on_image()
         truth = decode_mask(storage.read(case.mask_key or ""), shape=(case.height, case.width))
@@ -47,7 +51,8 @@ def _with_reference(
 ) -> Iterable[tuple[SnapshotCase, Iterable[Proposal]]]:
     """Pair the snapshot's references that have a mask with the proposals on their images.
 
-    Images that were withdrawn since are left out: they may not count, and their bytes may be gone.
+    Images that were withdrawn since are left out: they must not count, and their bytes may
+    be erased.
     """
     withdrawn = withdrawn_since(round.project, train)
     cases = {

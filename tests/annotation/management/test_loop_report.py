@@ -8,7 +8,7 @@ from annotation.management.loop_table import table_lines
 from annotation.management.simulation import SimulatedRound, Simulation
 from annotation.models import Project, Round
 from annotation.selectors.rounds.simulated import proposals_against_truth
-from annotation.services.reading.simulated_reader import Tally
+from annotation.services.reading.robot_reader import Tally
 from annotation.services.rounds.planning import plan_round
 from tests.support.factories import disc, make_reference
 from tests.support.learning import fake_learner, fill_project, plan_with_lung, small_plan

@@ -121,12 +121,12 @@ def test_lease_when_drawn_then_it_stays_for_days(project: Project, readers) -> N
 def test_lease_when_two_are_held_then_a_third_is_refused(project: Project, readers) -> None:
     for _ in range(4):
         factories.make_image(project)
-    one = must_lease(project, readers[0])
-    two = must_lease(project, readers[0], is_prefetch=True, exclude=[one.id])
-    assert (one.is_prefetched, two.is_prefetched) == (False, True)
+    first = must_lease(project, readers[0])
+    second = must_lease(project, readers[0], is_prefetch=True, exclude=[first.id])
+    assert (first.is_prefetched, second.is_prefetched) == (False, True)
     for is_prefetch in (False, True):
         with pytest.raises(Conflict, match="two cases already"):
-            lease(project, readers[0], is_prefetch=is_prefetch, exclude=[one.id, two.id])
+            lease(project, readers[0], is_prefetch=is_prefetch, exclude=[first.id, second.id])
     assert Assignment.objects.count() == 2
 
 
@@ -135,14 +135,14 @@ def test_prefetch_when_the_first_is_submitted_then_it_becomes_the_current_one(
 ) -> None:
     for _ in range(3):
         factories.make_image(project)
-    one = must_lease(project, readers[0])
-    two = must_lease(project, readers[0], is_prefetch=True, exclude=[one.id])
-    submit_empty(one)
-    # The editor shows the prefetched case at once and only prefetches one more.
-    three = must_lease(project, readers[0], is_prefetch=True, exclude=[two.id])
-    two.refresh_from_db()
-    assert (two.is_prefetched, three.is_prefetched) == (False, True)
-    assert must_lease(project, readers[0]).id == two.id
+    first = must_lease(project, readers[0])
+    second = must_lease(project, readers[0], is_prefetch=True, exclude=[first.id])
+    submit_empty(first)
+    # The editor shows the prefetched case at once and only prefetches another.
+    third = must_lease(project, readers[0], is_prefetch=True, exclude=[second.id])
+    second.refresh_from_db()
+    assert (second.is_prefetched, third.is_prefetched) == (False, True)
+    assert must_lease(project, readers[0]).id == second.id
 
 
 def test_saved_for_later_when_something_waits_then_it_comes_last(project: Project, readers) -> None:
@@ -283,7 +283,7 @@ def test_candidates_when_a_new_round_serves_then_the_frozen_ones_stay(
 
 
 def test_purpose_when_unknown_then_refused(project: Project, readers) -> None:
-    with pytest.raises(Invalid, match="there are pick"):
+    with pytest.raises(Invalid, match="The purposes are pick"):
         lease(project, readers[0], purpose="double")
 
 

@@ -127,7 +127,7 @@ def test_accept_when_the_draft_moved_on_then_refused_and_open(case: Assignment) 
     new = save(case, factories.disc(radius=4), if_match=old)
     candidate = case.candidates.all()[0].id
     for options in ({"draft_etag": old}, {"candidate": candidate}):
-        with pytest.raises(DraftMoved, match="not the one you decided on") as moved:
+        with pytest.raises(DraftMoved, match="not the drawing you decided on") as moved:
             submit(case, **options)
         assert moved.value.current_etag == new
     assert submit(case, draft_etag=new).verdict == "redrawn"
@@ -141,13 +141,13 @@ DECISIONS: list[dict[str, object]] = [
 VERDICTS = {"no_infection": "no_infection", "exclude": "excluded"}
 
 
-@pytest.mark.parametrize("decision", DECISIONS, ids=lambda one: one["decision"])
+@pytest.mark.parametrize("decision", DECISIONS, ids=lambda decision: decision["decision"])
 @pytest.mark.parametrize("seen", [None, "an older drawing"])
 def test_decision_when_another_tab_drew_meanwhile_then_refused_and_the_drawing_is_kept(
     case: Assignment, decision: dict[str, object], seen: str | None
 ) -> None:
     drawn = save(case, factories.disc())
-    with pytest.raises(DraftMoved, match="look at it and decide again"):
+    with pytest.raises(DraftMoved, match="Look at it and decide again"):
         submit(case, draft_etag=seen, **decision)
     assert not Annotation.objects.exists()
     assert Assignment.objects.get().state == "open"
@@ -157,7 +157,7 @@ def test_decision_when_another_tab_drew_meanwhile_then_refused_and_the_drawing_i
     assert row.verdict == wanted[str(decision["decision"])]
 
 
-@pytest.mark.parametrize("decision", DECISIONS, ids=lambda one: one["decision"])
+@pytest.mark.parametrize("decision", DECISIONS, ids=lambda decision: decision["decision"])
 def test_decision_when_a_first_save_slips_in_at_the_last_moment_then_refused(
     case: Assignment, decision: dict[str, object]
 ) -> None:
@@ -177,7 +177,7 @@ def test_decision_when_a_first_save_slips_in_at_the_last_moment_then_refused(
     assert Assignment.objects.get().state == "open"
 
 
-@pytest.mark.parametrize("decision", DECISIONS[1:], ids=lambda one: one["decision"])
+@pytest.mark.parametrize("decision", DECISIONS[1:], ids=lambda decision: decision["decision"])
 def test_decision_when_nothing_was_ever_saved_then_no_draft_needs_naming(
     case: Assignment, decision: dict[str, object]
 ) -> None:

@@ -112,7 +112,7 @@ def test_stages_follow_promotions_and_rollback_returns_to_the_former(project: Pr
     with pytest.raises(Conflict, match="Round 1 is awaiting decision: decide"):
         plan_round(project=project, actor=None, plan=small_plan())
     assert promote_round(round=first, actor=None, reason="good").state == "serving"
-    with pytest.raises(Conflict, match="no earlier round served that was not rolled back"):
+    with pytest.raises(Conflict, match="no earlier round that served and was not rolled back"):
         rollback_round(round=first, actor=None, reason="hm")
 
     second = decided(project)

@@ -1,8 +1,8 @@
-"""The simulated reader: it reads cases through the same services as people, with known truth.
+"""The robot reader: it knows the truth, and reads cases through the same services as people.
 
 Its target mask for an image is the truth with a seeded, smooth noise at the boundary. The target is
-the same in every round and in both arms of a simulation, as one person's drawing would be. Besides
-`selectors/rounds/simulated.py`, which measures, only this module reads Truth rows.
+the same in every round and in both arms of a simulation, as one person's drawing would be. Only
+this module and `selectors/rounds/simulated.py`, which measures, read the masks of Truth rows.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ Mask = npt.NDArray[np.bool_]
 
 ACCEPT_AT = 0.90
 REDRAW_BELOW = 0.60
-# The thresholds (t8) that the simulated reader tries in an open read.
+# The thresholds (t8) that the robot reader tries in an open read.
 SLIDER_THRESHOLDS = range(16, 241, 16)
 # Noise of about 1 % of the image: Dice of 0.90 to 0.97 with the truth for typical infections.
 NOISE_AMPLITUDE = 0.010
@@ -44,10 +44,10 @@ class Tally:
     changed_without_slider: int = 0
     redrawn_contour: int = 0
     n_read: int = 0
-    no_truth: set[UUID] = field(default_factory=set)
+    no_truth: set[UUID] = field(default_factory=set)  # ids of images that were not read
 
     def add(self, annotation: Annotation, *, without_slider: int) -> None:
-        """Count one annotation. `without_slider`: its changed pixels at the default threshold."""
+        """Count one annotation. `without_slider` is its changed pixels at the default threshold."""
         self.n_read += 1
         verdict = str(annotation.verdict)
         self.verdicts[verdict] = self.verdicts.get(verdict, 0) + 1
@@ -122,7 +122,7 @@ class _Choice:
 
 
 def _choose(candidates: Collection[Candidate], target: Mask) -> _Choice:
-    """Return the candidate with the highest Dice with the target; the first of equal ones."""
+    """Return the candidate with the highest Dice with the target; of equal ones, the first."""
     best = _Choice(None, None, np.zeros_like(target), -1.0)
     for candidate in candidates:
         threshold = candidate.proposal.threshold if candidate.proposal else None
@@ -146,7 +146,7 @@ def _slide(choice: _Choice, target: Mask) -> _Choice:
 
 def _agreement(mask: Mask, target: Mask) -> float:
     value = dice(count_pixels(mask, target))
-    return 1.0 if np.isnan(value) else value  # NaN: both masks are empty and nothing is to change
+    return 1.0 if np.isnan(value) else value  # NaN: both are empty, so nothing has to change
 
 
 def _cost(choice: _Choice, target: Mask) -> int:
