@@ -1,8 +1,9 @@
 """`python -m mlloop train|propose|evaluate|benchmark`: on plain folders, or as a child process.
 
 With `--manifest` it is the child of a server: it writes JSON lines to standard output and its log
-to standard error. Exit codes: 0 finished, 1 refused with an error event (on plain folders with a
-sentence), 2 wrong usage, 143 stopped by SIGTERM, 130 stopped by Ctrl-C. A stop saves all work.
+to standard error. Exit codes: 0 finished, 1 refused with an error event (on plain folders, with a
+sentence), 2 wrong usage, 143 stopped by SIGTERM, 130 stopped by Ctrl-C. All work is saved before a
+stop.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from mlloop.arguments import is_on_folders, parse
+from mlloop.arguments import parse, runs_on_folders
 from mlloop.contract.errors import LearningError, Stop, Stopped
 from mlloop.contract.events import emit_line
 from mlloop.contract.manifest import (
@@ -46,12 +47,12 @@ def main(argv: list[str] | None = None) -> int:
     """Run one verb and return its exit code."""
     logging.basicConfig(stream=sys.stderr, level=logging.INFO)
     options = parse(argv)
-    asked = threading.Event()
-    signal.signal(signal.SIGTERM, lambda _signal, _frame: asked.set())
-    if is_on_folders(options):
-        return _run_on_folders(options, asked)
+    stop_requested = threading.Event()
+    signal.signal(signal.SIGTERM, lambda _signal, _frame: stop_requested.set())
+    if runs_on_folders(options):
+        return _run_on_folders(options, stop_requested)
     try:
-        _JOBS[options.verb](options, asked.is_set)
+        _JOBS[options.verb](options, stop_requested.is_set)
     except Stopped as stopped:
         emit_line("stopped", message=stopped.sentence)
         return _SIGTERM_EXIT
@@ -109,20 +110,20 @@ _JOBS: Mapping[str, _Run] = {
 }
 
 
-def _run_on_folders(options: argparse.Namespace, asked: threading.Event) -> int:
-    """Run one verb for a person. An error is a sentence on standard error."""
+def _run_on_folders(options: argparse.Namespace, stop_requested: threading.Event) -> int:
+    """Run one verb for a person and return its exit code. Errors go to standard error as text."""
     code = _SIGTERM_EXIT
 
     def interrupt(_signal: int, _frame: object) -> None:
         nonlocal code
         code = _SIGINT_EXIT
-        asked.set()
+        stop_requested.set()
 
     signal.signal(signal.SIGINT, interrupt)
     # Not imported above: children of a server start often and need neither plots nor Grad-CAM.
     verbs = importlib.import_module("mlloop.folders.verbs")
     try:
-        verbs.run_verb(options, asked.is_set)
+        verbs.run_verb(options, stop_requested.is_set)
     except Stopped as stopped:
         sys.stderr.write(f"{stopped.sentence} Start it with the same options to continue.\n")
         return code

@@ -23,6 +23,7 @@ _HELP = {
     "benchmark": ("compare networks with Grad-CAM, as a table", BENCHMARK),
 }
 _CHILD_VERBS = ("train", "propose", "evaluate")
+_DEVICE_HELP = "auto: a GPU if there is one"
 FOLDER_OPTIONS = ("images", "metadata")
 
 
@@ -64,8 +65,8 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     return options
 
 
-def is_on_folders(options: argparse.Namespace) -> bool:
-    """Say whether the verb runs on plain folders, and not on a server's manifest."""
+def runs_on_folders(options: argparse.Namespace) -> bool:
+    """Say whether the verb runs on plain folders instead of a server's manifest."""
     return options.verb in _HELP and getattr(options, "manifest", None) is None
 
 
@@ -80,13 +81,23 @@ def _add_estimate(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--manifest", type=Path, required=True, metavar="JSON", help="the plan and the numbers")
     add("--out", type=Path, required=True, metavar="DIR", help="the folder for the result")
-    add("--device", choices=("auto", "cpu", "cuda"), default="auto", help="auto: a GPU if any")
+    add(
+        "--device",
+        choices=("auto", "cpu", "cuda"),
+        default="auto",
+        help="auto: a GPU if there is one",
+    )
 
 
 def _add_options(parser: argparse.ArgumentParser, verb: str) -> None:
     add = parser.add_argument
     add("--out", type=Path, required=True, metavar="DIR", help="the folder for the results")
-    add("--device", choices=("auto", "cpu", "cuda"), default="auto", help="auto: a GPU if any")
+    add(
+        "--device",
+        choices=("auto", "cpu", "cuda"),
+        default="auto",
+        help="auto: a GPU if there is one",
+    )
     add("--images", type=Path, metavar="DIR", help="the images: PNG, JPEG or TIFF")
     add("--metadata", type=Path, metavar="CSV", help="the metadata of the images, see above")
     if verb != "propose":
@@ -115,7 +126,7 @@ def _add_options(parser: argparse.ArgumentParser, verb: str) -> None:
             "--manifest",
             type=Path,
             metavar="JSON",
-            help="run as a child of a server, on this manifest",
+            help="run as the child of a server, with this manifest",
         )
 
 
@@ -125,7 +136,7 @@ def _check(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None
     folders = [name for name in FOLDER_OPTIONS if getattr(options, name) is not None]
     if getattr(options, "manifest", None) is not None:
         if folders:
-            parser.error("--manifest goes with --out and --device only")
+            parser.error("--manifest can be combined with --out and --device only")
         return
     missing = [f"--{name}" for name in FOLDER_OPTIONS if name not in folders]
     if missing:

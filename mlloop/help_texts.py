@@ -6,7 +6,7 @@ DESCRIPTION = """\
 Train ensembles on radiographs and infection masks, propose masks, measure them, and compare them
 with the activation maps of a classifier. No server and no database is needed.
 
-  train       train every network of a plan, once without each fold of the patients
+  train       train every network of a plan once per fold, without the patients of that fold
   propose     draw masks, probability maps and overlays for a folder of images
   evaluate    measure a trained run, or masks from elsewhere, against expert masks
   benchmark   do all three, with a Grad-CAM baseline, and print one table
@@ -29,11 +29,12 @@ your data
   Masks are 8-bit grey PNG of the image's size; a value above 0 is infection.
 """
 AGAIN = """\
-  You can stop it with Ctrl-C. Start it with the same options and it continues. It uses the plan's
-  thread count and seed, so the same data gives the same weights on the same machine.
+  You can stop this verb with Ctrl-C. To continue, start it with the same options. It uses the
+  plan's thread count and seed, so the same data gives the same weights on the same machine.
 """
 TRAIN = f"""\
-Train every network of a plan, once without each fold of the patients, and keep the weights.
+Train every network of a plan once per fold, without the patients of that fold, and keep the
+weights.
 
 example
   python -m mlloop train --images films --masks masks --metadata films/metadata.csv \\
@@ -47,8 +48,9 @@ what it writes
 {AGAIN}
 {DATA}"""
 PROPOSE = f"""\
-Draw masks for images with the networks of a run of `train`. An image of a trained patient gets its
-proposal from the fold that left this patient out. Any other image gets the mean of all folds.
+Draw masks for images with the networks that `train` made. If a patient was in that run, its images
+get their proposals from the networks that were trained without this patient. Any other image gets
+the mean of all folds.
 
 example
   python -m mlloop propose --run run --images new --metadata new/metadata.csv --out proposals
@@ -94,7 +96,7 @@ what it writes
 {DATA}"""
 CONVERT = """\
 Turn a checkpoint (.pth of torch.save, or .safetensors) into initial weights for an encoder. No
-code in it is run: a file with anything but tensors and plain values is refused.
+code in the file is run. A file that holds anything except tensors and plain values is refused.
 
 examples
   python -m mlloop convert-weights chexnet.pth chexnet.safetensors --encoder densenet121

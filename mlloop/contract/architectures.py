@@ -1,4 +1,4 @@
-"""What a plan may say about each architecture and each label, without loading torch.
+"""The limits that a plan must keep for each architecture and each label. No torch.
 
 Each name here has a module in `mlloop/networks/architectures/`, which builds it; a test compares
 the two. Add a name here and a module there to add an architecture.
@@ -22,7 +22,7 @@ class Architecture:
 
     task: TaskName
     labels: tuple[LabelKey, ...]
-    stages: tuple[int, int] | None  # fewest and most `decoder_channels`; None: it takes none
+    stages: tuple[int, int] | None  # fewest and most `decoder_channels`; None: not allowed
     largest_patch: int
     can_freeze_encoder: bool
 
@@ -44,7 +44,7 @@ ARCHITECTURES: Mapping[Decoder, Architecture] = MappingProxyType(
         "classifier": Architecture(
             task="classification",
             labels=("activation",),
-            stages=None,  # they follow from the grid
+            stages=None,  # the grid sets their number
             largest_patch=1,
             can_freeze_encoder=False,
         ),

@@ -1,6 +1,7 @@
-"""The record of a round's calibration: weights, a temperature and thresholds, and how they apply.
+"""The record of a round's calibration (weights, a temperature and thresholds), and its application.
 
-The values are fitted in `mlloop/figures/fitting.py`. Whole numbers are used wherever a bit matters.
+`mlloop/figures/fitting.py` fits the values. Maps are averaged in whole numbers, so that every
+machine gets the same map.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ class Bin:
 class Reliability:
     """How far probabilities differ from frequencies: the expected calibration error (ECE).
 
-    Pixels are counted at the grid, in 15 equal bins. `ece` is None without a pixel.
+    Pixels are counted at the grid, in 15 equal bins. `ece` is None if there is no pixel.
     """
 
     ece: float | None
@@ -36,7 +37,11 @@ class Reliability:
 
 @dataclass(frozen=True, slots=True)
 class FittedThreshold:
-    """The t8 of one network or of the ensemble, and its out-of-fold Dice per infected image."""
+    """The t8 of one network or of the ensemble, and its out-of-fold Dice per infected image.
+
+    `plan_dice` is the same Dice at the plan's threshold `plan_t8`. Both are None if no image is
+    infected.
+    """
 
     network: str
     t8: int
@@ -47,9 +52,10 @@ class FittedThreshold:
 
 @dataclass(frozen=True, slots=True)
 class CrossedFit:
-    """The values fitted on all folds but `fold`, for the figures of the films of `fold`.
+    """The values fitted on all folds except `fold`. The figures of the films of `fold` use them.
 
-    `t8s` are the thresholds of the networks in the plan's order, then of the ensemble.
+    `parts` are the networks' weights in the plan's order. `t8s` are the networks' thresholds in the
+    same order, followed by the ensemble's threshold.
     """
 
     fold: int
@@ -66,10 +72,10 @@ class CrossedFit:
 class Calibration:
     """The values that proposing fitted. Evaluation uses the same values.
 
-    `parts` are the networks' weights in the plan's order. `table` gives the new value of each p8 of
-    the weighted mean. `notes` are sentences: what was not fitted, and why. `crossed` has a fit for
-    each fold, or is empty if nothing was fitted. `before` and `after` the temperature are measured
-    with these fits.
+    `parts` are the networks' weights in the plan's order. `table[v]` is the new value of a p8 of v
+    in the weighted mean. `notes` are sentences that say which values were not fitted, and why.
+    `crossed` has a fit for each fold, or is empty if nothing was fitted. `before` and `after` are
+    the reliability before and after the temperature, measured with these fits.
     """
 
     plan_sha256: str
@@ -99,20 +105,20 @@ def mean_p8(maps: Sequence[ByteArray], parts: Sequence[int] | None = None) -> By
     `parts` are the weights of the maps. Without them all weights are equal.
     """
     weights = np.ones(len(maps), np.int64) if parts is None else np.array(parts, np.int64)
-    whole = int(weights.sum())
+    weight_sum = int(weights.sum())
     total = np.tensordot(weights, np.stack(maps).astype(np.int64), axes=1)
-    mean: ByteArray = np.floor_divide(2 * total + whole, 2 * whole).astype(np.uint8)
+    mean: ByteArray = np.floor_divide(2 * total + weight_sum, 2 * weight_sum).astype(np.uint8)
     return mean
 
 
 def blend_maps(maps: Sequence[ByteArray], parts: Sequence[int], table: Sequence[int]) -> ByteArray:
-    """Return the weighted mean of p8 maps `(h, w)`, each value replaced as `table` says."""
+    """Return the weighted mean of p8 maps `(h, w)`, with each value v replaced by `table[v]`."""
     blended: ByteArray = np.array(table, np.uint8)[mean_p8(maps, parts)]
     return blended
 
 
 def temperature_table(temperature: float) -> tuple[int, ...]:
-    """Return the value of each p8 at a temperature `(256)`; 0 and 255 do not change."""
+    """Return the new value of each p8 at a temperature, 256 values; 0 and 255 do not change."""
     if temperature == 1.0:
         return tuple(range(256))
     p = 1 / (1 + np.exp(-p8_logits() / temperature))

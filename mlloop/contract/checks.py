@@ -1,4 +1,4 @@
-"""How plans and manifests check their fields: one call for each rule, the field and the reason."""
+"""The check that plans and manifests call for each rule: it names the field and the reason."""
 
 from __future__ import annotations
 

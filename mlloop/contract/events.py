@@ -35,7 +35,7 @@ def emit_line(event: str, /, **values: EventValue) -> None:
 class Clock:
     """Measures how long a training run took so far, and estimates how long it still takes."""
 
-    started: float  # of time.monotonic()
+    started: float  # a value of time.monotonic()
     first_step: int
     steps: int
 
@@ -54,18 +54,18 @@ class Progress:
     total: int
     done: int = 0
     _started: float = 0.0
-    _said: float = 0.0
+    _reported: float = 0.0
 
     def __post_init__(self) -> None:
-        self._started = self._said = time.monotonic()
+        self._started = self._reported = time.monotonic()
 
     def add(self, count: int) -> None:
-        """Count finished work and report it."""
+        """Count finished images, and report them unless the last report is less than 1 s old."""
         self.done += count
         now = time.monotonic()
-        if now - self._said < 1.0 and self.done < self.total:
+        if now - self._reported < 1.0 and self.done < self.total:
             return
-        self._said = now
+        self._reported = now
         rate = (now - self._started) / max(1, self.done)
         eta = round(rate * (self.total - self.done), 1)
         self.emit("progress", done=self.done, total=self.total, eta_seconds=eta)

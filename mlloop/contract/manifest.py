@@ -71,8 +71,8 @@ class MemberRef:
 class Parent:
     """The member whose weights a warm start begins with.
 
-    `patients` are all patients that it and its own parents saw. `taught` are the ones that any of
-    these members learned from. The rest only helped to choose an epoch.
+    `patients` are all patients that this member and its own parents saw. `taught` are the patients
+    that any of these members learned from. The other patients only helped to choose an epoch.
     """
 
     weights_path: str
@@ -94,7 +94,7 @@ def _check_cases(cases: tuple[Case, ...], k: int) -> None:
 
 
 def _check_members(members: tuple[MemberRef, ...], plan: Plan, k: int) -> None:
-    """Require every fold of every network: a mean over fewer folds is a different estimate."""
+    """Require every fold of every network, because a mean over fewer folds has other values."""
     given = sorted((member.network, member.fold) for member in members)
     needed = sorted((network.key, fold) for network in plan.networks for fold in range(k))
     is_complete = given == needed
@@ -134,11 +134,12 @@ class TrainManifest:
 
 @dataclass(frozen=True, slots=True)
 class ProposeManifest:
-    """Propose on images. A patient that a label was trained on gets out-of-fold maps only.
+    """Propose on images. If a label's networks were trained on a patient, its maps are out-of-fold.
 
-    The calibration is fitted on `references`: images with a known mask (`mask_path` None: empty)
-    whose patient was trained on infection. `scored` are the cases that classifiers learned from;
-    the fold that left a case out gives it a probability of covid.
+    The calibration is fitted on `references`. These are images with a known mask (a `mask_path` of
+    None means an empty mask), of patients that the infection networks were trained on. `scored` are
+    the cases that classifiers learned from. The member that left a case's fold out gives the case a
+    probability of covid.
     """
 
     round: int
@@ -170,7 +171,7 @@ class ProposeManifest:
 
 @dataclass(frozen=True, slots=True)
 class EvaluateManifest:
-    """Evaluate on sealed images with their truth (`mask_path` None: empty).
+    """Evaluate on sealed images with their masks (a `mask_path` of None means an empty mask).
 
     `calibration` holds the values that proposing fitted. Without it, all networks have equal
     weights and the plan's threshold applies.
@@ -190,7 +191,7 @@ class EvaluateManifest:
 
 @dataclass(frozen=True, slots=True)
 class EstimateManifest:
-    """The size of a planned round. `n_trained` of the `n_propose` images have been trained on."""
+    """The size of a planned round. `n_trained` of the `n_propose` images are also trained on."""
 
     plan: Plan
     k: int

@@ -20,8 +20,8 @@ View = Literal["", "PA", "AP", "lateral"]
 
 _GROUPS: tuple[Group, ...] = ("covid", "normal", "other")
 _VIEWS: tuple[View, ...] = ("", "PA", "AP", "lateral")
-_LONGEST = {"patient_id": 128, "image": 1000, "infection_mask": 1000, "lung_mask": 1000}
-_SHOWN = 60
+_MAX_CHARACTERS = {"patient_id": 128, "image": 1000, "infection_mask": 1000, "lung_mask": 1000}
+_SHOWN = 60  # characters of a wrong value that an error sentence repeats
 _CONTROL = re.compile(r"[\x00-\x1f]")
 
 
@@ -35,7 +35,7 @@ class LineError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class MetadataLine:
-    """One line. Paths are as written, relative to the folder, and are not checked here."""
+    """One line. Its paths are relative to the folder. They are not checked here."""
 
     line: int
     image: str
@@ -62,10 +62,10 @@ class RefusedLine:
 def read_metadata(
     path: Path, *, default_group: Group = "covid"
 ) -> Iterator[MetadataLine | RefusedLine]:
-    """Yield each line of the file, in order. Raises MetadataError if it is no metadata file."""
+    """Yield each line of the file, in order. Raises MetadataError if the file cannot be read."""
     try:
         with path.open(newline="", encoding="utf-8-sig") as opened:
-            yield from _lines(csv.DictReader(opened, strict=True), path.name, default_group)
+            yield from _read_lines(csv.DictReader(opened, strict=True), path.name, default_group)
     except FileNotFoundError:
         raise MetadataError(f"The file {path.name} does not exist.") from None
     except OSError as error:
@@ -75,7 +75,7 @@ def read_metadata(
 
 
 def count_lines(path: Path) -> int:
-    """Count the lines with an image, quickly. Wrong lines are refused only when they are read."""
+    """Count the lines below the header, quickly. No line is checked, so wrong lines count too."""
     try:
         with path.open(newline="", encoding="utf-8-sig") as opened:
             return max(0, sum(1 for row in csv.reader(opened) if row) - 1)
@@ -83,7 +83,7 @@ def count_lines(path: Path) -> int:
         return 0
 
 
-def _lines(
+def _read_lines(
     reader: csv.DictReader[str], name: str, default_group: Group
 ) -> Iterator[MetadataLine | RefusedLine]:
     try:
@@ -110,10 +110,10 @@ def _read_line(
         return MetadataLine(
             line=line,
             image=values["image"],
-            group=_group(values.get("group", ""), default_group),
+            group=_parse_group(values.get("group", ""), default_group),
             patient=values.get("patient_id", ""),
-            view=_view(values.get("view", "")),
-            day=_day(values.get("study_offset_days", "")),
+            view=_parse_view(values.get("view", "")),
+            day=_parse_day(values.get("study_offset_days", "")),
             finding=values.get("finding", ""),
             source=values.get("source", ""),
             licence=values.get("image_licence", ""),
@@ -134,11 +134,11 @@ def _check_text(values: Mapping[str, str]) -> None:
     for column, value in values.items():
         if _CONTROL.search(value):
             raise LineError(f"the column {column} holds a control character.")
-        if len(value) > (most := _LONGEST.get(column, 10_000)):
+        if len(value) > (most := _MAX_CHARACTERS.get(column, 10_000)):
             raise LineError(f"the column {column} has {len(value)} characters; {most} are allowed.")
 
 
-def _group(value: str, default: Group) -> Group:
+def _parse_group(value: str, default: Group) -> Group:
     for known in _GROUPS:
         if value == known:
             return known
@@ -147,7 +147,7 @@ def _group(value: str, default: Group) -> Group:
     raise LineError(f"the column group says {_quoted(value)}; allowed are {', '.join(_GROUPS)}.")
 
 
-def _view(value: str) -> View:
+def _parse_view(value: str) -> View:
     for known in _VIEWS:
         if value == known:
             return known
@@ -155,7 +155,7 @@ def _view(value: str) -> View:
     raise LineError(f"the column view says {_quoted(value)}; allowed are {named} or nothing.")
 
 
-def _day(value: str) -> int | None:
+def _parse_day(value: str) -> int | None:
     if not value:
         return None
     digits = value.removeprefix("-")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from mlloop.contract.architectures import ARCHITECTURES, Decoder, LabelKey
 from mlloop.contract.checks import NAME, require
 
-COORDINATES = 2  # input channels that say where a pixel lies
+COORDINATES = 2  # input channels that hold the row and the column of each pixel
 _ENCODER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
 
@@ -23,7 +23,7 @@ class NetworkPlan:
     This needs a quarter of the arithmetic and still gives one probability per pixel.
 
     The decoder `classifier` goes with the label `activation`. It learns whether a film shows
-    covid, not where, and its maps are Grad-CAM. The grid sets its number of stages.
+    covid, not where. Its maps are Grad-CAM. The grid sets its number of stages.
     """
 
     key: str
@@ -39,7 +39,7 @@ class NetworkPlan:
     def __post_init__(self) -> None:
         require(bool(NAME.fullmatch(self.key)), "key", "use letters, digits, - and _ only.")
         require(self.key != "ensemble", "key", "this name is reserved for all networks together.")
-        # timm would read a folder or a hub's address as a name.
+        # timm would take a folder or a hub address too, and load a network from there.
         is_name = bool(_ENCODER.fullmatch(self.encoder))
         require(is_name, "encoder", "a name of letters, digits, ., - and _ is needed.")
         self._check_architecture()
@@ -56,10 +56,10 @@ class NetworkPlan:
             self._check_channels(*allowed.stages)
         largest = allowed.largest_patch
         if largest == 1:
-            require(self.patch == 1, "patch", f"a {name} sees every pixel: 1 is needed.")
+            require(self.patch == 1, "patch", f"a {name} takes single pixels: 1 is needed.")
         require(1 <= self.patch <= largest, "patch", f"a patch is 1 to {largest} pixels wide.")
         is_allowed = allowed.can_freeze_encoder or not self.encoder_frozen
-        require(is_allowed, "encoder_frozen", f"a {name} learns as a whole.")
+        require(is_allowed, "encoder_frozen", f"the encoder of a {name} cannot be frozen.")
 
     def _check_channels(self, fewest: int, most: int) -> None:
         channels = self.decoder_channels
@@ -84,7 +84,7 @@ class NetworkPlan:
 
     @property
     def depth(self) -> int:
-        """The number of encoder stages. The decoder has as many."""
+        """The number of encoder stages. The decoder has the same number."""
         return len(self.decoder_channels)
 
     @property

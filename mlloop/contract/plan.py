@@ -20,14 +20,14 @@ from mlloop.contract.records import FieldError, digest, from_plain, to_plain
 Initial = Literal["none", "previous"]
 SEVERITY_CUTOFFS = (0.01, 0.25, 0.5, 0.75)
 SMALLEST_LESION = 0.0005  # of the image; a smaller lesion is counted, not listed
-LARGEST = MappingProxyType(
+_MAXIMA = MappingProxyType(
     {"steps": 10**7, "epochs": 10**5, "batch_size": 4096, "threads": 256, "patience": 10**5}
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Augment:
-    """How far a training image may be moved and re-exposed. Each image has its own seed."""
+    """How much a training image is moved, and its grey values changed. Each image has a seed."""
 
     rotate_degrees: float = 10.0
     shift: float = 0.1
@@ -37,7 +37,7 @@ class Augment:
     contrast: float = 0.2
     noise: float = 0.02
     shear_degrees: float = 0.0
-    fill: Literal["black", "nearest"] = "black"  # the pixels that enter over the film's border
+    fill: Literal["black", "nearest"] = "black"  # of pixels outside the film
 
     def __post_init__(self) -> None:
         sizes = "rotate_degrees", "shift", "zoom", "gamma", "contrast", "noise", "shear_degrees"
@@ -50,7 +50,7 @@ class Augment:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Everything that a round's training depends on: same plan, same cases, same bits."""
+    """Everything that a round's training depends on, except its cases and the machine."""
 
     preset: str
     networks: tuple[NetworkPlan, ...]
@@ -74,7 +74,7 @@ class Plan:
     flip_test: bool = False
     initial: Initial = "none"  # "previous": start from the serving weights of the same fold
     margin: float = 0.05  # how much sealed Dice may fall below the serving round
-    # How much the share of healthy sealed films that are called healthy may fall.
+    # How much the share of sealed controls called healthy may fall below the serving round.
     control_margin: float = 0.2
     augment: Augment = field(default_factory=Augment)
     loss: Literal["bce_dice", "focal_dice"] = "bce_dice"
@@ -87,8 +87,8 @@ class Plan:
     severity_cutoffs: tuple[float, ...] = SEVERITY_CUTOFFS
     # A share of the image; a smaller lesion is only counted.
     smallest_lesion: float = SMALLEST_LESION
-    # "out_of_fold" values are fitted if the round has references with out-of-fold maps
-    # (figures/fitting.py).
+    # "out_of_fold": the values are fitted if enough infected references have out-of-fold maps
+    # (figures/fitting.py). Otherwise the plan's values are used.
     thresholds: Literal["plan", "out_of_fold"] = "plan"
     ensemble_weights: Literal["equal", "out_of_fold"] = "equal"
     temperature: Literal["none", "out_of_fold"] = "none"
@@ -118,7 +118,7 @@ class Plan:
             f"a multiple of {multiple} up to 2048 is needed, because the networks halve it"
             " at every stage.",
         )
-        for name, largest in LARGEST.items():
+        for name, largest in _MAXIMA.items():
             require(getattr(self, name) >= 1, name, "at least 1 is needed.")
             require(getattr(self, name) <= largest, name, f"at most {largest} is possible.")
         require(bool(NAME.fullmatch(self.preset)), "preset", "use letters, digits, - and _ only.")
@@ -188,7 +188,7 @@ class Plan:
 
     @property
     def multiple(self) -> int:
-        """The number that divides every side, in pixels, of a network's input."""
+        """The smallest side, in pixels, that all networks can halve at each of their stages."""
         return math.lcm(*(network.stride for network in self.networks))
 
     @property
@@ -206,14 +206,14 @@ class Plan:
         return replace(self, networks=kept)
 
     def without_unlearnable_lungs(self, lung_folds: Collection[int]) -> Plan:
-        """Return the plan, without its lung networks unless two folds hold lung masks.
+        """Return the plan without its lung networks if fewer than two folds hold lung masks.
 
-        With lung masks in one fold only, the network that leaves this fold out could learn nothing.
+        If only one fold has lung masks, the network that leaves it out has none to learn from.
         """
         return self if len(set(lung_folds)) > 1 else self.without("lung")
 
     def with_steps_of(self, network: NetworkPlan) -> Plan:
-        """Return the plan with the number of steps that this network takes."""
+        """Return the plan with this network's own number of steps, if it has one."""
         return self if network.steps is None else replace(self, steps=network.steps)
 
     def network(self, key: str) -> NetworkPlan:

@@ -16,7 +16,7 @@ from mlloop.contract.plan import Augment, Plan
 
 
 def tiny() -> Plan:
-    """Return the plan for phantoms, in tests, the demo and CI: seconds per member on one core.
+    """Return the plan for phantoms, in tests, the demo and CI. A member takes seconds on one core.
 
     Phantoms are few and their lesions small. With half of the images infected and Dice weight 1, a
     network predicts nothing for hundreds of steps (Dice 0.0 after 120 steps). With three quarters
@@ -53,9 +53,10 @@ def cpu() -> Plan:
     """Return the plan for real radiographs on two cores without a GPU.
 
     The choices were measured on a few dozen infected films (DECISIONS 26). Patches of two pixels
-    take a quarter of the time; after twice the steps they equal full resolution at half the cost.
-    With a warm start, the steps of all rounds add up. Dice weight 3 keeps the small infections
-    that long training loses. Mirroring in training and testing saves readers the most corrections.
+    take a quarter of the time. With twice the steps they reach the figures of full resolution, at
+    half the cost. With a warm start, the steps of all rounds add up. With Dice weight 3, long
+    training does not lose small infections. Mirroring in training and testing saves readers the
+    most corrections.
     Weights fitted out of fold add a point of Dice per image (0.590 to 0.600, 70 films). The lung
     network has a pooled Dice of 0.94 after these steps and 0.95 after twice as many.
     """
@@ -158,7 +159,7 @@ def paper_stage_2() -> Plan:
 
 
 def gpu() -> Plan:
-    """Return the plan for a GPU without pretrained weights: the paper's three network families.
+    """Return the plan for a GPU that starts from random weights, with the paper's three families.
 
     It has ten times the paper's learning rate, cross-entropy with the Dice weight of `cpu`, and
     stronger augmentation. Later rounds start from the serving weights.

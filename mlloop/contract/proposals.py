@@ -1,4 +1,4 @@
-"""How a finished folder of proposals is recognised: the version of its proposals.json."""
+"""Recognises a finished folder of proposals by the version of its proposals.json."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ PROPOSALS_SCHEMA = 2  # version 1 had neither thresholds nor labels
 
 
 def is_proposed(folder: Path) -> bool:
-    """Say whether the proposals of an image are complete. Their record is written last.
+    """Say whether the proposals of an image are complete: proposals.json is written last.
 
-    A record of an earlier version does not count: the image is proposed on again.
+    A record of an earlier version does not count, so the image gets new proposals.
     """
     try:
         record = read_json(folder / "proposals.json")

@@ -47,7 +47,7 @@ def to_plain(record: object) -> dict[str, object]:
 
 
 def write_bytes(path: Path, data: bytes) -> None:
-    """Write a file. Other processes see all of it or nothing of it, even after a crash."""
+    """Write a file. Other processes see the whole file or no change, even after a crash."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
@@ -146,7 +146,7 @@ def _items(args: tuple[Any, ...], data: object, at: str) -> tuple[object, ...]:
     if not isinstance(data, list | tuple):
         raise FieldError(at, "a list is expected.")
     if len(args) == 2 and args[1] is Ellipsis:
-        # A table of whole numbers has hundreds of items: naming each one takes most of the time.
+        # A table has hundreds of whole numbers. Naming each of them would take most of the time.
         if args[0] is int and all(type(item) is int for item in data):
             return tuple(data)
         return tuple(_value(args[0], item, f"{at}[{i}]") for i, item in enumerate(data))
@@ -166,8 +166,8 @@ def _entries(hint: Any, data: object, at: str) -> dict[str, object]:
 
 def _scalar(hint: Any, data: object, at: str) -> object:
     names = {int: "a whole number", float: "a number", str: "text", bool: "true or false"}
-    right = type(data) is hint or (hint is float and type(data) is int)
-    if not right:
+    has_type = type(data) is hint or (hint is float and type(data) is int)
+    if not has_type:
         raise FieldError(at, f"{names[hint]} is expected, {data!r} was given.")
     if hint is float:
         try:

@@ -1,7 +1,7 @@
 """Gives each patient a split and a fold: pure functions without storage or clock.
 
-A patient is placed once, for ever. These functions place new patients, given the counts of the
-ledger, and cannot move a patient.
+A patient keeps its split and fold for ever. These functions place new patients, given the counts of
+the ledger, and cannot move a patient.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class PatientRow:
 
 @dataclass(frozen=True, slots=True)
 class SplitFold:
-    """A patient's place. Sealed patients have a fold too, so that all ledger rows look alike."""
+    """A patient's split and fold. Sealed patients have a fold too, so ledger rows look alike."""
 
     split: Split
     fold: int
@@ -38,7 +38,7 @@ class SplitFold:
 
 @dataclass(frozen=True, slots=True)
 class LedgerCell:
-    """One cell of the ledger. The ledger is the number of patients in each cell."""
+    """A group, a split and a fold. The ledger counts the patients in each cell."""
 
     group: str
     split: Split
@@ -55,7 +55,7 @@ class FoldChoice:
 
 @dataclass(frozen=True, slots=True)
 class DrawRow:
-    """A patient that a limited draw takes with all images, or not at all."""
+    """Some images of one patient. A limited draw takes all images of a patient, or none."""
 
     patient: str
     group: str
@@ -64,7 +64,7 @@ class DrawRow:
 
 
 def patient_group(image_groups: Iterable[str]) -> Group:
-    """Return the group of a patient: covid if any image is, normal only if every image is."""
+    """Return the group of a patient: covid if any image is covid, normal if all are normal."""
     groups = set(image_groups)
     if "covid" in groups:
         return "covid"
@@ -82,9 +82,9 @@ def assign_splits(
 ) -> dict[str, SplitFold]:
     """Return a split and a fold for each new patient. The order of `patients` does not matter.
 
-    `ledger` counts the patients already placed. `sealed_fraction` of each group is sealed, and at
-    most `sealed_cap` patients in all, with the patients in the ledger. Each group keeps at least
-    one patient to train on. Raises SplitError.
+    `ledger` counts the patients that were placed before. `sealed_fraction` of each group is sealed.
+    At most `sealed_cap` patients are sealed in all, including the patients in the ledger. Each
+    group keeps at least one patient to train on. Raises SplitError.
     """
     _check_request(patients, sealed_fraction, sealed_cap, folds)
     waiting = _shuffled_by_group(patients, seed)
@@ -99,8 +99,8 @@ def assign_splits(
         for split, half in halves:
             filled = [taken.get((group, split, fold), 0) for fold in range(folds)]
             for key in half:
-                # The first of the emptiest folds. Folds then fill in order, so `fold % k` is even
-                # for any k.
+                # Take the first of the emptiest folds. Folds then fill in order, so the folds
+                # `fold % k` of a round have about equal sizes for any k.
                 fold = min(range(folds), key=filled.__getitem__)
                 filled[fold] += 1
                 placed[key] = SplitFold(split, fold)
@@ -116,7 +116,8 @@ def usable_folds(requested: int, positive_ledger_folds: Sequence[int]) -> FoldCh
     """Choose the folds of a round from the ledger folds of its positive training patients.
 
     A positive patient has at least one reference that is not empty. The training side of every
-    fold needs one, so k is lowered until each has one. Raises SplitError if even 2 is too many.
+    fold needs a positive patient, so k is lowered until each has one. Raises SplitError if this is
+    impossible for k = 2 too.
     """
     positives = len(positive_ledger_folds)
     if requested < 2:
@@ -124,10 +125,10 @@ def usable_folds(requested: int, positive_ledger_folds: Sequence[int]) -> FoldCh
     for k in range(min(requested, positives), 1, -1):
         # Two folds with a positive patient are enough: if one is held out, the other trains.
         if len({round_folds(fold, k) for fold in positive_ledger_folds}) >= 2:
-            return FoldChoice(k, _why_fewer(k, requested, positives))
-    who = "patient has" if positives == 1 else "patients have"
+            return FoldChoice(k, _reason_for_fewer(k, requested, positives))
+    subject = "patient has" if positives == 1 else "patients have"
     raise SplitError(
-        f"{positives} training {who} an infection mask that is not empty; "
+        f"{positives} training {subject} an infection mask that is not empty; "
         "at least 2 in different folds are needed."
     )
 
@@ -144,17 +145,17 @@ def draw_patients(rows: Sequence[DrawRow], *, limit: int, seed: int) -> tuple[st
         return tuple(sorted({row.patient for row in rows}))
     strata = _strata(rows, seed)
     share = {name: sum(n for _, n in left) * limit / total for name, left in strata.items()}
-    got: Counter[tuple[str, str]] = Counter()
+    drawn_images: Counter[tuple[str, str]] = Counter()
     drawn: list[str] = []
     room = limit
     while room > 0 and strata:
-        name = max(sorted(strata), key=lambda stratum: share[stratum] - got[stratum])
+        name = max(sorted(strata), key=lambda stratum: share[stratum] - drawn_images[stratum])
         patient, n_images = strata[name].pop()
         if not strata[name]:
             del strata[name]
         if n_images <= room:  # skip a patient with too many images; never split it
             drawn.append(patient)
-            got[name] += n_images
+            drawn_images[name] += n_images
             room -= n_images
     return tuple(sorted(drawn))
 
@@ -176,7 +177,7 @@ def _check_request(
 
 
 def _rank(seed: int, purpose: str, key: str) -> bytes:
-    """Return a seeded random rank that depends on the key, not on the other keys."""
+    """Return a seeded random rank of a key. It does not depend on the other keys."""
     return hashlib.sha256(f"{seed}:{purpose}:{key}".encode()).digest()
 
 
@@ -221,7 +222,7 @@ def _sealed_quota(
     return quota
 
 
-def _why_fewer(k: int, requested: int, positives: int) -> str:
+def _reason_for_fewer(k: int, requested: int, positives: int) -> str:
     if k == requested:
         return ""
     if k == positives:
@@ -237,12 +238,12 @@ def _strata(rows: Sequence[DrawRow], seed: int) -> dict[tuple[str, str], list[tu
     A patient in two strata belongs to the first by name, with all its images.
     """
     images: Counter[str] = Counter()
-    home: dict[str, tuple[str, str]] = {}
+    stratum_of: dict[str, tuple[str, str]] = {}
     for row in rows:
         images[row.patient] += row.n_images
         stratum = (row.group, row.source)
-        home[row.patient] = min(home.get(row.patient, stratum), stratum)
+        stratum_of[row.patient] = min(stratum_of.get(row.patient, stratum), stratum)
     strata: defaultdict[tuple[str, str], list[tuple[str, int]]] = defaultdict(list)
     for patient in sorted(images, key=lambda patient: _rank(seed, "draw", patient)):
-        strata[home[patient]].append((patient, images[patient]))
+        strata[stratum_of[patient]].append((patient, images[patient]))
     return dict(strata)

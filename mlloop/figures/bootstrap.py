@@ -1,7 +1,7 @@
 """Intervals by bootstrap of patients, and ratios that may have no value.
 
-NaN stands for "no value" everywhere here. A figure is computed from sums over images, so a resample
-of patients needs only the sums of each patient.
+NaN means "no value" in this file. A figure is computed from sums over images, so a resample of
+patients needs only the sums of each patient.
 """
 
 from __future__ import annotations
@@ -20,15 +20,18 @@ FigureOf = Callable[[Float64Array], Float64Array]  # rows of sums -> one figure 
 Json = dict[str, str | int | float | None]
 
 
-def divide_or_nan(above: Float64Array, below: Float64Array) -> Float64Array:
-    """Return `above / below`, NaN where `below` is 0."""
-    ratio = np.full(above.shape, np.nan)
-    np.divide(above, below, out=ratio, where=below > 0)
+def divide_or_nan(numerator: Float64Array, denominator: Float64Array) -> Float64Array:
+    """Return `numerator / denominator`, NaN where `denominator` is 0."""
+    ratio = np.full(numerator.shape, np.nan)
+    np.divide(numerator, denominator, out=ratio, where=denominator > 0)
     return ratio
 
 
 def sum_by_patient(rows: Float64Array, patients: Sequence[str]) -> Float64Array:
-    """Add up the rows `(n, columns)` of each patient `(P, columns)`. Raises ValueError."""
+    """Return the sums `(P, columns)` of the rows `(n, columns)` of each patient.
+
+    Raises ValueError if there is not exactly one patient for each row.
+    """
     if len(rows) != len(patients):
         raise ValueError(f"There are {len(rows)} images but {len(patients)} patients for them.")
     # Patients are sorted, so that the draws do not depend on the order of the images.
@@ -38,8 +41,8 @@ def sum_by_patient(rows: Float64Array, patients: Sequence[str]) -> Float64Array:
     return sums
 
 
-def draw_patients(n_patients: int, n_boot: int, seed: int, *, width: int) -> Iterator[IntArray]:
-    """Yield the patients of `n_boot` resamples `(b, P)`, `BLOCK / width` at a time."""
+def resample_patients(n_patients: int, n_boot: int, seed: int, *, width: int) -> Iterator[IntArray]:
+    """Yield the indices `(b, P)` of the patients of `n_boot` resamples, `BLOCK / width` a block."""
     generator = np.random.default_rng(seed)
     step = max(1, BLOCK // width)
     for start in range(0, n_boot, step):
@@ -49,11 +52,11 @@ def draw_patients(n_patients: int, n_boot: int, seed: int, *, width: int) -> Ite
 def resample_figures(
     sums: Float64Array, figure_of: FigureOf, n_boot: int, seed: int
 ) -> Float64Array:
-    """Return the figure of each resample that has one: `(n_boot,)` or fewer."""
+    """Return the figures of `n_boot` resamples, without the resamples whose figure is NaN."""
     if len(sums) == 0 or n_boot < 1:
         return np.empty(0)
     blocks = []
-    for chosen in draw_patients(len(sums), n_boot, seed, width=len(sums)):
+    for chosen in resample_patients(len(sums), n_boot, seed, width=len(sums)):
         # One column at a time: whole rows would take five times the memory.
         columns = [column[chosen].sum(axis=1) for column in sums.T]
         blocks.append(figure_of(np.column_stack(columns)))
@@ -62,14 +65,14 @@ def resample_figures(
 
 
 def count_patients_with_figure(sums: Float64Array, figure_of: FigureOf) -> int:
-    """Count the patients with a figure of their own. The others do not change a resample."""
+    """Count the patients that have a figure. The other patients do not change a resample."""
     return int(np.count_nonzero(~np.isnan(figure_of(sums))))
 
 
 def interval_95(figures: Float64Array, n_patients: int) -> tuple[float, float]:
     """Return the 95 % interval of resampled figures.
 
-    It is NaN for fewer than two patients, because all their resamples would be the same.
+    It is NaN for fewer than two patients, because all resamples would be the same.
     """
     if figures.size == 0 or n_patients < 2:
         return math.nan, math.nan
@@ -78,12 +81,13 @@ def interval_95(figures: Float64Array, n_patients: int) -> tuple[float, float]:
 
 
 def two_sided_p(differences: Float64Array) -> float:
-    """Return the two-sided p of resampled differences; NaN without any."""
+    """Return the two-sided p of resampled differences; NaN if the array is empty."""
     if differences.size == 0:
         return math.nan
     below = int(np.count_nonzero(differences <= 0.0))
     above = int(np.count_nonzero(differences >= 0.0))
-    # Add 1 to both counts: none of 1000 resamples does not prove p = 0 (Davison and Hinkley 1997).
+    # Add 1 to both counts. Without this, p would be 0 if all 1000 resamples have the same sign, and
+    # so few resamples cannot prove that (Davison and Hinkley 1997).
     return min(1.0, 2.0 * (min(below, above) + 1) / (differences.size + 1))
 
 

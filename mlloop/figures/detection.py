@@ -1,7 +1,7 @@
 """COVID-positive or not, image by image: rules, ROC curve, AUC and rates, with intervals.
 
 The paper calls an image positive if one pixel is predicted. An area rule needs a share of the film.
-A figure that needs a class of which there is no image is NaN.
+A figure is NaN if it needs images of a class and there are no such images.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from mlloop.figures.bootstrap import (
     FigureOf,
     Json,
     divide_or_nan,
-    draw_patients,
     interval_95,
+    resample_patients,
     to_json,
 )
 from mlloop.pixels.arrays import BoolArray, Float64Array, IntArray
@@ -56,14 +56,14 @@ class Rule:
     least: float
 
 
-ANY_PIXEL = Rule("any pixel", math.ulp(0.0))  # for a score that is a share: any share above 0
+ANY_PIXEL = Rule("any pixel", math.ulp(0.0))  # for shares of the film: any share above 0
 
 
 @dataclass(frozen=True, slots=True)
 class ImageEstimate:
-    """A figure over whole images. NaN if it needs a class of which there is no image.
+    """A figure over whole images. NaN if it needs images of a class and there are no such images.
 
-    `n` counts the images, `n_positive` the images with infection. The interval is 95 %, by patient.
+    `n` counts all images, `n_positive` the images with infection. The interval is 95 %, by patient.
     """
 
     name: str
@@ -128,7 +128,7 @@ def roc_curve(images: Sequence[ScoredImage]) -> RocCurve:
 
 
 def auc(images: Sequence[ScoredImage], *, n_boot: int = 1000, seed: int = 0) -> ImageEstimate:
-    """Return the area under the ROC curve, ties counted half; NaN with one class only."""
+    """Return the area under the ROC curve, ties counted half; NaN if one class has no image."""
     scores, positive = _columns(images)
     order = np.argsort(scores, kind="stable")
     starts = np.flatnonzero(np.diff(scores[order], prepend=-np.inf))
@@ -145,7 +145,7 @@ def rates(
 ) -> tuple[ImageEstimate, ...]:
     """Return sensitivity, specificity, precision, accuracy, F1 and F2 over images by a rule."""
     scores, positive = _columns(images)
-    called = scores >= rule.least
+    called = scores >= rule.least  # called positive by the rule
     cells = np.column_stack(
         [called & positive, called & ~positive, ~called & positive, ~called & ~positive]
     ).astype(np.float64)
@@ -177,13 +177,14 @@ def auc_by_source(
 def best_rule(images: Sequence[ScoredImage], name: str) -> Rule | None:
     """Return the rule with the highest sensitivity + specificity, ties to the higher cut-off.
 
-    Fit it on out-of-fold images and test it on others. With one class only, return None.
+    Fit it on out-of-fold images and test it on other images. Returns None if all images are of one
+    class.
     """
     curve = roc_curve(images)
     if not curve.fpr:
         return None
     gain = np.asarray(curve.tpr) - np.asarray(curve.fpr)
-    # The first corner calls nothing positive: its infinite cut-off makes no rule.
+    # Skip the first corner: its infinite cut-off calls no image positive.
     return Rule(name, curve.thresholds[1 + int(np.argmax(gain[1:]))])
 
 
@@ -204,9 +205,9 @@ def _columns(images: Sequence[ScoredImage]) -> tuple[Float64Array, BoolArray]:
 
 
 def _auc_rows(weights: Float64Array, sick: BoolArray, starts: IntArray) -> Float64Array:
-    """Return the AUC for each row of image weights `(b, n)`, images in order of their score.
+    """Return the AUC for each row of image weights `(b, n)`. The images are sorted by score.
 
-    `starts` holds the first place of each run of equal scores.
+    `starts` holds the first index of each group of equal scores.
     """
     if weights.shape[1] == 0:
         return np.full(len(weights), np.nan)
@@ -256,7 +257,7 @@ def _resample_weights(
     keys, index = np.unique([image.patient for image in images], return_inverse=True)
     if len(keys) == 0 or n_boot < 1:
         return
-    for chosen in draw_patients(len(keys), n_boot, seed, width=len(images)):
+    for chosen in resample_patients(len(keys), n_boot, seed, width=len(images)):
         rows = len(chosen)
         places = chosen + np.arange(rows)[:, None] * len(keys)
         times = np.bincount(places.ravel(), minlength=rows * len(keys))

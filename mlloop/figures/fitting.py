@@ -1,8 +1,8 @@
 """Fit a round's calibration on its out-of-fold maps, one image at a time.
 
-Sums and histograms are kept, never all maps. The values that are served are fitted on all folds;
-the figures of a film use values fitted on the other folds. With too few infected images the plan's
-values stay.
+Memory holds sums and histograms, never all maps. The values that are served are fitted on all
+folds. The figures of a film use values that were fitted on the other folds. If there are too few
+infected images, the plan's values are used.
 """
 
 from __future__ import annotations
@@ -43,12 +43,12 @@ def reference_at_grid(case: Case, target: TargetOf) -> BoolArray:
 def fit_calibration(
     plan: Plan, cases: Sequence[Case], *, maps: MapsOf, target: TargetOf, stop: Stop
 ) -> Calibration:
-    """Fit the values that the plan asks for, once on all folds and once without each fold.
+    """Return the values that the plan asks for, fitted on all folds and again without each fold.
 
     `cases` have a reference and out-of-fold maps of the infection networks. Raises Stopped between
     two images. Writes nothing.
     """
-    infected = _infected(cases, target, stop)
+    infected = _select_infected(cases, target, stop)
     is_fitted = bool(values_to_fit(plan)) and len(infected) >= MIN_INFECTED
     folds = sorted({case.fold for case in cases}) if is_fitted else []
     pools = [_Pool(left_out, infected) for left_out in (None, *folds)]
@@ -56,7 +56,7 @@ def fit_calibration(
     _fit_parts(plan, pools, films)
     _sum_histograms(plan, pools, films)
     served, *crossed = (_fit(plan, pool) for pool in pools)
-    scored = pools[1:] or pools[:1]
+    scoring = pools[1:] or pools[:1]  # if nothing is fitted, there is only the pool of all folds
     return Calibration(
         plan_sha256=plan.sha256,
         n_images=len(cases),
@@ -64,11 +64,11 @@ def fit_calibration(
         parts=served.parts,
         temperature=served.temperature,
         table=temperature_table(served.temperature),
-        before=measure_reliability(_add_histograms(pool.scored for pool in scored)),
+        before=measure_reliability(_add_histograms(pool.scored for pool in scoring)),
         after=measure_reliability(
             _add_histograms(
                 apply_table(pool.scored, temperature_table(fit.temperature))
-                for pool, fit in zip(scored, crossed or [served], strict=True)
+                for pool, fit in zip(scoring, crossed or [served], strict=True)
             )
         ),
         thresholds=served.thresholds,
@@ -130,8 +130,8 @@ class _Films:
 class _Pool:
     """The films that one fit may use, and their sums: all films, or all outside one fold.
 
-    `scored` is the ensemble's histogram over the films whose figures use this fit: the films of the
-    fold left out, or all films.
+    `scored` is the ensemble's histogram over the films whose figures use this fit. These are the
+    films of the fold that was left out, or all films.
     """
 
     left_out: int | None
@@ -143,15 +143,15 @@ class _Pool:
     scored: IntArray = field(default_factory=lambda: np.zeros((2, 256), np.int64))
 
     def __post_init__(self, infected: Sequence[Case]) -> None:
-        self.is_enough = sum(self.has(case.fold) for case in infected) >= MIN_INFECTED
+        self.is_enough = sum(self.may_use(case.fold) for case in infected) >= MIN_INFECTED
 
-    def has(self, fold: int) -> bool:
+    def may_use(self, fold: int) -> bool:
         """Say whether this fit may use the films of a fold."""
         return fold != self.left_out
 
     def add(self, fold: int, pixels: IntArray) -> None:
         """Add the ensemble's histogram of one film."""
-        if self.has(fold):
+        if self.may_use(fold):
             self.ensemble.add(pixels)
         if self.left_out in (None, fold):
             self.scored += pixels
@@ -167,8 +167,8 @@ class _Fit:
     notes: tuple[str, ...]
 
 
-def _infected(cases: Sequence[Case], target: TargetOf, stop: Stop) -> list[Case]:
-    """Return the cases with infection at the grid. Values are fitted on them."""
+def _select_infected(cases: Sequence[Case], target: TargetOf, stop: Stop) -> list[Case]:
+    """Return the cases with infection at the grid. Their number decides if values are fitted."""
     infected = []
     for case in cases:
         _stop_if(stop)
@@ -187,12 +187,12 @@ def _fit_parts(plan: Plan, pools: Sequence[_Pool], films: _Films) -> None:
     for pool in pools:
         pool.parts = tuple(equal_parts(n))
     for pool in to_fit:
-        used = [fold_sums for fold, fold_sums in sums.items() if pool.has(fold)]
+        used = [fold_sums for fold, fold_sums in sums.items() if pool.may_use(fold)]
         pool.parts = WeightSums.add_up(used, n).fit()
 
 
 def _sum_histograms(plan: Plan, pools: Sequence[_Pool], films: _Films) -> None:
-    """Add up, for each pool, the histograms that its temperature and thresholds follow from."""
+    """Add up the histograms of each pool. Its temperature and thresholds are fitted on them."""
     n = len(plan.networks_of("infection"))
     sums = {case.fold: [ThresholdSums() for _ in range(n)] for case in films.cases}
     weights = {pool.parts for pool in pools}
@@ -203,7 +203,7 @@ def _sum_histograms(plan: Plan, pools: Sequence[_Pool], films: _Films) -> None:
         for pool in pools:
             pool.add(fold, ensembles[pool.parts])
     for pool in pools:
-        used = [fold_sums for fold, fold_sums in sums.items() if pool.has(fold)]
+        used = [fold_sums for fold, fold_sums in sums.items() if pool.may_use(fold)]
         pool.networks = [ThresholdSums.add_up([sums[i] for sums in used]) for i in range(n)]
 
 
@@ -234,9 +234,9 @@ def _add_histograms(histograms: Iterable[IntArray]) -> IntArray:
 
 
 def _fit_useful_temperature(pixels: IntArray) -> tuple[float, tuple[str, ...]]:
-    """Return the temperature of the highest likelihood if it lowers the ECE, else 1 and a note.
+    """Return the temperature of the highest likelihood, or 1 and a note if it would raise the ECE.
 
-    It does not always lower the ECE: bright and dark pixels may need opposite temperatures.
+    It can raise the ECE, because bright and dark pixels may need opposite temperatures.
     """
     fitted = fit_temperature(pixels)
     before = measure_reliability(pixels).ece or 0.0

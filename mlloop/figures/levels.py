@@ -1,7 +1,7 @@
 """The counts of a map at every threshold, and the best threshold on the other folds.
 
-An activation map is scaled to 0..1 within its film, so no threshold is natural. Each fold uses the
-threshold that is best on the images of all other folds.
+An activation map is scaled to 0..1 within its film, so it has no natural threshold. Each fold uses
+the threshold that is best on the images of all other folds.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from mlloop.pixels.raster import upsample_p8
 
 
 def count_levels(p8: ByteArray, truth: BoolArray) -> IntArray:
-    """Count the values of a map: `(2, 256)`, inside `truth` `(H, W)` and in all.
+    """Return how often each map value occurs `(2, 256)`: inside `truth` `(H, W)`, and in the film.
 
-    The map is upsampled to the size of `truth`.
-    The counts at every threshold follow from it, and equal the counts of `threshold_mask`.
+    The map is upsampled to the size of `truth` first. `counts_at` makes the counts at any threshold
+    from this table; they equal the counts of `threshold_mask`.
     """
     values = upsample_p8(p8, shape=(truth.shape[0], truth.shape[1]))
     inside = np.bincount(values[truth], minlength=256)
@@ -28,9 +28,9 @@ def count_levels(p8: ByteArray, truth: BoolArray) -> IntArray:
 
 def counts_at(levels: IntArray, t8: int) -> Counts:
     """Return the counts of one image at a threshold."""
-    tp, called = (int(row[t8:].sum()) for row in levels)
+    tp, predicted = (int(row[t8:].sum()) for row in levels)
     truth, total = (int(row.sum()) for row in levels)
-    return Counts(tp, called - tp, truth - tp, total - called - truth + tp)
+    return Counts(tp, predicted - tp, truth - tp, total - predicted - truth + tp)
 
 
 def best_t8(levels: Sequence[IntArray]) -> int:
@@ -48,12 +48,12 @@ def best_t8(levels: Sequence[IntArray]) -> int:
 def best_t8_by_fold(levels: Sequence[IntArray], folds: Sequence[int]) -> dict[int, int]:
     """Return a threshold for each fold, chosen on the images of all other folds."""
     return {
-        fold: best_t8([image for image, own in zip(levels, folds, strict=True) if own != fold])
+        fold: best_t8([image for image, its in zip(levels, folds, strict=True) if its != fold])
         for fold in sorted(set(folds))
     }
 
 
 def describe_thresholds(thresholds: Mapping[int, int]) -> str:
-    """Describe thresholds that were chosen by fold, in words."""
+    """Return a phrase that names the thresholds of all folds."""
     values = ", ".join(str(thresholds[fold]) for fold in sorted(thresholds))
     return f"best pooled Dice on the other folds ({values} of 255)"

@@ -1,7 +1,8 @@
 """Every figure of agreement between masks: counts first, then ratios, then intervals by patient.
 
-One convention holds everywhere. Both masks empty is NaN, left out of means and counted separately.
-One mask empty is 0. Specificity and accuracy count the background, so they have a value anyway.
+If both masks of an image are empty, a ratio is NaN: it is left out of means and counted separately.
+If one mask is empty, the ratio is 0. Specificity and accuracy count the background, so they have a
+value for empty masks too.
 """
 
 from __future__ import annotations
@@ -46,9 +47,10 @@ class Counts:
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """A figure that says what it is. NaN where nothing could be measured.
+    """A figure with its name, convention, number of images and 95 % interval.
 
-    `n` counts its images: per image the ones with a value, pooled all of them.
+    The value is NaN if nothing could be measured. `n` counts all images if the figure is pooled,
+    and only the images with a value if it is per image.
     """
 
     name: str
@@ -66,7 +68,7 @@ class Estimate:
 
 @dataclass(frozen=True, slots=True)
 class PairedDifference:
-    """The value of one arm minus the other on the same images, its interval and two-sided p."""
+    """The value of one arm minus the value of the other, with its interval and two-sided p."""
 
     name: str
     convention: Convention
@@ -81,7 +83,7 @@ class PairedDifference:
 
 
 def count_pixels(pred: BoolArray, truth: BoolArray) -> Counts:
-    """Count the pixels of two masks `(H, W) bool`. Raises ValueError where their sizes differ."""
+    """Count the pixels of two masks `(H, W) bool`. Raises ValueError if their sizes differ."""
     if pred.shape != truth.shape:
         raise ValueError(f"The masks have different sizes: {pred.shape} and {truth.shape}.")
     tp = int(np.count_nonzero(pred & truth))
@@ -101,7 +103,7 @@ def pool_counts(images: Sequence[Counts]) -> Counts:
 
 
 def is_both_empty(image: Counts) -> bool:
-    """Say whether neither mask has a pixel."""
+    """Say whether both masks are empty."""
     return image.tp + image.fp + image.fn == 0
 
 
@@ -111,12 +113,12 @@ def metric(name: MetricName, image: Counts) -> float:
 
 
 def dice(image: Counts) -> float:
-    """Return Dice = 2 tp / (2 tp + fp + fn); NaN where both masks are empty."""
+    """Return Dice = 2 tp / (2 tp + fp + fn); NaN if both masks are empty."""
     return metric("dice", image)
 
 
 def iou(image: Counts) -> float:
-    """Return IoU = tp / (tp + fp + fn); NaN where both masks are empty."""
+    """Return IoU = tp / (tp + fp + fn); NaN if both masks are empty."""
     return metric("iou", image)
 
 
@@ -179,8 +181,8 @@ def paired_bootstrap(
 ) -> PairedDifference:
     """Compare two arms on the same images: value(a) - value(b), its 95 % interval, two-sided p.
 
-    Both arms are resampled with the same patients. The difference is the difference of the two
-    printed figures, since each arm keeps its own mean.
+    Both arms are resampled with the same patients. The value equals the difference of the two
+    printed figures, because an image without a value in one arm stays in the mean of the other.
     """
     if len(a) != len(b):
         raise ValueError(f"The arms have {len(a)} and {len(b)} images; both need the same images.")
@@ -215,7 +217,7 @@ def _metric_rows(name: MetricName, table: Float64Array) -> Float64Array:
         "sensitivity": (tp, tp + fn),
         "precision": (tp, tp + fp),
     }[name]
-    # If only one mask is empty, a denominator can be 0. The metric is then 0, not NaN.
+    # If only one mask is empty, the denominator can be 0. The metric is then 0, not NaN.
     ratio = divide_or_nan(above, below)
     ratio[(tp + fp + fn > 0) & (below == 0)] = 0.0
     return ratio

@@ -26,17 +26,17 @@ def count_p8(p8: ByteArray, truth: BoolArray) -> IntArray:
 def fit_temperature(pixels: IntArray) -> float:
     """Return the temperature that gives the truth of a histogram `(2, 256)` the highest likelihood.
 
-    Tries 129 steps from 1/4 to 4; of equal ones the nearest to 1 wins. Pixels of 0 and 255 have no
-    finite logit and are left out.
+    Tries 129 values from 1/4 to 4. If several are equally good, the value nearest to 1 wins. Pixels
+    of 0 and 255 have no finite logit and are left out.
     """
-    without, infected = pixels[:, 1:255]
-    if not (without.any() and infected.any()):
+    healthy, infected = pixels[:, 1:255]
+    if not (healthy.any() and infected.any()):
         return 1.0
     logits = p8_logits()
 
     def loss(temperature: float) -> float:
         scaled = logits / temperature
-        losses = infected * np.logaddexp(0, -scaled) + without * np.logaddexp(0, scaled)
+        losses = infected * np.logaddexp(0, -scaled) + healthy * np.logaddexp(0, scaled)
         return float(losses.sum())
 
     best: float = min(_TEMPERATURES, key=lambda t: (loss(t), abs(math.log(t))))
@@ -44,7 +44,7 @@ def fit_temperature(pixels: IntArray) -> float:
 
 
 def apply_table(pixels: IntArray, table: Sequence[int]) -> IntArray:
-    """Return the histogram `(2, 256)` after each p8 is replaced as `table` says."""
+    """Return the histogram `(2, 256)` after each p8 of v is replaced by `table[v]`."""
     moved = [np.bincount(table, weights=row, minlength=256) for row in pixels]
     return np.stack(moved).astype(np.int64)
 
@@ -52,11 +52,11 @@ def apply_table(pixels: IntArray, table: Sequence[int]) -> IntArray:
 def measure_reliability(pixels: IntArray) -> Reliability:
     """Compare probability with frequency in a histogram `(2, 256)`; empty bins are left out."""
     values = np.arange(256)
-    place = np.minimum(values * BINS // 255, BINS - 1)
-    of_bin = place == np.arange(BINS)[:, None]
-    n = of_bin @ pixels.sum(axis=0)
-    probability = of_bin @ (pixels.sum(axis=0) * values) / 255
-    infected = of_bin @ pixels[1]
+    bin_of_value = np.minimum(values * BINS // 255, BINS - 1)
+    is_in_bin = bin_of_value == np.arange(BINS)[:, None]
+    n = is_in_bin @ pixels.sum(axis=0)
+    probability = is_in_bin @ (pixels.sum(axis=0) * values) / 255
+    infected = is_in_bin @ pixels[1]
     bins = tuple(
         Bin(int(n[i]), round(float(probability[i] / n[i]), 6), round(float(infected[i] / n[i]), 6))
         for i in range(BINS)

@@ -16,7 +16,11 @@ TIE = 0.002
 
 @dataclass(slots=True)
 class ThresholdSums:
-    """Sums over images from which the best threshold follows."""
+    """The sums over images that the best threshold is computed from.
+
+    `pixels` is a histogram of p8: row 0 healthy, row 1 infected. `dice` sums the Dice of the
+    infected images at each threshold.
+    """
 
     pixels: IntArray = field(default_factory=lambda: np.zeros((2, 256), np.int64))
     dice: Float64Array = field(default_factory=lambda: np.zeros(257))  # at p8 >= 0..256
@@ -47,8 +51,9 @@ class ThresholdSums:
     ) -> FittedThreshold:
         """Return the t8 nearest to the plan's whose mean Dice is within `TIE` of the best.
 
-        The mean is over infected images. `table` gives the value of each p8 before the threshold;
-        it must not fall. Without `fitted` the plan's t8 stays.
+        The mean is over infected images. Each p8 of v is replaced by `table[v]` before the
+        threshold; the values of `table` must not decrease. If `fitted` is False, the plan's t8 is
+        returned with its Dice.
         """
         if self.n_infected == 0:
             return FittedThreshold(network, plan_t8, plan_t8, None, None)

@@ -40,7 +40,7 @@ class WeightSums:
         self.with_truth += values @ truth.ravel().astype(np.int64)
 
     def fit(self) -> tuple[int, ...]:
-        """Return the parts of `PARTS` whose weighted mean has the least squared error.
+        """Return the whole-number weights, with the sum `PARTS`, of the least squared error.
 
         Starts from equal parts and moves one part at a time between two networks while the error
         falls. The error is convex in the weights, so the result is within one part of the best.
@@ -48,14 +48,14 @@ class WeightSums:
         parts = equal_parts(len(self.with_truth))
         best = self._error(parts)
         while True:
-            tried = [(self._error(moved), moved) for moved in _moves(parts)]
+            tried = [(self._error(moved), moved) for moved in _list_moves(parts)]
             error, moved = min(tried, default=(best, parts))
             if error >= best:
                 return tuple(parts)
             best, parts = error, moved
 
     def _error(self, parts: list[int]) -> int:
-        """Return the squared error up to a constant and a factor, exactly."""
+        """Return the exact squared error times `PARTS` squared, without its constant term."""
         squares = sum(
             first * second * int(self.products[i, j])
             for i, first in enumerate(parts)
@@ -66,12 +66,12 @@ class WeightSums:
 
 
 def equal_parts(networks: int) -> list[int]:
-    """Return parts of `PARTS` that are as equal as whole numbers allow."""
+    """Return whole-number weights with the sum `PARTS` that are as equal as possible."""
     share, left = divmod(PARTS, networks)
     return [share + (i < left) for i in range(networks)]
 
 
-def _moves(parts: list[int]) -> list[list[int]]:
+def _list_moves(parts: list[int]) -> list[list[int]]:
     """Return every way to move one part from one network to another."""
     moves = []
     for giver, part in enumerate(parts):

@@ -1,7 +1,8 @@
-"""Grad-CAM maps of the classifiers. The fold that did not see a patient makes its maps.
+"""Writes and reads the Grad-CAM maps of the classifiers.
 
-Owns their files: `activation/<encoder>/<image>.png` (p8 at the grid, scaled to 0..1 within each
-film) and `scores.json` with the probability of covid, which is written last.
+The member that did not see a patient makes the patient's maps. Owns the files
+`activation/<encoder>/<image>.png` (p8 at the grid, scaled to 0..1 within each film) and
+`scores.json` with the probability of covid, which is written last.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ class _Scores:
 def write_activation_maps(
     run: FolderRun, network: NetworkPlan, *, device: Device, emit: Emit, stop: Stop
 ) -> None:
-    """Write the out-of-fold map of every case, unless all are written. Raises Stopped."""
+    """Write the out-of-fold map of every case. Does nothing if all exist. Raises Stopped."""
     folder = _folder(run.out, network.encoder)
     if (folder / "scores.json").exists():
         return

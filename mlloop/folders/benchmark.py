@@ -1,7 +1,7 @@
 """Compares networks and their ensemble with the activation maps of a classifier, as the paper does.
 
-Both use the same patients, folds and metrics, and every map is out-of-fold. Resuming skips finished
-stages.
+Both use the same patients, folds and metrics, and every map is out-of-fold. A resumed benchmark
+skips finished stages.
 """
 
 from __future__ import annotations
@@ -47,13 +47,13 @@ def run_benchmark(
 
     Raises LearningError, or Stopped after saving.
     """
-    meter = SpeedRecorder(run.out, run.plan, device.torch_device, emit)
-    train_members(run, device=device, emit=meter, stop=stop)
-    whole = with_classifiers(run, classifiers)
-    classifier_networks = whole.plan.networks_of("activation")
+    recorder = SpeedRecorder(run.out, run.plan, device.torch_device, emit)
+    train_members(run, device=device, emit=recorder, stop=stop)
+    extended = with_classifiers(run, classifiers)
+    classifier_networks = extended.plan.networks_of("activation")
     for network in classifier_networks:
-        train_classifiers(whole, network, device=device, emit=meter, stop=stop)
-    stopwatch = meter.time("propose, all networks")
+        train_classifiers(extended, network, device=device, emit=recorder, stop=stop)
+    stopwatch = recorder.time("propose, all networks")
     n_missing = sum(not is_finished(film.case, run.out / "proposals") for film in run.cases)
     manifest = propose_on(
         run.cases, read_run(run.out), run=run.out, out=run.out, device=device, emit=emit, stop=stop
@@ -61,13 +61,13 @@ def run_benchmark(
     stopwatch.stop(n_missing)
     rows = network_rows(run.cases, manifest, run.out)
     for network in classifier_networks:
-        write_activation_maps(whole, network, device=device, emit=emit, stop=stop)
+        write_activation_maps(extended, network, device=device, emit=emit, stop=stop)
         rows += activation_rows(run, network.encoder)
     return rows, lung_rows(run.cases, manifest, run.out)
 
 
 def with_classifiers(run: FolderRun, classifiers: Classifiers) -> FolderRun:
-    """Return the run with a classifier for each encoder of its networks, or for the first one."""
+    """Return the run with added classifiers: for each encoder, for the first encoder, or none."""
     first: dict[str, NetworkPlan] = {}
     for network in run.plan.networks_of("infection"):
         first.setdefault(network.encoder, network)
@@ -88,10 +88,10 @@ def with_classifiers(run: FolderRun, classifiers: Classifiers) -> FolderRun:
 def train_classifiers(
     run: FolderRun, network: NetworkPlan, *, device: Device, emit: Emit, stop: Stop
 ) -> None:
-    """Train the classifier of one encoder once without each fold."""
+    """Train the classifier of one encoder once per fold, without the patients of that fold."""
     for fold in range(run.k):
         folder = member_folder(run.out, network.key, fold)
-        manifest = run.training(network, fold)
+        manifest = run.training_manifest(network, fold)
         train_member(manifest, folder, device=device, emit=emit, stop=stop)
 
 
@@ -111,10 +111,10 @@ def network_rows(
 
 def lung_rows(cases: Sequence[FolderCase], manifest: ProposeManifest, out: Path) -> tuple[Row, ...]:
     """Return a row for each lung network, over the cases with an expert's lung mask."""
-    plan, drawn, rows = manifest.plan, with_lung_masks(cases), []
-    for network in plan.networks_of("lung") if drawn else ():
+    plan, films, rows = manifest.plan, with_lung_masks(cases), []
+    for network in plan.networks_of("lung") if films else ():
         judged = []
-        for case, film in drawn.items():
+        for case, film in films.items():
             kind = kind_for(case, manifest, "lung")
             levels = count_levels(read_proposal(out, case, network.key, kind), read_truth(case))
             judged.append(judge(film, levels, plan.threshold))
@@ -126,9 +126,9 @@ def lung_rows(cases: Sequence[FolderCase], manifest: ProposeManifest, out: Path)
 def activation_rows(run: FolderRun, encoder: str) -> tuple[Row, ...]:
     """Return two rows: Grad-CAM unchanged, and weighted by the probability of covid.
 
-    A map is scaled to 0..1 within its film, so even a healthy film has a bright spot; the weight
+    A map is scaled to 0..1 within its film, so even a healthy film has a bright spot. The weight
     corrects this. Both rows use the threshold that is best on the other folds. The networks' masks
-    do not get this advantage.
+    do not have this advantage.
     """
     scores = read_scores(run.out, encoder)
     plain, weighed = [], []

@@ -1,7 +1,7 @@
 """Reads plain folders of radiographs and masks as cases, and gives each patient a fold. No torch.
 
-Refuses a folder that does not match its metadata and names the line: leaving an image out without
-a word would change every figure.
+Refuses a folder that does not match its metadata, and names the line. If an image were left out
+silently, every figure would change.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from mlloop.contract.splits import (
     round_folds,
     usable_folds,
 )
-from mlloop.folders.files import Folders, ListedFilm, list_files, unusable
+from mlloop.folders.files import Folders, ListedFilm, folder_error, list_files
 from mlloop.pixels.images import ImageError, decode_image
 from mlloop.pixels.masks import MaskError, decode_mask
 
@@ -35,10 +35,10 @@ _LONGEST_NAME = 64
 
 @dataclass(frozen=True, slots=True)
 class FolderCase:
-    """One image with its metadata and the hashes of its files ("" without a file).
+    """One image with its metadata and the hashes of its files ("" if there is no file).
 
-    `is_known`: an expert marked its infection, or it is a control. `pixel_sha256` is the same for
-    all files with the same grey pixels.
+    `is_known` means that an expert marked its infection, or that it is a control. `pixel_sha256` is
+    the same for all files with the same grey pixels.
     """
 
     case: Case
@@ -66,12 +66,13 @@ def read_folder(
 ) -> tuple[FolderCase, ...]:
     """Read the cases of a folder, all in fold 0, in the order of the metadata.
 
-    `limit` draws whole patients, in proportion to group and source, with at most that many images.
+    With a `limit`, whole patients are drawn, with at most `limit` images in all. Groups and sources
+    keep their proportions.
     `only_known` leaves out images without a known infection mask. Raises LearningError.
     """
     listed = list(list_files(folders, only_known=only_known))
     if not listed:
-        raise unusable(_nothing_known_sentence(folders))
+        raise folder_error(_nothing_known_sentence(folders))
     if limit is not None:
         listed = _draw_films(listed, limit, seed)
     names = _case_names(listed)
@@ -81,9 +82,10 @@ def read_folder(
 
 
 def assign_folds(cases: Sequence[FolderCase], *, folds: int, seed: int) -> Placement:
-    """Give every patient a fold, stratified by group and source. Raises LearningError.
+    """Return the cases with a fold for each patient, stratified by group and source.
 
-    If too few patients have infection, there are fewer folds than requested, with the reason.
+    If too few patients have infection, there are fewer folds than requested, and a reason. Raises
+    LearningError.
     """
     by_patient: dict[str, list[FolderCase]] = {}
     for film in cases:
@@ -93,12 +95,12 @@ def assign_folds(cases: Sequence[FolderCase], *, folds: int, seed: int) -> Place
         placed = assign_splits(
             rows, ledger={}, sealed_fraction=0.0, sealed_cap=None, folds=folds, seed=seed
         )
-        sick = [
+        positive_folds = [
             placed[key].fold
             for key, films in by_patient.items()
-            if any(c.is_positive for c in films)
+            if any(film.is_positive for film in films)
         ]
-        choice = usable_folds(folds, sick)
+        choice = usable_folds(folds, positive_folds)
     except SplitError as error:
         raise LearningError("no_folds", str(error)) from error
     moved = tuple(
@@ -139,7 +141,7 @@ def _nothing_known_sentence(folders: Folders) -> str:
 
 
 def _case_names(listed: Sequence[ListedFilm]) -> list[str]:
-    """Name each case after its file. Add a hash if two files would get the same name."""
+    """Return a name for each case: its file's name, with a hash if two would be the same."""
     plain = [_NOT_IN_NAMES.sub("-", entry.path.stem).strip("-_") for entry in listed]
     count = Counter(plain)
     return [
@@ -158,7 +160,7 @@ def _open_film(entry: ListedFilm, name: str) -> FolderCase:
         is_positive, mask_sha256 = _read_mask(entry.mask, shape)
         _, lung_sha256 = _read_mask(entry.lung, shape)
     except (ImageError, MaskError) as error:
-        raise unusable(f"Line {entry.line.line}, {entry.line.image}: {error}") from error
+        raise folder_error(f"Line {entry.line.line}, {entry.line.image}: {error}") from error
     case = Case(
         image=name,
         patient=entry.patient,
@@ -191,13 +193,13 @@ def _read_mask(mask: Path | None, shape: tuple[int, int]) -> tuple[bool, str]:
 
 
 def _refuse_shared_pixels(listed: Sequence[ListedFilm], cases: Sequence[FolderCase]) -> None:
-    """Refuse the same pixels under two patients: a film could be in training and test at once."""
+    """Refuse the same pixels under two patients. A film could be in training and test at once."""
     first: dict[str, ListedFilm] = {}
     for entry, case in zip(listed, cases, strict=True):
-        twin = first.setdefault(case.pixel_sha256, entry)
-        if twin.patient != entry.patient:
-            raise unusable(
-                f"Line {twin.line.line}, {twin.line.image}, and line {entry.line.line},"
+        earlier = first.setdefault(case.pixel_sha256, entry)
+        if earlier.patient != entry.patient:
+            raise folder_error(
+                f"Line {earlier.line.line}, {earlier.line.image}, and line {entry.line.line},"
                 f" {entry.line.image}, hold the same pixels, but belong to two patients. Leave one"
                 " out, or give both the same patient_id."
             )
@@ -207,4 +209,4 @@ def _read_bytes(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise unusable(f"{path.name} cannot be read: {error.strerror}.") from error
+        raise folder_error(f"{path.name} cannot be read: {error.strerror}.") from error

@@ -1,4 +1,4 @@
-"""A picture of example films for the report: film, expert mask, network, Grad-CAM."""
+"""Draws example films for the report: film, expert mask, network and Grad-CAM in each line."""
 
 from __future__ import annotations
 
@@ -42,9 +42,10 @@ class Example:
 
 
 def choose_examples(row: Row) -> list[int]:
-    """Choose infected films from good to bad, and the control with the most false pixels.
+    """Return the indices of infected films from good to bad, and of one control.
 
-    The ranks of Dice per image are fixed, so that the choice is not flattering.
+    The infected films have fixed ranks of Dice per image, so that the choice does not flatter the
+    network. The control has the most false positive pixels.
     """
     values = [dice(image.counts) if image.is_covid else math.nan for image in row.images]
     ranked = sorted((v, i) for i, v in enumerate(values) if not math.isnan(v))

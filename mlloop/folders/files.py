@@ -1,4 +1,4 @@
-"""The files that each line of a folder's metadata names. They are found, but not yet opened.
+"""Finds the files that each line of a folder's metadata names, without opening them.
 
 Refuses a wrong line, an image that is missing or listed twice, and a named mask that is missing.
 The error names the line and the reason.
@@ -17,7 +17,7 @@ from mlloop.contract.metadata_csv import MetadataError, MetadataLine, RefusedLin
 
 @dataclass(frozen=True, slots=True)
 class Folders:
-    """The folders of images and masks, and the metadata file. No file outside them is opened."""
+    """The folders of images and masks, and the metadata file. No other file is opened."""
 
     images: Path
     metadata: Path
@@ -36,7 +36,7 @@ class ListedFilm:
 
     @property
     def patient(self) -> str:
-        """Return a hash of the patient. An image without a patient is its own patient."""
+        """Return a hash of the patient. An image without a patient counts as one patient."""
         key = f"patient {self.line.patient}" if self.line.patient else f"image {self.line.image}"
         return hashlib.sha256(key.encode()).hexdigest()[:16]
 
@@ -53,18 +53,18 @@ def list_files(folders: Folders, *, only_known: bool) -> Iterator[ListedFilm]:
     """
     for folder in (folders.images, folders.masks, folders.lung_masks):
         if folder is not None and not folder.is_dir():
-            raise unusable(f"The folder {folder} does not exist.")
+            raise folder_error(f"The folder {folder} does not exist.")
     where, first = folders.metadata.parent, dict[Path, MetadataLine]()
     for line in _read_lines(folders.metadata):
         path = _find_inside(folders.images, line.image, where)
         before = first.setdefault(path or Path(line.image), line)
         if before is not line:
-            raise unusable(_twice_sentence(before, line, folders.metadata.name))
+            raise folder_error(_listed_twice_sentence(before, line, folders.metadata.name))
         mask = _find_mask(line, "infection", folders.masks, where)
         if mask is None and line.group != "normal" and only_known:
             continue
         if path is None:
-            raise unusable(
+            raise folder_error(
                 f"Line {line.line}: the image {line.image!r} is not in {folders.images}."
             )
         yield ListedFilm(line, path, mask, _find_mask(line, "lung", folders.lung_masks, where))
@@ -74,13 +74,13 @@ def _read_lines(metadata: Path) -> Iterator[MetadataLine]:
     try:
         for line in read_metadata(metadata):
             if isinstance(line, RefusedLine):
-                raise unusable(f"{metadata.name}: {line.reason}")
+                raise folder_error(f"{metadata.name}: {line.reason}")
             yield line
     except MetadataError as error:
-        raise unusable(str(error)) from error
+        raise folder_error(str(error)) from error
 
 
-def _twice_sentence(first: MetadataLine, second: MetadataLine, name: str) -> str:
+def _listed_twice_sentence(first: MetadataLine, second: MetadataLine, name: str) -> str:
     spelled = f" (as {first.image!r})" if first.image != second.image else ""
     return (
         f"{name}: the image {second.image!r} is listed twice, on line {first.line}{spelled} and on"
@@ -94,7 +94,7 @@ def _find_mask(line: MetadataLine, label: str, folder: Path | None, where: Path)
     if named := line.masks.get(label):
         path = _find_inside(folder, named, where)
         if path is None:
-            raise unusable(f"Line {line.line}: the {label} mask {named!r} is not in {folder}.")
+            raise folder_error(f"Line {line.line}: the {label} mask {named!r} is not in {folder}.")
         return path
     stem = Path(line.image).stem
     beside = (_find_inside(folder, name, where) for name in (f"{stem}.png", f"mask_{stem}.png"))
@@ -111,6 +111,6 @@ def _find_inside(folder: Path, name: str, where: Path) -> Path | None:
     return None
 
 
-def unusable(sentence: str) -> LearningError:
+def folder_error(sentence: str) -> LearningError:
     """Return the error that refuses a folder."""
     return LearningError("unusable_folder", sentence)

@@ -26,8 +26,9 @@ def plan_from_options(options: argparse.Namespace) -> Plan:
             changes["networks"] = tuple(plan.network(key) for key in options.networks.split(","))
         if options.steps is not None:
             changes |= {"steps": options.steps, "epochs": min(plan.epochs, options.steps)}
-            choose_examples = changes.get("networks", plan.networks)
-            changes["networks"] = tuple(replace(film, steps=None) for film in choose_examples)
+            # --steps also replaces the numbers of steps that single networks have of their own.
+            networks = changes.get("networks", plan.networks)
+            changes["networks"] = tuple(replace(network, steps=None) for network in networks)
         changes |= {
             name: getattr(options, name)
             for name in ("folds", "seed")
@@ -50,6 +51,7 @@ def _named_plan(name: str) -> Plan:
 
 
 def find_run(options: argparse.Namespace) -> tuple[RunRecord, Path]:
+    """Return the record and the folder of the run that --run or --out names."""
     run = options.run or options.out
     return read_run(run), run
 
@@ -57,6 +59,10 @@ def find_run(options: argparse.Namespace) -> tuple[RunRecord, Path]:
 def read_cases(
     options: argparse.Namespace, plan: Plan | None, *, only_known: bool = True
 ) -> tuple[FolderCase, ...]:
+    """Return the cases of the folders that the options name.
+
+    If `only_known` is False, images without a mask are included and no mask is read.
+    """
     seed = options.seed if options.seed is not None else plan.seed if plan else 0
     masks = (options.masks, options.lung_masks) if only_known else (None, None)
     folders = Folders(options.images, options.metadata, *masks)

@@ -1,7 +1,7 @@
-"""Proposals on a plain folder by the members of a run: maps, masks, overlays and an index.
+"""Writes the proposals of a run's members on a plain folder: maps, masks, overlays and an index.
 
-Patients of the run get their out-of-fold proposal, all others the mean of the folds. Resuming skips
-finished images. Refuses a folder with proposals on other images.
+Patients of the run get their out-of-fold proposal. All other patients get the mean of the folds. A
+resumed call skips finished images. Refuses a folder that holds proposals on other images.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def propose_on(
 
     Raises LearningError, or Stopped.
     """
-    manifest = _manifest(cases, record, run)
+    manifest = _make_manifest(cases, record, run)
     _claim_folder(out / "proposals", cases, manifest)
     propose(manifest, out / "proposals", device=device, emit=emit, stop=stop)
     return manifest
@@ -76,24 +76,25 @@ def draw_proposals(manifest: ProposeManifest, out: Path, *, emit: Emit, stop: St
 
 def read_proposal(out: Path, case: Case, network: str, kind: Kind) -> ByteArray:
     """Return the p8 map of a network, or of the `ensemble`, on a case."""
-    made = "ensemble" if network == "ensemble" else kind
-    path = out / "proposals" / case.image / f"{network}.{made}.png"
+    file_kind = "ensemble" if network == "ensemble" else kind
+    path = out / "proposals" / case.image / f"{network}.{file_kind}.png"
     return decode_probability(path.read_bytes())
 
 
-def _manifest(cases: Sequence[FolderCase], record: RunRecord, run: Path) -> ProposeManifest:
+def _make_manifest(cases: Sequence[FolderCase], record: RunRecord, run: Path) -> ProposeManifest:
     return ProposeManifest(
         round=ROUND,
         plan=record.plan,
         k=record.k,
         members=finished_members(run, record.plan, record.k),
-        cases=record.placed(cases),
-        trained_patients=record.patients("infection"),
-        lung_patients=record.patients("lung"),
+        cases=record.place_cases(cases),
+        trained_patients=record.trained_patients("infection"),
+        lung_patients=record.trained_patients("lung"),
     )
 
 
 def _claim_folder(folder: Path, cases: Sequence[FolderCase], manifest: ProposeManifest) -> None:
+    """Write images.json, or raise LearningError if it names other images or other members."""
     now = _ProposedImages(
         tuple((film.case.image, film.image_sha256) for film in cases),
         tuple(member.weights_sha256 for member in manifest.members),

@@ -1,4 +1,4 @@
-"""The report of a benchmark or evaluation: JSON with every figure, and a Markdown table."""
+"""Writes the report of a benchmark or evaluation: JSON with every figure, and Markdown tables."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def write_report(
         "images": _describe_cases(cases),
         "rows": figures,
         "lung_rows": [_without_detection(row) for row in lungs],
-        "notes": _notes(plan) if plan else [],
+        "notes": _make_notes(plan) if plan else [],
         "images_per_second": measured.per_second(),
         "measured": measured,
     }
@@ -61,8 +61,8 @@ def _without_detection(row: Row) -> Json:
     return {name: value for name, value in row.as_json().items() if name != "detection"}
 
 
-def _notes(plan: Plan) -> list[str]:
-    """Return a note on the fitted values that the plan asks for: plain folders fit none."""
+def _make_notes(plan: Plan) -> list[str]:
+    """Return a note if the plan asks for fitted values: nothing is fitted on plain folders."""
     wanted = {
         "thresholds": plan.thresholds,
         "ensemble weights": plan.ensemble_weights,
@@ -74,7 +74,7 @@ def _notes(plan: Plan) -> list[str]:
     return [
         f"The plan asks for values fitted on out-of-fold maps ({', '.join(asked)}), but nothing is"
         f" fitted on plain folders: the plan's threshold ({plan.threshold} of 255) and equal"
-        " weights are used. A server would serve a slightly different ensemble."
+        " weights are used. A server can fit these values, so its ensemble can differ."
     ]
 
 
@@ -99,31 +99,31 @@ def _markdown(whole: Json, plan: Plan | None, measured: RunSpeed) -> list[str]:
         "Pixels, pooled over all images with controls; [95 % interval, bootstrap by patient]:",
         "",
     ]
-    lines += _pooled(whole["rows"])
+    lines += _pooled_table(whole["rows"])
     lines += ["", _PER_IMAGE, ""]
-    lines += _per_image(whole["rows"])
+    lines += _per_image_table(whole["rows"])
     lines += ["", "COVID-positive or not, whole images:", ""]
-    lines += _rates(whole["rows"])
-    lines += [*_without_area(whole["rows"]), "", *_auc(whole["rows"])]
-    lines += _warnings(whole["rows"])
-    lines += ["", *_thresholds(whole["rows"])]
+    lines += _rates_table(whole["rows"])
+    lines += [*_no_area_lines(whole["rows"]), "", *_auc_table(whole["rows"])]
+    lines += _warning_lines(whole["rows"])
+    lines += ["", *_threshold_lines(whole["rows"])]
     if whole["lung_rows"]:
         lines += ["", "Lung masks, pixels pooled and per image:", ""]
-        lines += [*_pooled(whole["lung_rows"]), "", *_per_image(whole["lung_rows"])]
+        lines += [*_pooled_table(whole["lung_rows"]), "", *_per_image_table(whole["lung_rows"])]
     for note in whole["notes"]:
         lines += ["", note]
     if measured.paces:
-        lines += ["", *_speed(whole["images_per_second"], measured, plan)]
+        lines += ["", *_speed_lines(whole["images_per_second"], measured, plan)]
     lines += ["", f"Command: `{whole['command']}`"]
     return lines
 
 
-def _pooled(rows: Sequence[Json]) -> list[str]:
+def _pooled_table(rows: Sequence[Json]) -> list[str]:
     body = [[row["name"], *_format_figures(row["pooled"], POOLED)] for row in rows]
     return _markdown_table(["", *map(_heading, POOLED)], body)
 
 
-def _per_image(rows: Sequence[Json]) -> list[str]:
+def _per_image_table(rows: Sequence[Json]) -> list[str]:
     body = []
     for row in rows:
         f1 = _pick(row["per_image"], "f1")
@@ -132,7 +132,7 @@ def _per_image(rows: Sequence[Json]) -> list[str]:
     return _markdown_table(["", *map(_heading, POOLED), "n", "both empty"], body)
 
 
-def _rates(rows: Sequence[Json]) -> list[str]:
+def _rates_table(rows: Sequence[Json]) -> list[str]:
     body = [
         [row["name"], figures[0]["rule"], *_format_figures(figures, RATES)]
         for row in rows
@@ -142,12 +142,12 @@ def _rates(rows: Sequence[Json]) -> list[str]:
     return _markdown_table(["", "positive by", *(_WORDS.get(name, name) for name in RATES)], body)
 
 
-def _without_area(rows: Sequence[Json]) -> list[str]:
-    said = dict.fromkeys(row["detection"]["no_area"] for row in rows)
-    return [line for reason in said if reason for line in ("", reason)]
+def _no_area_lines(rows: Sequence[Json]) -> list[str]:
+    reasons = dict.fromkeys(row["detection"]["no_area"] for row in rows)
+    return [line for reason in reasons if reason for line in ("", reason)]
 
 
-def _auc(rows: Sequence[Json]) -> list[str]:
+def _auc_table(rows: Sequence[Json]) -> list[str]:
     body = []
     for row in rows:
         detection = row["detection"]
@@ -161,16 +161,18 @@ def _auc(rows: Sequence[Json]) -> list[str]:
     return _markdown_table(["", "ROC AUC", "over", "AUC within each source"], body)
 
 
-def _warnings(rows: Sequence[Json]) -> list[str]:
+def _warning_lines(rows: Sequence[Json]) -> list[str]:
     sources = rows[0]["detection"]["auc_by_source"]
     return ["", *(f"> {source['warning']}" for source in sources if source["warning"])]
 
 
-def _thresholds(rows: Sequence[Json]) -> list[str]:
+def _threshold_lines(rows: Sequence[Json]) -> list[str]:
     return [f"- {row['name']}: mask where the map is at least {row['threshold']}" for row in rows]
 
 
-def _speed(per_second: Mapping[str, float], measured: RunSpeed, plan: Plan | None) -> list[str]:
+def _speed_lines(
+    per_second: Mapping[str, float], measured: RunSpeed, plan: Plan | None
+) -> list[str]:
     threads = f", {measured.threads} thread{'s' * (measured.threads != 1)}"
     where = measured.device + (threads if measured.device == "cpu" else "")
     memory = "resident" if measured.device == "cpu" else "GPU"

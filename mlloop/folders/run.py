@@ -1,7 +1,7 @@
 """A run on plain folders: the record in its output folder, and the training of its members.
 
-A run can be resumed: a member with a card is finished and skipped. Refuses to resume a folder that
-was begun with other data or another plan.
+A run can be resumed: a member with a card is finished and skipped. Refuses to resume a folder if
+its run was started with other data or another plan.
 """
 
 from __future__ import annotations
@@ -51,10 +51,10 @@ class RunRecord:
     cases: tuple[PlacedCase, ...]
     schema: int = 1
 
-    def placed(self, cases: Sequence[FolderCase]) -> tuple[Case, ...]:
+    def place_cases(self, cases: Sequence[FolderCase]) -> tuple[Case, ...]:
         """Return the cases with the patient and fold that they have in this run.
 
-        The same file or the same pixels mean the same patient, whatever the metadata says.
+        The same file or the same pixels mean the same patient, even if the metadata names another.
         """
         by_file = {known.image_sha256: known.patient for known in self.cases}
         by_pixels = {known.pixel_sha256: known.patient for known in self.cases}
@@ -66,7 +66,7 @@ class RunRecord:
             placed.append(replace(film.case, patient=patient, fold=folds.get(patient, 0)))
         return tuple(placed)
 
-    def patients(self, label: LabelKey) -> frozenset[str]:
+    def trained_patients(self, label: LabelKey) -> frozenset[str]:
         """Return the patients that the networks of a label were trained on."""
         known = (film for film in self.cases if label == "infection" or film.lung_sha256)
         return frozenset(film.patient for film in known)
@@ -74,7 +74,7 @@ class RunRecord:
 
 @dataclass(frozen=True, slots=True)
 class FolderRun:
-    """A run bound to its output folder."""
+    """A run and its output folder."""
 
     out: Path
     plan: Plan
@@ -86,8 +86,8 @@ class FolderRun:
         """The patients of the run, sorted."""
         return tuple(sorted({film.case.patient for film in self.cases}))
 
-    def training(self, network: NetworkPlan, fold: int) -> TrainManifest:
-        """Return the manifest of one member: every case with its label that is not in its fold."""
+    def training_manifest(self, network: NetworkPlan, fold: int) -> TrainManifest:
+        """Return the manifest of one member: all cases outside `fold` with a known mask."""
         cases = [film.case for film in self.cases]
         if network.label == "lung":
             cases = list(with_lung_masks(self.cases))
@@ -131,10 +131,10 @@ def read_run(folder: Path) -> RunRecord:
 def train_members(
     run: FolderRun, *, device: Device, emit: Emit, stop: Stop
 ) -> tuple[MemberRef, ...]:
-    """Train every network without every fold, and return the finished members."""
+    """Train every network once per fold, and return the finished members."""
     for network in run.plan.networks:
         for fold in range(run.k):
-            manifest = run.training(network, fold)
+            manifest = run.training_manifest(network, fold)
             folder = member_folder(run.out, network.key, fold)
             train_member(manifest, folder, device=device, emit=emit, stop=stop)
     return finished_members(run.out, run.plan, run.k)
@@ -155,7 +155,7 @@ def finished_members(out: Path, plan: Plan, k: int) -> tuple[MemberRef, ...]:
 
 
 def member_ref(folder: Path, network: str, fold: int) -> MemberRef:
-    """Return the member that lies in a folder, or raise LearningError."""
+    """Return the finished member in a folder, or raise LearningError."""
     card = read_card(folder, f"{network}, fold {fold},")
     weights, path = str(folder / "weights.safetensors"), str(folder / "card.json")
     return MemberRef(network, fold, weights, path, card.weights_sha256)
@@ -192,10 +192,10 @@ def _check_same(before: RunRecord, now: RunRecord, out: Path) -> None:
     if before.plan != now.plan:
         fields = [f.name for f in dataclasses.fields(Plan)]
         other = [f for f in fields if getattr(before.plan, f) != getattr(now.plan, f)]
-        what = f"another plan ({', '.join(other)})"
+        difference = f"another plan ({', '.join(other)})"
     else:
-        what = "other images, masks or folds"
+        difference = "other images, masks or folds"
     raise LearningError(
         "other_run",
-        f"{out} was begun with {what}. Give the same options as before, or another --out.",
+        f"{out} was started with {difference}. Give the same options as before, or another --out.",
     )

@@ -1,6 +1,6 @@
-"""The rows of the paper's table: proposals and activation maps compared with expert masks.
+"""The rows of the paper's table, which compare proposals and activation maps with expert masks.
 
-`levels.py` counts the pixels of a map; `metrics.py` and `detection.py` make the figures.
+`levels.py` counts the pixels of a map. `metrics.py` and `detection.py` compute the figures.
 """
 
 from __future__ import annotations
@@ -51,8 +51,8 @@ class Row:
 
     def as_json(self, *, n_boot: int = 1000) -> dict[str, object]:
         """Return every figure of the row with its interval."""
-        counts = [one.counts for one in self.images]
-        patients = [one.patient for one in self.images]
+        counts = [image.counts for image in self.images]
+        patients = [image.patient for image in self.images]
         pooled = [
             estimate(counts, patients, name=name, convention="pooled", n_boot=n_boot)
             for name in POOLED
@@ -64,8 +64,8 @@ class Row:
         return {
             "name": self.name,
             "threshold": self.threshold,
-            "pooled": [one.as_json() for one in pooled],
-            "per_image": [one.as_json() for one in per_image],
+            "pooled": [figure.as_json() for figure in pooled],
+            "per_image": [figure.as_json() for figure in per_image],
             "detection": self._detection(n_boot),
         }
 
@@ -74,19 +74,19 @@ class Row:
 
         If no area rule can be chosen, `area` is empty and `no_area` says why.
         """
-        scored = [_scored(one, one.score) for one in self.images]
-        shares = [_scored(one, _share(one.counts)) for one in self.images]
-        by_fold = _area_rules(self.images)
-        called = _called_by_area(self.images, by_fold)
+        scored = [_scored(image, image.score) for image in self.images]
+        shares = [_scored(image, _share(image.counts)) for image in self.images]
+        by_fold = _fit_area_rules(self.images)
+        called = _call_by_area(self.images, by_fold)
         by_area = rates(called, Rule(_AREA, 0.5), n_boot=n_boot) if called else ()
         by_source = auc_by_source(scored, n_boot=n_boot)
         return {
             "score": self.score,
-            "any_pixel": [one.as_json() for one in rates(shares, ANY_PIXEL, n_boot=n_boot)],
-            "area": [one.as_json() for one in by_area],
-            "no_area": "" if called else _why_no_area(by_fold),
+            "any_pixel": [rate.as_json() for rate in rates(shares, ANY_PIXEL, n_boot=n_boot)],
+            "area": [rate.as_json() for rate in by_area],
+            "no_area": "" if called else _no_area_reason(by_fold),
             "auc": auc(scored, n_boot=n_boot).as_json(),
-            "auc_by_source": [one.as_json() for one in by_source],
+            "auc_by_source": [source_auc.as_json() for source_auc in by_source],
         }
 
 
@@ -98,8 +98,8 @@ def _scored(image: RowImage, score: float) -> ScoredImage:
     return ScoredImage(image.patient, image.source, image.is_covid, score)
 
 
-def _area_rules(images: Sequence[RowImage]) -> dict[int, Rule | None]:
-    """Fit the area rule of each fold on the other folds; None if they hold one class only."""
+def _fit_area_rules(images: Sequence[RowImage]) -> dict[int, Rule | None]:
+    """Return the area rule of each fold, fitted on the other folds; None if they have one class."""
     return {
         fold: best_rule(
             [_scored(image, _share(image.counts)) for image in images if image.fold != fold], _AREA
@@ -108,7 +108,7 @@ def _area_rules(images: Sequence[RowImage]) -> dict[int, Rule | None]:
     }
 
 
-def _called_by_area(
+def _call_by_area(
     images: Sequence[RowImage], by_fold: Mapping[int, Rule | None]
 ) -> list[ScoredImage]:
     """Score each image by the rule of its fold: 1 for covid, 0 for not. Empty if a rule is None."""
@@ -121,7 +121,7 @@ def _called_by_area(
     return called
 
 
-def _why_no_area(by_fold: Mapping[int, Rule | None]) -> str:
+def _no_area_reason(by_fold: Mapping[int, Rule | None]) -> str:
     if len(by_fold) < 2:
         return (
             "No figure by area: the area is chosen on the films of other folds, and all these films"

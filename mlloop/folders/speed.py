@@ -1,7 +1,7 @@
 """The speed and the memory of a run, in measured.json beside its results.
 
-A stage counts only if one process did all of it. A speed over two machines, or over a stop, would
-mean nothing.
+A stage counts only if one process did all of it. A speed over two machines or over an interruption
+would have no meaning.
 """
 
 from __future__ import annotations
@@ -30,7 +30,10 @@ class StageSpeed:
 
 @dataclass(frozen=True, slots=True)
 class RunSpeed:
-    """The measured.json of a run. `peak_bytes` is the GPU's memory, or resident memory on a CPU."""
+    """The measured.json of a run: its stages (`paces`) and its peak memory.
+
+    `peak_bytes` is GPU memory, or resident memory on a CPU.
+    """
 
     device: str = ""
     threads: int = 0
@@ -40,10 +43,10 @@ class RunSpeed:
     def per_second(self) -> dict[str, float]:
         """Return images per second of each stage, over all runs of the stage."""
         stages = sorted({pace.stage for pace in self.paces})
-        totals = {s: [p for p in self.paces if p.stage == s] for s in stages}
+        by_stage = {s: [p for p in self.paces if p.stage == s] for s in stages}
         return {
-            stage: sum(p.images for p in same_stage) / max(1e-9, sum(p.seconds for p in same_stage))
-            for stage, same_stage in totals.items()
+            stage: sum(p.images for p in paces) / max(1e-9, sum(p.seconds for p in paces))
+            for stage, paces in by_stage.items()
         }
 
 
@@ -77,8 +80,8 @@ class SpeedRecorder:
 
     def _steps(self, network: str) -> int:
         """Return the number of steps of a network. A classifier takes the plan's number."""
-        same_stage = [one for one in self.plan.networks if one.key == network]
-        return self.plan.with_steps_of(same_stage[0]).steps if same_stage else self.plan.steps
+        planned = [entry for entry in self.plan.networks if entry.key == network]
+        return self.plan.with_steps_of(planned[0]).steps if planned else self.plan.steps
 
     def time(self, stage: str) -> Stopwatch:
         """Start a stopwatch for a stage."""
@@ -101,18 +104,18 @@ class SpeedRecorder:
 class Stopwatch:
     """A running time measurement of one stage."""
 
-    meter: SpeedRecorder
+    recorder: SpeedRecorder
     stage: str
     started: float
 
     def stop(self, images: int) -> None:
         """Record the speed of `images`. Without an image, record nothing."""
         if images:
-            self.meter.record(self.stage, images, time.monotonic() - self.started)
+            self.recorder.record(self.stage, images, time.monotonic() - self.started)
 
 
 def read_speed(out: Path) -> RunSpeed:
-    """Return the measurements so far."""
+    """Return the measurements in a folder, which are empty if there is no usable measured.json."""
     try:
         return from_plain(RunSpeed, read_json(out / "measured.json"))
     except FieldError:

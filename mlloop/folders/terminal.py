@@ -19,7 +19,7 @@ class Terminal:
     _bar: tqdm[None] | None = None
 
     def __call__(self, event: str, /, **values: EventValue) -> None:
-        """Show one event. Events without news for a person are skipped."""
+        """Show one event. Events that tell a person nothing are skipped."""
         if event == "progress":
             self._advance(int(values["done"] or 0), int(values["total"] or 0))
         elif event == "epoch":

@@ -1,6 +1,6 @@
-"""The four verbs on plain folders: options in, files and a table out; no server is needed.
+"""Runs the four verbs on plain folders. Each verb writes files and prints its result.
 
-Each raises LearningError with a sentence, or Stopped once everything is saved.
+Each verb raises LearningError with a sentence, or Stopped after everything is saved.
 """
 
 from __future__ import annotations
@@ -113,8 +113,8 @@ def _benchmark(options: argparse.Namespace, terminal: Terminal, stop: Stop) -> N
         measured=read_speed(run.out),
         command=_command(),
     )
-    rivals = with_classifiers(run, options.classifiers).plan.networks_of("activation")
-    _write_examples(run, rows, rivals)
+    classifiers = with_classifiers(run, options.classifiers).plan.networks_of("activation")
+    _write_examples(run, rows, classifiers)
     _print(f"{text}\nLook at {run.out / 'plate.png'}.")
 
 
@@ -139,9 +139,9 @@ def _begin(options: argparse.Namespace, terminal: Terminal) -> tuple[FolderRun, 
         )
     plan = learnable
     run = begin_run(options.out, plan, placement)
-    sick = sum(film.is_positive for film in run.cases)
+    n_positive = sum(film.is_positive for film in run.cases)
     terminal.say(
-        f"{len(run.cases)} images of {len(run.patients)} patients, {sick} with infection;"
+        f"{len(run.cases)} images of {len(run.patients)} patients, {n_positive} with infection;"
         f" {run.k} folds; networks: {', '.join(network.key for network in plan.networks)}."
     )
     return run, prepare_device(plan, choice=options.device)
@@ -153,7 +153,7 @@ def _put_in_folds(cases: Sequence[FolderCase], manifest: ProposeManifest) -> tup
 
 
 def _judge_masks(cases: Sequence[FolderCase], folder: Path) -> Row:
-    """Measure a mask `<image>.png` for each case. Raises LearningError if one is missing."""
+    """Return a row of the masks `<image>.png`. Raises LearningError if a mask is not usable."""
     judged = []
     for film in cases:
         path = folder / f"{Path(film.case.image_path).stem}.png"
@@ -172,7 +172,7 @@ def _judge_masks(cases: Sequence[FolderCase], folder: Path) -> Row:
 
 
 def _require_both_groups(cases: Sequence[FolderCase]) -> None:
-    """Raise LearningError if one class is missing: now, not after an hour of training."""
+    """Raise LearningError if one class is missing. It is checked before an hour of training."""
     covid = sum(film.case.group == "covid" for film in cases)
     if covid in (0, len(cases)):
         kind = "covid" if covid else "normal or other"

@@ -88,14 +88,14 @@ def _read_png(data: bytes, limits: Limits) -> RawImage:
             "The PNG file is 16-bit colour and interlaced; save it without interlacing.",
         )
     try:
-        # Not Image.open: it warns of the size before our error.
+        # Image.open would warn about large images. `_check_size` has checked the size already.
         with PngImagePlugin.PngImageFile(io.BytesIO(data)) as opened:
             mode = opened.mode
             if mode in ("P", "PA") or (mode in ("L", "RGB") and opened.has_transparency_data):
                 pixels = np.asarray(opened.convert("RGBA"))
             else:
                 pixels = np.asarray(opened.convert("L") if mode == "1" else opened)
-    except Exception as failure:  # as for JPEG below
+    except Exception as failure:  # a broken chunk may raise any error
         _damaged(failure)
     if pixels.shape[:2] != (header.height, header.width) or pixels.dtype not in _DTYPES:
         _damaged()
@@ -125,7 +125,7 @@ def _read_tiff(data: bytes, limits: Limits) -> RawImage:
             page = opened.pages.first
             _check_size(page.imagewidth, page.imagelength, limits)
             _check_tiff_kind(page)
-            # A segment is decoded whole: a segment far larger than the image would fill memory.
+            # A segment is decoded at once. A segment far larger than the image would fill memory.
             if page.is_tiled and page.tilewidth * page.tilelength > limits.max_pixels:
                 _damaged()
             return _tiff_pixels(page, read_samples(page, data))
@@ -145,10 +145,10 @@ def _check_tiff_kind(page: tifffile.TiffPage) -> None:
         )
     bits = page.bitspersample
     if kind is not None or bits not in (1, 8, 16) or page.fillorder != 1:
-        said = kind or (f"{bits}-bit" if page.fillorder == 1 else "bit-reversed")
+        kind_name = kind or (f"{bits}-bit" if page.fillorder == 1 else "bit-reversed")
         raise ImageError(
             "unsupported_pixels",
-            f"The TIFF file holds {said} values; 8-bit and 16-bit whole numbers are read.",
+            f"The TIFF file holds {kind_name} values; 8-bit and 16-bit whole numbers are read.",
         )
     if int(page.compression) not in COMPRESSIONS:
         raise ImageError(
@@ -176,7 +176,8 @@ def _tiff_pixels(page: tifffile.TiffPage, samples: AnyPixels) -> RawImage:
         samples[..., :1] = (2**bits - 1) - samples[..., :1]
     if bits == 1:
         samples = samples * np.uint8(255)
-    # Premultiplied alpha is over black already. An extra channel of unknown use is left out.
+    # Colours with premultiplied alpha are already blended with black, so their alpha is left out.
+    # An extra channel of unknown use is left out too.
     has_alpha = tuple(page.extrasamples)[:1] == (_TIFF_ALPHA_APART,)
     kept = samples[..., : colours + has_alpha]
     return RawImage(kept[..., 0] if kept.shape[2] == 1 else kept, 16 if bits == 16 else 8)

@@ -45,8 +45,9 @@ MIN_SIDE = 32
 PREVIEW_SIDE = 1024
 THUMBNAIL_SIDE = 160
 _PNG_FILTER_UP = 2
-_COSINES = np.cos(np.pi / 64.0 * np.outer(np.arange(8), 2 * np.arange(32) + 1))  # the DCT's lowest
-_ROWS_AT_ONCE = 256  # wide integers for a whole 64-megapixel image would be 2 GB
+# The 8 lowest frequencies of a cosine transform (DCT) of 32 values.
+_COSINES = np.cos(np.pi / 64.0 * np.outer(np.arange(8), 2 * np.arange(32) + 1))
+_ROWS_AT_ONCE = 256  # 64-bit integers for a whole 64-megapixel image would take 2 GB
 _LOW_PERCENTILE, _HIGH_PERCENTILE = 0.5, 99.5
 
 
@@ -143,7 +144,8 @@ def thumbnail(pixels: AnyPixels, *, window: Window | None = None) -> npt.NDArray
 def perceptual_hash(pixels: AnyPixels, *, window: Window | None = None) -> str:
     """Return a 64-bit perceptual hash as 16 hex digits; similar images differ in few bits.
 
-    The 8x8 lowest frequencies of a 32x32 average, each above or below their median: "pHash".
+    The image is averaged to 32x32. A bit says whether one of its 8x8 lowest frequencies is above
+    their median ("pHash").
     """
     shown = Image.fromarray(apply_window(pixels, window or default_window(pixels)))
     small = np.asarray(shown.resize((32, 32), Image.Resampling.BOX), dtype=np.float64)
@@ -159,7 +161,7 @@ def hash_distance(first: str, second: str) -> int:
 def network_input(pixels: AnyPixels, grid: int) -> npt.NDArray[np.float32]:
     """Average `(H, W)` pixels to `(grid, grid)` and scale the percentile window to 0..1 float32.
 
-    The percentiles are of the averaged cells, so bright markers and noise have less influence.
+    The percentiles are computed from the averaged cells, so bright markers and noise count less.
     """
     height, width = pixels.shape
     mean = area_sums(pixels, grid=(grid, grid)) / float(height * width)

@@ -1,4 +1,4 @@
-"""The only codec of masks and probability maps, and how two masks differ.
+"""Encodes, decodes and compares masks and probability maps. No other file encodes them.
 
 A mask is `(H, W) bool` in memory and an 8-bit grey PNG (0/255) on disk. Refuses any file but a
 plain grey PNG of the expected size, and reads the size from the header before it decodes a pixel.
@@ -37,7 +37,7 @@ def encode_grey_png(
 ) -> bytes:
     """Encode packed rows `(H, bytes per row) uint8` as a grey PNG, always as the same bytes."""
     height, stride = rows.shape
-    filtered = np.zeros((height, stride + 1), np.uint8)  # each row begins with its filter: none
+    filtered = np.zeros((height, stride + 1), np.uint8)  # a first byte of 0 means: no filter
     filtered[:, 1:] = rows
     return wrap_grey_png(deflate(filtered.tobytes()), shape=(height, width), depth=depth)
 
@@ -95,7 +95,7 @@ def mask_changes(before: BoolArray, after: BoolArray) -> tuple[BoolArray, BoolAr
 
 
 def contour_length(mask: BoolArray) -> int:
-    """Count the pixel edges between mask and background, with holes and the image border."""
+    """Count the pixel edges between mask and background, at holes and at the image border too."""
     padded = np.pad(mask, 1)
     across = np.count_nonzero(padded[:, 1:] != padded[:, :-1])
     down = np.count_nonzero(padded[1:] != padded[:-1])
@@ -103,7 +103,7 @@ def contour_length(mask: BoolArray) -> int:
 
 
 def _deflate_runs(rows: bytes) -> bytes:
-    """Deflate a mask. To look for runs only is 2.6 times as fast, and 5 % larger (256x256)."""
+    """Deflate a mask. Z_RLE is 2.6 times as fast as the default, and 5 % larger (256x256)."""
     deflate = zlib.compressobj(1, strategy=zlib.Z_RLE)
     return deflate.compress(rows) + deflate.flush()
 
@@ -114,7 +114,7 @@ def _deflate_map(rows: bytes) -> bytes:
 
 
 def _size(shape: tuple[int, ...]) -> str:
-    """Name a numpy shape as people do: width first."""
+    """Return a numpy shape in words, width first."""
     return f"{shape[1]}×{shape[0]}"
 
 
@@ -147,7 +147,10 @@ def _decode_grey(
 
 
 def _unfiltered_rows(data: bytes, header: PngHeader) -> ByteArray | None:
-    """Return the values of a grey PNG that has no line filters. We and the browser write none."""
+    """Return the values of a grey PNG without row filters, else None.
+
+    The encoders of this project, here and in the browser, write no filters.
+    """
     rows = inflate_rows(data, header)
     if rows is None or rows[:, 0].any():
         return None

@@ -22,7 +22,7 @@ Colour = tuple[int, int, int]
 EXPERT_COLOUR: Colour = (64, 200, 190)
 NETWORK_COLOUR: Colour = (240, 120, 40)
 _RGB = 2  # the colour type of a PNG
-_STRONGEST = 0.6
+_STRONGEST = 0.6  # the opacity of a map at 255
 # From dark through red to yellow: readable without a legend, and distinct from a grey film.
 _HEAT = np.array([(70, 0, 90), (200, 30, 60), (255, 150, 20), (255, 245, 150)], np.float64)
 
@@ -34,13 +34,13 @@ def decode_film(data: bytes) -> Rgb:
 
 
 def overlay_mask(picture: Rgb, mask: BoolArray, colour: Colour) -> Rgb:
-    """Return the picture with a mask `(H, W)` tinted and its find_outline drawn."""
+    """Return the picture with a mask `(H, W)` tinted and its outline drawn."""
     weight = np.where(find_outline(mask), 1.0, np.where(mask, 0.3, 0.0))[:, :, None]
     return _blend(picture, np.broadcast_to(np.array(colour, np.float64), picture.shape), weight)
 
 
 def overlay_map(picture: Rgb, p8: ByteArray) -> Rgb:
-    """Return the picture with a p8 map `(h, w)` over it, clear at 0 and strongest at 255."""
+    """Return the picture with a p8 map `(h, w)` over it, transparent at 0 and strongest at 255."""
     values = upsample_p8(p8, shape=(picture.shape[0], picture.shape[1])) / 255.0
     place = values * (len(_HEAT) - 1)
     low = np.minimum(place.astype(np.int64), len(_HEAT) - 2)
@@ -73,7 +73,7 @@ def draw_outlines(film: ByteArray, outlines: Sequence[tuple[BoolArray, Colour]])
 def encode_rgb(picture: Rgb) -> bytes:
     """Encode a colour picture as PNG, always the same bytes."""
     height, width, _ = picture.shape
-    rows = np.zeros((height, 1 + 3 * width), np.uint8)  # each row begins with its filter: none
+    rows = np.zeros((height, 1 + 3 * width), np.uint8)  # a first byte of 0 means: no filter
     rows[:, 1:] = picture.reshape(height, -1)
     return write_png(PngHeader(height, width, 8, _RGB, False), zlib.compress(rows.tobytes(), 6))
 

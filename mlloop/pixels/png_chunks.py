@@ -1,8 +1,9 @@
-"""The chunks of a PNG file: whether they are complete, and the rows inside them.
+"""Reads, checks and writes the chunks of a PNG file.
 
 Files are checked here before an image decoder reads them, because decoders trust the file too much.
-Pillow skips the checksums of the pixels. The image decoders of imagecodecs 2026.3 drop a reference
-to None at each failure, which in the end kills a Python 3.11 process (its deflate does not).
+Pillow skips the checksums of the pixels. The image decoders of imagecodecs 2026.3 lose a reference
+to None at each failure; after many failures, a Python 3.11 process crashes. The deflate decoder of
+imagecodecs does not have this fault.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ class PngHeader(NamedTuple):
 
 
 def read_png_header(data: bytes) -> PngHeader | None:
-    """Read size, bit depth and colour type without decoding; None if the bytes are no PNG."""
+    """Return size, bit depth and colour type without decoding; None if the bytes are no PNG."""
     if len(data) < 33 or data[:8] != SIGNATURE or data[12:16] != b"IHDR":
         return None
     width, height, depth, colour = struct.unpack(">IIBB", data[16:26])
@@ -40,7 +41,7 @@ def read_png_header(data: bytes) -> PngHeader | None:
 
 
 def is_png_whole(data: bytes) -> bool:
-    """Say whether all chunks are there with right checksums, and exactly one header."""
+    """Say whether no chunk is missing, all checksums are right, and there is exactly one header."""
     kinds = []
     for kind, body, checksum in _chunks(data):
         if zlib.crc32(body, zlib.crc32(kind)) != checksum:
@@ -52,8 +53,8 @@ def is_png_whole(data: bytes) -> bool:
 def inflate_rows(data: bytes, header: PngHeader) -> npt.NDArray[np.uint8] | None:
     """Return the rows of a PNG `(H, 1 + n) uint8`. The first byte of a row names its filter.
 
-    None if the rows do not match the header, and for a palette or interlacing. The interpreter lock
-    is free while it inflates.
+    Returns None if the rows do not match the header, and for a palette or interlacing. Other
+    threads can run Python while the rows are inflated.
     """
     if header.colour not in _CHANNELS or header.interlaced:
         return None
@@ -74,7 +75,7 @@ def inflate_rows(data: bytes, header: PngHeader) -> npt.NDArray[np.uint8] | None
 def repack(data: bytes, header: PngHeader) -> bytes | None:
     """Rebuild a PNG of 8 or 16 bits from its header and rows, so that no decoder fails on it.
 
-    None if its rows cannot be read here, or if a chunk holds transparency.
+    Returns None if the rows cannot be read here, or if a chunk holds transparency.
     """
     if header.depth == 8 and any(kind == b"tRNS" for kind, _, _ in _chunks(data)):
         return None
@@ -92,17 +93,17 @@ def write_png(header: PngHeader, body: bytes) -> bytes:
 
 def _chunks(data: bytes) -> Iterator[tuple[bytes, memoryview, int]]:
     """Yield kind, body and checksum of each complete chunk, up to the last one."""
-    view, at = memoryview(data), len(SIGNATURE)
-    while at + 12 <= len(view):
-        (length,) = struct.unpack(">I", view[at : at + 4])
-        end = at + 8 + length
+    view, start = memoryview(data), len(SIGNATURE)
+    while start + 12 <= len(view):
+        (length,) = struct.unpack(">I", view[start : start + 4])
+        end = start + 8 + length
         if end + 4 > len(view):
             return
-        kind = bytes(view[at + 4 : at + 8])
-        yield kind, view[at + 8 : end], struct.unpack(">I", view[end : end + 4])[0]
+        kind = bytes(view[start + 4 : start + 8])
+        yield kind, view[start + 8 : end], struct.unpack(">I", view[end : end + 4])[0]
         if kind == b"IEND":
             return
-        at = end + 4
+        start = end + 4
 
 
 def _chunk(kind: bytes, body: bytes) -> tuple[bytes, ...]:

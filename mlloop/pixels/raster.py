@@ -1,4 +1,4 @@
-"""The only rule that turns a probability map into a mask. The browser repeats it in whole numbers.
+"""The only rule that turns a probability map into a mask. The browser uses the same rule.
 
 `p8` is a probability map `(h, w) uint8` at the network's grid; `t8` is a threshold from 1 to 255.
 """
@@ -40,8 +40,8 @@ def upsample_p8(p8: ByteArray, *, shape: tuple[int, int]) -> ByteArray:
 def threshold_mask(p8: ByteArray, *, shape: tuple[int, int], t8: int) -> BoolArray:
     """Return the mask `(H, W) bool` of a p8 map: the upsampled value is at least `t8` (1..255).
 
-    Gives the same pixels as `upsample_p8(p8) >= t8`, ten times as fast. A pixel is a mean of four
-    neighbours, so it is computed only where a neighbour reaches `t8`, and without rounding.
+    The pixels are the same as in `upsample_p8(p8) >= t8`, but ten times as fast. A pixel is a mean
+    of four neighbours, so it is computed only where a neighbour reaches `t8`, and without rounding.
     """
     if not 1 <= t8 <= 255:
         raise MaskError(f"The threshold is {t8}; it must be from 1 to 255.")
@@ -49,14 +49,14 @@ def threshold_mask(p8: ByteArray, *, shape: tuple[int, int], t8: int) -> BoolArr
     left, right, weight_x = _bilinear_axis(p8.shape[1], shape[1])
     wide = p8.astype(np.int32)
     across = wide[:, left] * (256 - weight_x) + wide[:, right] * weight_x
-    hot = p8 >= t8
+    reaches_t8 = p8 >= t8
     mask = np.zeros(shape, np.bool_)
-    # One strip at a time: the rows of the image between the same two rows of the map. It fits
-    # into the cache.
+    # Compute one strip at a time, because it fits into the cache. A strip is the rows of the image
+    # that lie between the same two rows of the map.
     edges = np.concatenate(([0], np.flatnonzero(np.diff(top) | np.diff(bottom)) + 1, [shape[0]]))
     above, below = top[edges[:-1]], bottom[edges[:-1]]
-    is_hot = hot[:, left] | hot[:, right]
-    strips = is_hot[above] | is_hot[below]
+    neighbour_reaches = reaches_t8[:, left] | reaches_t8[:, right]
+    strips = neighbour_reaches[above] | neighbour_reaches[below]
     starts, stops = strips.argmax(axis=1), shape[1] - strips[:, ::-1].argmax(axis=1)
     for i in np.flatnonzero(strips.any(axis=1)).tolist():
         rows, strip = slice(edges[i], edges[i + 1]), slice(starts[i], stops[i])
@@ -70,8 +70,8 @@ def threshold_mask(p8: ByteArray, *, shape: tuple[int, int], t8: int) -> BoolArr
 def canonical_raster(mask: BoolArray, *, grid: tuple[int, int]) -> BoolArray:
     """Return a mask `(H, W)` redrawn through `grid`: area average, quantise, threshold at 128.
 
-    Every blind candidate is redrawn so. Otherwise its edge would show whether a person or a network
-    drew it.
+    Every blind candidate is redrawn in this way. Otherwise its edge would show whether a person or
+    a network drew it.
     """
     height, width = mask.shape
     covered = area_sums(mask, grid=grid)
@@ -104,7 +104,9 @@ def _row_sums(values: npt.NDArray[np.generic], cells: int) -> IntArray:
     edges = np.arange(cells + 1) * length
     rows, parts = edges // cells, edges % cells
     sums = np.empty((cells, values.shape[1]), np.int64)
-    for cell in range(cells):  # one span at a time: each row is read about once, with no large copy
+    for cell in range(
+        cells
+    ):  # one span at a time reads each row about once and makes no large copy
         first, last = int(rows[cell]), int(rows[cell + 1])
         total = values[first:last].sum(axis=0, dtype=np.int64) * cells
         total -= values[first].astype(np.int64) * int(parts[cell])

@@ -23,8 +23,8 @@ from mlloop.pixels.thorax import (
     Side,
     Zone,
     Zones,
-    connected,
     cut_zones,
+    label_parts,
     split_lungs,
 )
 
@@ -61,7 +61,7 @@ class Lung:
 
 @dataclass(frozen=True, slots=True)
 class Lesion:
-    """One connected infected region. Side and zone are the ones with most of its pixels.
+    """One connected infected region. `side` and `zone` name the zone with most of its pixels.
 
     `side` is None without a lung mask, and "outside" if the region touches no lung.
     """
@@ -74,7 +74,7 @@ class Lesion:
 
 @dataclass(frozen=True, slots=True)
 class Lesions:
-    """All lesions: `listed` by size, largest first; lesions below `smallest` pixels are counted."""
+    """All lesions: `listed` has the largest first; lesions below `smallest` pixels are counted."""
 
     listed: tuple[Lesion, ...]
     smallest: int
@@ -95,7 +95,7 @@ class Findings:
     lesions: Lesions
 
     def as_json(self) -> dict[str, object]:
-        """Return plain JSON values, None for NaN; at most fifty lesions, the largest."""
+        """Return plain JSON values, None for NaN, with the `MAX_LESIONS` largest lesions."""
         listed = self.lesions.listed
         return {
             "schema": 1,
@@ -120,7 +120,7 @@ class Findings:
         }
 
 
-def findings(
+def measure_findings(
     infection: BoolArray,
     lung: BoolArray | None,
     *,
@@ -133,16 +133,18 @@ def findings(
 
     `smallest_share` is the area of the smallest listed lesion, as a share of the image.
     `spacing_mm` is the width of one pixel of these masks. `film_shape` is the height and width of
-    the film if the masks are smaller; all results are in pixels of the film. Raises MaskError if
+    the film if the masks are smaller. All results are in pixels of the film. Raises MaskError if
     the sizes of the masks differ.
     """
-    field = np.zeros_like(infection) if lung is None else lung
-    if field.shape != infection.shape:
-        raise MaskError(f"The infection mask is {infection.shape}, the lung mask {field.shape}.")
+    lung_mask = np.zeros_like(infection) if lung is None else lung
+    if lung_mask.shape != infection.shape:
+        raise MaskError(
+            f"The infection mask is {infection.shape}, the lung mask {lung_mask.shape}."
+        )
     film_shape = film_shape or infection.shape
     pixels_each = film_shape[0] * film_shape[1] / infection.size
-    cut = cut_zones(field, split_lungs(field))
-    lungs = _lungs(cut, infection, film_shape)
+    cut = cut_zones(lung_mask, split_lungs(lung_mask))
+    lungs = _measure_lungs(cut, infection, film_shape)
     both = Part(
         "both",
         sum(side.whole.pixels for side in lungs),
@@ -153,11 +155,11 @@ def findings(
     return Findings(
         both=both,
         lungs=lungs,
-        outside_pixels=_scaled(np.count_nonzero(infection & ~field), pixels_each),
+        outside_pixels=_scaled(np.count_nonzero(infection & ~lung_mask), pixels_each),
         grade=None if reason else grade_of(both.share, cutoffs),
         reason=reason,
         cutoffs=tuple(cutoffs),
-        lesions=_lesions(infection, cut.codes, least, spacing_mm, pixels_each),
+        lesions=_find_lesions(infection, cut.codes, least, spacing_mm, pixels_each),
     )
 
 
@@ -166,10 +168,12 @@ def grade_of(share: float, cutoffs: Sequence[float]) -> Grade:
     return GRADES[sum(share >= cutoff for cutoff in cutoffs)]
 
 
-def _lungs(cut: Zones, infection: BoolArray, film_shape: tuple[int, int]) -> tuple[Lung, ...]:
-    most = len(SIDES) * len(ZONES) + 1
-    area = np.bincount(cut.codes.ravel(), minlength=most)
-    sick = np.bincount(cut.codes[infection], minlength=most)
+def _measure_lungs(
+    cut: Zones, infection: BoolArray, film_shape: tuple[int, int]
+) -> tuple[Lung, ...]:
+    n_codes = len(SIDES) * len(ZONES) + 1
+    area = np.bincount(cut.codes.ravel(), minlength=n_codes)
+    infected = np.bincount(cut.codes[infection], minlength=n_codes)
     down, across = film_shape[0] / infection.shape[0], film_shape[1] / infection.shape[1]
     pixels_each = film_shape[0] * film_shape[1] / infection.size
     lungs = []
@@ -179,7 +183,7 @@ def _lungs(cut: Zones, infection: BoolArray, film_shape: tuple[int, int]) -> tup
             Part(
                 zone,
                 _scaled(area[first + j], pixels_each),
-                _scaled(sick[first + j], pixels_each),
+                _scaled(infected[first + j], pixels_each),
             )
             for j, zone in enumerate(ZONES)
         )
@@ -192,39 +196,40 @@ def _lungs(cut: Zones, infection: BoolArray, film_shape: tuple[int, int]) -> tup
 def _on_film(border: Border, down: float, across: float) -> Border:
     """Return a border in pixels of the film.
 
-    Its columns are wide enough for the film's own lung mask, whose edge may be anywhere within a
-    pixel of the smaller mask.
+    Its columns are wide enough for the lung mask at the film's size. The edge of that mask may be
+    anywhere within a pixel of the smaller mask.
     """
     room = across - 1
     left = max(0, math.floor(border.left * across - room))
     return Border(round(border.row * down), left, math.ceil(border.right * across + room))
 
 
-def _lesions(
+def _find_lesions(
     infection: BoolArray,
     codes: npt.NDArray[np.uint8],
     least: int,
     spacing_mm: float | None,
     pixels_each: float,
 ) -> Lesions:
-    """Return the connected regions. The place of a region is the zone with most of its pixels."""
-    labels, count = connected(infection)
-    most = len(SIDES) * len(ZONES) + 1
-    on = labels[infection].astype(np.int64) * most + codes[infection]
-    table = np.bincount(on, minlength=(count + 1) * most).reshape(count + 1, most)[1:]
+    """Return the connected regions. A region belongs to the zone with most of its pixels."""
+    labels, count = label_parts(infection)
+    n_codes = len(SIDES) * len(ZONES) + 1
+    pairs = labels[infection].astype(np.int64) * n_codes + codes[infection]
+    # One row for each region, with its pixels in each zone.
+    table = np.bincount(pairs, minlength=(count + 1) * n_codes).reshape(count + 1, n_codes)[1:]
     sizes = table.sum(axis=1)
     chosen = np.argsort(-sizes, kind="stable")[: int(np.count_nonzero(sizes >= least))]
     has_lung = bool(codes.any())
     small = sizes[sizes < least]
     return Lesions(
-        listed=tuple(_lesion(table[i], has_lung, spacing_mm, pixels_each) for i in chosen),
+        listed=tuple(_make_lesion(table[i], has_lung, spacing_mm, pixels_each) for i in chosen),
         smallest=_scaled(least, pixels_each),
         n_smaller=len(small),
         smaller_pixels=_scaled(small.sum(), pixels_each),
     )
 
 
-def _lesion(
+def _make_lesion(
     row: npt.NDArray[np.int64], has_lung: bool, spacing_mm: float | None, pixels_each: float
 ) -> Lesion:
     size = int(row.sum())
@@ -239,6 +244,7 @@ def _lesion(
 
 
 def _scaled(count: int | np.integer, pixels_each: float) -> int:
+    """Return a number of mask pixels in pixels of the film."""
     return round(int(count) * pixels_each)
 
 

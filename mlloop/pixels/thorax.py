@@ -22,12 +22,12 @@ ZONES: tuple[Zone, ...] = ("upper", "middle", "lower")
 
 _TOUCHING = np.ones((3, 3), np.int64)  # pixels that touch at a corner are connected
 _MAIN = 0.2  # a part with this share of the largest part may be a lung, not a speck
-_APART = 0.1  # of the image's width: the centres of two lungs are at least so far apart
-_ACROSS = 0.2  # a part with this share of its pixels on each side of the mid-line is both lungs
+_APART = 0.1  # the smallest distance of the centres of two lungs, as a share of the image's width
+_ACROSS = 0.2  # a part with this share of its pixels on each side of the mid-line holds both lungs
 
 
-def connected(mask: BoolArray) -> tuple[npt.NDArray[np.int32], int]:
-    """Return the connected parts of a mask `(H, W)` as labels `(H, W) int32` from 1, and how many.
+def label_parts(mask: BoolArray) -> tuple[npt.NDArray[np.int32], int]:
+    """Return labels `(H, W) int32`, from 1, of the connected parts of a mask, and their number.
 
     Searches only the rectangle around the mask, because a lesion is a small part of a film.
     """
@@ -41,13 +41,14 @@ def connected(mask: BoolArray) -> tuple[npt.NDArray[np.int32], int]:
 
 
 def split_lungs(lung: BoolArray) -> BoolArray:
-    """Return which pixels `(H, W) bool` of a lung mask are the patient's left lung.
+    """Return the pixels `(H, W) bool` of a lung mask that belong to the patient's left lung.
 
-    Two large parts side by side are the two lungs, even if one crosses the mid-line. Otherwise the
-    mid-line is the column with the fewest lung pixels in the middle third of the image. A large
-    part that reaches far across it is cut there; any other part goes to the side of its centre.
+    Two large parts side by side are the two lungs, even if a part crosses the mid-line. Otherwise
+    the mid-line is the column with the fewest lung pixels in the middle third of the image. A large
+    part that reaches far across the mid-line is cut there. Any other part goes to the side of its
+    centre.
     """
-    labels, count = connected(lung)
+    labels, count = label_parts(lung)
     if count == 0:
         return np.zeros(lung.shape, np.bool_)
     columns = np.nonzero(lung)[1]
@@ -57,9 +58,9 @@ def split_lungs(lung: BoolArray) -> BoolArray:
     main = _main_parts(sizes)
     width = lung.shape[1]
     if len(main) == 2 and abs(centres[main[0]] - centres[main[1]]) >= _APART * width:
-        return _of_parts(centres > centres[main].mean(), labels)
-    midline = _midline(lung)
-    is_left = _of_parts(centres > midline, labels)
+        return _select_parts(centres > centres[main].mean(), labels)
+    midline = _find_midline(lung)
+    is_left = _select_parts(centres > midline, labels)
     beyond = np.arange(width) > midline
     for part in main:
         inside = labels == part + 1
@@ -110,8 +111,8 @@ def cut_zones(lung: BoolArray, is_left: BoolArray) -> Zones:
     return Zones(codes, tuple(borders))
 
 
-def _of_parts(chosen: BoolArray, labels: npt.NDArray[np.int32]) -> BoolArray:
-    """Return the pixels of the chosen parts; label 0 is no part."""
+def _select_parts(chosen: BoolArray, labels: npt.NDArray[np.int32]) -> BoolArray:
+    """Return the pixels `(H, W) bool` of the chosen parts. Label 0 is the background."""
     pixels: BoolArray = np.concatenate(([False], chosen))[labels]
     return pixels
 
@@ -123,8 +124,8 @@ def _main_parts(sizes: IntArray) -> IntArray:
     return main
 
 
-def _midline(lung: BoolArray) -> float:
-    """Return the column of the middle third with the fewest lung pixels; of several, their mean."""
+def _find_midline(lung: BoolArray) -> float:
+    """Return the column of the middle third with the fewest lung pixels, or the mean of several."""
     width = lung.shape[1]
     middle = np.arange(width // 3, width - width // 3)
     heights = lung[:, middle].sum(axis=0)
@@ -134,7 +135,7 @@ def _midline(lung: BoolArray) -> float:
 
 def _zone_starts(side: BoolArray) -> IntArray:
     """Return the first row of the middle and the lower zone of one lung."""
-    labels, count = connected(side)
+    labels, count = label_parts(side)
     if count > 1:
         side = labels == 1 + int(np.bincount(labels[side] - 1).argmax())
     rows = np.flatnonzero(side.any(axis=1))

@@ -1,8 +1,8 @@
-"""Decodes the pixels of one TIFF page, segment by segment. tifffile reads the tags only.
+"""Decodes the pixels of one TIFF page, segment by segment. tifffile reads only the tags.
 
-The decoders of tifffile (imagecodecs 2026.3) end the process on some damaged LZW data, and may take
-gigabytes for a small file. Here zlib inflates up to a limit, libtiff (in Pillow) decodes LZW and
-PackBits, and memory holds the image and one segment only.
+The decoders of tifffile (imagecodecs 2026.3) crash the process on some damaged LZW data, and may
+take gigabytes for a small file. Here zlib inflates up to a limit, and libtiff (in Pillow) decodes
+LZW and PackBits. Memory holds only the image and one segment.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ DEFLATE = (8, 32946)
 COMPRESSIONS = (NONE, LZW, PACKBITS, *DEFLATE)
 
 _SHORT, _LONG = 3, 4
-_HORIZONTAL = 2
+_HORIZONTAL = 2  # the predictor that stores differences of neighbours in a row
 
 Samples = npt.NDArray[np.uint8 | np.uint16]
 
@@ -77,7 +77,7 @@ def _layout(page: tifffile.TiffPage) -> _Layout:
     separate = int(page.planarconfig) == 2
     known = page.predictor in (1, _HORIZONTAL) and (page.bitspersample != 1 or page.predictor == 1)
     if rows < 1 or columns < 1 or not known:
-        raise TiffDamage("the segments have no size, or differences of a kind that is not read")
+        raise TiffDamage("the segments have no size, or a predictor that is not read")
     return _Layout(
         rows=rows,
         columns=columns,

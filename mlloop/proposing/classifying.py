@@ -1,7 +1,7 @@
-"""Scores the films that classifiers learned from. The fold that left a film out scores it.
+"""Scores the films that classifiers learned from, each with the member that left its fold out.
 
 Owns `scores.json`: the probability of covid by network and image. It is written after each member,
-so that a run can resume. Images that were withdrawn since are removed from it.
+so that a run can resume. Images that were withdrawn later are removed from it.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from mlloop.training.tasks.classification import classify
 def write_scores(
     manifest: ProposeManifest, out: Path, *, device: Device, progress: Progress, stop: Stop
 ) -> None:
-    """Score `manifest.scored` with every classifier of the plan. Skips films scored before.
+    """Write the scores of `manifest.scored` by every classifier. Skips films with a score.
 
     Raises LearningError, or Stopped between two films.
     """
@@ -31,7 +31,7 @@ def write_scores(
     if not keys:
         return
     images = {case.image for case in manifest.scored}
-    known = _read(path)
+    known = _read_scores(path)
     scores = {
         key: {image: score for image, score in known.get(key, {}).items() if image in images}
         for key in keys
@@ -40,9 +40,9 @@ def write_scores(
     for member in manifest.members:
         if member.network not in scores:
             continue
-        of_network = scores[member.network]
+        network_scores = scores[member.network]
         held_out = [case for case in manifest.scored if case.fold == member.fold]
-        missing = [case for case in held_out if case.image not in of_network]
+        missing = [case for case in held_out if case.image not in network_scores]
         progress.add(len(held_out) - len(missing))
         if not missing:
             continue
@@ -50,14 +50,14 @@ def write_scores(
         for case, score in classify(classifier, missing, reader, device, progress.emit):
             if stop():
                 raise Stopped
-            of_network[case.image] = score
+            network_scores[case.image] = score
             progress.add(1)
         write_json(path, {"schema": 1, "networks": scores})
     if scores != known:
         write_json(path, {"schema": 1, "networks": scores})
 
 
-def _read(path: Path) -> dict[str, dict[str, float]]:
+def _read_scores(path: Path) -> dict[str, dict[str, float]]:
     if not path.exists():
         return {}
     document = cast("dict[str, dict[str, dict[str, float]]]", read_json(path))

@@ -1,8 +1,8 @@
 """Writes the proposals of a round: the networks' maps, their ensembles and their disagreement.
 
-The calibration is fitted out of fold when all maps of the infection networks are written. An image
-with a proposals.json is finished and skipped. Each label has an ensemble of its own; calibration
-and disagreement use the infection networks only. Classifiers are scored in classifying.py.
+The calibration is fitted on out-of-fold maps, after all maps of the infection networks are written.
+An image with a proposals.json is finished and skipped. Each label has its own ensemble. Calibration
+and disagreement use only the infection networks. classifying.py makes the classifiers' scores.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from mlloop.networks.devices import Device
 from mlloop.pixels.arrays import ByteArray
 from mlloop.pixels.masks import encode_probability
 from mlloop.pixels.raster import threshold_mask
-from mlloop.pixels.severity import Findings, findings
+from mlloop.pixels.severity import Findings, measure_findings
 from mlloop.proposing.classifying import write_scores
 from mlloop.proposing.maps import (
     WRITERS,
@@ -82,19 +82,19 @@ def propose(
         pass  # the calibration needs all maps
     calibration = _read_or_fit_calibration(manifest, writer, out, stop)
     write_scores(manifest, out, device=device, progress=progress, stop=stop)
-    finishing: list[Future[None]] = []
+    pending: list[Future[None]] = []
     with ThreadPoolExecutor(WRITERS) as writers:
         # Threads finish a chunk while the other labels' networks work on the next one.
         for chunk in writer.write(others, progress=progress, stop=stop):
             if stop():
                 raise Stopped
-            wait_for(finishing)
-            finishing = [
+            wait_for(pending)
+            pending = [
                 writers.submit(_write_image, case, manifest, calibration, writer, out)
                 for case in chunk
                 if not is_finished(case, out)
             ]
-        wait_for(finishing)
+        wait_for(pending)
     emit("done", images=len(manifest.cases))
 
 
@@ -132,7 +132,7 @@ def _write_image(
             encoded = encode_probability(means[label])
             write_bytes(folder / f"{label}.ensemble.png", encoded)
             records += _label_records(case, manifest, label, [*label_maps, means[label]], {})
-    findings_of_case = proposal_findings(
+    case_findings = proposal_findings(
         case, plan, infection, means.get("lung"), t8=fitted["ensemble"]
     )
     summary = {
@@ -141,7 +141,7 @@ def _write_image(
         "patient": case.patient,
         "plan_sha256": plan.sha256,
         "mean_disagreement": float(disagreement.mean()) / 255,
-        "findings": findings_of_case.as_json(),
+        "findings": case_findings.as_json(),
         "proposals": records,
     }
     write_json(folder / "proposals.json", summary)
@@ -150,14 +150,15 @@ def _write_image(
 def proposal_findings(
     case: Case, plan: Plan, infection: ByteArray, lung: ByteArray | None, *, t8: int
 ) -> Findings:
-    """Measure the ensembles' masks, at most `MEASURED_SIDE` pixels wide.
+    """Measure the ensembles' masks. Their longer side has at most `MEASURED_SIDE` pixels.
 
-    `t8` is the threshold of the infection. The lungs use the plan's threshold.
+    `infection` and `lung` are p8 maps at the grid. `t8` is the threshold of the infection map. The
+    lung map uses the plan's threshold.
     """
     scale = max(1.0, max(case.height, case.width) / MEASURED_SIDE)
     shape = (max(1, round(case.height / scale)), max(1, round(case.width / scale)))
     spacing = None if case.spacing_mm is None else case.spacing_mm * scale
-    return findings(
+    return measure_findings(
         threshold_mask(infection, shape=shape, t8=t8),
         None if lung is None else threshold_mask(lung, shape=shape, t8=plan.threshold),
         cutoffs=plan.severity_cutoffs,

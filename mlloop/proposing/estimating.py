@@ -60,9 +60,9 @@ class RoundCost:
 def estimate_cost(
     manifest: EstimateManifest, out: Path, *, device: Device, emit: Emit, stop: Stop
 ) -> RoundCost:
-    """Time each network of the plan, write `estimate.json` and return what it holds.
+    """Time each network of the plan, write the cost to `estimate.json` and return it.
 
-    Raises LearningError for a network that cannot be built or does not fit, Stopped on request.
+    Raises LearningError if a network cannot be built or does not fit into memory, and Stopped.
     """
     plan, costs = manifest.plan, []
     for done, network in enumerate(plan.networks):
@@ -131,7 +131,7 @@ def _measure_cost(
 
 
 def _median_seconds(work: Callable[[], object], stop: Stop) -> float:
-    """Return the median seconds of `work`, after one run that does not count.
+    """Return the median seconds of `work`. The first run does not count.
 
     Each run ends with a number read from the device, so the clock includes its work.
     """
@@ -157,7 +157,7 @@ class _Memory:
         self._before = 0 if is_gpu else _peak_bytes()
 
     def used(self, *, scale: float) -> int:
-        """Return the peak in bytes, with what the work added scaled to the whole batch."""
+        """Return the peak in bytes. On a CPU, the bytes added since the start are times `scale`."""
         if self._is_gpu:
             return int(torch.cuda.max_memory_allocated())
         return round(self._before + max(0, _peak_bytes() - self._before) * scale)

@@ -31,7 +31,7 @@ from mlloop.training.case_reader import read_truth
 class ImageResult:
     """The counts of one sealed image. `dice` is None if both masks are empty.
 
-    `peak` is its highest p8, at the grid.
+    `peak` is the highest p8 of the ensemble's map, at the grid.
     """
 
     image: str

@@ -1,8 +1,9 @@
 """Writes the probability maps of networks on cases: one file for each case and network.
 
-A trained patient gets the map of the fold that left it out, any other patient the mean of all
-folds. Works network by network in fixed chunks, so that a resumed run uses the same batches and
-gets the same bits. Only if memory runs out, a chunk is divided.
+A patient that a network was trained on gets the map of the fold that left the patient out. Any
+other patient gets the mean of all folds. Works network by network in fixed chunks, so that a
+resumed run uses the same batches and gets the same bits. A chunk is divided only if memory runs
+out; the last digits may then differ.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ T = TypeVar("T")
 def folds_for(
     case: Case, manifest: ProposeManifest | EvaluateManifest, label: LabelKey = "infection"
 ) -> tuple[int, ...]:
-    """Return the folds that may propose on a case: all, or the fold that left its patient out."""
+    """Return the folds that may propose on a case: all, or only the one without its patient."""
     if isinstance(manifest, ProposeManifest) and case.patient in manifest.patients_of(label):
         return (case.fold,)
     return tuple(range(manifest.k))
@@ -51,7 +52,7 @@ def folds_for(
 def kind_for(
     case: Case, manifest: ProposeManifest | EvaluateManifest, label: LabelKey = "infection"
 ) -> Kind:
-    """Return the kind of a network's map of a case: out-of-fold, or a mean over folds."""
+    """Return the kind of map that a network makes for a case: out-of-fold, or a mean of folds."""
     return "mean" if len(folds_for(case, manifest, label)) == manifest.k else "out_of_fold"
 
 
@@ -115,7 +116,7 @@ class MapWriter:
     def _prepare(self, readers: Executor, network: NetworkPlan, chunk: Sequence[Case]) -> _Work:
         """Begin to read a chunk's images, unless every map exists.
 
-        The whole chunk is read even if some maps exist: a batch of another size may round
+        The whole chunk is read even if some maps exist, because a batch of another size may round
         differently.
         """
         missing = [case for case in chunk if not self._has_map(case, network)]
@@ -148,7 +149,7 @@ class MapWriter:
     def _predict(
         self, folds: dict[int, nn.Module], work: _Work, chunker: Chunker
     ) -> dict[str, list[FloatArray]]:
-        """Return one map per case and fold that may propose on it, folds in order."""
+        """Return each image's maps, one for each fold that may propose on it, in order of folds."""
         maps: dict[str, list[FloatArray]] = {case.image: [] for case in work.chunk}
         images = [image.result() for image in work.images]
         for fold in sorted(folds):
@@ -166,7 +167,7 @@ class MapWriter:
         return maps
 
     def _maps(self, plan: NetworkPlan, network: nn.Module, images: FloatArray) -> FloatArray:
-        """Return the maps `(N, grid, grid)` of images, drawn by the network's task."""
+        """Return the maps `(N, grid, grid)` that a network makes of images."""
         return task_of(plan).predict_maps(network, images, self.manifest.plan, self.device)
 
     def _save(self, case: Case, network: NetworkPlan, maps: Sequence[FloatArray]) -> None:
@@ -176,7 +177,7 @@ class MapWriter:
 
 @dataclass(frozen=True, slots=True)
 class _Work:
-    """One network on one chunk: all its images are read, the maps of `missing` are written."""
+    """One network and one chunk. `images` are those of the chunk, or empty if no map is missing."""
 
     network: NetworkPlan
     chunk: Sequence[Case]
@@ -191,7 +192,7 @@ def wait_for(futures: Iterable[Future[None]]) -> None:
 
 
 def _begin_one_ahead(items: Iterator[T]) -> Iterator[T]:
-    """Yield each item after the next one has begun."""
+    """Yield each item after the next item has been taken from `items`, which begins its work."""
     before = next(items, None)
     for after in items:
         if before is not None:

@@ -34,7 +34,7 @@ from mlloop.contract.presets import preset
 from mlloop.pixels.images import DecodedImage, decode_image, encode_pixels, preview8, thumbnail
 from mlloop.pixels.masks import decode_probability, encode_mask, encode_probability
 from mlloop.pixels.raster import threshold_mask
-from mlloop.pixels.severity import findings
+from mlloop.pixels.severity import measure_findings
 
 Mask = npt.NDArray[np.bool_]
 
@@ -178,7 +178,7 @@ def make_proposals(of_round: Round, image: Image, *, kind: str = "mean") -> list
         threshold_mask(decode_probability(storage.read(one.probability_key)), shape=shape, t8=128)
         for one in (made[-1], lung)
     )
-    measured = findings(*masks, cutoffs=(0.01, 0.25, 0.5, 0.75), smallest_share=0.0005)
+    measured = measure_findings(*masks, cutoffs=(0.01, 0.25, 0.5, 0.75), smallest_share=0.0005)
     made[-1].findings = measured.as_json()
     spread = np.full((64, 64), 40, np.uint8)
     made[-1].disagreement_key = storage.put(image.project_id, encode_probability(spread))

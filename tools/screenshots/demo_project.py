@@ -21,7 +21,7 @@ from bench.large_project import serving_round
 from mlloop.contract.calibration import mean_p8
 from mlloop.pixels.masks import decode_mask, encode_probability
 from mlloop.pixels.raster import threshold_mask
-from mlloop.pixels.severity import findings
+from mlloop.pixels.severity import measure_findings
 
 GRID = 128
 NETWORKS = ("unet-resnet34", "unetplusplus-densenet121", "dla-resnet50")
@@ -62,7 +62,7 @@ def _propose(round_: Round, image: Image, cohort: Path, *, kind: str) -> None:
 
     shape = (image.height, image.width)
     masks = (threshold_mask(p8, shape=shape, t8=128) for p8 in (ensemble, lung_p8))
-    result = findings(*masks, cutoffs=(0.01, 0.25, 0.5, 0.75), smallest_share=0.0005)
+    result = measure_findings(*masks, cutoffs=(0.01, 0.25, 0.5, 0.75), smallest_share=0.0005)
     labels = {key: label_of(image.project, key) for key in ("infection", "lung")}
 
     def add(label: Label, network: str, kind: str, p8: npt.NDArray[np.uint8]) -> Proposal:

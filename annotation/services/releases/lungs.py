@@ -19,7 +19,7 @@ from annotation.selectors.releases.selection import Selection
 from mlloop.contract.plan import SEVERITY_CUTOFFS, SMALLEST_LESION, Plan
 from mlloop.pixels.masks import decode_mask, decode_probability, encode_mask
 from mlloop.pixels.raster import threshold_mask
-from mlloop.pixels.severity import findings
+from mlloop.pixels.severity import measure_findings
 
 Mask = npt.NDArray[np.bool_]
 
@@ -47,7 +47,7 @@ def measured_lung(selected: Selected, mask: Mask, scale: Scale) -> tuple[str, Re
         return None
     image = selected.image
     key, lung = _lung_mask(selected.lung, image)
-    severity = findings(
+    severity = measure_findings(
         mask,
         lung,
         cutoffs=scale.cutoffs,

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from annotation.formats.released import ReleasedImage, ReleasedLung
 from mlloop.contract.plan import SEVERITY_CUTOFFS, SMALLEST_LESION
-from mlloop.pixels.severity import findings
+from mlloop.pixels.severity import measure_findings
 from tests.support.factories import disc
 
 
 def released_image(name: str, *, has_lung: bool = False) -> ReleasedImage:
-    severity = findings(
+    severity = measure_findings(
         disc(radius=5),
         disc(radius=20),
         cutoffs=SEVERITY_CUTOFFS,

@@ -104,7 +104,7 @@ def test_placed_when_a_film_of_the_run_is_encode_againd_then_keeps_its_patient_a
         encode_again(path, path.with_stem(f"{name}2"))
     (tmp_path / "metadata.csv").write_text("image,patient_id\na2.png,x\nb2.png,y\n")
     again = Folders(tmp_path / "films", tmp_path / "metadata.csv")
-    copies = read_run(run.out).placed(read_folder(again, only_known=False))
+    copies = read_run(run.out).place_cases(read_folder(again, only_known=False))
     known = {one.case.image: one.case for one in run.cases}
     for copy in copies:
         film = known[copy.image.removesuffix("2")]
@@ -121,7 +121,7 @@ def test_bind_when_the_run_has_no_pixel_hashes_then_goes_on_in_it(tmp_path: Path
         assert len(one.pop("pixel_sha256")) == 64
     (out / "run.json").write_text(json.dumps(former))
     assert begin_run(out, plan, placement).cases == placement.cases
-    assert read_run(out).placed(placement.cases) == tuple(one.case for one in placement.cases)
+    assert read_run(out).place_cases(placement.cases) == tuple(one.case for one in placement.cases)
 
 
 @pytest.mark.parametrize(

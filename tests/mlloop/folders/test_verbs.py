@@ -109,7 +109,7 @@ def test_benchmark_when_the_plan_changed_then_refuses_the_folder(
 ) -> None:
     plan = str(films / "plan.json")
     assert mlloop("benchmark", films, benchmarked, "--plan", plan, "--steps", "4") == 1
-    assert "was begun with another plan (steps)" in capsys.readouterr().err
+    assert "was started with another plan (steps)" in capsys.readouterr().err
     assert mlloop("benchmark", films, benchmarked, "--plan", plan, "--limit", "8") == 1
     assert "other images, masks or folds" in capsys.readouterr().err
 

@@ -10,7 +10,15 @@ from hypothesis import strategies as st
 from scipy import ndimage
 
 from mlloop.pixels.masks import MaskError
-from mlloop.pixels.severity import EMPTY_LUNG, GRADES, NO_LUNG, Findings, Lesion, findings, grade_of
+from mlloop.pixels.severity import (
+    EMPTY_LUNG,
+    GRADES,
+    NO_LUNG,
+    Findings,
+    Lesion,
+    grade_of,
+    measure_findings,
+)
 from mlloop.pixels.thorax import cut_zones, split_lungs
 
 CUTOFFS = (0.01, 0.25, 0.5, 0.75)
@@ -24,7 +32,7 @@ def oval(x: float, y: float, across: float, down: float) -> np.ndarray:
 
 def measured(infection: np.ndarray, lung: np.ndarray | None, **changes: object) -> Findings:
     asked = {"cutoffs": CUTOFFS, "smallest_share": 0.001, **changes}
-    return findings(infection, lung, **asked)  # type: ignore[arg-type]
+    return measure_findings(infection, lung, **asked)  # type: ignore[arg-type]
 
 
 @st.composite

@@ -31,7 +31,7 @@ from mlloop.figures.metrics import count_pixels
 from mlloop.networks.devices import prepare_device
 from mlloop.pixels.masks import decode_mask, decode_probability
 from mlloop.pixels.raster import threshold_mask
-from mlloop.pixels.severity import findings
+from mlloop.pixels.severity import measure_findings
 from mlloop.proposing.ensemble import disagreement_p8, proposal_findings, propose
 from mlloop.proposing.evaluation import evaluate
 from mlloop.proposing.maps import folds_for
@@ -318,7 +318,7 @@ def test_proposals_when_there_is_a_lung_network_then_two_ensembles_and_findings(
         for file in ("ensemble.ensemble.png", "lung.ensemble.png")
     )
     shape = (one.height, one.width)
-    expected = findings(
+    expected = measure_findings(
         threshold_mask(infection, shape=shape, t8=plan.threshold),
         threshold_mask(lungs, shape=shape, t8=plan.threshold),
         cutoffs=plan.severity_cutoffs,

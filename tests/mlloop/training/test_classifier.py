@@ -198,8 +198,8 @@ def test_train_classifier_when_the_masks_are_taken_away_then_the_weights_are_the
         ({"label": "infection"}, "label"),
         ({"decoder": "unet", "decoder_channels": (8, 8, 8)}, "label"),
         ({"decoder_channels": (8, 8, 8)}, "a classifier has none"),
-        ({"patch": 2}, "sees every pixel"),
-        ({"encoder_frozen": True, "encoder_weights": "imagenet"}, "learns as a whole"),
+        ({"patch": 2}, "takes single pixels"),
+        ({"encoder_frozen": True, "encoder_weights": "imagenet"}, "cannot be frozen"),
     ],
 )
 def test_plan_when_a_classifier_is_half_a_network_then_says_which_field(

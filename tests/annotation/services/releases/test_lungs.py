@@ -17,7 +17,7 @@ from annotation.services.releases.freezing import run_release
 from annotation.services.releases.requesting import request_release
 from annotation.services.upkeep.withdrawal import withdraw_image
 from mlloop.pixels.masks import decode_mask
-from mlloop.pixels.severity import findings
+from mlloop.pixels.severity import measure_findings
 from tests.support import factories
 from tests.support.releasing import freeze
 
@@ -59,7 +59,9 @@ def test_release_when_lungs_are_known_then_their_masks_and_where_they_come_from(
             decode_mask((tmp_path / "out" / one[kind]).read_bytes(), shape=SHAPE)
             for kind in ("mask", "lung_mask")
         )
-        expected = findings(mask, lung, cutoffs=(0.01, 0.25, 0.5, 0.75), smallest_share=0.0005)
+        expected = measure_findings(
+            mask, lung, cutoffs=(0.01, 0.25, 0.5, 0.75), smallest_share=0.0005
+        )
         assert one["severity"] == expected.as_json()
         if one["lung_provenance"] == "reference":
             np.testing.assert_array_equal(lung, factories.disc(radius=30))
