@@ -1,6 +1,6 @@
 """Measure every path, print the table, write var/bench/report.json.
 
-The exit status is 1 only if a path could not be measured, not if a bar does not hold.
+The exit status is 1 if a path could not be measured, but not if a figure misses its bar.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from bench.measure import Row, table, write_report
 
 PATHS = ("intake", "reading", "training", "proposing", "memory", "editor")
 IMAGES, FULL_IMAGES = 20_000, 120_000
-FEWEST = 2_000  # with fewer, the readers of the bench have not enough sealed cases
+FEWEST = 2_000  # with fewer images there are not enough sealed cases for all readers of the bench
 
 
 def main(arguments: list[str] | None = None) -> int:

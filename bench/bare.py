@@ -1,6 +1,6 @@
-"""The bare loops: the least work that a path needs, done with the libraries alone.
+"""The bare loops: the smallest amount of work that a path needs, done with the libraries alone.
 
-Imports nothing of `annotation` or `mlloop`. Otherwise the bench would compare the project with
+Imports nothing from `annotation` or `mlloop`. Otherwise the bench would compare the project with
 itself.
 """
 
@@ -30,7 +30,7 @@ FAMILIES = {
 
 
 def decode_and_hash(path: Path) -> str:
-    """Read one file, decode it and hash its pixels."""
+    """Read one file, decode it and return the sha256 of its pixels."""
     with Image.open(io.BytesIO(path.read_bytes())) as opened:
         pixels = np.asarray(opened)
     return hashlib.sha256(np.ascontiguousarray(pixels).data).hexdigest()
@@ -55,10 +55,10 @@ def query(sql: str, parameters: tuple[Any, ...]) -> list[tuple[object, ...]]:
         return list(cursor.fetchall())
 
 
-def network(
+def build_network(
     decoder: str, encoder: str, channels: tuple[int, ...], *, patch: int, device: torch.device
 ) -> nn.Module:
-    """Build the library's network for the planes of `in_planes`, channels last."""
+    """Return the library's network for the input that `stack_planes` makes, channels last."""
     shape = {} if decoder == "linknet" else {"decoder_channels": channels}
     body: nn.Module = FAMILIES[decoder](
         encoder,
@@ -71,8 +71,12 @@ def network(
     return body.to(device).to(memory_format=torch.channels_last)
 
 
-def in_planes(images: Tensor, patch: int) -> Tensor:
-    """Return `(N, patch^2 + 2, H / patch, W / patch)`: with two extra planes of any content."""
+def stack_planes(images: Tensor, patch: int) -> Tensor:
+    """Return the pixels of each patch as planes: `(N, patch^2 + 2, H / patch, W / patch)`.
+
+    The project's networks have two more planes with the coordinates. Here two copies take their
+    place, because only the amount of work matters.
+    """
     pixels = F.pixel_unshuffle(images, patch)
     planes = torch.cat([pixels, pixels[:, :1], pixels[:, :1]], dim=1)
     return planes.contiguous(memory_format=torch.channels_last)
@@ -106,7 +110,7 @@ class TrainingLoop:
 
 @torch.inference_mode()
 def forward(body: nn.Module, images: Tensor, *, is_bfloat16: bool) -> Tensor:
-    """Do one forward pass of a batch that `in_planes` made."""
+    """Return the logits of one forward pass of a batch that `stack_planes` made."""
     with autocast(images.device, is_bfloat16=is_bfloat16):
         logits: Tensor = body(images)
     return logits
@@ -115,7 +119,7 @@ def forward(body: nn.Module, images: Tensor, *, is_bfloat16: bool) -> Tensor:
 def autocast(
     device: torch.device, *, is_bfloat16: bool
 ) -> contextlib.AbstractContextManager[object]:
-    """Return a context that computes in bfloat16 if the measured path does."""
+    """Return a context that computes in bfloat16 if `is_bfloat16`, else in float32."""
     if not is_bfloat16:
         return contextlib.nullcontext()
     return torch.autocast(device.type, dtype=torch.bfloat16)

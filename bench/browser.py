@@ -1,4 +1,7 @@
-"""The reading room in headless Chromium, served by this process, with a stopwatch in the page."""
+"""Opens the reading room in headless Chromium. This process serves the site.
+
+The page contains a stopwatch (stopwatch.js).
+"""
 
 from __future__ import annotations
 
@@ -26,7 +29,7 @@ _WAIT_SECONDS = 60.0
 
 @contextlib.contextmanager
 def serve_site() -> Iterator[str]:
-    """Serve the site from a thread and give its address."""
+    """Serve the site from a thread and yield its address."""
     # Playwright runs an event loop in this thread, so Django would refuse our queries.
     os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
     settings.SHOWS_TEST_HANDLE = True
@@ -45,7 +48,7 @@ def serve_site() -> Iterator[str]:
 
 @contextlib.contextmanager
 def start_chromium(*flags: str) -> Iterator[Browser]:
-    """Start Chromium without a GPU."""
+    """Start Chromium without a GPU and yield it. Raises RuntimeError if it is not installed."""
     path = (
         os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
     )
@@ -85,7 +88,7 @@ class Room:
         return cast(dict[str, Any], self.ask("window.roundtruth.state()"))
 
     def at(self, x: float, y: float) -> tuple[float, float]:
-        """Return the position of an image point in the page."""
+        """Return the position of an image point in the page, in CSS pixels."""
         point = self.ask(f"window.roundtruth.imageToScreen({x}, {y})")
         return point["x"], point["y"]
 

@@ -1,6 +1,6 @@
-"""The environment of one run: a fresh data folder and a fresh database, both deleted at the end.
+"""The environment of one run: an empty data folder and database, both deleted at the end.
 
-Call `start_environment` before anything of Django is imported; no other database is ever written.
+Call `start_environment` before any model is imported. A run never writes to another database.
 """
 
 from __future__ import annotations
@@ -34,9 +34,10 @@ class Options:
 
 @contextlib.contextmanager
 def start_environment() -> Iterator[Path]:
-    """Start Django on an empty database in an empty folder, on the disk of the report.
+    """Start Django on an empty database in an empty folder, and yield the folder.
 
-    With DATABASE_URL, the run makes a database of its own on that server and drops it.
+    The folder is on the same disk as the report. If DATABASE_URL names a server, the run creates a
+    new database there and drops it at the end.
     """
     OUT.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="run-", dir=OUT) as name:
@@ -56,12 +57,12 @@ def start_environment() -> Iterator[Path]:
 
 
 def machine() -> str:
-    """Name the processor and its cores."""
+    """Return the name of the processor and its number of cores."""
     return f"{_processor()}, {os.cpu_count()} cores"
 
 
 def machine_and_database() -> str:
-    """Name the processor and the database."""
+    """Return the name of the processor, its number of cores and the kind of database."""
     return f"{machine()}, {connection.vendor}"
 
 

@@ -1,4 +1,4 @@
-"""Import against reading, decoding and hashing the same files and nothing else."""
+"""Compares an import with a loop that only reads, decodes and hashes the same files."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _numbers = itertools.count()
 
 
 def measure(options: Options) -> list[Row]:
-    """Import the phantoms with their masks into a new project each time."""
+    """Import the phantoms with their masks, each time into a new project, and return the rows."""
     folder = write_phantoms(options.folder)
     cohort_films = film_files(folder)
     files = [path for film in cohort_films for path in film]

@@ -1,6 +1,6 @@
-"""Makes a project as large as a hospital's: database rows only, without a file for each image.
+"""Makes a project with as many images as a hospital: only database rows, no file for each image.
 
-Uses bulk inserts, since only the number of rows and the indexes matter to a query.
+Uses bulk inserts, because a query depends only on the rows and the indexes.
 """
 
 from __future__ import annotations
@@ -57,17 +57,17 @@ class LargeProject:
 
 
 def make_large_project(*, slug: str, images: int, readers: int) -> LargeProject:
-    """Make a project with `images` images of 2048x2048, each with five proposals."""
+    """Make a project of `images` images of 2048x2048, with five proposals for each unsealed one."""
     project = create_project(slug=slug, name=slug, actor=None)
     round_ = serving_round(project)
     label = label_of(project, READING_LABEL)
     draw = random.Random(0)
-    born = itertools.count()
+    numbers = itertools.count()
     for start in range(0, images, _BATCH * _FILMS):
-        patients = _patients(project, min(_BATCH, (images - start + 1) // _FILMS), draw)
-        rows = _images(project, patients, draw, born)
+        patients = _insert_patients(project, min(_BATCH, (images - start + 1) // _FILMS), draw)
+        rows = _insert_images(project, patients, draw, numbers)
         add_proposals(round_, label, rows, draw)
-        _insert(_references(label, rows, draw))
+        _insert(_make_references(label, rows, draw))
     _analyze()
     people = [User(username=f"{slug}-{n}") for n in range(readers + 1)]
     _insert(people)
@@ -85,7 +85,7 @@ def _insert(rows: Iterable[models.Model]) -> None:
         type(instances[0])._default_manager.bulk_create(instances, batch_size=_BATCH)
 
 
-def _patients(project: Project, count: int, draw: random.Random) -> list[Patient]:
+def _insert_patients(project: Project, count: int, draw: random.Random) -> list[Patient]:
     keys = [f"patient-{draw.getrandbits(64):016x}" for _ in range(count)]
     rows = [
         Patient(
@@ -101,21 +101,21 @@ def _patients(project: Project, count: int, draw: random.Random) -> list[Patient
     return rows
 
 
-def _images(
-    project: Project, patients: list[Patient], draw: random.Random, born: itertools.count[int]
+def _insert_images(
+    project: Project, patients: list[Patient], draw: random.Random, numbers: itertools.count[int]
 ) -> list[Image]:
     studies = [Study(patient=patient, day=day) for patient in patients for day in range(_FILMS)]
     _insert(studies)
     groups = [draw.choices(Image.Group.values, (4, 4, 2))[0] for _ in patients]
     rows = [
-        _image(project, study, groups[place // _FILMS], next(born))
-        for place, study in enumerate(studies)
+        _make_image(project, study, groups[i // _FILMS], next(numbers))
+        for i, study in enumerate(studies)
     ]
     _insert(rows)
     return rows
 
 
-def _image(project: Project, study: Study, group: str, number: int) -> Image:
+def _make_image(project: Project, study: Study, group: str, number: int) -> Image:
     digest = hashlib.sha256(f"{project.slug} {number}".encode()).hexdigest()
     key = f"projects/{project.id}/sha256/{digest[:2]}/{digest}"
     return Image(
@@ -141,7 +141,7 @@ def _image(project: Project, study: Study, group: str, number: int) -> Image:
 
 
 def serving_round(project: Project) -> Round:
-    """Make the round that serves a project, without members."""
+    """Create and return the round that serves a project, without members."""
     return Round.objects.create(
         project=project,
         number=1,
@@ -154,8 +154,8 @@ def serving_round(project: Project) -> Round:
 
 
 def add_proposals(round_: Round, label: Label, images: list[Image], draw: random.Random) -> None:
-    """Add four networks and their ensemble for each image; sealed ones get none."""
-    probability_key = storage.put(round_.project_id, encode_probability(_blobs()))
+    """Add the proposals of four networks and their ensemble for each image that is not sealed."""
+    probability_key = storage.put(round_.project_id, encode_probability(_draw_spots()))
     kinds = [(name, Proposal.Kind.MEAN) for name in _NETWORKS]
     _insert(
         Proposal(
@@ -175,8 +175,8 @@ def add_proposals(round_: Round, label: Label, images: list[Image], draw: random
     )
 
 
-def _references(label: Label, rows: list[Image], draw: random.Random) -> list[Reference]:
-    """Let a third of the images be read already."""
+def _make_references(label: Label, rows: list[Image], draw: random.Random) -> list[Reference]:
+    """Return references for a third of the covid images, as if readers had read them."""
     return [
         Reference(
             project=image.project,
@@ -191,8 +191,8 @@ def _references(label: Label, rows: list[Image], draw: random.Random) -> list[Re
     ]
 
 
-def _blobs() -> npt.NDArray[np.uint8]:
-    """Draw two soft spots on the networks' grid, about as much mask as a sick lung has."""
+def _draw_spots() -> npt.NDArray[np.uint8]:
+    """Return a p8 map `(128, 128)` with two soft spots, about as large as a typical infection."""
     y, x = np.mgrid[0:128, 0:128]
     left = np.exp(-((x - 38) ** 2 + (y - 80) ** 2) / 300)
     right = np.exp(-((x - 92) ** 2 + (y - 70) ** 2) / 500)
@@ -208,10 +208,10 @@ def _analyze() -> None:
 
 
 def serving_query(project: LargeProject) -> tuple[str, tuple[UUID | str, ...]]:
-    """Return the one indexed query that finds the most disputed image, as SQL."""
-    found = (
+    """Return SQL and parameters of the query that finds the image with the most disagreement."""
+    query = (
         Image.objects.filter(proposals__round=project.round, proposals__kind=Proposal.Kind.ENSEMBLE)
         .order_by("-proposals__disagreement")[:1]
         .query.sql_with_params()
     )
-    return found[0], tuple(found[1])
+    return query[0], tuple(query[1])

@@ -1,4 +1,4 @@
-"""Figures: interleaved loops, medians, ratios, the bar of each figure, and the report."""
+"""Times loops in turns, compares each figure with its bar, and writes the report."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ class Bar:
         return f"{self.relation} {self.limit:g}"
 
     def holds(self, value: float) -> bool:
-        """Say whether `value` meets the target. NaN never does."""
+        """Say whether `value` meets the target. NaN never meets it."""
         return value <= self.limit if self.relation == "<=" else value >= self.limit
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line of the report; a figure without a bar has neither `bar` nor `holds`."""
+    """One line of the report. `bar` and `holds` are None for a figure without a bar."""
 
     name: str
     value: float
@@ -53,16 +53,17 @@ def row(name: str, value: float, unit: str, *, device: str, bar: Bar | None = No
 
 
 def seconds(work: Callable[[], object]) -> float:
-    """Run `work` once and return its wall time."""
+    """Run `work` once and return its wall-clock time in seconds."""
     started = time.perf_counter()
     work()
     return time.perf_counter() - started
 
 
 def alternate(*loops: Callable[[], T], repeats: int = REPEATS) -> list[list[T]]:
-    """Run the loops A/B/A/B and return a list for each loop. The first run of each does not count.
+    """Run the loops in turns (A/B/A/B), and return the results of each loop as a list.
 
-    Load from other processes then affects all loops alike.
+    The first run of each loop does not count. In turns, the load of other processes affects all
+    loops alike.
     """
     for loop in loops:
         loop()

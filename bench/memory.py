@@ -21,7 +21,7 @@ _FEW, _MANY = 64, 512
 
 
 def measure(options: Options) -> list[Row]:
-    """Run a child on few images and another child on eight times as many."""
+    """Run a child on few images and another child on eight times as many; return the rows."""
     few, many = (_peak_mebibytes(n, options) for n in (_FEW, _MANY))
     return [
         row("proposing.memory_ratio", many / few, f"x, {_MANY} images to {_FEW}",

@@ -1,4 +1,4 @@
-"""Phantoms on disk, written once per run, and the same films as cases for the learning side."""
+"""Writes phantoms to disk, once per run, and returns the same films as cases for training."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def film_files(place: Path) -> list[list[Path]]:
 
 
 def read_cases(place: Path, *, k: int) -> tuple[Case, ...]:
-    """Return the films whose infection is known as cases, each patient in one of k folds."""
+    """Return the films with an infection mask as cases, each patient in one of k folds."""
     lines = [line for line in _lines(place) if line["infection_mask"]]
     patients = sorted({line["patient_id"] for line in lines})
     return tuple(

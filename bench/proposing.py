@@ -1,4 +1,4 @@
-"""Compares proposing, with its reading and writing, with its forward passes alone."""
+"""Compares proposing, which also reads and writes files, with its forward passes alone."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ from mlloop.proposing.maps import CHUNK
 from mlloop.training.tasks import load_member
 
 BAR = Bar(">=", 0.9)
-_LESSONS = 60  # steps
+_TRAINING_STEPS = 60
 _IMAGES = 20 * CHUNK  # a round has hundreds, so the first read and the last write matter little
 _numbers = itertools.count()
 
 
 def measure(options: Options) -> list[Row]:
-    """Propose on unread films with every fold of every network of the `cpu` plan."""
+    """Propose on unread films with every member of the `cpu` plan, and return the rows."""
     plan = preset("cpu")
     device = prepare_device(plan, choice=options.device)
     manifest = ProposeManifest(
@@ -53,21 +53,21 @@ def measure(options: Options) -> list[Row]:
     loaded = {member_ref: load_member(member_ref, plan, device) for member_ref in manifest.members}
     load_seconds = (time.perf_counter() - started) / len(loaded)
 
-    def ready(member_ref: MemberRef, *_: object) -> nn.Module:
+    def get_loaded(member_ref: MemberRef, *_: object) -> nn.Module:
         return loaded[member_ref]
 
-    def proposed() -> float:
-        """Propose into a new folder, members loaded: a round loads each once for all films."""
+    def time_proposing() -> float:
+        """Propose into a new folder with loaded members: a round loads a member only once."""
         out = options.folder / f"proposals-{next(_numbers)}"
-        with mock.patch.object(maps, "load_member", ready):
+        with mock.patch.object(maps, "load_member", get_loaded):
             return seconds(
                 lambda: propose(manifest, out, device=device, emit=_silent, stop=lambda: False)
             )
 
-    def passed() -> float:
+    def time_passes() -> float:
         return seconds(lambda: _forward(bodies, batch, manifest, device))
 
-    ours, plain = alternate(proposed, passed)
+    ours, plain = alternate(time_proposing, time_passes)
     name = device_name(device)
     return [
         row("proposing.ratio", ratio(plain, ours), "x bare", bar=BAR, device=name),
@@ -81,38 +81,38 @@ def measure(options: Options) -> list[Row]:
 def _forward(
     bodies: list[nn.Module], batch: Tensor, manifest: ProposeManifest, device: Device
 ) -> None:
-    """Do as many forward passes as the manifest needs, the mirrored ones of a flip test too."""
+    """Do as many forward passes as the manifest needs, with the mirrored passes of a flip test."""
     passes = manifest.k * (_IMAGES // CHUNK) * (2 if manifest.plan.flip_test else 1)
     for network, body in zip(manifest.plan.networks, bodies, strict=True):
-        planes = bare.in_planes(batch, network.patch)
+        planes = bare.stack_planes(batch, network.patch)
         for _ in range(passes):
             logits = bare.forward(
                 body,
                 planes.to(device.torch_device),
                 is_bfloat16=device.precision == "bfloat16",
             )
-        logits.sum().item()  # waits for the GPU
+        logits.sum().item()  # wait until the GPU has finished
 
 
 def unread_cases(place: Path, *, k: int, n: int) -> tuple[Case, ...]:
-    """Return `n` cases. A film may repeat, and is then decoded again."""
-    again = itertools.cycle(read_cases(place, k=k))
+    """Return `n` cases without masks. A film may occur several times; each time it is decoded."""
+    repeated = itertools.cycle(read_cases(place, k=k))
     return tuple(
         replace(case, image=f"film-{i}", mask_path=None)
-        for i, case in enumerate(itertools.islice(again, n))
+        for i, case in enumerate(itertools.islice(repeated, n))
     )
 
 
 def train_members_briefly(plan: Plan, folder: Path, device: Device) -> tuple[MemberRef, ...]:
     """Train each network for a few steps and write it as the member of every fold.
 
-    Untrained networks are as fast, but their maps are noise with thousands of lesions. To encode
-    and measure such maps takes time that no real round needs.
+    Untrained networks are equally fast, but their maps are noise with thousands of lesions. It
+    would take extra time to encode and measure such maps, which a real round does not need.
     """
     members = []
     for network in plan.networks:
         run, state = prepare_member(network, plan, write_phantoms(folder), device)
-        run_steps(run, state, _LESSONS)
+        run_steps(run, state, _TRAINING_STEPS)
         path = folder / f"{network.key}.safetensors"
         digest = save_tensors(path, state.averaged)
         members += [

@@ -1,4 +1,4 @@
-"""Measures the next case, the image list and a save through the whole web stack."""
+"""Measures the time of the next case, the image list and a save, through the whole web stack."""
 
 from __future__ import annotations
 
@@ -28,57 +28,62 @@ _AT_ONCE = 10  # calls in one turn
 _SMALL = 200
 _PAGE = 50
 
-Call = Callable[[], Any]  # the test client has no public type for answers
+Call = Callable[[], Any]  # one request; the test client has no public type for its responses
 
 
 def measure(options: Options) -> list[Row]:
-    """Measure a project of `options.images` images with five proposals each."""
+    """Measure a project of `options.images` images with five proposals each; return the rows."""
     small = make_large_project(slug="small", images=_SMALL, readers=1)
     large = make_large_project(
         slug="large", images=options.images, readers=2 * _AT_ONCE * (REPEATS + 1) + 2
     )
     *readers, counted, drawing = large.readers
-    asked = (_queries(_asking(small, small.readers[0])), _queries(_asking(large, counted)))
-    listed = (_queries(_listing(small)), _queries(_listing(large)))
+    next_queries = (
+        _count_queries(_next_call(small, small.readers[0])),
+        _count_queries(_next_call(large, counted)),
+    )
+    list_queries = (_count_queries(_list_call(small)), _count_queries(_list_call(large)))
     return [
         row("project.images", options.images, "images", device=machine_and_database()),
-        *_next_case(large, readers),
-        _same("next_case.queries", *asked),
-        *_image_list(large),
-        _same("list.queries", *listed),
-        *_saving(large, drawing, options.folder),
+        *_measure_next_case(large, readers),
+        _compare_queries("next_case.queries", *next_queries),
+        *_measure_image_list(large),
+        _compare_queries("list.queries", *list_queries),
+        *_measure_saving(large, drawing, options.folder),
     ]
 
 
-def _next_case(large: LargeProject, readers: list[User]) -> list[Row]:
+def _measure_next_case(large: LargeProject, readers: list[User]) -> list[Row]:
     """Ask once per reader: half of the readers ask for a read, the others for a sealed case.
 
     Each call makes a new lease, and nothing is prefetched. A read makes five candidates at
-    2048x2048. A sealed case has none, so its time is the time of the queries.
+    2048x2048. A sealed case has no candidates, so its time is the time of the queries.
     """
     half = len(readers) // 2
-    reads = iter([_asking(large, reader) for reader in readers[:half]])
-    sealed = iter([_asking(large, reader, "sealed") for reader in readers[half:]])
+    reads = iter([_next_call(large, reader) for reader in readers[:half]])
+    sealed = iter([_next_call(large, reader, "sealed") for reader in readers[half:]])
     sql, parameters = serving_query(large)
 
-    def ask(calls: Iterator[Call]) -> list[float]:
+    def time_calls(calls: Iterator[Call]) -> list[float]:
         return [seconds(call) for call in itertools.islice(calls, _AT_ONCE)]
 
-    def look() -> list[float]:
+    def time_query() -> list[float]:
         return [seconds(lambda: bare.query(sql, parameters)) for _ in range(_AT_ONCE)]
 
-    served, blind, looked = alternate(lambda: ask(reads), lambda: ask(sealed), look)
+    read_times, sealed_times, query_times = alternate(
+        lambda: time_calls(reads), lambda: time_calls(sealed), time_query
+    )
     return [
-        *_latency("next_case", served, looked, bar=NEXT_BAR),
-        *_latency("next_case.no_candidates", blind, looked, bar=NEXT_BAR)[:2],
+        *_latency_rows("next_case", read_times, query_times, bar=NEXT_BAR),
+        *_latency_rows("next_case.no_candidates", sealed_times, query_times, bar=NEXT_BAR)[:2],
     ]
 
 
-def _image_list(large: LargeProject) -> list[Row]:
-    """Ask for the first page of the image list, and for the last."""
-    count = int(_listing(large)().json()["count"])
+def _measure_image_list(large: LargeProject) -> list[Row]:
+    """Ask for the first and the last page of the image list, and return the rows."""
+    count = int(_list_call(large)().json()["count"])
     pages = {"first": 1, "last": -(-count // _PAGE)}
-    turns = alternate(*(_stopwatch(_listing(large, page)) for page in pages.values()), repeats=15)
+    turns = alternate(*(_timed(_list_call(large, page)) for page in pages.values()), repeats=15)
     device = machine_and_database()
     return [
         row(f"list.{name}_p95_ms", 1e3 * percentile95(spent), "ms", bar=NEXT_BAR, device=device)
@@ -86,13 +91,13 @@ def _image_list(large: LargeProject) -> list[Row]:
     ]
 
 
-def _saving(large: LargeProject, reader: User, folder: Path) -> list[Row]:
-    """Save a drawing as it grows, one reader alone, against decode, encode and write."""
+def _measure_saving(large: LargeProject, reader: User, folder: Path) -> list[Row]:
+    """Save a growing drawing of one reader; compare this with decoding, encoding and writing it."""
     client = _client(reader)
-    case = _asking(large, reader)().json()
+    case = _next_call(large, reader)().json()
     url = f"/api/v1/assignments/{case['assignment']}/draft/?label={large.label.key}"
-    # Every mask is new, because the store does not write known bytes again.
-    served, plain = _drawing(), _drawing()
+    # Every mask differs, because the store does not write the same bytes a second time.
+    served, plain = _draw_masks(), _draw_masks()
     headers = {"If-None-Match": "*"}
 
     def save(png: bytes) -> None:
@@ -105,15 +110,15 @@ def _saving(large: LargeProject, reader: User, folder: Path) -> list[Row]:
         bare.decode_encode_write(png, folder / "bare.png")
 
     def turn(work: Callable[[bytes], None], masks: Iterator[bytes]) -> list[float]:
-        some = list(itertools.islice(masks, _AT_ONCE))
-        return [seconds(lambda png=png: work(png)) for png in some]  # type: ignore[misc]
+        pngs = list(itertools.islice(masks, _AT_ONCE))
+        return [seconds(lambda png=png: work(png)) for png in pngs]  # type: ignore[misc]
 
     turns = alternate(lambda: turn(save, served), lambda: turn(write, plain))
-    return _latency("save", *turns, bar=SAVE_BAR)
+    return _latency_rows("save", *turns, bar=SAVE_BAR)
 
 
-def _drawing() -> Iterator[bytes]:
-    """Yield a mask of 2048x2048 as 1-bit PNG again and again, each with one more stroke."""
+def _draw_masks() -> Iterator[bytes]:
+    """Yield masks of 2048x2048 as 1-bit PNG without end. Each has one stroke more than the last."""
     y, x = np.ogrid[0:SIDE, 0:SIDE]
     mask = np.zeros((SIDE, SIDE), np.bool_)
     for stroke in itertools.count():
@@ -125,7 +130,7 @@ def _drawing() -> Iterator[bytes]:
         yield out.getvalue()
 
 
-def _latency(
+def _latency_rows(
     name: str, served: list[list[float]], plain: list[list[float]], *, bar: Bar
 ) -> list[Row]:
     times = [1e3 * spent for turn in served for spent in turn]
@@ -140,14 +145,14 @@ def _latency(
     ]
 
 
-def _asking(large: LargeProject, reader: User, purpose: str = "read") -> Call:
+def _next_call(large: LargeProject, reader: User, purpose: str = "read") -> Call:
     client = _client(reader)
     url = f"/api/v1/projects/{large.project.slug}/next/"
     body = {"purpose": purpose}
     return lambda: _checked(client.post(url, body, content_type="application/json"), 200)
 
 
-def _listing(large: LargeProject, page: int = 1) -> Call:
+def _list_call(large: LargeProject, page: int = 1) -> Call:
     client = _client(large.curator)
     url = f"/api/v1/projects/{large.project.slug}/images/?page={page}&page_size={_PAGE}"
     return lambda: _checked(client.get(url), 200)
@@ -162,28 +167,28 @@ def _client(user: User) -> Client:
 
 @functools.cache
 def _handler() -> ClientHandler:
-    """Load the middleware once, as a server does. Otherwise each client would load it."""
+    """Return one handler for all clients. Like a server, it loads the middleware only once."""
     return ClientHandler(enforce_csrf_checks=False)
 
 
 def _checked(answer: Any, *expected: int) -> Any:
-    """Return the answer. Raises RuntimeError for a refusal, which must not be timed as work."""
+    """Return the response, or raise RuntimeError: a refused request must not be timed as work."""
     if answer.status_code not in expected:
         raise RuntimeError(f"answered {answer.status_code}: {answer.content[:300]!r}")
     return answer
 
 
-def _stopwatch(call: Call) -> Callable[[], float]:
+def _timed(call: Call) -> Callable[[], float]:
     return lambda: seconds(call)
 
 
-def _queries(call: Call) -> int:
+def _count_queries(call: Call) -> int:
     with CaptureQueriesContext(connection) as captured:
         call()
     return len(captured)
 
 
-def _same(name: str, small: int, large: int) -> Row:
+def _compare_queries(name: str, small: int, large: int) -> Row:
     """Return a row that holds if a large project needs no more queries than a small one."""
     bar = Bar("<=", small)
     return row(

@@ -20,8 +20,8 @@
     return add.call(this, type, timed, options);
   };
 
-  // One entry for each frame that the editor drew: the time of its handlers since the last one,
-  // and of everything it drew in this one.
+  // Adds one entry for each frame that the editor drew. Its work is the time of the input handlers
+  // since the last frame, and the time of all drawing in this frame.
   window.requestAnimationFrame = (draw) =>
     frame((at) => {
       const started = performance.now();
@@ -35,8 +35,8 @@
       }
     });
 
-  // Resolves one frame after `holds` is true; rejects after `limit` milliseconds, so that a bench
-  // that waits for something that never comes fails instead of hanging.
+  // Resolves one frame after `holds` is true. Rejects after `limit` milliseconds, so that the bench
+  // fails instead of waiting for ever.
   const until = (holds, limit = 60_000) =>
     new Promise((resolve, reject) => {
       const end = performance.now() + limit;
@@ -55,10 +55,11 @@
       handling = 0;
     },
     frames: () => frames,
-    /** The time at which the film of another case than `assignment` has been shown for a frame. */
+    /** Resolves to the time at which the film of another case has been shown for one frame. */
     filmOfOther: (assignment) =>
       until(({ hasFilm, current }) => hasFilm && current && current.assignment !== assignment),
   };
   window.filmAt = until((room) => room.hasFilm);
-  window.filmAt.catch(() => undefined); // whoever awaits it gets the error; a page without a film has none
+  // A page without a film would report an unhandled error here. Code that awaits `filmAt` still gets it.
+  window.filmAt.catch(() => undefined);
 })();

@@ -1,4 +1,4 @@
-"""Compares a training step with a bare loop, and epochs with their steps alone."""
+"""Compares a training step with a bare loop, and whole epochs with their steps alone."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _FOLD, _K = 0, 3
 
 
 def measure(options: Options) -> list[Row]:
-    """Measure each network of the `cpu` plan, and loading where a step is shortest."""
+    """Measure each network of the `cpu` plan, and loading for the network with the fastest step."""
     plan = preset("cpu")
     device = prepare_device(plan, choice=options.device)
     name = device_name(device)
@@ -56,11 +56,11 @@ def measure(options: Options) -> list[Row]:
     head = row("training.step_ratio", worst, "x bare, worst network", bar=STEP_BAR, device=name)
     # Loading matters most for the network with the shortest step.
     fastest = min(millis, key=lambda network: millis[network])
-    return [head, *rows, *_epochs(*prepare_member(fastest, plan, place, device), name)]
+    return [head, *rows, *_measure_epochs(*prepare_member(fastest, plan, place, device), name)]
 
 
 def device_name(device: Device) -> str:
-    """Name the processor that the networks ran on, the number type and the threads."""
+    """Return the names of the GPU or processor and of the number type, and the threads."""
     if device.torch_device.type == "cuda":
         return f"{torch.cuda.get_device_name()}, {device.precision}"
     return f"{machine()}, {torch.get_num_threads()} thread, {device.precision}"
@@ -69,7 +69,7 @@ def device_name(device: Device) -> str:
 def prepare_member(
     network: NetworkPlan, plan: Plan, place: Path, device: Device
 ) -> tuple[Run, TrainingState]:
-    """Prepare one member as a round does: the cases of every fold but the held-out one."""
+    """Return the run and state of one member, with the cases outside the held-out fold."""
     kept = tuple(case for case in read_cases(place, k=_K) if case.fold != _FOLD)
     manifest = TrainManifest(1, plan, network, _FOLD, _K, kept)
     run = prepare_run(manifest, device, _silent)
@@ -83,37 +83,37 @@ def prepare_member(
 
 def _step_loops(run: Run, state: TrainingState) -> tuple[Callable[[], float], Callable[[], float]]:
     """Return our steps and the bare steps, both on the same batch in memory."""
-    batch = _batch(run)
+    batch = _make_batch(run)
     network = run.manifest.network
     device = run.device.torch_device
     loop = bare.TrainingLoop(
         bare_network(network, device),
-        bare.in_planes(batch[0].to(device), network.patch),
+        bare.stack_planes(batch[0].to(device), network.patch),
         F.pixel_unshuffle(batch[1].to(device), network.patch),
         is_bfloat16=run.device.precision == "bfloat16",
     )
     return (
-        lambda: _steps_on(run, state, batch),
+        lambda: _time_steps(run, state, batch),
         lambda: seconds(lambda: [loop.step() for _ in range(_STEPS)]),
     )
 
 
-def _epochs(run: Run, state: TrainingState, name: str) -> list[Row]:
+def _measure_epochs(run: Run, state: TrainingState, name: str) -> list[Row]:
     """Compare steps that load their batches with steps on a batch in memory, over one epoch."""
     n_cases = len(run.manifest.cases)
     count = max(1, round(n_cases / run.plan.batch_size))
 
-    def first() -> float:
+    def time_first_epoch() -> float:
         """Decode every film and mask, as the first epoch of a member does."""
         return seconds(lambda: run_steps(_reread(run), state, count))
 
-    def later() -> float:
+    def time_later_epoch() -> float:
         return seconds(lambda: run_steps(run, state, count))
 
-    def step_only() -> float:
-        return _steps_on(run, state, _batch(run), count)
+    def time_steps_only() -> float:
+        return _time_steps(run, state, _make_batch(run), count)
 
-    loaded, kept, ready = alternate(first, later, step_only)
+    loaded, kept, ready = alternate(time_first_epoch, time_later_epoch, time_steps_only)
     epochs, turns = run.plan.epochs, zip(loaded, kept, strict=True)
     whole = [with_decoding + (epochs - 1) * without for with_decoding, without in turns]
     return [
@@ -127,15 +127,16 @@ def _epochs(run: Run, state: TrainingState, name: str) -> list[Row]:
 
 
 def _reread(run: Run) -> Run:
+    """Return the same run without any film in memory."""
     return prepare_run(run.manifest, run.device, run.emit)
 
 
-def _batch(run: Run) -> Batch:
+def _make_batch(run: Run) -> Batch:
     return run.task.make_batch(batch_cases(run.split, run.plan, run.seed, 0), run, 0)
 
 
-def _steps_on(run: Run, state: TrainingState, batch: Batch, count: int = _STEPS) -> float:
-    """Time training steps on `batch`, without loading."""
+def _time_steps(run: Run, state: TrainingState, batch: Batch, count: int = _STEPS) -> float:
+    """Return the seconds of `count` training steps on one batch in memory."""
 
     def steps() -> None:
         for _ in range(count):
@@ -145,7 +146,7 @@ def _steps_on(run: Run, state: TrainingState, batch: Batch, count: int = _STEPS)
 
 
 def run_steps(run: Run, state: TrainingState, count: int) -> None:
-    """Do `count` steps that load their batches as a member does."""
+    """Do `count` training steps. They load their batches in the same way as a member."""
     state.step = 0
     with make_batch_loader(run, state.step) as loader:
         for _ in range(count):
@@ -158,8 +159,8 @@ def _step(run: Run, state: TrainingState, batch: Batch) -> None:
 
 
 def bare_network(network: NetworkPlan, device: torch.device) -> nn.Module:
-    """Build the library's network for this network of a plan."""
-    return bare.network(
+    """Return the library's network with the same shape as a network of a plan."""
+    return bare.build_network(
         network.decoder,
         network.encoder,
         network.decoder_channels,
