@@ -96,7 +96,7 @@ def test_propose_when_nothing_was_trained_then_says_how(
     ("arguments", "said"),
     [
         (["train", "--out", "o"], "--images and --metadata must be given"),
-        (["train", "--out", "o", "--manifest", "m", "--images", "i"], "--manifest goes with"),
+        (["train", "--out", "o", "--manifest", "m", "--images", "i"], "combined with"),
         (["benchmark", "--out", "o", "--manifest", "m"], "unrecognized arguments"),
         (["train", "--out", "o", "--images", "i", "--metadata", "m", "--limit", "0"], "1 or more"),
         ([], "VERB"),
