@@ -1,7 +1,7 @@
-"""Run the parts of `make test` or `make test-slow` and say how each ended.
+"""Run the parts of `make test` or `make test-slow`, and print the result of each.
 
-A part whose service or browser is missing is left out and named at the end. With CI=true that is an
-error. A part that fails does not stop the others.
+A part whose service or browser is missing is left out and named at the end. With CI=true a left-out
+part is an error. A part that fails does not stop the others.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ State = Literal["passed", "failed", "left out"]
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How one part ended."""
+    """The result of one part."""
 
     part: str
     state: State
@@ -40,7 +40,7 @@ class Outcome:
 
 
 def missing_services() -> str:
-    """Say what PostgreSQL and Redis lack for the second run of the suite, or nothing."""
+    """Return why PostgreSQL or Redis cannot be used, or an empty text."""
     try:
         url = os.environ.get("DATABASE_URL", DATABASE_URL)
         psycopg.connect(url, dbname="postgres", connect_timeout=3).close()
@@ -54,7 +54,7 @@ def missing_services() -> str:
 
 
 def missing_chromium() -> str:
-    """Say that no Chromium was found on the path, or nothing."""
+    """Return that Chromium is missing on the path, or an empty text."""
     if any(shutil.which(name) for name in CHROMIUM_NAMES):
         return ""
     return "Chromium is not on the path"
@@ -69,9 +69,9 @@ NEEDS: dict[str, Callable[[], str]] = {
 
 
 def run_part(part: str, *, keeps_output: bool = False) -> Outcome:
-    """Run one make target, or leave it out when what it needs is missing.
+    """Run one make target and return its result. Leave it out if its service or browser is missing.
 
-    With `keeps_output` its lines come together at its end, not between those of another part.
+    With `keeps_output` its output is printed at its end, so that lines of two parts do not mix.
     """
     missing = NEEDS.get(part, str)()
     if missing:
@@ -101,7 +101,7 @@ def run_parts(parts: list[str]) -> list[Outcome]:
 
 
 def exit_code(outcomes: list[Outcome], *, strict: bool) -> int:
-    """Return 1 if a part failed, or if one was left out and `strict` forbids it."""
+    """Return 1 if a part failed or, with `strict`, was left out; otherwise 0."""
     bad = {"failed", "left out"} if strict else {"failed"}
     return int(any(outcome.state in bad for outcome in outcomes))
 

@@ -1,7 +1,7 @@
 """Run the learning tests as older processors would: fewer vector instructions, one or two threads.
 
-A promise that holds only for the rounding of one processor fails in one of these runs. Levels that
-this processor lacks are named as left out.
+A test that passes only with the rounding of one processor fails in one of these runs. Levels that
+this processor does not support are named as left out.
 """
 
 from __future__ import annotations
@@ -12,21 +12,21 @@ import sys
 
 import torch
 
-# PyTorch's name of a level, and oneDNN's. The order is that of the processors' age.
+# PyTorch's name of each level, and oneDNN's name. Older processors come first.
 LEVELS = {"default": "SSE41", "avx2": "AVX2", "avx512": "AVX512_CORE"}
 THREADS = (1, 2)
 FOLDERS = ("tests/mlloop/networks", "tests/mlloop/proposing", "tests/mlloop/training")
 
 
 def supported_levels() -> list[str]:
-    """Return the levels up to that of this processor."""
+    """Return all levels that this processor supports."""
     best = torch.backends.cpu.get_cpu_capability().lower()
     names = list(LEVELS)
     return names[: names.index(best) + 1] if best in names else names[:1]
 
 
 def run_tests(level: str, threads: int) -> int:
-    """Run the tests at one level with so many threads; return pytest's exit code."""
+    """Run the tests at one level and thread count; return pytest's exit code."""
     print(f"---- {level}, {threads} thread(s)", flush=True)
     environment = {
         "ATEN_CPU_CAPABILITY": level,

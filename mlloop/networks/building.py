@@ -1,6 +1,6 @@
-"""Networks built from a plan: fresh, with initial weights, or with trained ones.
+"""Build networks from a plan, with fresh, initial or trained weights.
 
-Refuses an encoder whose stages do not halve the image exactly.
+An encoder whose stages do not halve the image exactly is refused.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from mlloop.networks.weights import load_initial_weights, read_trained_weights
 def build_network(plan: NetworkPlan, grid: int) -> Network:
     """Build a network with fresh weights, drawn from torch's current random state.
 
-    The encoder then takes the initial weights of the plan. Raises LearningError where the network
-    is not known or its weights cannot be had.
+    The encoder then takes the initial weights of the plan. Raises LearningError if the network is
+    not known or its weights cannot be loaded.
     """
     network = build_untrained_network(plan, grid)
     load_initial_weights(network.get_encoder(), plan)
@@ -32,7 +32,7 @@ def build_network(plan: NetworkPlan, grid: int) -> Network:
 
 
 def build_untrained_network(plan: NetworkPlan, grid: int) -> Network:
-    """Build a network of this shape without initial weights: for weights that are loaded next."""
+    """Build a network with fresh weights only, for a caller that loads other weights next."""
     try:
         network = BUILDERS[plan.decoder](plan, grid)
         encoder = network.get_encoder()
@@ -46,9 +46,9 @@ def build_untrained_network(plan: NetworkPlan, grid: int) -> Network:
 
 
 def load_trained_network(member: MemberRef, plan: Plan) -> Network:
-    """Build the network of a member with its trained weights, or raise LearningError.
+    """Build the network of a member with its trained weights.
 
-    Refuses weights that are not the recorded ones.
+    Raises LearningError if the weights do not have the recorded hash.
     """
     name = f"{member.network}, fold {member.fold}"
     tensors = read_trained_weights(Path(member.weights_path), member.weights_sha256, name)

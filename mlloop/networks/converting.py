@@ -1,7 +1,7 @@
-"""Turn a checkpoint, of torch.save or in safetensors, into initial weights of an encoder.
+"""Convert a checkpoint, in safetensors or by torch.save, to initial weights of an encoder.
 
-The one place that opens a file of torch.save. Only tensors and plain values are read: a file that
-holds code is refused before any of it runs.
+No other file opens files of torch.save. Only tensors and plain values are read. A file with code
+is refused, and its code is not run.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ from mlloop.networks.weights import load_tensors, save_tensors
 
 _DEPTH = 5
 _WRAPPERS = ("state_dict", "model_state_dict", "model")
-# What surrounds an encoder in other people's programs, and a timm encoder in SMP.
+# Prefixes of an encoder in other programs, and of a timm encoder in SMP.
 _PREFIXES = ("module.", "model.", "encoder.", "backbone.")
 _OLD_DENSENET = re.compile(r"(denselayer\d+\.(?:norm|relu|conv))\.([12])\.")
 _COUNTER = "num_batches_tracked"
 
 
 def convert_weights(source: Path, target: Path, *, encoder: str, emit: Emit) -> None:
-    """Write the weights of `encoder` found in `source` as `target`, and report what was left out.
+    """Write the weights of `encoder` from `source` to `target`, and report the unused tensors.
 
     Understands DataParallel prefixes, a surrounding model, a wrapping `state_dict`, the names of
-    timm's whole models, and the old names of DenseNet layers. Raises LearningError where the file
-    is unsafe or does not fit.
+    timm's whole models, and the old names of DenseNet layers. Raises LearningError if the file is
+    unsafe or does not fit.
     """
     if target.suffix != ".safetensors":
         raise LearningError("bad_target", f"{target.name} must end in .safetensors.")
@@ -48,8 +48,8 @@ def convert_weights(source: Path, target: Path, *, encoder: str, emit: Emit) -> 
         left_out=", ".join(left_out[:5]),
         n_left_out=len(left_out),
         sha256=sha256,
-        message=f"Give encoder_weights as file:{target.resolve()} in the plan; a server takes it"
-        " from its folder of encoder weights alone.",
+        message=f"Give encoder_weights as file:{target.resolve()} in the plan; a server reads"
+        " only files in its folder of encoder weights.",
     )
 
 
@@ -72,7 +72,7 @@ def _read_tensors(source: Path) -> dict[str, Tensor]:
         ) from error
     except SafetensorError as error:
         raise LearningError("bad_checkpoint", f"{source.name} is damaged: {error}.") from error
-    except Exception as error:  # whatever a damaged or hostile file provokes
+    except Exception as error:  # a damaged or hostile file can raise any error
         raise LearningError(
             "unsafe_checkpoint",
             f"{source.name} is damaged or holds more than tensors and plain values, and was not"
@@ -81,29 +81,30 @@ def _read_tensors(source: Path) -> dict[str, Tensor]:
     for name in _WRAPPERS:
         if isinstance(loaded, dict) and isinstance(loaded.get(name), dict):
             loaded = loaded[name]
-    found = loaded if isinstance(loaded, dict) else {}
-    return {str(name): value for name, value in found.items() if isinstance(value, Tensor)}
+    state = loaded if isinstance(loaded, dict) else {}
+    return {str(name): value for name, value in state.items() if isinstance(value, Tensor)}
 
 
 def _rename_tensors(
     tensors: Mapping[str, Tensor], wanted: Mapping[str, Tensor], encoder: str
 ) -> dict[str, Tensor]:
-    """Give tensors the names that the encoder has for them; the others are stripped alone."""
-    own = {_without_dots(_strip_name(name, encoder)): name for name in wanted}
+    """Return the tensors under the encoder's names. Unknown tensors only lose their prefixes."""
+    encoder_names = {_without_dots(_strip_name(name, encoder)): name for name in wanted}
     stripped = {_strip_name(name, encoder): value for name, value in tensors.items()}
-    return {own.get(_without_dots(name), name): value for name, value in stripped.items()}
+    return {encoder_names.get(_without_dots(name), name): value for name, value in stripped.items()}
 
 
 def _strip_name(name: str, encoder: str) -> str:
     prefixes = (*_PREFIXES, f"{encoder.removeprefix('tu-')}.")
-    while prefix := next((one for one in prefixes if name.startswith(one)), ""):
+    while prefix := next((p for p in prefixes if name.startswith(p)), ""):
         name = name.removeprefix(prefix)
     return _OLD_DENSENET.sub(r"\1\2.", name)
 
 
 def _without_dots(name: str) -> str:
-    """Return a name without its dots: timm writes `features.conv0` in a whole model, and
-    `features_conv0` once it gives out features.
+    """Return a name with underscores for dots.
+
+    timm writes `features.conv0` in a whole model, but `features_conv0` in an encoder.
     """
     return name.replace(".", "_")
 
@@ -111,7 +112,7 @@ def _without_dots(name: str) -> str:
 def _require_fit(
     tensors: Mapping[str, Tensor], wanted: Mapping[str, Tensor], source: str, encoder: str
 ) -> None:
-    # Files older than torch 0.4 do not count batches; nothing here reads the count.
+    # Files older than torch 0.4 have no batch counts. Nothing here uses these counts.
     missing = [name for name in wanted if name not in tensors and not name.endswith(_COUNTER)]
     odd = [n for n, value in wanted.items() if n in tensors and tensors[n].shape != value.shape]
     if not missing and not odd:

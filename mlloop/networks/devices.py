@@ -1,6 +1,6 @@
-"""Where the arithmetic runs: device, number type, thread count and repeatability.
+"""Choose the device, the number type and the thread count, so that results repeat.
 
-Nothing else in the project asks what hardware there is.
+No other file asks for the hardware.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from mlloop.contract.plan import Plan
 
 DeviceChoice = Literal["auto", "cpu", "cuda"]
 Precision = Literal["float32", "bfloat16"]
-# Between two operations the thread that computes waits this long for one that reads or writes;
-# Python's own 5 ms are as long as a small network's whole pass.
+# The computing thread waits at most this long for a thread that reads or writes. Python's default
+# of 5 ms is as long as a whole forward pass of a small network.
 _SWITCH_SECONDS = 0.0005
 
 
@@ -31,25 +31,25 @@ class Device:
 
     @property
     def reading_threads(self) -> int:
-        """How many threads read files while it computes; beside a GPU the processor is idle."""
+        """How many threads read files during computation. With a GPU the processor is idle."""
         return 4 if self.torch_device.type == "cuda" else 1
 
     def autocast(self) -> contextlib.AbstractContextManager[object]:
-        """Run the forward pass in this device's number type; weights stay float32."""
+        """Return a context that runs the forward pass in `precision`. Weights stay float32."""
         if self.precision == "float32":
             return contextlib.nullcontext()
         return torch.autocast(self.torch_device.type, dtype=torch.bfloat16)
 
 
 def prepare_device(plan: Plan, *, choice: DeviceChoice = "auto") -> Device:
-    """Set the plan's thread count and how soon threads take turns; choose the device.
+    """Return the chosen device. Set the thread count and the switch interval of this process.
 
-    Results repeat bit for bit on one machine at one thread count, so the count is the plan's and
-    never the machine's.
+    Results repeat bit for bit on one machine only at the same thread count. The count is therefore
+    taken from the plan, not from the machine. Raises LearningError if CUDA is chosen but missing.
     """
     has_cuda = torch.cuda.is_available()
     if choice == "cuda" and not has_cuda:
-        raise LearningError("no_cuda", "A GPU was asked for, but torch finds none here.")
+        raise LearningError("no_cuda", "A GPU was requested, but torch finds none on this machine.")
     torch.set_num_threads(plan.threads)
     sys.setswitchinterval(_SWITCH_SECONDS)
     torch.backends.cudnn.benchmark = False
@@ -61,6 +61,6 @@ def prepare_device(plan: Plan, *, choice: DeviceChoice = "auto") -> Device:
 def _choose_precision(plan: Plan, *, on_gpu: bool) -> Precision:
     if plan.precision != "auto":
         return plan.precision
-    # Without matrix instructions for it, bfloat16 on a CPU is emulated and slower than float32.
+    # A CPU without bfloat16 matrix instructions emulates it, which is slower than float32.
     fast = torch.cuda.is_bf16_supported() if on_gpu else torch.cpu._is_amx_tile_supported()
     return "bfloat16" if fast else "float32"

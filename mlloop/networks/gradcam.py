@@ -1,4 +1,4 @@
-"""Grad-CAM maps of the classifiers, by the `grad-cam` package."""
+"""Compute Grad-CAM maps of the classifiers with the `grad-cam` package."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def activation_maps(
     The maps weigh the output of the submodule `features`.
     Each map is stretched to 0..1 within its film, as the package does.
     """
-    # Imported here, since the package takes seconds to load and most processes need no map.
+    # Imported here, because the package takes seconds to load and most processes need no map.
     package = import_module("pytorch_grad_cam")
     targets = import_module("pytorch_grad_cam.utils.model_targets")
     network = network.to(device.torch_device)

@@ -1,7 +1,7 @@
-"""The training losses: cross-entropy or focal, plus soft Dice; right where a mask is empty.
+"""The training losses: cross-entropy or focal loss, plus soft Dice.
 
-The library's Dice loss is 0 on an empty mask whatever is predicted, so controls would teach
-nothing; here every part pushes the probability down there.
+The library's Dice loss is 0 on an empty mask for every prediction, so a network would learn nothing
+from controls. Here every part of a loss lowers the probability on an empty mask.
 """
 
 from __future__ import annotations
@@ -14,7 +14,9 @@ from mlloop.contract.plan import Plan
 
 
 def soft_dice_loss(logits: Tensor, target: Tensor, *, smooth: float = 1.0) -> Tensor:
-    """Return 1 - soft Dice per image `(N, 1, H, W)`, averaged. Empty and silent costs nothing.
+    """Return 1 - soft Dice per image `(N, 1, H, W)`, averaged over images.
+
+    The loss is 0 if both the mask and the prediction are empty.
 
     `smooth` is in pixels: on an empty mask the loss is P / (P + smooth), which rises with P.
     """
@@ -25,10 +27,12 @@ def soft_dice_loss(logits: Tensor, target: Tensor, *, smooth: float = 1.0) -> Te
 
 
 def focal_loss(logits: Tensor, target: Tensor, *, gamma: float, alpha: float) -> Tensor:
-    """Return the mean focal loss (Lin and others, ICCV 2017): easy pixels weigh little.
+    """Return the mean focal loss (Lin and others, ICCV 2017). Easy pixels count little.
 
-    `alpha` weighs infected pixels and 1 - alpha the others; a partly covered pixel is both, by its
-    share. At gamma 0 and alpha 0.5 this is half the cross-entropy.
+    `alpha` is the weight of infected pixels, and 1 - alpha the weight of the others. A partly
+    covered pixel counts as both, by its covered share.
+
+    At gamma 0 and alpha 0.5 this is half the cross-entropy.
     """
     probability = torch.sigmoid(logits)
     covered = alpha * (1 - probability) ** gamma * F.logsigmoid(logits)

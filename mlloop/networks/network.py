@@ -1,4 +1,4 @@
-"""What every network has in common: its encoder, and the planes that the encoder sees."""
+"""The base classes of all networks, and the input planes of their encoders."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from mlloop.contract.network_plan import COORDINATES, NetworkPlan
 
 
 class Network(nn.Module, ABC):
-    """A radiograph `(N, 1, grid, grid)` in 0..1 to logits, by way of an encoder."""
+    """Maps a radiograph `(N, 1, grid, grid)` in 0..1 to logits. It has an encoder."""
 
     @abstractmethod
     def get_encoder(self) -> nn.Module:
@@ -21,7 +21,7 @@ class Network(nn.Module, ABC):
 
 
 class SegmentationNetwork(Network):
-    """A radiograph `(N, 1, grid, grid)` in 0..1 to logits of a mask of the same shape."""
+    """Maps a radiograph `(N, 1, grid, grid)` in 0..1 to logits of a mask of the same shape."""
 
     def __init__(self, body: nn.Module, patch: int, *, is_encoder_frozen: bool = False) -> None:
         super().__init__()
@@ -36,7 +36,7 @@ class SegmentationNetwork(Network):
         return self.body.get_submodule("encoder")
 
     def train(self, mode: bool = True) -> Self:
-        """Switch to training; a frozen encoder keeps its batch statistics too."""
+        """Switch to training mode. A frozen encoder also keeps its batch statistics."""
         super().train(mode)
         if self.is_encoder_frozen:
             self.get_encoder().eval()
@@ -50,9 +50,9 @@ class SegmentationNetwork(Network):
 
 
 def add_coordinates(image: Tensor, patch: int) -> Tensor:
-    """Return the planes that an encoder sees: the pixels of each patch, and where it lies.
+    """Return the input planes of an encoder: the pixels of each patch, and its coordinates.
 
-    The two coordinate planes let a small network know left from right.
+    With the two coordinate planes a small network can distinguish left from right.
     """
     pixels = F.pixel_unshuffle((image - 0.5) * 4, patch)
     n, _, height, width = pixels.shape

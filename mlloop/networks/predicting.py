@@ -1,4 +1,4 @@
-"""What segmentation networks predict: probabilities of images, at several scales if asked for."""
+"""Predict probability maps with segmentation networks, at one or several scales."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from mlloop.pixels.arrays import FloatArray
 
 
 def fuse_batch_norms(network: nn.Module) -> None:
-    """Put each batch norm that follows a convolution in a Sequential into its weights.
+    """Fuse each batch norm with the convolution before it, inside every Sequential of a network.
 
-    For inference only: the same function, and a pass over every decoder map less. In a Sequential
-    nothing else reads the values between the two. Elsewhere that cannot be seen.
+    For inference only. The result is the same, but the network reads each decoder map once less.
+    Only in a Sequential is it certain that nothing else reads the values between the two layers.
     """
     for block in network.modules():
         if isinstance(block, nn.Sequential):
@@ -32,7 +32,7 @@ def fuse_batch_norms(network: nn.Module) -> None:
 def predict(network: nn.Module, images: FloatArray, plan: Plan, device: Device) -> FloatArray:
     """Return infection probabilities of network inputs, each `(N, grid, grid) float32`.
 
-    The mean over the plan's scales and, if it asks for it, mirror images.
+    Each map is the mean over the plan's scales and, with `flip_test`, over mirror images.
     """
     planes = torch.from_numpy(images[:, None]).to(device.torch_device)
     with device.autocast():
@@ -48,7 +48,10 @@ def predict(network: nn.Module, images: FloatArray, plan: Plan, device: Device) 
 
 
 def _predict_at_scale(network: nn.Module, images: Tensor, plan: Plan, scale: float) -> Tensor:
-    """Return probabilities at the grid, predicted on images of the nearest side that fits."""
+    """Return probabilities at the grid, predicted on images resized by `scale`.
+
+    The side is rounded to the nearest multiple that the network can take.
+    """
     side = max(1, round(plan.grid * scale / plan.multiple)) * plan.multiple
     if side == plan.grid:
         unscaled: Tensor = network(images).sigmoid()

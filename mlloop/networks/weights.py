@@ -1,6 +1,6 @@
-"""Weights on disk and at the start of a training: safetensors, checked by hash, never unpickled.
+"""Read and write weights as safetensors, and check their hashes. Nothing is unpickled.
 
-Owns how weights for colour pictures fit a network that sees one grey plane and two coordinates.
+This file also adapts weights for colour pictures to networks with grey and coordinate planes.
 """
 
 from __future__ import annotations
@@ -37,7 +37,10 @@ def load_tensors(path: Path) -> Tensors:
 
 
 def read_trained_weights(path: Path, sha256: str, name: str) -> Tensors:
-    """Read the weights of `name`, or refuse them where they are not the ones recorded."""
+    """Return the trained weights of the member `name`.
+
+    Raises LearningError if the file cannot be read or does not have the recorded hash.
+    """
     try:
         data = path.read_bytes()
     except OSError as error:
@@ -50,7 +53,7 @@ def read_trained_weights(path: Path, sha256: str, name: str) -> Tensors:
 def load_initial_weights(encoder: nn.Module, plan: NetworkPlan) -> None:
     """Give an encoder the initial weights that the plan names, or raise LearningError.
 
-    A first convolution for colours is adapted: what it does with a grey film is kept.
+    A first convolution for colours is adapted. It gives the same result for a grey film.
     """
     if plan.encoder_weights is None:
         return
@@ -63,7 +66,7 @@ def load_initial_weights(encoder: nn.Module, plan: NetworkPlan) -> None:
     wanted = encoder.state_dict()
     tensors = _fit_first_layer(tensors, wanted, plan.patch**2)
     try:
-        # A file for five stages also serves a plan that uses fewer of them.
+        # A file for five stages also fits a plan with fewer stages.
         encoder.load_state_dict({name: tensors[name] for name in wanted if name in tensors})
     except RuntimeError as error:
         raise LearningError(
@@ -75,7 +78,7 @@ def load_initial_weights(encoder: nn.Module, plan: NetworkPlan) -> None:
 
 
 def identify_initial_weights(plan: NetworkPlan) -> str | None:
-    """Return what the initial weights were: nothing, `imagenet`, or the sha256 of the file."""
+    """Return which initial weights a plan uses: None, `imagenet`, or the sha256 of the file."""
     if plan.encoder_weights in (None, "imagenet"):
         return plan.encoder_weights
     path = Path(str(plan.encoder_weights).removeprefix("file:"))
@@ -86,8 +89,8 @@ def _read_encoder_file(path: Path) -> Tensors:
     if path.suffix != ".safetensors" or not path.is_file():
         raise LearningError(
             "no_encoder_weights",
-            f"The encoder weights {path.name} are not there as a .safetensors file on this"
-            " machine. `python -m mlloop convert-weights` makes one from a .pth checkpoint; give"
+            f"The encoder weights {path.name} are missing on this machine, or are no .safetensors"
+            " file. `python -m mlloop convert-weights` makes one from a .pth checkpoint; give"
             " its path in the plan as file:PATH.",
         )
     try:
@@ -101,8 +104,8 @@ def _read_encoder_file(path: Path) -> Tensors:
 def _fit_first_layer(tensors: Tensors, wanted: Mapping[str, Tensor], pixels: int) -> Tensors:
     """Turn filters for red, green and blue into filters for `pixels` grey planes + coordinates.
 
-    A grey film is three equal colours, so a filter for grey is the sum over the colours; a patch
-    shares it among its pixels. The coordinate planes begin with no weight.
+    A grey film has three equal colours, so the filter for grey is the sum over the colours. Each
+    pixel of a patch gets an equal part of it. The coordinate planes start with weight 0.
     """
     fitted = dict(tensors)
     for name, value in tensors.items():

@@ -1,4 +1,4 @@
-"""Augmentation: each image and its mask are moved alike, and the exposure is changed."""
+"""Move each training image and its mask in the same way, and change the exposure."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def training_batch(
 
 
 class Change(NamedTuple):
-    """What augmentation does to one image."""
+    """How augmentation changes one image."""
 
     matrix: FloatArray
     gamma: float

@@ -1,4 +1,4 @@
-"""Choose the cases of each step and make their augmented batch."""
+"""Choose the cases of each step, from the split, the plan, the seed and the step alone."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ from mlloop.training.seeds import seeded_generator
 
 
 def batch_cases(split: Split, plan: Plan, seed: int, step: int) -> list[Case]:
-    """Return the cases of one step: a fixed share with infection, each kind in seeded rounds."""
+    """Return the cases of one step: a fixed number from the positives, the rest from the negatives.
+
+    Each kind is drawn in shuffled rounds, so that every image of a kind is used equally often.
+    """
     sick = plan.batch_size
     if split.negatives:
         sick = min(max(1, round(plan.batch_size * plan.positive_share)), plan.batch_size)
@@ -31,7 +34,8 @@ def _take_controls(
         return _take_in_turn(pool, count, seed, step, "well")
     pools = {group: [case for case in pool if case.group == group] for group in groups}
     chosen = []
-    # Places are dealt to the groups in turn, over the ends of batches.
+    # Each place of a batch goes to the next group. The count continues over all steps, so groups
+    # are equal even if a batch has an odd number of places.
     for place in range(step * count, (step + 1) * count):
         turn, group = place // len(groups), groups[place % len(groups)]
         chosen += _take_in_turn(pools[group], 1, seed, turn, f"well/{group}")
@@ -39,7 +43,7 @@ def _take_controls(
 
 
 def _take_in_turn(pool: Sequence[Case], count: int, seed: int, step: int, name: str) -> list[Case]:
-    """Walk through reshuffled rounds of the pool, so that no image is left out by chance."""
+    """Return `count` cases of step `step`, in rounds that use each case of the pool once."""
     chosen = []
     for position in range(step * count, (step + 1) * count):
         turn, place = divmod(position, len(pool))

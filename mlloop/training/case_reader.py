@@ -24,9 +24,9 @@ CACHE_BYTES = 512 * 2**20
 
 @dataclass(slots=True)
 class CaseReader:
-    """Reads cases at the grid, keeps them up to a cap, and remembers the patients it read.
+    """Reads cases at the grid, and caches them up to `cache_bytes`.
 
-    Several threads may read at once.
+    `loaded_patients` collects the patients whose files were read. Several threads may read at once.
     """
 
     grid: int
@@ -41,7 +41,10 @@ class CaseReader:
         return self._read(case, "image")
 
     def read_target(self, case: Case) -> FloatArray:
-        """Return the covered share `(grid, grid) float32`; no mask means nothing is covered."""
+        """Return the covered share of each place `(grid, grid) float32`, or zeros without a mask.
+
+        Raises LearningError if the mask cannot be read.
+        """
         if case.mask_path is None:
             return np.zeros((self.grid, self.grid), np.float32)
         return self._read(case, "mask")
@@ -60,7 +63,10 @@ class CaseReader:
 
 
 def read_truth(case: Case) -> BoolArray:
-    """Read the truth of a sealed case at image size `(H, W) bool`; no mask means it is empty."""
+    """Return the reference mask of a case at image size `(H, W) bool`, empty if there is no mask.
+
+    Raises LearningError if the mask cannot be read.
+    """
     shape = (case.height, case.width)
     if case.mask_path is None:
         return np.zeros(shape, np.bool_)
@@ -77,7 +83,7 @@ def _read_file(case: Case, kind: str, grid: int) -> FloatArray:
 
 @contextlib.contextmanager
 def _explain_errors(case: Case, kind: str) -> Iterator[None]:
-    """Turn whatever is wrong with a file into a LearningError that names the case."""
+    """Raise LearningError with the name of the case if its file is missing or damaged."""
     try:
         yield
     except (ImageError, MaskError) as error:

@@ -1,7 +1,7 @@
-"""What a training run leaves on disk: its resumable state, and the finished member with its card.
+"""Save the state of a training run, and restore it in a later process.
 
-Everything is safetensors and JSON by atomic rename. The JSON of a state names its tensor file and
-is written last, so a kill between the two leaves the former state whole.
+The tensors are safetensors and the rest is JSON, each written by atomic rename. The JSON names its
+tensor file and is written last. A kill between the two writes keeps the earlier state intact.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from mlloop.contract.records import FieldError, from_plain, read_json, write_jso
 from mlloop.networks.weights import load_tensors, save_tensors
 
 _OTHER_STATE = (
-    "What this member is given to learn from has changed since step {}: its cases, their files, its"
-    " parent or its plan. The saved state is dropped, and training begins anew."
+    "The training data of this member changed after step {}: its cases, their files, its parent or"
+    " its plan. The saved state is deleted, and training starts again from step 0."
 )
 
 
@@ -47,9 +47,9 @@ class TrainingState:
     best: dict[str, Tensor] = field(default_factory=dict)
     best_step: int = 0
     best_score: float = 0.0
-    parts: int = 1  # that a batch is cut into, since memory ran out
+    parts: int = 1  # pieces of a batch; more than 1 after memory ran out
     left_out: int = 0  # steps without a finite loss and gradient
-    in_a_row: int = 0
+    in_a_row: int = 0  # left-out steps since the last good step
 
     def copy_weights(self) -> dict[str, Tensor]:
         """Return a copy of the network's weights and batch statistics."""
@@ -66,7 +66,7 @@ class _SavedState:
     best_score: float
     loaded_patients: tuple[str, ...]
     tensors: str
-    manifest_sha256: str = ""  # of states before this field: dropped
+    manifest_sha256: str = ""  # empty in states older than this field: they are deleted
     parts: int = 1
     left_out: int = 0
     in_a_row: int = 0
@@ -74,9 +74,9 @@ class _SavedState:
 
 @dataclass(frozen=True, slots=True)
 class StateFolder:
-    """Where the resumable state of one member lies, and what it has learned from.
+    """The folder with the resumable state of one member.
 
-    `manifest_sha256` is of everything handed over: cases, their files, parent and plan.
+    `manifest_sha256` is the hash of the manifest: cases, their files, parent and plan.
     """
 
     path: Path
@@ -84,7 +84,7 @@ class StateFolder:
     loaded_patients: set[str]
 
     def save(self, state: TrainingState) -> None:
-        """Save a resumable state and drop the former one."""
+        """Write a resumable state, then delete the earlier one."""
         name = f"step-{state.step}.safetensors"
         save_tensors(self.path / name, _collect_tensors(state))
         saved = _SavedState(
@@ -106,10 +106,10 @@ class StateFolder:
                 old.unlink(missing_ok=True)
 
     def restore(self, fresh: TrainingState, emit: Emit) -> TrainingState:
-        """Bring a fresh state to where the last save left it.
+        """Return the last saved state, copied into `fresh`; return `fresh` as it is without one.
 
-        A missing or torn one starts anew. So does one of another manifest, said in an event: its
-        weights have learned from somebody who was withdrawn since, or from another parent.
+        A missing or damaged state is ignored. A state of another manifest is deleted and reported
+        in an event, because its weights may have learned from a patient who was withdrawn later.
         """
         try:
             saved = _read_saved(self.path / "state.json")
@@ -137,7 +137,7 @@ class StateFolder:
 
 
 def _read_saved(path: Path) -> _SavedState:
-    """Read the JSON of a state; an earlier version called the score of every task `best_dice`."""
+    """Read the JSON of a state. An earlier version called the score of every task `best_dice`."""
     data = read_json(path)
     if isinstance(data, dict) and "best_dice" in data:
         data["best_score"] = data.pop("best_dice")
@@ -165,7 +165,7 @@ def _copy_into(state: TrainingState, tensors: dict[str, Tensor]) -> None:
         slots.setdefault(int(index), {})[name] = value
     parameters = list(state.network.parameters())
     for i, named in slots.items():
-        # Kernels round differently by memory layout: moments take that of their parameter.
+        # Kernels round differently for each memory layout: use the layout of the parameter.
         for name, value in named.items():
             if value.shape == parameters[i].shape:
                 named[name] = torch.empty_like(parameters[i], requires_grad=False).copy_(value)

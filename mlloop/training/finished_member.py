@@ -16,8 +16,8 @@ from mlloop.networks.weights import save_tensors
 from mlloop.training.checkpoint import TrainingState
 
 _OTHER_MEMBER = (
-    "The member that was finished here has learned from a case or a parent that it is given no"
-    " more. It is dropped, and training begins anew."
+    "The finished member in this folder learned from a case or a parent that is no longer in the"
+    " manifest. Its card is deleted, and training starts again from step 0."
 )
 
 
@@ -31,7 +31,10 @@ class Versions:
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """What a member is and whom it has seen. Only `seconds` differs between equal runs."""
+    """How a member was made, and the patients whose files it read.
+
+    Two runs of the same manifest differ only in `seconds`.
+    """
 
     network: str
     decoder: str
@@ -55,21 +58,23 @@ class Card:
     schema: int = 1
     parent: str | None = None
     parent_patients: tuple[str, ...] = ()
-    inner_patients: tuple[str, ...] = ()  # loaded, but never learned from
+    inner_patients: tuple[
+        str, ...
+    ] = ()  # their files were read, but the network never learned from them
     weights_sha256: str = ""
     versions: Versions = field(default_factory=Versions)
     parts: int = 1
     left_out: int = 0
-    encoder_weights: str | None = None  # `imagenet`, or the sha256 of the file it began with
-    score: float | None = None  # on the inner split, of the epoch that was kept
+    encoder_weights: str | None = None  # `imagenet`, or the sha256 of the file of initial weights
+    score: float | None = None  # of the kept epoch, on the inner split
     score_name: str = ""  # `dice` or `auc`; cards written before this field have ""
 
 
 def is_finished(manifest: TrainManifest, out: Path, emit: Emit) -> bool:
-    """Tell whether the member that a manifest asks for lies in `out`, and drop what else does.
+    """Return whether `out` holds the finished member of this manifest.
 
-    A member of other cases or another parent is dropped, said in an event: somebody was withdrawn
-    between its end and now.
+    The card of a member with other cases or another parent is deleted, and an event reports it: a
+    patient may have been withdrawn after its training.
     """
     try:
         card = from_plain(Card, read_json(out / "card.json"))
@@ -90,7 +95,10 @@ def is_finished(manifest: TrainManifest, out: Path, emit: Emit) -> bool:
 
 
 def write_member(state: TrainingState, card: Card, out: Path) -> Card:
-    """Write weights, history and, last of all, the card that says the member is finished."""
+    """Write the weights and the history, then the card. Return the card with the weights' hash.
+
+    The card is written last, because it marks the member as finished.
+    """
     sha256 = save_tensors(out / "weights.safetensors", state.best)
     write_json(out / "history.json", {"schema": 1, "epochs": state.history})
     card = replace(card, weights_sha256=sha256)
@@ -100,5 +108,5 @@ def write_member(state: TrainingState, card: Card, out: Path) -> Card:
 
 
 def drop_state(out: Path) -> None:
-    """Remove the resumable state of a finished member: it is four times its weights."""
+    """Delete the resumable state of a finished member: it is four times as large as its weights."""
     shutil.rmtree(out / "state", ignore_errors=True)

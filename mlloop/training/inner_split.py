@@ -11,11 +11,11 @@ from mlloop.contract.plan import Plan
 from mlloop.training.case_reader import CaseReader
 from mlloop.training.seeds import hash_key
 
-NO_INNER = "Nobody could be set aside to choose the epoch on: the last one is kept."
+NO_INNER = "No patient could be set aside to choose the best epoch: the last one is kept."
 
 
 class Split(NamedTuple):
-    """Training cases apart by use: `inner` only decides which epoch is kept."""
+    """Training cases by use. `inner` only decides which epoch is kept."""
 
     positives: tuple[Case, ...]
     negatives: tuple[Case, ...]
@@ -23,7 +23,7 @@ class Split(NamedTuple):
 
     @property
     def inner_patients(self) -> tuple[str, ...]:
-        """The patients set aside, in order."""
+        """The patients of the inner split, sorted."""
         return tuple(sorted({case.patient for case in self.inner}))
 
 
@@ -82,10 +82,10 @@ def _choose_inner(patients: set[str], plan: Plan, taught: Collection[str]) -> se
     if len(patients) < 2:
         return set()
     free = sorted(patients.difference(taught), key=_hash_share)
-    aside = {one for one in free if _hash_share(one) < plan.inner_fraction} or set(free[:1])
+    aside = {key for key in free if _hash_share(key) < plan.inner_fraction} or set(free[:1])
     return aside - {free[-1]} if aside == patients else aside
 
 
 def _hash_share(patient: str) -> float:
-    """Return a number from 0 to below 1 that depends on the patient alone."""
+    """Return the hash of a patient as a number in 0..1 (1 excluded)."""
     return int.from_bytes(hash_key("inner", patient)[:6], "big") / 2**48

@@ -1,7 +1,6 @@
-"""Batches prepared in the background, in order, while the network is busy with the one before.
+"""Prepare batches in background threads while the network computes the previous batch.
 
-A batch depends on the seed and its step alone, so neither the number of threads nor their order
-changes a bit of it.
+A batch depends only on the seed and its step. The number and the order of threads change nothing.
 """
 
 from __future__ import annotations
@@ -18,7 +17,10 @@ Batch = tuple[Tensor, Tensor]
 
 
 class Loader:
-    """Hands out `make(step)` for each step from `first` to before `end`, up to `ahead` early."""
+    """Returns `make(step)` for each step from `first` to `end - 1`, in order.
+
+    Up to `ahead` further batches are prepared early.
+    """
 
     def __init__(
         self, make: Callable[[int], Batch], *, first: int, end: int, threads: int, ahead: int
@@ -40,7 +42,7 @@ class Loader:
         self._pool.shutdown(cancel_futures=True)
 
     def next(self) -> Batch:
-        """Return the next batch; what went wrong in making it is raised here."""
+        """Return the next batch, or raise the error that `make` raised for it."""
         batch = self._waiting.popleft().result()
         self._fill()
         return batch

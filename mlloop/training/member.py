@@ -1,6 +1,6 @@
-"""One ensemble member: a network trained without one fold, resumable at any step.
+"""Train one ensemble member on all folds except its own. Training can resume at any step.
 
-Owns the loop and the choice of the epoch to keep. The task of the network says what is learned.
+This file has the training loop and chooses the epoch to keep. The task defines what is learned.
 The same manifest gives the same weights, with or without interruptions.
 """
 
@@ -36,9 +36,10 @@ from mlloop.training.tasks.task import Run
 def train_member(
     manifest: TrainManifest, out: Path, *, device: Device, emit: Emit, stop: Stop
 ) -> None:
-    """Train to the end, or continue where an earlier process stopped. Does nothing when finished.
+    """Train a member and write it to `out`, from the saved state of an earlier process if any.
 
-    Raises LearningError for unusable cases and Stopped, after saving, when `stop()` is true.
+    Does nothing if the member is finished. Raises LearningError for unusable cases. Saves the state
+    and raises Stopped when `stop()` is true.
     """
     if is_finished(manifest, out, emit):
         emit("done", network=manifest.network.key, fold=manifest.fold, finished_before=True)
@@ -56,7 +57,7 @@ def train_member(
 
 
 def prepare_run(manifest: TrainManifest, device: Device, emit: Emit) -> Run:
-    """Read what decides the split, and fix everything that stays the same."""
+    """Split the cases, and return everything that stays the same during the run."""
     task = task_of(manifest.network)
     plan = task.adapt_plan(manifest.plan.with_steps_of(manifest.network))
     reader = CaseReader(grid=plan.grid)
@@ -85,7 +86,7 @@ def _train_steps(
 
 
 def make_batch_loader(run: Run, first: int) -> Loader:
-    """Prepare batches from step `first` on in the background; use it in a `with`."""
+    """Return a loader of the batches from step `first` on. Use it in a `with` statement."""
 
     def make(step: int) -> Batch:
         cases = batch_cases(run.split, run.plan, run.seed, step)
@@ -117,10 +118,12 @@ def _build_fresh_state(run: Run) -> TrainingState:
 def _finish_epoch(run: Run, state: TrainingState, epoch: int, clock: Clock) -> None:
     """Score the weights on the inner split, keep them if they are the best, and report.
 
-    Of equal epochs the later one is kept, and the last one where nothing can be scored.
+    If two epochs have the same score, the later epoch is kept. If nothing can be scored, the last
+    epoch is kept.
     """
     score = _score_inner_split(run, state)
-    # Averages of the first epochs are unripe. A small inner split could keep one by luck.
+    # The moving averages of the first epochs are still poor. On a small inner split such an epoch
+    # could have the best score by chance, so the first epochs are never kept.
     from_step = run.plan.inner_from * run.plan.steps
     is_first = not state.best or state.best_step < from_step
     is_best = is_first or math.isnan(score) or score >= state.best_score

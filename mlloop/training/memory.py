@@ -1,6 +1,6 @@
-"""What happens when memory runs out: the same work in more parts, said in an event.
+"""Do the same work in more parts when memory runs out, and report it in an event.
 
-The only place that tells a full memory from another error.
+No other file decides whether an error means that memory ran out.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _MEMORY_WORDS = ("can't allocate memory", "not enough memory", "out of memory")
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Tell whether an error means that memory ran out, on a GPU or on the processor."""
+    """Return whether an error means that memory ran out, on a GPU or on the processor."""
     if isinstance(error, MemoryError | torch.OutOfMemoryError):
         return True
     return isinstance(error, RuntimeError) and any(
@@ -40,10 +40,10 @@ def run_in_parts(
     device: Device,
     use_more: Callable[[int], None],
 ) -> T:
-    """Return `work(parts)`, tried again in twice as many parts each time that memory runs out.
+    """Return `work(parts)`. Each time memory runs out, try again with twice as many parts.
 
-    `use_more` is told the new number first, at most `count`. Raises LearningError where the parts
-    are single images already.
+    Before each new try, `use_more` is called with the new number of parts, at most `count`. Raises
+    LearningError if memory runs out although each part is a single image.
     """
     while True:
         try:
@@ -51,7 +51,7 @@ def run_in_parts(
         except (MemoryError, RuntimeError) as error:
             if not is_out_of_memory(error):
                 raise
-        # Outside of the handler, since its traceback holds on to the tensors that were too many.
+        # Outside the `except` block, because the traceback there keeps the tensors in memory.
         if parts >= count:
             raise LearningError(
                 "out_of_memory",
@@ -67,7 +67,7 @@ def run_in_parts(
 
 @dataclass(slots=True)
 class Chunker:
-    """Takes images through a network, in parts that stay small once memory ran out."""
+    """Runs a network on images in parts. After memory ran out, the parts stay small."""
 
     device: Device
     emit: Emit
@@ -76,14 +76,14 @@ class Chunker:
     def map_images(
         self, forward: Callable[[FloatArray], Iterable[T]], images: FloatArray
     ) -> list[T]:
-        """Return what `forward` gives for each of the images `(N, grid, grid)`.
+        """Return the results of `forward` for images `(N, grid, grid)`, one for each image.
 
-        Raises LearningError where not even one image fits.
+        Raises LearningError if a single image does not fit into memory.
         """
         count = len(images)
 
         def work(parts: int) -> list[T]:
-            return [one for some in np.array_split(images, parts) for one in forward(some)]
+            return [result for part in np.array_split(images, parts) for result in forward(part)]
 
         def use_more(parts: int) -> None:
             self.parts = parts

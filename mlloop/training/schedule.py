@@ -1,6 +1,6 @@
-"""The fixed course of a training run: its learning rates, the ends of its epochs, its seed.
+"""The learning rate of each step, the end of each epoch, and the seed of a training run.
 
-Pure functions of the manifest; nothing here changes while a run goes on.
+All are pure functions of the manifest or its plan.
 """
 
 from __future__ import annotations
@@ -13,7 +13,10 @@ from mlloop.training.seeds import seeded_generator
 
 
 def learning_rate(plan: Plan, step: int) -> float:
-    """Rise over the first 15 % of the steps, then fall to zero along a cosine."""
+    """Return the learning rate of a step.
+
+    It rises linearly over the first 15 % of the steps, then falls to zero along a cosine.
+    """
     rise = max(1, round(0.15 * plan.steps))
     if step < rise:
         return plan.learning_rate * (step + 1) / rise
@@ -22,11 +25,11 @@ def learning_rate(plan: Plan, step: int) -> float:
 
 
 def epoch_ends(plan: Plan) -> dict[int, int]:
-    """Map the step count at which an epoch ends to the number of that epoch, from 1."""
+    """Return a mapping from the step count at the end of each epoch to its number, from 1."""
     return {round(plan.steps * n / plan.epochs): n for n in range(1, plan.epochs + 1)}
 
 
 def member_seed(manifest: TrainManifest) -> int:
-    """Return the member's own seed, so that members differ from the first weight on."""
+    """Return the seed of this member. Each member has another, so their first weights differ."""
     key = (manifest.plan.seed, "member", manifest.network.key, manifest.fold)
     return int(seeded_generator(*key).integers(2**32))

@@ -14,4 +14,5 @@ def seeded_generator(*parts: object) -> np.random.Generator:
 
 
 def hash_key(*parts: object) -> bytes:
+    """Return the sha256 of the parts, as text joined by slashes."""
     return hashlib.sha256("/".join(map(str, parts)).encode()).digest()

@@ -1,8 +1,8 @@
-"""One optimiser step: forward, loss, backward, and what to do when it goes wrong.
+"""Do one optimiser step, and recover when its loss is not finite or memory runs out.
 
-A step without a finite loss and gradient is left out. Where memory runs out the step is done again
-in parts whose gradients are added up: the same loss, but batch statistics of the parts. An
-optimiser step that was broken off begins again, though it may have moved some weights already.
+A step without a finite loss and gradient is left out. If memory runs out, the step is repeated in
+parts and the gradients of the parts are added. The loss is the same, but batch statistics are those
+of the parts. If memory runs out inside the optimiser, some weights may be moved twice.
 """
 
 from __future__ import annotations
@@ -38,15 +38,15 @@ def train_step(
     """Do one optimiser step and move the averaged weights, if any; return the loss.
 
     The batch is images `(N, 1, grid, grid)` and the targets that the loss takes, on the CPU.
-    Returns None where the step was left out. Raises LearningError after
-    `plan.patience` such steps in a row, or where not even one image fits into memory.
+    Returns None if the step was left out. Raises LearningError after `plan.patience` such steps in
+    a row, or if a single image does not fit into memory.
     """
     for group in state.optimiser.param_groups:
         group["lr"] = learning_rate(plan, state.step)
     statistics = [value.clone() for value in state.network.buffers()]
 
     def undo() -> None:
-        # The forward pass has moved the batch statistics already, perhaps to NaN.
+        # The forward pass has already changed the batch statistics, perhaps to NaN.
         for value, before in zip(state.network.buffers(), statistics, strict=True):
             value.copy_(before)
         state.optimiser.zero_grad()
@@ -77,7 +77,7 @@ def train_step(
 def _compute_gradients(
     state: TrainingState, batch: Batch, plan: Plan, device: Device, *, loss_of: LossOf, parts: int
 ) -> float:
-    """Leave the gradient of the whole batch on the network, part by part."""
+    """Set the network's gradients for the whole batch, part by part; return the loss."""
     state.optimiser.zero_grad()
     place, count, total = device.torch_device, len(batch[0]), 0.0
     pieces = (tensor.chunk(parts) for tensor in batch)
@@ -93,10 +93,12 @@ def _compute_gradients(
 def _use_more_parts(state: TrainingState, parts: int, count: int, emit: Emit) -> None:
     state.parts = parts
     for group in state.optimiser.param_groups:
-        group["foreach"] = False  # weight by weight it needs no second copy of them all
+        group["foreach"] = (
+            False  # updating one weight at a time needs no second copy of all weights
+        )
     slots = state.optimiser.state
-    for weight in [weight for weight, own in slots.items() if len(own) < _MOMENTS]:
-        del slots[weight]  # memory ran out between its moments
+    for weight in [weight for weight, moments in slots.items() if len(moments) < _MOMENTS]:
+        del slots[weight]  # incomplete: memory ran out while its moments were created
     emit(
         "smaller_batch",
         step=state.step,
@@ -114,7 +116,7 @@ def _leave_out(state: TrainingState, plan: Plan, emit: Emit) -> None:
     if state.in_a_row >= plan.patience:
         raise LearningError(
             "not_finite",
-            f"Training came to a halt at step {state.step}: {state.in_a_row} steps in a row had no"
+            f"Training stopped at step {state.step}: {state.in_a_row} steps in a row had no"
             " finite loss or gradient. Lower learning_rate, set precision to float32, or lower"
             " clip_norm.",
         )
@@ -122,7 +124,7 @@ def _leave_out(state: TrainingState, plan: Plan, emit: Emit) -> None:
 
 @torch.no_grad()
 def _move_average(state: TrainingState, plan: Plan) -> None:
-    # Young averages forget fast, or the random start would weigh for hundreds of steps.
+    # The decay starts small. Otherwise the random first weights would count for hundreds of steps.
     decay = min(plan.ema_decay, (state.step + 1) / (state.step + 10))
     moving: list[Tensor] = []
     current: list[Tensor] = []

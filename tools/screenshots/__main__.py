@@ -1,4 +1,4 @@
-"""Make every picture, or those that are named: `python -m tools.screenshots reading-room`."""
+"""Make every picture, or only the named pictures: `python -m tools.screenshots reading-room`."""
 
 from __future__ import annotations
 
@@ -9,5 +9,5 @@ from bench.environment import start_environment
 
 if __name__ == "__main__":
     with start_environment() as folder:
-        # Only now: these modules import models, and Django has just been started.
+        # Imported here, because these modules import models and Django must be started first.
         sys.exit(importlib.import_module("tools.screenshots.pictures").make(folder, sys.argv[1:]))

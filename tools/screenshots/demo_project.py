@@ -29,7 +29,7 @@ Map = npt.NDArray[np.float64]
 
 
 def make_project(slug: str, cohort: Path, *, is_blind: bool) -> Project:
-    """Import the phantoms and propose on each; where references stand, reads are blind picks."""
+    """Return a project with the phantoms and proposals. With `is_blind`, reads are blind picks."""
     project = create_project(slug=slug, name="COVID chest pilot", actor=None, sealed_fraction=0.0)
     import_folder(
         project=project,
@@ -47,7 +47,7 @@ def make_project(slug: str, cohort: Path, *, is_blind: bool) -> Project:
 
 
 def _propose(round_: Round, image: Image, cohort: Path, *, kind: str) -> None:
-    """Give an image proposals, findings and layers that look like those of a trained ensemble."""
+    """Create proposals, findings and layers of an image, similar to those of a trained ensemble."""
     draw = np.random.default_rng(int(image.pixel_sha256[:8], 16))
     name = Path(image.file_name).name
     truth = decode_mask((cohort / "infection_masks" / name).read_bytes())
@@ -89,7 +89,7 @@ def _propose(round_: Round, image: Image, cohort: Path, *, kind: str) -> None:
 
 
 def _erring(truth: npt.NDArray[np.bool_], draw: np.random.Generator) -> npt.NDArray[np.uint8]:
-    """Return a map (GRID, GRID) uint8 of a network that finds `truth` nearly."""
+    """Return a map (GRID, GRID) uint8 that is close to `truth`, as a network would predict."""
     moved = ndimage.shift(_shrunk(truth), draw.normal(0, 1.5, 2), order=1)
     noise = ndimage.gaussian_filter(draw.normal(0, 1, (GRID, GRID)), 6)
     return _p8(ndimage.gaussian_filter(moved, draw.uniform(1.5, 3)) * 1.15 + noise * 0.9)

@@ -1,4 +1,4 @@
-"""The pictures of the reading room, each taken by a reader of its own."""
+"""The pictures of the reading room, each with a separate reader."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SIZE = 1024  # pixels of a film
 
 
 def make(folder: Path, names: list[str]) -> int:
-    """Write the pictures to docs/img; 2: one of the names is none."""
+    """Write the pictures to docs/img; return 2 if a name is unknown."""
     if unknown := sorted(set(names) - set(PICTURES)):
         print(f"There is no picture {unknown[0]!r}: {', '.join(PICTURES)}.", file=sys.stderr)
         return 2
@@ -36,7 +36,7 @@ def make(folder: Path, names: list[str]) -> int:
 
 
 class _Studio:
-    """Where one picture is made: a reader of its own with the reading room open."""
+    """Makes one picture: a new reader with an open reading room."""
 
     def __init__(self, browser: Browser, address: str, project: Project, name: str) -> None:
         self.browser, self.address, self.project = browser, address, project
@@ -56,7 +56,7 @@ class _Studio:
         self.page.mouse.up()
 
     def press(self, *keys: str) -> None:
-        """Press keys one after the other, each with a moment to be drawn."""
+        """Press keys one after the other, and wait after each until it is drawn."""
         for key in keys:
             self.page.keyboard.press(key)
             self.page.wait_for_timeout(250)

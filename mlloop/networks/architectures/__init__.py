@@ -1,4 +1,4 @@
-"""The architectures that a plan can name: one module for each, registered by importing it here."""
+"""The architectures that a plan can name: one module for each. Importing a module registers it."""
 
 from __future__ import annotations
 

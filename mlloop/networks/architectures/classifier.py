@@ -1,6 +1,6 @@
-"""A classifier, covid or not, with the encoder of a segmentation network: the paper's rival.
+"""A classifier of covid, with the encoder of a segmentation network, as in the paper.
 
-`features` holds the places of the encoder's last stage, which Grad-CAM weighs.
+Its submodule `features` outputs the last stage of the encoder, from which Grad-CAM makes maps.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from mlloop.networks.architectures.registry import register
 from mlloop.networks.encoders.building import build_encoder
 from mlloop.networks.network import Network, add_coordinates, count_planes
 
-_LEAST_PLACES = 7  # a side of the paper's maps: 224 px through five halvings
+_LEAST_PLACES = 7  # places on a side of the paper's maps: 224 px after five halvings
 
 
 class Classifier(Network):
-    """A radiograph `(N, 1, grid, grid)` in 0..1 to the logit of covid `(N, 1)`."""
+    """Maps a radiograph `(N, 1, grid, grid)` in 0..1 to the logit of covid `(N, 1)`."""
 
     def __init__(self, encoder: nn.Module, channels: int) -> None:
         super().__init__()
@@ -29,7 +29,7 @@ class Classifier(Network):
         return self.encoder
 
     def forward(self, image: Tensor) -> Tensor:
-        """Average the last stage over all places and weigh its channels."""
+        """Return the logits: a linear layer on the mean of the last stage over all places."""
         last = self.features(self.encoder(add_coordinates(image, patch=1))[-1])
         logits: Tensor = self.head(last.float().mean((2, 3)))
         return logits
@@ -44,8 +44,9 @@ def build_classifier(plan: NetworkPlan, grid: int) -> Network:
 
 
 def classifier_depth(grid: int) -> int:
-    """Return the encoder stages, 3 to 5, that leave maps of at least 7 places a side.
+    """Return the most encoder stages, 3 to 5, whose maps have at least 7 places on a side.
 
-    All five stages would leave Grad-CAM four places or fewer of a small grid: no fair rival.
+    Five stages on a small grid would give Grad-CAM maps of four places or fewer on a side, which
+    would not be a fair comparison.
     """
     return max([depth for depth in (4, 5) if grid / 2**depth >= _LEAST_PLACES], default=3)

@@ -1,7 +1,7 @@
 """The aggregation decoder of deep layer aggregation (Yu and others, CVPR 2018) over any encoder.
 
-Iterative deep aggregation: from the deepest stage on, each next shallower one takes in everything
-below it, so the fine stages are merged last and most often.
+Iterative deep aggregation: starting with the deepest stage, each shallower stage is merged with
+all deeper ones, so the finest stages are merged last and most often.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def build_dla(plan: NetworkPlan) -> nn.Module:
 
 
 class AggregationNetwork(nn.Module):
-    """An encoder that returns features shallow to deep, and the aggregation of them as logits."""
+    """An encoder with features from shallow to deep, and a decoder that merges them to logits."""
 
     def __init__(self, encoder: nn.Module, widths: Sequence[int], classes: int) -> None:
         super().__init__()
@@ -43,11 +43,11 @@ class AggregationNetwork(nn.Module):
 
 
 class AggregationDecoder(nn.Module):
-    """Merge stages pairwise until one is left at the finest resolution.
+    """Merges stages in pairs until a single map remains at the finest resolution.
 
-    `channels` and `widths` go from shallow to deep. Each stage is first brought to its width, so
-    the cost does not grow with the encoder. A stage without channels, as SMP pads the encoders
-    that begin at a quarter, is left out.
+    `channels` and `widths` go from shallow to deep. Each stage is first reduced to its width, so
+    the cost does not grow with the encoder. A stage without channels is left out: SMP adds such a
+    stage to encoders that start at a quarter of the image.
     """
 
     def __init__(self, channels: Sequence[int], widths: Sequence[int]) -> None:
@@ -70,7 +70,7 @@ class AggregationDecoder(nn.Module):
 
 
 class _Step(nn.Module):
-    """Take `count` deeper stages to one stage's width and size, and merge them into it in turn."""
+    """Resizes `count` deeper stages to the size of one stage, and merges them into it in turn."""
 
     def __init__(self, before: int, width: int, count: int) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Which function builds which architecture: each module of this folder registers its own."""
+"""The functions that build the architectures. Each module here registers its function."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ BUILDERS: Mapping[Decoder, Builder] = MappingProxyType(_builders)
 
 
 def register(name: Decoder) -> Callable[[Builder], Builder]:
-    """Register the decorated function as the one that builds the architecture `name`.
+    """Register the decorated function as the builder of the architecture `name`.
 
     The function draws fresh weights from torch's random state.
     """
@@ -31,7 +31,7 @@ def register(name: Decoder) -> Callable[[Builder], Builder]:
 
 
 def register_body(name: Decoder) -> Callable[[BodyBuilder], BodyBuilder]:
-    """Register the decorated function as the one that builds the body of a segmentation network.
+    """Register the decorated function as the builder of the body of a segmentation network.
 
     The body has a submodule `encoder`, takes the planes of `count_planes` and returns the logits
     `(N, patch^2, height, width)` of the pixels in each patch.

@@ -1,1 +1,1 @@
-"""The encoders: those of the libraries by name, and replacements for unusable ones."""
+"""Encoders of the libraries by name, and our replacements for unusable encoders."""

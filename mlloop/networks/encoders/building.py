@@ -1,4 +1,4 @@
-"""Encoders by SMP or timm name, each checked to halve the image exactly at every stage."""
+"""Build encoders by their name in SMP or timm, and check that each stage halves the image."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import segmentation_models_pytorch as smp
 import torch
 from torch import nn
 
-import mlloop.networks.encoders.inception  # noqa: F401  # it registers itself
+import mlloop.networks.encoders.inception  # noqa: F401  # importing it registers it
 from mlloop.contract.errors import LearningError
 from mlloop.networks.encoders.registry import REPLACEMENTS
 
@@ -14,7 +14,7 @@ _COLOURS = 3
 
 
 def library_name(encoder: str) -> str:
-    """Return the name that SMP knows. A replaced encoder of timm has no prefix there."""
+    """Return the name of an encoder in SMP. Our replacements of timm encoders have no prefix."""
     name = encoder.removeprefix("tu-")
     return name if name in REPLACEMENTS else encoder
 
@@ -35,7 +35,7 @@ def build_colour_encoder(name: str, depth: int) -> nn.Module:
 def download_encoder(encoder: str, depth: int) -> nn.Module:
     """Return an encoder for three colours with ImageNet weights, or raise LearningError.
 
-    The loaders of SMP and timm read safetensors, or nothing but tensors from any other file.
+    The loaders of SMP and timm read safetensors. From other files they read tensors only.
     """
     name = library_name(encoder)
     try:
@@ -47,7 +47,7 @@ def download_encoder(encoder: str, depth: int) -> nn.Module:
         raise LearningError(
             "no_imagenet_weights",
             f"The ImageNet weights of {encoder} cannot be fetched on this machine"
-            f" ({type(error).__name__}). Fetch them elsewhere, bring them into a .safetensors file"
+            f" ({type(error).__name__}). Fetch them elsewhere, convert them to a .safetensors file"
             " with `python -m mlloop convert-weights`, and give encoder_weights as file:PATH.",
         ) from error
     return downloaded
@@ -62,7 +62,7 @@ def depth_of(encoder: nn.Module) -> int:
 
 @torch.no_grad()
 def require_halving(encoder: nn.Module, name: str, *, planes: int, depth: int) -> None:
-    """Raise LearningError unless feature n of a small image is exactly its size / 2^n."""
+    """Raise LearningError unless the side of feature n is exactly the side of the image / 2^n."""
     side = 2 ** (depth + 2)
     was_training = encoder.training
     features = encoder.eval()(torch.zeros(1, planes, side, side))
@@ -72,5 +72,5 @@ def require_halving(encoder: nn.Module, name: str, *, planes: int, depth: int) -
         raise LearningError(
             "inexact_encoder",
             f"The encoder {name} makes features {widths} wide of an image {side} wide. Every stage"
-            " must halve the image exactly, or masks come out displaced: choose another encoder.",
+            " must halve the image exactly, or masks are displaced: choose another encoder.",
         )

@@ -1,7 +1,7 @@
-"""Inception-v3 as an encoder whose stage n is exactly the image / 2^n.
+"""Inception-v3 as an encoder whose stage n has exactly the size of the image / 2^n.
 
 The network of the paper cuts its borders ("valid" convolutions), so its stages are 2 to 6 pixels
-short: a skip connection then joins places that do not match. Here each cut is padded first.
+too small. A skip connection would join places that do not match. Here each cut layer is padded.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _STAGES: tuple[tuple[tuple[str, tuple[int, int, int, int]], ...], ...] = (
 
 @replace_encoder("inception_v3")
 class ExactInception(nn.Module, EncoderMixin):  # type: ignore[misc]  # SMP ships no types
-    """Five stages of timm's Inception-v3; its weights fit unchanged, the classifier is left out."""
+    """Five stages of timm's Inception-v3; its weights fit, its classifier is left out."""
 
     def __init__(self, depth: int, output_stride: int, pretrained: bool = False) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Encoders of ours that replace one of timm's: each registers itself with the library."""
+"""Our replacements of timm encoders. Each module registers its encoder with SMP."""
 
 from __future__ import annotations
 

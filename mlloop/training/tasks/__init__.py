@@ -23,10 +23,10 @@ TASKS: Mapping[TaskName, Task] = MappingProxyType({task.name: task for task in _
 
 
 def task_of(network: NetworkPlan) -> Task:
-    """Return the task that a network learns: the one that its architecture declares."""
+    """Return the task that the architecture of a network declares."""
     return TASKS[ARCHITECTURES[network.decoder].task]
 
 
 def load_member(member: MemberRef, plan: Plan, device: Device) -> nn.Module:
-    """Load a trained member for inference, or refuse weights that are not the recorded ones."""
+    """Load a trained member for inference, or raise LearningError if its weights changed."""
     return task_of(plan.network(member.network)).load(member, plan, device)

@@ -1,6 +1,6 @@
-"""The task of telling covid from the rest: learned from groups alone, scored by AUC.
+"""The task of classifying films as covid or not. It is learned from groups and scored by AUC.
 
-It uses the same patients and folds as segmentation, and never a mask. Its maps are Grad-CAM.
+It uses the same patients and folds as segmentation, but no masks. Its maps are Grad-CAM maps.
 """
 
 from __future__ import annotations
@@ -36,18 +36,21 @@ _BATCH = 16
 
 @dataclass(frozen=True, slots=True)
 class Classification:
-    """Tells whether a film is covid."""
+    """Classifies a film as covid or not."""
 
     name: TaskName = "classification"
     score_name: Literal["auc"] = "auc"
     keeps_average: bool = False
 
     def adapt_plan(self, plan: Plan) -> Plan:
-        """Return the plan with both groups drawn equally often, and every epoch a candidate."""
+        """Return a plan that draws both groups equally often and may keep any epoch."""
         return replace(plan, positive_share=0.5, inner_from=0.0)
 
     def split(self, manifest: TrainManifest, plan: Plan, _reader: CaseReader) -> Split:
-        """Part the cases by group and set whole patients aside; refuse a single group."""
+        """Split the cases by group, and set whole patients aside.
+
+        Raises LearningError if there is only one group.
+        """
         covid = {case.image for case in manifest.cases if is_covid(case)}
         split = split_by_positives(manifest.cases, covid, plan)
         if not split.positives or not split.negatives:
@@ -65,7 +68,7 @@ class Classification:
         return images, torch.tensor([[float(is_covid(case))] for case in cases])
 
     def target_shape(self, _grid: int) -> tuple[int, ...]:
-        """Return that a target is a single number."""
+        """Return the shape of a single number."""
         return ()
 
     def loss(self, logits: Tensor, targets: Tensor, _plan: Plan) -> Tensor:
@@ -73,7 +76,7 @@ class Classification:
         return F.binary_cross_entropy_with_logits(logits.float(), targets)
 
     def score(self, network: nn.Module, run: Run) -> float:
-        """Return the AUC of the probabilities of covid; NaN where a group is missing."""
+        """Return the AUC of the probabilities of covid; NaN if a group is missing."""
         classified = classify(network, run.split.inner, run.reader, run.device, run.emit)
         scored = [ScoredImage(case.patient, "", is_covid(case), p) for case, p in classified]
         return auc(scored, n_boot=0).value
@@ -85,7 +88,7 @@ class Classification:
     def predict_maps(
         self, network: nn.Module, images: FloatArray, _plan: Plan, device: Device
     ) -> FloatArray:
-        """Return Grad-CAM maps: where the classifier looked."""
+        """Return Grad-CAM maps: they show where the classifier looked."""
         return activation_maps(network, images, device)[0]
 
 

@@ -41,12 +41,12 @@ class Segmentation:
         return plan
 
     def split(self, manifest: TrainManifest, plan: Plan, reader: CaseReader) -> Split:
-        """Part the cases by whether their mask is empty, and set whole patients aside."""
+        """Split the cases by whether their mask is empty, and set whole patients aside."""
         taught = manifest.parent.taught if manifest.parent else ()
         return split_by_mask(manifest.cases, plan, reader, taught=frozenset(taught))
 
     def make_batch(self, cases: Sequence[Case], run: Run, step: int) -> Batch:
-        """Return augmented images and the covered share of each place, moved alike."""
+        """Return augmented images and the covered share of each place, moved in the same way."""
         return training_batch(cases, run.reader, run.plan.augment, run.seed, step)
 
     def target_shape(self, grid: int) -> tuple[int, ...]:

@@ -1,4 +1,4 @@
-"""What training and proposing ask of a task. Each other module of this folder holds one task."""
+"""The interface of a task, for training and proposing. Each other module here is one task."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from mlloop.training.loading import Batch
 
 
 class Task(Protocol):
-    """One kind of thing that a network can learn."""
+    """The interface of everything that a network can learn."""
 
     @property
     def name(self) -> TaskName:
@@ -28,17 +28,17 @@ class Task(Protocol):
 
     @property
     def score_name(self) -> Literal["dice", "auc"]:
-        """What `score` returns. The events call it `inner_<score_name>`."""
+        """The name of the score. The events call its value `inner_<score_name>`."""
 
     @property
     def keeps_average(self) -> bool:
-        """Whether the member is the moving average of the weights, or the weights themselves."""
+        """Whether a member keeps the moving average of its weights, not the weights themselves."""
 
     def adapt_plan(self, plan: Plan, /) -> Plan:
         """Return the plan with the settings that this task fixes."""
 
     def split(self, manifest: TrainManifest, plan: Plan, reader: CaseReader, /) -> Split:
-        """Part the cases by class and set whole patients aside. Raises LearningError."""
+        """Split the cases by class, and set whole patients aside. Raises LearningError."""
 
     def make_batch(self, cases: Sequence[Case], run: Run, step: int, /) -> Batch:
         """Return augmented images `(N, 1, grid, grid)` and their targets, on the CPU."""
@@ -50,7 +50,7 @@ class Task(Protocol):
         """Return the loss of a batch."""
 
     def score(self, network: nn.Module, run: Run, /) -> float:
-        """Return how good a network in evaluation mode is on the inner split; NaN if unknown."""
+        """Return the score of a network in evaluation mode on the inner split; NaN if unknown."""
 
     def load(self, member: MemberRef, plan: Plan, device: Device, /) -> nn.Module:
         """Load a trained member for inference, or raise LearningError."""
@@ -58,12 +58,12 @@ class Task(Protocol):
     def predict_maps(
         self, network: nn.Module, images: FloatArray, plan: Plan, device: Device, /
     ) -> FloatArray:
-        """Return the map 0..1 that is proposed for each of the images `(N, grid, grid)`."""
+        """Return the proposed map, 0..1, of each image `(N, grid, grid)`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What stays the same during one training run."""
+    """Everything that stays the same during one training run."""
 
     manifest: TrainManifest
     task: Task

@@ -1,4 +1,4 @@
-"""The torch-free table of architectures and the modules that build them name the same things."""
+"""The torch-free table of architectures has the same names as the modules that build them."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from mlloop.networks.architectures.registry import BUILDERS
 from mlloop.training.tasks import TASKS, task_of
 
 
-def test_architectures_when_declared_have_a_builder_and_the_other_way_round() -> None:
+def test_architectures_when_declared_have_a_builder_and_no_builder_is_undeclared() -> None:
     assert set(ARCHITECTURES) == set(BUILDERS) == set(get_args(Decoder))
 
 
-def test_architectures_when_registered_lie_in_a_module_of_their_name() -> None:
+def test_architectures_when_registered_are_in_a_module_of_their_name() -> None:
     modules = {path.stem for path in Path(folder.__path__[0]).glob("*.py")}
     assert modules - {"__init__", "registry"} == set(BUILDERS)
 
 
-def test_tasks_when_declared_are_there_and_the_other_way_round() -> None:
+def test_tasks_when_declared_exist_and_every_architecture_uses_one() -> None:
     assert set(TASKS) == set(get_args(TaskName))
     assert set(TASKS) == {architecture.task for architecture in ARCHITECTURES.values()}
 

@@ -55,14 +55,14 @@ def overfitted(plan: NetworkPlan, *, side: int, steps: int) -> float:
         step(network, optimiser, batch)
         if done % 10 == 0:
             with torch.no_grad():
-                found, truth = network(batch[0]) > 0, batch[1] > 0
-            dice = float(2 * (found & truth).sum() / (found.sum() + truth.sum()))
+                predicted, truth = network(batch[0]) > 0, batch[1] > 0
+            dice = float(2 * (predicted & truth).sum() / (predicted.sum() + truth.sum()))
             if dice > 0.9:
                 break
     return dice
 
 
-# Every encoder's stages are tested below; learning with each takes a minute.
+# Learning takes a minute for each encoder, so most are slow. Their stages are tested below.
 by_encoder = pytest.mark.parametrize(
     "encoder",
     [
@@ -179,7 +179,7 @@ def test_encoder_when_frozen_stands_still_in_weights_and_statistics() -> None:
 
 
 @pytest.mark.parametrize("decoder", DECODERS)
-def test_folded_norms_give_the_same_map(decoder: str) -> None:
+def test_fused_batch_norms_give_the_same_map(decoder: str) -> None:
     torch.manual_seed(4)
     network, batch = build_network(network_plan(decoder), 64), phantoms(128)
     network.train()(batch[0])  # statistics that are not the fresh ones
@@ -187,5 +187,5 @@ def test_folded_norms_give_the_same_map(decoder: str) -> None:
     with torch.inference_mode():
         before = network(batch[0])
         fuse_batch_norms(network)
-        assert any(isinstance(one, nn.Identity) for one in network.body.decoder.modules())
+        assert any(isinstance(layer, nn.Identity) for layer in network.body.decoder.modules())
         assert torch.allclose(network(batch[0]), before, atol=1e-4)

@@ -43,7 +43,9 @@ def save(path: Path, tensors: dict[str, Tensor]) -> str:
 @pytest.mark.parametrize("prefix", ["", "file:"])
 def test_encoder_weights_when_the_file_is_there_are_used(tmp_path: Path, prefix: str) -> None:
     torch.manual_seed(1)
-    plan = replace(PLAN, patch=2)  # six planes: its first layer cannot be one for colours
+    plan = replace(
+        PLAN, patch=2
+    )  # six planes, so the first layer cannot be mistaken for a layer of three colours
     source = encoder_of(build_network(plan, 64))
     path = save(tmp_path / "encoder.safetensors", source)
     loaded = build_network(replace(plan, encoder_weights=prefix + path), 64)
@@ -70,7 +72,7 @@ def test_encoder_weights_when_made_for_colours_see_grey_and_no_coordinates(
 @pytest.mark.parametrize(
     ("write", "words"),
     [
-        (lambda path: None, "are not there"),
+        (lambda path: None, "are missing"),
         (lambda path: path.write_bytes(b"no tensors"), "damaged"),
         (lambda path: save(path, {"conv1.weight": torch.zeros(2, 3, 7, 7)}), "do not fit resnet18"),
     ],
@@ -95,7 +97,7 @@ for encoder in ("resnet18", "tu-resnet10t", "inception_v3"):
     except LearningError as error:
         print(error.sentence)
 """
-    # A process of its own: the hub's client reads these two at its import.
+    # A new process, because the hub's client reads these two variables when it is imported.
     said = subprocess.run(
         [sys.executable, "-c", program],
         env=os.environ | {"HF_HUB_OFFLINE": "1", "HF_HOME": "/nonexistent"},
@@ -104,7 +106,9 @@ for encoder in ("resnet18", "tu-resnet10t", "inception_v3"):
         text=True,
     ).stdout.splitlines()
     assert len(said) == 3
-    assert all("cannot be fetched" in one and "encoder_weights as file:PATH" in one for one in said)
+    assert all(
+        "cannot be fetched" in line and "encoder_weights as file:PATH" in line for line in said
+    )
 
 
 def test_members_when_trained_need_their_initial_weights_no_more(
@@ -127,7 +131,7 @@ def test_members_when_trained_need_their_initial_weights_no_more(
 
 
 def chexnet() -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-    """Return an encoder's state and the same as the CheXNet checkpoints hold it."""
+    """Return the state of an encoder, in our names and in those of CheXNet checkpoints."""
     torch.manual_seed(4)
     ours = build_colour_encoder("densenet121", 5).state_dict()
     theirs = {}
@@ -150,11 +154,11 @@ def test_convert_weights_when_given_chexnet_makes_a_file_the_plan_can_name(tmp_p
     assert said.said[0]["n_left_out"] == 1
     assert "classifier.0.weight" in str(said.said[0]["left_out"])
     plan = NetworkPlan("n", "dla", "densenet121", (16, 16, 8, 8, 8), f"file:{target}")
-    found = encoder_of(build_network(plan, 64))
+    loaded = encoder_of(build_network(plan, 64))
     for name, value in ours.items():
         if name != "features.conv0.weight":
-            assert torch.equal(found[name], value), name
-    grey = found["features.conv0.weight"][:, :1]
+            assert torch.equal(loaded[name], value), name
+    grey = loaded["features.conv0.weight"][:, :1]
     torch.testing.assert_close(grey, ours["features.conv0.weight"].sum(1, keepdim=True))
 
 
@@ -177,12 +181,12 @@ def test_convert_weights_when_given_a_whole_timm_model_fits_the_encoder_of_a_pla
     convert_weights(source, target, encoder=encoder, emit=said)
     assert said.said[0]["n_left_out"] == 2  # the head: its weight and its bias
     plan = NetworkPlan("n", "unet", encoder, (16, 8, 8), f"file:{target}")
-    found = encoder_of(build_network(plan, 64))
+    loaded = encoder_of(build_network(plan, 64))
     theirs = {name.replace(".", "_"): value for name, value in whole.items()}
-    first = found.pop(f"model.{renamed}")  # for colours there, for grey here
+    first = loaded.pop(f"model.{renamed}")  # for colours there, for grey here
     colours = theirs.pop(renamed.replace(".", "_"))
     torch.testing.assert_close(first[:, :1], colours.sum(1, keepdim=True))
-    for name, value in found.items():
+    for name, value in loaded.items():
         assert torch.equal(value, theirs[name.removeprefix("model.").replace(".", "_")]), name
 
 
@@ -200,7 +204,7 @@ def test_convert_weights_when_the_file_is_poisoned_refuses_it_unrun(
     sprung, source = tmp_path / "sprung", tmp_path / "poisoned.pt"
     torch.save({"state_dict": {"a": torch.zeros(1)}, "trap": Trap(sprung)}, source)
     torch.load(source, weights_only=False)
-    assert sprung.exists()  # the trap works where it is let to
+    assert sprung.exists()  # the trap works if torch may run it
     sprung.unlink()
     target = tmp_path / "out.safetensors"
     arguments = ["convert-weights", str(source), str(target), "--encoder", "densenet121"]

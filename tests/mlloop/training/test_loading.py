@@ -17,12 +17,12 @@ def numbered(step: int) -> Batch:
 @pytest.mark.parametrize("ahead", [0, 1, 8])
 def test_loader_when_followed_hands_out_every_step_in_order(threads: int, ahead: int) -> None:
     def make(step: int) -> Batch:
-        time.sleep(0.01 if step % 3 == 0 else 0)  # later ones are ready first
+        time.sleep(0.01 if step % 3 == 0 else 0)  # later steps are ready first
         return numbered(step)
 
     with Loader(make, first=3, end=20, threads=threads, ahead=ahead) as loader:
-        found = [int(loader.next()[0]) for _ in range(17)]
-    assert found == list(range(3, 20))
+        steps = [int(loader.next()[0]) for _ in range(17)]
+    assert steps == list(range(3, 20))
 
 
 def test_loader_when_the_network_is_busy_prepares_the_next_batch_meanwhile() -> None:

@@ -1,4 +1,4 @@
-"""What goes on when memory runs out, faked at the place where it would."""
+"""What training and proposing do when memory runs out. The error is faked where torch raises it."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ FULL = torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB.")
 
 
 def roomy_for(count: int, forward: Forward) -> Forward:
-    """Return `forward` where only so many images at a time fit into memory."""
+    """Return `forward` that raises FULL for more than `count` images at a time."""
 
     def tight(network: nn.Module, images: np.ndarray, *rest: object) -> object:
         if len(images) > count:
@@ -64,7 +64,7 @@ def test_passes_when_memory_runs_out_halve_and_stay_small() -> None:
     assert sizes == [7, 4, 2, 2, 2, 1]
     assert chunker.map_images(forward, images[:2]) == [float(image.sum()) for image in images[:2]]
     assert sizes[6:] == [1, 1]
-    assert [one["parts"] for one in said.of("smaller_chunk")] == [2, 4]
+    assert [event["parts"] for event in said.of("smaller_chunk")] == [2, 4]
     assert "2 at a time" in str(said.said[-1]["message"])
 
 
@@ -108,17 +108,19 @@ def test_maps_when_memory_runs_out_are_made_in_parts_and_the_same(
     monkeypatch.setattr(segmentation, "predict", roomy_for(3, segmentation.predict))
     work(tmp_path / "tight", tight)
     assert roomy.of("smaller_chunk") == []
-    assert [one["parts"] for one in tight.of("smaller_chunk")] == [2, 4]
+    assert [event["parts"] for event in tight.of("smaller_chunk")] == [2, 4]
     name = "evaluation.json" if verb == "evaluate" else f"{cases[0].image}/proposals.json"
-    found, expected = (
+    in_parts, at_once = (
         json.loads((tmp_path / kind / name).read_text()) for kind in ("tight", "roomy")
     )
-    assert found.keys() == expected.keys()
+    assert in_parts.keys() == at_once.keys()
     if verb == "propose":
-        assert found["mean_disagreement"] == pytest.approx(expected["mean_disagreement"], abs=1e-3)
+        assert in_parts["mean_disagreement"] == pytest.approx(
+            at_once["mean_disagreement"], abs=1e-3
+        )
     else:
-        assert [one["peak"] for one in found["images"]] == pytest.approx(
-            [one["peak"] for one in expected["images"]], abs=1
+        assert [image["peak"] for image in in_parts["images"]] == pytest.approx(
+            [image["peak"] for image in at_once["images"]], abs=1
         )
 
 
@@ -143,8 +145,8 @@ def test_classifier_when_its_inner_look_is_too_many_images_goes_on_in_parts(
     events = train(manifest, tmp_path / "tight")
     assert card(tmp_path / "tight")["n_inner"] == card(tmp_path / "roomy")["n_inner"]
     assert events.of("smaller_chunk")
-    for own, other in zip(events.of("epoch"), roomy.of("epoch"), strict=True):
-        assert own["inner_auc"] == other["inner_auc"]
+    for mine, other in zip(events.of("epoch"), roomy.of("epoch"), strict=True):
+        assert mine["inner_auc"] == other["inner_auc"]
 
 
 def test_training_when_one_image_of_the_inner_look_does_not_fit_says_what_to_change(

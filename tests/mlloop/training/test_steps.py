@@ -22,7 +22,7 @@ from tests.mlloop.conftest import Events, small_plan
 
 
 class Small(nn.Module):
-    """No batch statistics: parts of a batch then give exactly the gradient of the whole."""
+    """Has no batch statistics, so the parts of a batch give the gradient of the whole batch."""
 
     def __init__(self, *, room: int = 99, error: Exception | None = None) -> None:
         super().__init__()
@@ -47,8 +47,8 @@ def state_of(
     return TrainingState(network, optimiser(network.parameters()), averaged)  # type: ignore[call-arg]
 
 
-# How far a gradient may lie from its equal, as a share of its largest part. It is a sum over the
-# 1,024 pixels of a batch, which each processor adds up in its own order.
+# The largest allowed difference of two gradients, as a share of the largest value. A gradient is a
+# sum over the 1,024 pixels of a batch, and processors add them in different orders.
 ROUNDING = {torch.float32: 1e-5, torch.bfloat16: 0.03}
 
 
@@ -100,7 +100,7 @@ def test_step_when_memory_runs_out_halves_the_batch_and_learns_the_same(
         assert_same_gradients(roomy.network, tight.network, number)
     assert (roomy.parts, tight.parts) == (1, 4)
     assert quiet.said == []
-    assert [one["parts"] for one in said.of("smaller_batch")] == [2, 4]
+    assert [event["parts"] for event in said.of("smaller_batch")] == [2, 4]
     assert "2 images at a time" in str(said.said[0]["message"])
 
 
@@ -114,12 +114,12 @@ def test_step_when_memory_runs_out_in_the_optimiser_is_done_again_in_parts_and_l
     with monkeypatch.context() as patched:
         if place == "step":
             once = iter([full])
-            own = tight.optimiser.step
+            real_step = tight.optimiser.step
 
             def step() -> None:
                 if error := next(once, None):
                     raise error
-                own()
+                real_step()
 
             patched.setattr(tight.optimiser, "step", step)
         else:
@@ -133,7 +133,7 @@ def test_step_when_memory_runs_out_in_the_optimiser_is_done_again_in_parts_and_l
 
             patched.setattr(torch, "zeros_like", short)
         do_step(tight, small_plan(), batch(), said)
-    assert [one["parts"] for one in said.of("smaller_batch")] == [2]
+    assert [event["parts"] for event in said.of("smaller_batch")] == [2]
     assert_same_gradients(roomy.network, tight.network, torch.float32)
     assert_same_moments(roomy.optimiser, tight.optimiser)
     for state in (roomy, tight):
@@ -173,7 +173,7 @@ def test_parts_when_saved_are_taken_up_by_a_resume(tmp_path: Path) -> None:
 
 
 def test_step_when_a_classifier_has_no_finite_loss_leaves_its_batch_statistics_whole() -> None:
-    # A classifier has no averaged weights from which they could be brought back.
+    # A classifier keeps no averaged weights, so the statistics could not be restored from them.
     plan = small_plan()
     body = nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), nn.BatchNorm2d(4), nn.Conv2d(4, 1, 1))
     state = dataclasses.replace(state_of(body), averaged={})

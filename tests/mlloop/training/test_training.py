@@ -15,12 +15,15 @@ import torch
 from mlloop.contract.errors import LearningError, Stopped
 from mlloop.contract.manifest import Case, Parent, TrainManifest
 from mlloop.contract.network_plan import NetworkPlan
+from mlloop.folders.run import read_card
 from mlloop.networks.devices import prepare_device
 from mlloop.networks.predicting import predict
 from mlloop.training.case_reader import CaseReader
+from mlloop.training.checkpoint import StateFolder, TrainingState
+from mlloop.training.finished_member import is_finished
 from mlloop.training.schedule import epoch_ends, learning_rate
 from mlloop.training.tasks import load_member
-from tests.mlloop.conftest import STILL, card, member, small_plan, train, training
+from tests.mlloop.conftest import STILL, Events, card, member, small_plan, train, training
 
 
 def without_clock(out: Path) -> dict[str, object]:
@@ -45,9 +48,9 @@ def test_training_when_given_four_images_overfits_them(
     reader = CaseReader(grid=32)
     dices = []
     for case in cases:
-        found = predict(network, reader.read_image(case)[None], plan, device)[0] >= 0.5
+        predicted = predict(network, reader.read_image(case)[None], plan, device)[0] >= 0.5
         truth = reader.read_target(case) >= 0.5
-        dices.append(2 * (found & truth).sum() / (found.sum() + truth.sum()))
+        dices.append(2 * (predicted & truth).sum() / (predicted.sum() + truth.sum()))
     assert sorted(dices)[1] > 0.9, dices
 
 
@@ -108,7 +111,7 @@ def test_training_when_stopped_at_any_step_and_resumed_gives_the_same_bits(
     assert histories[0] == histories[1]
 
 
-def test_training_when_the_state_is_torn_starts_anew(
+def test_training_when_the_state_is_torn_starts_again(
     cases: tuple[Case, ...], tmp_path: Path
 ) -> None:
     manifest = training(small_plan(), cases)
@@ -122,7 +125,7 @@ def test_training_when_the_state_is_torn_starts_anew(
 
 
 @pytest.mark.parametrize("change", ["withdrawn", "reference", "parent"])
-def test_training_when_resumed_with_other_cases_or_parent_begins_anew_and_says_why(
+def test_training_when_resumed_with_other_cases_or_parent_starts_again_and_says_why(
     cases: tuple[Case, ...], tmp_path: Path, change: str
 ) -> None:
     train(training(small_plan(), cases), tmp_path / "parent")
@@ -143,7 +146,7 @@ def test_training_when_resumed_with_other_cases_or_parent_begins_anew_and_says_w
     events = train(then, tmp_path / "resumed")
     train(then, tmp_path / "fresh")
     assert without_clock(tmp_path / "resumed") == without_clock(tmp_path / "fresh")
-    assert "begins anew" in str(events.of("state_dropped")[0]["message"])
+    assert "starts again" in str(events.of("state_dropped")[0]["message"])
     assert events.of("start")[0]["step"] == 0
     if change == "withdrawn":
         assert gone not in card(tmp_path / "resumed")["loaded_patients"]
@@ -160,7 +163,7 @@ def test_training_when_a_patient_is_withdrawn_after_the_end_trains_again_without
     without = dataclasses.replace(manifest, cases=manifest.cases[1:])
     events = train(without, tmp_path / "again")
     train(without, tmp_path / "fresh")
-    assert "begins anew" in str(events.of("member_dropped")[0]["message"])
+    assert "starts again" in str(events.of("member_dropped")[0]["message"])
     assert without_clock(tmp_path / "again") == without_clock(tmp_path / "fresh")
     assert train(without, tmp_path / "again").of("done")[0]["finished_before"] is True
 
@@ -218,15 +221,15 @@ def test_training_when_warm_and_grown_chooses_its_epoch_on_nobody_the_parent_lea
         manifest = dataclasses.replace(training(plan, tuple(pool[:count])), parent=parent)
         train(manifest, tmp_path / str(number))
         written = card(tmp_path / str(number))
-        loaded, own = (
+        loaded, set_aside = (
             set(written[name])  # type: ignore[call-overload]
             for name in ("loaded_patients", "inner_patients")
         )
-        assert own
-        assert own.isdisjoint(taught)
-        assert written["n_inner"] == len(own)
-        taught |= loaded - own
-        inner.append(own)
+        assert set_aside
+        assert set_aside.isdisjoint(taught)
+        assert written["n_inner"] == len(set_aside)
+        taught |= loaded - set_aside
+        inner.append(set_aside)
         parent = dataclasses.replace(
             parent_of(tmp_path / str(number)), taught=tuple(sorted(taught))
         )
@@ -282,3 +285,62 @@ def test_learning_rate_when_followed_rises_then_falls_to_almost_nothing() -> Non
     assert max(rates) == plan.learning_rate
     assert rates[-1] < 0.01 * plan.learning_rate
     assert list(epoch_ends(plan)) == [25, 50, 75, 100]
+
+
+def test_training_when_the_card_is_older_than_its_score_still_counts_as_finished(
+    cases: tuple[Case, ...], tmp_path: Path
+) -> None:
+    manifest = training(small_plan(), cases)
+    old = {
+        "network": "unet",
+        "decoder": "unet",
+        "encoder": "tu-resnet10t",
+        "fold": 0,
+        "k": 2,
+        "seed": 1,
+        "threads": 1,
+        "precision": "float32",
+        "device": "cpu",
+        "plan_sha256": "0" * 64,
+        "loaded_patients": [case.patient for case in manifest.cases],
+        "n_images": len(manifest.cases),
+        "n_positive": 3,
+        "n_inner": 1,
+        "steps": 8,
+        "best_step": 8,
+        "inner_dice": 0.75,
+        "parameters": 1000,
+        "seconds": 1.5,
+        "versions": {"torch": "2.0", "smp": "0.3"},
+    }
+    (tmp_path / "card.json").write_text(json.dumps(old))
+    read = read_card(tmp_path, "unet, fold 0,")
+    assert (read.inner_dice, read.score, read.score_name) == (0.75, None, "")
+    assert is_finished(manifest, tmp_path, Events())
+
+
+def test_state_when_it_calls_its_score_best_dice_is_still_restored(tmp_path: Path) -> None:
+    def fresh_state() -> TrainingState:
+        network = torch.nn.Linear(1, 1)
+        return TrainingState(network, torch.optim.AdamW(network.parameters()), averaged={})
+
+    saved = fresh_state()
+    tensors = {f"network.{name}": value for name, value in saved.network.state_dict().items()}
+    path = tmp_path / "step-4.safetensors"
+    safetensors.torch.save_file(tensors | {"rng": torch.get_rng_state()}, path)
+    old = {
+        "step": 4,
+        "losses": [],
+        "history": [{"epoch": 1, "step": 4, "loss": 0.5, "inner_dice": None}],
+        "best_step": 4,
+        "best_dice": 0.875,  # of a classifier: this was its AUC
+        "loaded_patients": ["patient-1"],
+        "tensors": path.name,
+        "manifest_sha256": "same",
+    }
+    (tmp_path / "state.json").write_text(json.dumps(old))
+    folder = StateFolder(tmp_path, "same", set())
+    restored = folder.restore(fresh_state(), Events())
+    assert (restored.step, restored.best_step, restored.best_score) == (4, 4, 0.875)
+    assert folder.loaded_patients == {"patient-1"}
+    assert torch.equal(restored.network.weight, saved.network.weight)  # type: ignore[arg-type]
