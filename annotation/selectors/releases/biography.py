@@ -16,7 +16,7 @@ def released_name(image: Image) -> str:
 
 
 def pseudonym(project: Project, kind: str, subject: object) -> str:
-    """Return a pseudonym: the same in every version; only the salt could undo it."""
+    """Return a pseudonym, the same in every version. Nobody can reverse it without the salt."""
     digest = hmac.new(project.salt.encode(), f"{kind}:{subject}".encode(), hashlib.sha256)
     return f"{kind}-{digest.hexdigest()[:16]}"
 
@@ -24,7 +24,7 @@ def pseudonym(project: Project, kind: str, subject: object) -> str:
 def released_image(
     selected: Selected, *, infected_pixels: int, lung: ReleasedLung | None = None
 ) -> ReleasedImage:
-    """Return the record of one image: what is known of it, and how its mask was made."""
+    """Return the record of one image: its facts, and how its mask was made."""
     image, annotation = selected.image, selected.annotation
     proposal = annotation.proposal if annotation else None
     manual = _manual_candidate(annotation) if annotation else None
@@ -46,26 +46,26 @@ def released_image(
         provenance=annotation.provenance if annotation else Provenance.AUTOMATIC.value,
         round=annotation.round.number if annotation and annotation.round else None,
         candidate=_candidate(annotation, proposal),
-        drawn_by=_reader(image, manual),
+        drawn_by=_reader_pseudonym(image, manual),
         network=proposal.network if proposal else None,
         threshold=annotation.threshold if annotation else None,
-        reader=_reader(image, annotation),
+        reader=_reader_pseudonym(image, annotation),
         origin=_origin(annotation, manual),
         licence=image.licence,
-        edit=_edit(annotation),
+        edit=_edit_figures(annotation),
         lung=lung,
     )
 
 
 def _candidate(annotation: Annotation | None, proposal: Proposal | None) -> str:
-    """Name what the mask was made from: a proposal's kind, a manual mask, or nothing."""
+    """Return what the mask was made from: a proposal's kind, `manual`, or `none`."""
     if proposal:
         return proposal.kind
     return "manual" if annotation and annotation.is_from_manual else "none"
 
 
 def _manual_candidate(annotation: Annotation) -> Annotation | None:
-    """Return the manual mask that this one was made from, or None."""
+    """Return the manual candidate from which the mask was made, or None."""
     if annotation.assignment is None or not annotation.is_from_manual:
         return None
     offered = list(annotation.assignment.candidates.all())
@@ -78,13 +78,13 @@ def _origin(annotation: Annotation | None, manual: Annotation | None) -> str:
     return annotation.origin or (manual.origin if manual else "")
 
 
-def _reader(image: Image, annotation: Annotation | None) -> str | None:
+def _reader_pseudonym(image: Image, annotation: Annotation | None) -> str | None:
     if annotation is None or annotation.reader_id is None:
         return None
     return pseudonym(image.project, "reader", annotation.reader_id)
 
 
-def _edit(annotation: Annotation | None) -> EditFigures | None:
+def _edit_figures(annotation: Annotation | None) -> EditFigures | None:
     if annotation is None:
         return None
     submitted = _submitted_until(annotation)
@@ -99,7 +99,7 @@ def _edit(annotation: Annotation | None) -> EditFigures | None:
 
 
 def _submitted_until(annotation: Annotation) -> list[Annotation]:
-    """Return what the reader submitted on the case, this one last: each has seconds of its own."""
+    """Return the annotations of the case up to this one; each counts only its own seconds."""
     if annotation.assignment is None:
         return [annotation]
     submitted = annotation.assignment.annotations.all()
