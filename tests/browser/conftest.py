@@ -25,7 +25,7 @@ from pytest_django.live_server_helper import LiveServer
 
 from annotation.models import Image, Project, User
 from tests.browser.blind import make_pick
-from tests.browser.desk import SHAPE, Desk, film_of
+from tests.browser.editor import SHAPE, Editor, read_film
 from tests.browser.profile import Launching, Profile
 from tests.support import factories
 
@@ -131,13 +131,13 @@ class ReadingRoom:
         page.get_by_role("button", name="Sign in").click()
         page.wait_for_url(lambda url: "/login" not in url)
 
-    def open(self, context: BrowserContext) -> Desk:
+    def open(self, context: BrowserContext) -> Editor:
         page = context.new_page()
         page.on("pageerror", lambda error: self.errors.append(str(error)))
         # Chromium forgets what came after the first 250 answers otherwise; `wait_ahead` asks.
         page.add_init_script("performance.setResourceTimingBufferSize(10_000)")
         page.goto(f"{self.server.url}/p/{self.project.slug}/read/")
-        return Desk(page)
+        return Editor(page)
 
 
 @pytest.fixture
@@ -174,11 +174,11 @@ def open_reads(reading_room: ReadingRoom, project: Project) -> None:
 
 
 @pytest.fixture
-def desk(open_reads: None, reading_room: ReadingRoom, reader: User) -> Desk:
+def editor(open_reads: None, reading_room: ReadingRoom, reader: User) -> Editor:
     """An open read on a reader's screen."""
-    desk = reading_room.open(reading_room.sign_in(reader))
-    desk.wait_open()
-    return desk
+    editor = reading_room.open(reading_room.sign_in(reader))
+    editor.wait_open()
+    return editor
 
 
 @pytest.fixture(params=[1, pytest.param(2, marks=pytest.mark.slow)])
@@ -188,12 +188,14 @@ def ratio(request: pytest.FixtureRequest) -> int:
 
 
 @pytest.fixture
-def desk_at_ratio(open_reads: None, reading_room: ReadingRoom, reader: User, ratio: int) -> Desk:
+def editor_at_ratio(
+    open_reads: None, reading_room: ReadingRoom, reader: User, ratio: int
+) -> Editor:
     """An open read on a small screen of either density."""
     context = reading_room.sign_in(reader, device_scale_factor=ratio, viewport=SMALL)
-    desk = reading_room.open(context)
-    desk.wait_open()
-    return desk
+    editor = reading_room.open(context)
+    editor.wait_open()
+    return editor
 
 
 @pytest.fixture
@@ -220,18 +222,18 @@ def other_days(reading_room: ReadingRoom, project: Project) -> list[Image]:
 
 
 @pytest.fixture
-def blind_desk(other_days: list[Image], reading_room: ReadingRoom, reader: User) -> Desk:
+def blind_editor(other_days: list[Image], reading_room: ReadingRoom, reader: User) -> Editor:
     """A blind read on a reader's screen, of a patient with films of other days."""
-    desk = reading_room.open(reading_room.sign_in(reader))
-    case = desk.wait_open()
+    editor = reading_room.open(reading_room.sign_in(reader))
+    case = editor.wait_open()
     assert case["blind"]
     assert case["day"] == 7
-    return desk
+    return editor
 
 
 @pytest.fixture
-def film(desk: Desk) -> np.ndarray:
-    return film_of(desk)
+def film(editor: Editor) -> np.ndarray:
+    return read_film(editor)
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from playwright.sync_api import BrowserContext, Route
 
-from tests.browser.desk import Desk, poll
+from tests.browser.editor import Editor, poll
 
 if TYPE_CHECKING:
     from tests.browser.conftest import ReadingRoom
@@ -36,7 +36,7 @@ class Profile:
         meet: Callable[[Route], None] = lambda route: route.abort(),
         *,
         quota: int | None = None,
-    ) -> Desk:
+    ) -> Editor:
         """Open the reading room, where a page may store `quota` bytes; `meet` decides about saves,
         and lets none reach the server."""
         self.context = self.launch(self.folder)
@@ -46,9 +46,9 @@ class Profile:
             limit = {"origin": self.reading_room.server.url, "quotaSize": quota}
             devtools = self.context.new_cdp_session(self.context.pages[0])
             devtools.send("Storage.overrideQuotaForOrigin", limit)
-        desk = self.reading_room.open(self.context)
-        desk.wait_open()
-        return desk
+        editor = self.reading_room.open(self.context)
+        editor.wait_open()
+        return editor
 
     def close(self) -> None:
         if self.context:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from playwright.sync_api import Locator
 
-from tests.browser.desk import Desk
+from tests.browser.editor import Editor
 
 SHOWN = "window.roundtruth.state().comparison?.hasFilm"
 
 
-def compare(desk: Desk) -> None:
-    desk.page.keyboard.press("y")
-    desk.wait(SHOWN)
-    desk.frames()  # the panes have their sizes by then
+def compare(editor: Editor) -> None:
+    editor.page.keyboard.press("y")
+    editor.wait(SHOWN)
+    editor.wait_frames()  # the panes have their sizes by then
 
 
-def choice(desk: Desk) -> Locator:
-    return desk.page.get_by_label("Film to compare with")
+def choice(editor: Editor) -> Locator:
+    return editor.page.get_by_label("Film to compare with")

@@ -9,7 +9,7 @@ from playwright.sync_api import CDPSession, expect
 
 from annotation.models import Project, User
 from tests.browser.conftest import ReadingRoom
-from tests.browser.desk import SHAPE, Desk
+from tests.browser.editor import SHAPE, Editor
 from tests.support import factories
 
 pytestmark = pytest.mark.browser
@@ -21,13 +21,13 @@ Point = tuple[float, float]
 class Fingers:
     """Fingers at points of the page, on the film of another day."""
 
-    desk: Desk
+    editor: Editor
     session: CDPSession
 
     def send(self, kind: str, *points: Point) -> None:
         rows = [{"x": x, "y": y, "id": number} for number, (x, y) in enumerate(points)]
         self.session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": rows})
-        self.desk.frames()  # the browser hands moves on with its frames
+        self.editor.wait_frames()  # the browser hands moves on with its frames
 
     def drag(self, start: Point, end: Point) -> None:
         (x0, y0), (x1, y1) = start, end
@@ -38,18 +38,18 @@ class Fingers:
 
     def films(self) -> tuple[dict, dict]:
         """Return where the case's film and the other one lie."""
-        return self.desk.state()["view"], self.desk.ask("window.roundtruth.beside().view")
+        return self.editor.state()["view"], self.editor.ask("window.roundtruth.beside().view")
 
     def seen_at(self, at: Point) -> Point:
         """Return the point of the other film at a point of the page."""
-        box = self.desk.page.get_by_label("Film of another day").bounding_box()
+        box = self.editor.page.get_by_label("Film of another day").bounding_box()
         assert box
         view = self.films()[1]
         x, y = at[0] - box["x"], at[1] - box["y"]
         return (x - view["x"]) / view["zoom"], (y - view["y"]) / view["zoom"]
 
     def middle(self) -> Point:
-        box = self.desk.page.get_by_label("Film of another day").bounding_box()
+        box = self.editor.page.get_by_label("Film of another day").bounding_box()
         assert box
         return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
 
@@ -61,11 +61,11 @@ def fingers(project: Project, reading_room: ReadingRoom, reader: User) -> Finger
     for day, shape in ((0, (500, 700)), (4, SHAPE)):
         image = factories.make_image(project, patient=patient, day=day, shape=shape)
         factories.make_proposals(serving, image)
-    desk = reading_room.open(reading_room.sign_in(reader))
-    desk.wait_open()
-    desk.page.keyboard.press("y")
-    desk.wait("window.roundtruth.state().comparison?.hasFilm")
-    return Fingers(desk, desk.page.context.new_cdp_session(desk.page))
+    editor = reading_room.open(reading_room.sign_in(reader))
+    editor.wait_open()
+    editor.page.keyboard.press("y")
+    editor.wait("window.roundtruth.state().comparison?.hasFilm")
+    return Fingers(editor, editor.page.context.new_cdp_session(editor.page))
 
 
 def test_two_fingers_when_spread_on_the_other_film_then_both_grow_and_it_stays_under_them(
@@ -88,7 +88,7 @@ def test_two_fingers_when_spread_on_the_other_film_then_both_grow_and_it_stays_u
     fingers.send("touchMove", (x - 200, y + 90))  # the finger that is left moves nothing
     fingers.send("touchEnd")
     assert fingers.films() == grown
-    assert fingers.desk.state()["stroke"] == 0
+    assert fingers.editor.state()["stroke"] == 0
 
 
 def test_one_finger_on_the_other_film_when_it_is_set_to_move_then_both_films_follow(
@@ -98,7 +98,7 @@ def test_one_finger_on_the_other_film_when_it_is_set_to_move_then_both_films_fol
     x, y = fingers.middle()
     fingers.drag((x, y), (x + 40, y + 20))
     assert fingers.films() == (own, other)  # a finger that draws has nothing to draw on here
-    switch = fingers.desk.page.get_by_role("switch", name="One finger moves the film")
+    switch = fingers.editor.page.get_by_role("switch", name="One finger moves the film")
     switch.check()
     expect(switch).to_be_checked()
     fingers.drag((x, y), (x + 40, y + 20))
@@ -111,10 +111,10 @@ def test_one_finger_on_the_other_film_when_it_is_set_to_move_then_both_films_fol
 def test_palm_on_the_other_film_when_a_pen_works_on_the_case_then_nothing_moves(
     fingers: Fingers,
 ) -> None:
-    desk = fingers.desk
-    desk.page.get_by_role("switch", name="One finger moves the film").check()
+    editor = fingers.editor
+    editor.page.get_by_role("switch", name="One finger moves the film").check()
     before = fingers.films()
-    (px, py), (x, y) = desk.on_screen(60, 60), fingers.middle()
+    (px, py), (x, y) = editor.on_screen(60, 60), fingers.middle()
     pen = {"x": px, "y": py, "pointerType": "pen", "force": 0}
     fingers.session.send("Input.dispatchMouseEvent", {"type": "mouseMoved", **pen})
     fingers.drag((x, y), (x + 40, y + 20))

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from tests.browser.desk import Desk
+from tests.browser.editor import Editor
 
 
-def move_cross(desk: Desk, right: int, down: int) -> None:
+def move_cross(editor: Editor, right: int, down: int) -> None:
     """Move the cross by keys: tens with Shift, ones without."""
     for steps, more, less in ((right, "ArrowRight", "ArrowLeft"), (down, "ArrowDown", "ArrowUp")):
         arrow = more if steps > 0 else less
         for _ in range(abs(steps) // 10):
-            desk.page.keyboard.press(f"Shift+{arrow}")
+            editor.page.keyboard.press(f"Shift+{arrow}")
         for _ in range(abs(steps) % 10):
-            desk.page.keyboard.press(arrow)
+            editor.page.keyboard.press(arrow)
 
 
-def press_keys(desk: Desk, *keys: str) -> None:
+def press_keys(editor: Editor, *keys: str) -> None:
     for key in keys:
-        desk.page.keyboard.press(key)
+        editor.page.keyboard.press(key)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tests.browser.desk import SHAPE, Desk
+from tests.browser.editor import SHAPE, Editor
 
 Points = list[tuple[float, float]]
 ZOOMS = [0.25, 1.0, 4.0]
@@ -26,14 +26,14 @@ def enclosed(points: Points, *, margin: float = 0.0) -> np.ndarray:
     return inside
 
 
-def expect_enclosed(desk: Desk, zoom: float) -> np.ndarray:
+def expect_enclosed(editor: Editor, zoom: float) -> np.ndarray:
     """Assert that the mask is the outline's inside, as exactly as a pixel of the screen is."""
-    mask, slack = desk.mask(), max(1.0, 1.0 / zoom)
+    mask, slack = editor.mask(), max(1.0, 1.0 / zoom)
     assert mask[enclosed(OUTLINE, margin=slack)].all()
     assert not mask[~enclosed(OUTLINE, margin=-slack)].any()
     return mask
 
 
-def click(desk: Desk, *points: tuple[float, float]) -> None:
+def click(editor: Editor, *points: tuple[float, float]) -> None:
     for point in points:
-        desk.page.mouse.click(*desk.on_screen(*point))
+        editor.page.mouse.click(*editor.on_screen(*point))

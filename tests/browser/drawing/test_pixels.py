@@ -6,8 +6,8 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from tests.browser.desk import Desk, drafted, drawn
 from tests.browser.drawing.outlining import OUTLINE, at_each_zoom, click, expect_enclosed
+from tests.browser.editor import Editor, read_canvas, read_draft
 
 pytestmark = pytest.mark.browser
 
@@ -35,9 +35,9 @@ def under(
     return tuple(np.clip(end, 0, length).astype(np.int64) for end in ends)
 
 
-def expect_painted(desk: Desk, mask: npt.NDArray[np.bool_], ratio: int) -> None:
+def expect_painted(editor: Editor, mask: npt.NDArray[np.bool_], ratio: int) -> None:
     """Assert that the screen shows these pixels and no others, with a line all around them."""
-    view, alpha = desk.state()["view"], drawn(desk, MASK, channel=3)
+    view, alpha = editor.state()["view"], read_canvas(editor, MASK, channel=3)
     scale = view["zoom"] * ratio
     top, bottom = under(alpha.shape[0], view["y"] * ratio, scale, mask.shape[0])
     left, right = under(alpha.shape[1], view["x"] * ratio, scale, mask.shape[1])
@@ -53,108 +53,110 @@ def expect_painted(desk: Desk, mask: npt.NDArray[np.bool_], ratio: int) -> None:
     assert (alpha[is_cut | is_rim] == LINE).all()
 
 
-def expect_agreement(desk: Desk, ratio: int) -> None:
+def expect_agreement(editor: Editor, ratio: int) -> None:
     """Assert that screen, editor and server have the same pixels, and not none."""
-    mask = desk.mask()
+    mask = editor.mask()
     assert mask.any()
-    expect_painted(desk, mask, ratio)
-    np.testing.assert_array_equal(drafted(desk), mask)
+    expect_painted(editor, mask, ratio)
+    np.testing.assert_array_equal(read_draft(editor), mask)
 
 
-def undo_all(desk: Desk) -> None:
-    while desk.state()["canUndo"]:
-        desk.page.keyboard.press("Control+z")
-    assert not desk.mask().any()
+def undo_all(editor: Editor) -> None:
+    while editor.state()["canUndo"]:
+        editor.page.keyboard.press("Control+z")
+    assert not editor.mask().any()
 
 
-def brush(desk: Desk, zoom: float) -> None:
-    desk.page.keyboard.press("b")
-    desk.drag(*STROKE)
-    rows, columns = np.nonzero(desk.mask())
-    radius, slack = desk.state()["radius"], max(1.0, 1.0 / zoom)
+def brush(editor: Editor, zoom: float) -> None:
+    editor.page.keyboard.press("b")
+    editor.drag(*STROKE)
+    rows, columns = np.nonzero(editor.mask())
+    radius, slack = editor.state()["radius"], max(1.0, 1.0 / zoom)
     assert abs(rows.min() - (170.5 - radius)) <= slack
     assert abs(columns.max() + 1 - (160.5 + radius)) <= slack
 
 
-def eraser(desk: Desk, zoom: float) -> None:
-    lasso(desk, zoom)
-    before = desk.mask()
-    desk.page.keyboard.press("e")
-    desk.drag((125, 155), (130, 165))
-    assert (desk.mask() < before).any()
+def eraser(editor: Editor, zoom: float) -> None:
+    lasso(editor, zoom)
+    before = editor.mask()
+    editor.page.keyboard.press("e")
+    editor.drag((125, 155), (130, 165))
+    assert (editor.mask() < before).any()
 
 
-def threshold_brush(desk: Desk, zoom: float) -> None:
-    desk.page.keyboard.press("t")
-    desk.drag(*STROKE)
+def threshold_brush(editor: Editor, zoom: float) -> None:
+    editor.page.keyboard.press("t")
+    editor.drag(*STROKE)
 
 
-def lasso(desk: Desk, zoom: float) -> None:
-    desk.page.keyboard.press("f")
-    desk.drag(*OUTLINE)
-    expect_enclosed(desk, zoom)
+def lasso(editor: Editor, zoom: float) -> None:
+    editor.page.keyboard.press("f")
+    editor.drag(*OUTLINE)
+    expect_enclosed(editor, zoom)
 
 
-def polygon(desk: Desk, zoom: float) -> None:
-    desk.page.keyboard.press("p")
-    click(desk, *OUTLINE)
-    desk.page.keyboard.press("Enter")
-    expect_enclosed(desk, zoom)
+def polygon(editor: Editor, zoom: float) -> None:
+    editor.page.keyboard.press("p")
+    click(editor, *OUTLINE)
+    editor.page.keyboard.press("Enter")
+    expect_enclosed(editor, zoom)
 
 
-def copy(desk: Desk, zoom: float) -> None:
-    desk.page.keyboard.press("c")
-    desk.until(lambda: drawn(desk, PEEK, channel=3).any())  # the candidate's mask has come
-    desk.drag(*OUTLINE)
+def copy(editor: Editor, zoom: float) -> None:
+    editor.page.keyboard.press("c")
+    editor.wait_until(
+        lambda: read_canvas(editor, PEEK, channel=3).any()
+    )  # the candidate's mask has come
+    editor.drag(*OUTLINE)
 
 
-def threshold_slider(desk: Desk, zoom: float) -> None:
-    desk.page.keyboard.press("2")
-    desk.wait("window.roundtruth.state().hasProbability")
-    slider = desk.page.get_by_role("slider", name="Threshold of U-Net resnet18")
-    before = desk.mask()
+def threshold_slider(editor: Editor, zoom: float) -> None:
+    editor.page.keyboard.press("2")
+    editor.wait("window.roundtruth.state().hasProbability")
+    slider = editor.page.get_by_role("slider", name="Threshold of U-Net resnet18")
+    before = editor.mask()
     slider.fill("60")
-    desk.wait("window.roundtruth.state().basis.threshold === 60")
-    assert (desk.mask() != before).any()
+    editor.wait("window.roundtruth.state().basis.threshold === 60")
+    assert (editor.mask() != before).any()
 
 
 @at_each_zoom
 def test_tools_when_used_at_any_zoom_then_screen_editor_and_server_have_the_same_pixels(
-    desk_at_ratio: Desk, ratio: int, zoom: float
+    editor_at_ratio: Editor, ratio: int, zoom: float
 ) -> None:
-    desk = desk_at_ratio
-    desk.zoom_to(zoom, (150, 180))
+    editor = editor_at_ratio
+    editor.zoom_to(zoom, (150, 180))
     for tool in (brush, eraser, threshold_brush, lasso, polygon, copy, threshold_slider):
-        tool(desk, zoom)
-        expect_agreement(desk, ratio)
-        undo_all(desk)
+        tool(editor, zoom)
+        expect_agreement(editor, ratio)
+        undo_all(editor)
 
 
-def draw_untidy(desk: Desk) -> None:
+def draw_untidy(editor: Editor) -> None:
     """Draw an outline with a hole in it, and a dot of the least size beside it."""
-    keyboard = desk.page.keyboard
+    keyboard = editor.page.keyboard
     keyboard.press("f")
-    desk.drag(*OUTLINE)
+    editor.drag(*OUTLINE)
     keyboard.down("Alt")
-    desk.drag(*HOLE)
+    editor.drag(*HOLE)
     keyboard.up("Alt")
     keyboard.press("b")
-    while desk.state()["radius"] > 1:
+    while editor.state()["radius"] > 1:
         keyboard.press("[")
-    desk.drag(DOT, DOT)
+    editor.drag(DOT, DOT)
 
 
 @at_each_zoom
 def test_clean_ups_when_used_at_any_zoom_then_screen_editor_and_server_have_the_same_pixels(
-    desk_at_ratio: Desk, ratio: int, zoom: float
+    editor_at_ratio: Editor, ratio: int, zoom: float
 ) -> None:
-    desk = desk_at_ratio
-    desk.zoom_to(zoom, (150, 180))
-    draw_untidy(desk)
+    editor = editor_at_ratio
+    editor.zoom_to(zoom, (150, 180))
+    draw_untidy(editor)
     for name in CLEAN_UPS:
-        before, stroke = desk.mask(), desk.state()["stroke"]
-        desk.button(name).click()
-        desk.wait(f"window.roundtruth.state().stroke > {stroke}")
-        assert (desk.mask() != before).any()
-        expect_agreement(desk, ratio)
-    undo_all(desk)
+        before, stroke = editor.mask(), editor.state()["stroke"]
+        editor.button(name).click()
+        editor.wait(f"window.roundtruth.state().stroke > {stroke}")
+        assert (editor.mask() != before).any()
+        expect_agreement(editor, ratio)
+    undo_all(editor)

@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import CDPSession, expect
 
 from tests.browser.conftest import ReadingRoom
-from tests.browser.desk import Desk
+from tests.browser.editor import Editor
 
 pytestmark = pytest.mark.browser
 
@@ -26,7 +26,7 @@ class Hands:
     Their events carry times of their own, 10 ms apart, however long each takes to arrive.
     """
 
-    desk: Desk
+    editor: Editor
     session: CDPSession
     now: float = field(default_factory=time.time)
 
@@ -35,7 +35,7 @@ class Hands:
         self.session.send(f"Input.dispatch{kind}Event", {**event, "timestamp": self.now})
 
     def touch(self, kind: str, *points: Point, size: float = 10.0) -> None:
-        on_screen = [self.desk.on_screen(*point) for point in points]
+        on_screen = [self.editor.on_screen(*point) for point in points]
         rows = [
             {"x": x, "y": y, "id": number, "radiusX": size, "radiusY": size}
             for number, (x, y) in enumerate(on_screen)
@@ -50,7 +50,7 @@ class Hands:
         self.touch("touchEnd")
 
     def pen(self, kind: str, at: Point, *, force: float = 0.0) -> None:
-        x, y = self.desk.on_screen(*at)
+        x, y = self.editor.on_screen(*at)
         button = {"button": "left", "buttons": 1, "clickCount": 1} if force else {}
         pen = {"type": kind, "x": x, "y": y, "pointerType": "pen", "force": force}
         self.send("Mouse", {**pen, **button})
@@ -61,7 +61,7 @@ class Hands:
         self.pen("mousePressed", first, force=force)
         for at, force in rest:
             self.pen("mouseMoved", at, force=force)
-        x, y = self.desk.on_screen(*samples[-1][0])
+        x, y = self.editor.on_screen(*samples[-1][0])
         up = {"type": "mouseReleased", "x": x, "y": y, "pointerType": "pen", "button": "left"}
         self.send("Mouse", up)
 
@@ -71,56 +71,56 @@ class Hands:
 
 
 @pytest.fixture
-def hands(desk: Desk) -> Hands:
-    return Hands(desk, desk.page.context.new_cdp_session(desk.page))
+def hands(editor: Editor) -> Hands:
+    return Hands(editor, editor.page.context.new_cdp_session(editor.page))
 
 
-def view(desk: Desk) -> dict:
-    return desk.state()["view"]
+def view(editor: Editor) -> dict:
+    return editor.state()["view"]
 
 
 def test_one_finger_when_it_draws_then_the_mask_has_its_way_and_the_film_stays(
     hands: Hands,
 ) -> None:
-    desk, before = hands.desk, view(hands.desk)
+    editor, before = hands.editor, view(hands.editor)
     hands.drag((80, 90), (110, 110), (140, 130))
-    mask = desk.mask()
+    mask = editor.mask()
     assert mask[90, 80]
     assert mask[110, 110]
     assert mask[130, 140]
     assert not mask[300, 200]
-    assert view(desk) == before
-    assert desk.state()["stroke"] == 1
+    assert view(editor) == before
+    assert editor.state()["stroke"] == 1
 
 
 def test_one_finger_when_it_is_set_to_move_then_the_film_follows_it_also_after_a_reload(
     hands: Hands, reading_room: ReadingRoom
 ) -> None:
-    desk = hands.desk
-    switch = desk.page.get_by_role("switch", name=ONE_FINGER)
+    editor = hands.editor
+    switch = editor.page.get_by_role("switch", name=ONE_FINGER)
     expect(switch).not_to_be_checked()
-    desk.page.get_by_text(ONE_FINGER).click()
+    editor.page.get_by_text(ONE_FINGER).click()
     expect(switch).to_be_checked()
     for again in (False, True):
         if again:
-            desk.page.reload()
-            desk.wait_open()
-        x0, y0 = desk.on_screen(150, 180)
+            editor.page.reload()
+            editor.wait_open()
+        x0, y0 = editor.on_screen(150, 180)
         for kind, dx in (("touchStart", 0), ("touchMove", 30), ("touchMove", 60)):
             points = [{"x": x0 + dx, "y": y0 + dx / 2}]
             hands.session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
         hands.touch("touchEnd")
-        assert desk.on_screen(150, 180) == pytest.approx((x0 + 60, y0 + 30), abs=1)
-        assert not desk.mask().any()
-    desk.drag((80, 90), (140, 130))
-    assert desk.mask()[110, 110]  # the mouse goes on drawing
+        assert editor.on_screen(150, 180) == pytest.approx((x0 + 60, y0 + 30), abs=1)
+        assert not editor.mask().any()
+    editor.drag((80, 90), (140, 130))
+    assert editor.mask()[110, 110]  # the mouse goes on drawing
 
 
 def test_two_fingers_when_spread_then_the_film_grows_between_them_and_no_dot_is_left(
     hands: Hands,
 ) -> None:
-    desk, before = hands.desk, view(hands.desk)
-    x, y = desk.on_screen(150, 180)
+    editor, before = hands.editor, view(hands.editor)
+    x, y = editor.on_screen(150, 180)
 
     def send(kind: str, *points: Point) -> None:
         rows = [{"x": px, "y": py, "id": number} for number, (px, py) in enumerate(points)]
@@ -134,12 +134,12 @@ def test_two_fingers_when_spread_then_the_film_grows_between_them_and_no_dot_is_
     send("touchEnd", (x - 60, y + 40))
     send("touchMove", (x - 120, y + 90))
     send("touchEnd")
-    assert view(desk)["zoom"] == pytest.approx(2 * before["zoom"], rel=0.02)
-    assert desk.on_screen(150, 180) == pytest.approx((x + 40, y + 40), abs=2)
-    assert not desk.mask().any()
-    assert desk.state()["stroke"] == 0
+    assert view(editor)["zoom"] == pytest.approx(2 * before["zoom"], rel=0.02)
+    assert editor.on_screen(150, 180) == pytest.approx((x + 40, y + 40), abs=2)
+    assert not editor.mask().any()
+    assert editor.state()["stroke"] == 0
     hands.drag((150, 180), (155, 185))
-    assert desk.mask()[180, 150]
+    assert editor.mask()[180, 150]
 
 
 def widths(mask: np.ndarray, *columns: int) -> list[int]:
@@ -149,27 +149,27 @@ def widths(mask: np.ndarray, *columns: int) -> list[int]:
 def test_pen_when_pressure_counts_then_it_paints_wider_where_it_presses_harder(
     hands: Hands,
 ) -> None:
-    desk = hands.desk
+    editor = hands.editor
     stroke = [((60.0 + 20 * step, 180.0), 0.1 + 0.1 * step) for step in range(10)]
     hands.stroke(*stroke)
-    even = widths(desk.mask(), 80, 150, 220)
+    even = widths(editor.mask(), 80, 150, 220)
     assert max(even) - min(even) <= 1
-    desk.page.keyboard.press("Control+z")
-    desk.page.get_by_role("switch", name=PRESSURE).check()
+    editor.page.keyboard.press("Control+z")
+    editor.page.get_by_role("switch", name=PRESSURE).check()
     hands.stroke(*stroke)
-    light, middle, heavy = widths(desk.mask(), 80, 150, 220)
+    light, middle, heavy = widths(editor.mask(), 80, 150, 220)
     assert light < middle < heavy <= max(even)
     assert light < max(even) / 2
-    desk.page.keyboard.press("Control+z")
-    desk.drag((60, 180), (240, 180))
-    assert widths(desk.mask(), 80, 150, 220) == even  # a mouse has no pressure
+    editor.page.keyboard.press("Control+z")
+    editor.drag((60, 180), (240, 180))
+    assert widths(editor.mask(), 80, 150, 220) == even  # a mouse has no pressure
 
 
 def test_palm_when_it_lies_beside_the_pen_then_only_the_pen_draws(hands: Hands) -> None:
-    desk = hands.desk
+    editor = hands.editor
     hands.pen("mouseMoved", (60, 60))
     hands.drag((200, 300), (220, 310))  # the pen hovers
-    assert not desk.mask().any()
+    assert not editor.mask().any()
     hands.pen("mousePressed", (60, 60), force=0.5)
     hands.touch("touchStart", (200, 300), (230, 300))
     hands.pen("mouseMoved", (120, 60), force=0.5)
@@ -177,27 +177,27 @@ def test_palm_when_it_lies_beside_the_pen_then_only_the_pen_draws(hands: Hands) 
     hands.pen("mouseMoved", (160, 60), force=0.5)
     hands.touch("touchEnd")
     hands.pen("mouseReleased", (160, 60), force=0.5)
-    mask = desk.mask()
+    mask = editor.mask()
     assert mask[60, 60:160].all()
     assert not mask[120:].any()
     hands.rest()
     hands.drag((200, 300), (220, 310), size=100)  # a palm without a pen is too large
-    assert not desk.mask()[120:].any()
+    assert not editor.mask()[120:].any()
     hands.drag((200, 300), (220, 310))
-    assert desk.mask()[300, 200]
+    assert editor.mask()[300, 200]
 
 
 def test_palm_when_it_comes_down_before_the_pen_then_its_mark_goes(hands: Hands) -> None:
-    desk = hands.desk
+    editor = hands.editor
     hands.touch("touchStart", (200, 300))
     hands.touch("touchMove", (205, 302))
     hands.stroke(((60, 60), 0.5), ((160, 60), 0.5))
     hands.touch("touchMove", (220, 310))
     hands.touch("touchEnd")
-    mask = desk.mask()
+    mask = editor.mask()
     assert mask[60, 60:160].all()
     assert not mask[120:].any()
-    assert desk.state()["stroke"] == 1
+    assert editor.state()["stroke"] == 1
 
 
 # Chromium's test input knows no eraser end, so these events are made in the page: on the real
@@ -216,19 +216,19 @@ ERASE = """points => {
 
 
 def test_pen_when_its_eraser_end_is_down_then_it_erases_whatever_the_tool(hands: Hands) -> None:
-    desk = hands.desk
+    editor = hands.editor
     hands.stroke(((80, 120), 0.5), ((220, 120), 0.5))
-    drawn = desk.mask()
+    drawn = editor.mask()
     assert drawn[120, 80:220].all()
     for tool in ("Brush", "Lasso", "Hand", "Window/level"):
-        desk.button(tool).click()
-        before = view(desk)
+        editor.button(tool).click()
+        before = view(editor)
         around = [(120, 60), (180, 60), (180, 180), (120, 180)] if tool == "Lasso" else [(150, 120)]
-        desk.page.evaluate(ERASE, [desk.on_screen(*point) for point in around])
-        mask = desk.mask()
+        editor.page.evaluate(ERASE, [editor.on_screen(*point) for point in around])
+        mask = editor.mask()
         assert not mask[120, 150], tool
         assert mask[120, 80], tool
         assert mask[120, 220], tool
-        assert view(desk) == before, tool
-        desk.page.keyboard.press("Control+z")
-        np.testing.assert_array_equal(desk.mask(), drawn, err_msg=tool)
+        assert view(editor) == before, tool
+        editor.page.keyboard.press("Control+z")
+        np.testing.assert_array_equal(editor.mask(), drawn, err_msg=tool)

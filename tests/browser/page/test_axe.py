@@ -11,32 +11,32 @@ from playwright.sync_api import Browser, Page, expect
 from annotation.models import Image, Round, User
 from tests.browser.compare.comparing import compare
 from tests.browser.conftest import ReadingRoom
-from tests.browser.desk import Desk
+from tests.browser.editor import Editor
 from tests.browser.page.axe import violations
 from tests.support.reporting import give_report
 
 pytestmark = pytest.mark.browser
 
 
-def test_reading_room_when_open_then_axe_finds_nothing(desk: Desk) -> None:
-    assert violations(desk.page) == []
-    desk.page.keyboard.press("1")
-    desk.wait("window.roundtruth.state().hasProbability")
+def test_reading_room_when_open_then_axe_finds_nothing(editor: Editor) -> None:
+    assert violations(editor.page) == []
+    editor.page.keyboard.press("1")
+    editor.wait("window.roundtruth.state().hasProbability")
     for key in "madlo":
-        desk.page.keyboard.press(key)
-    desk.page.keyboard.press("c")
-    desk.drag((80, 90), (140, 130))
-    desk.page.keyboard.press("g")
-    desk.wait_saved()
-    assert violations(desk.page) == []
+        editor.page.keyboard.press(key)
+    editor.page.keyboard.press("c")
+    editor.drag((80, 90), (140, 130))
+    editor.page.keyboard.press("g")
+    editor.wait_saved()
+    assert violations(editor.page) == []
 
 
 def test_reading_room_when_blind_and_beside_another_day_then_axe_finds_nothing(
-    blind_desk: Desk,
+    blind_editor: Editor,
 ) -> None:
-    assert violations(blind_desk.page) == []
-    compare(blind_desk)
-    assert violations(blind_desk.page) == []
+    assert violations(blind_editor.page) == []
+    compare(blind_editor)
+    assert violations(blind_editor.page) == []
 
 
 DIALOGS = {
@@ -48,36 +48,38 @@ DIALOGS = {
 }
 
 
-def test_dialog_when_open_then_axe_finds_nothing(desk: Desk) -> None:
-    desk.drag((80, 90), (140, 130))
+def test_dialog_when_open_then_axe_finds_nothing(editor: Editor) -> None:
+    editor.drag((80, 90), (140, 130))
     for key, name in DIALOGS.items():
-        desk.page.keyboard.press(key)
-        dialog = desk.page.get_by_role("dialog", name=name)
+        editor.page.keyboard.press(key)
+        dialog = editor.page.get_by_role("dialog", name=name)
         expect(dialog).to_be_visible()
-        assert violations(desk.page) == [], name
-        desk.page.keyboard.press("Escape")
+        assert violations(editor.page) == [], name
+        editor.page.keyboard.press("Escape")
         expect(dialog).to_be_hidden()
 
 
-def test_last_ten_when_empty_and_with_a_case_then_axe_finds_nothing(desk: Desk) -> None:
-    dialog = desk.last_ten()
-    assert violations(desk.page) == []
+def test_last_ten_when_empty_and_with_a_case_then_axe_finds_nothing(editor: Editor) -> None:
+    dialog = editor.last_ten()
+    assert violations(editor.page) == []
     dialog.get_by_role("button", name="Close").click()
-    accepted = desk.state()["current"]["assignment"]
-    desk.page.keyboard.press("1")
-    desk.wait("window.roundtruth.mask.count() > 0")
-    desk.page.keyboard.press("Enter")
-    desk.wait_taken(accepted)
-    expect(desk.last_ten().locator(".last-case")).to_have_count(1)
-    assert violations(desk.page) == []
+    accepted = editor.state()["current"]["assignment"]
+    editor.page.keyboard.press("1")
+    editor.wait("window.roundtruth.mask.count() > 0")
+    editor.page.keyboard.press("Enter")
+    editor.wait_submitted(accepted)
+    expect(editor.last_ten().locator(".last-case")).to_have_count(1)
+    assert violations(editor.page) == []
 
 
-def test_two_masks_when_shown_then_axe_finds_nothing(desk: Desk, reading_room: ReadingRoom) -> None:
-    stale = reading_room.open(desk.page.context)
+def test_two_masks_when_shown_then_axe_finds_nothing(
+    editor: Editor, reading_room: ReadingRoom
+) -> None:
+    stale = reading_room.open(editor.page.context)
     stale.wait_open()
-    desk.page.bring_to_front()
-    desk.drag((80, 90), (140, 130))
-    desk.wait_saved()
+    editor.page.bring_to_front()
+    editor.drag((80, 90), (140, 130))
+    editor.wait_saved()
     stale.page.bring_to_front()
     stale.drag((200, 200), (250, 250))
     dialog = stale.page.get_by_role("dialog", name="Two masks for one case")
@@ -85,38 +87,38 @@ def test_two_masks_when_shown_then_axe_finds_nothing(desk: Desk, reading_room: R
     assert violations(stale.page) == []
 
 
-def test_sign_in_when_the_session_ended_then_axe_finds_nothing(desk: Desk) -> None:
+def test_sign_in_when_the_session_ended_then_axe_finds_nothing(editor: Editor) -> None:
     Session.objects.all().delete()
-    desk.drag((80, 90), (140, 130))
-    dialog = desk.page.get_by_role("dialog", name="Sign in again")
+    editor.drag((80, 90), (140, 130))
+    dialog = editor.page.get_by_role("dialog", name="Sign in again")
     expect(dialog).to_be_visible()
     dialog.get_by_label("Password").fill("wrong")
     dialog.get_by_role("button", name="Sign in").click()
     expect(dialog.get_by_role("alert")).to_have_text("This password is wrong.")
-    assert violations(desk.page) == []
+    assert violations(editor.page) == []
     dialog.get_by_role("button", name="Not now").click()
-    desk.drag((80, 90), (140, 130))
-    expect(desk.page.get_by_role("alert")).to_contain_text("You are signed out.")
-    assert violations(desk.page) == []
+    editor.drag((80, 90), (140, 130))
+    expect(editor.page.get_by_role("alert")).to_contain_text("You are signed out.")
+    assert violations(editor.page) == []
 
 
-def test_sign_in_when_it_comes_over_a_note_then_it_has_its_own_name(desk: Desk) -> None:
-    desk.page.route("**/draft/**", lambda route: route.abort())
-    desk.drag((80, 90), (140, 130))
-    desk.page.keyboard.press("n")
-    expect(desk.page.get_by_role("dialog", name="Note on this case")).to_be_visible()
+def test_sign_in_when_it_comes_over_a_note_then_it_has_its_own_name(editor: Editor) -> None:
+    editor.page.route("**/draft/**", lambda route: route.abort())
+    editor.drag((80, 90), (140, 130))
+    editor.page.keyboard.press("n")
+    expect(editor.page.get_by_role("dialog", name="Note on this case")).to_be_visible()
     Session.objects.all().delete()
-    desk.page.unroute("**/draft/**")
-    expect(desk.page.get_by_role("dialog", name="Sign in again")).to_be_visible()
-    assert violations(desk.page) == []
+    editor.page.unroute("**/draft/**")
+    expect(editor.page.get_by_role("dialog", name="Sign in again")).to_be_visible()
+    assert violations(editor.page) == []
 
 
 def test_reading_room_when_all_is_read_then_axe_finds_nothing(
     reading_room: ReadingRoom, reader: User
 ) -> None:
-    desk = reading_room.open(reading_room.sign_in(reader))
-    expect(desk.page.get_by_role("heading", name="All read")).to_be_visible()
-    assert violations(desk.page) == []
+    editor = reading_room.open(reading_room.sign_in(reader))
+    expect(editor.page.get_by_role("heading", name="All read")).to_be_visible()
+    assert violations(editor.page) == []
 
 
 def test_login_when_shown_and_refused_then_axe_finds_nothing(

@@ -12,7 +12,7 @@ from annotation.models import Project, User
 from annotation.selectors.labels import label_of
 from annotation.services.reading import next_case, submission
 from tests.browser.conftest import ReadingRoom
-from tests.browser.desk import Desk
+from tests.browser.editor import Editor
 from tests.browser.page.axe import violations
 from tests.support import factories
 
@@ -67,16 +67,16 @@ OUT_OF_REACH = """root => {
 }"""
 
 
-def open_on(reading_room: ReadingRoom, reader: User, screen: str) -> Desk:
+def open_on(reading_room: ReadingRoom, reader: User, screen: str) -> Editor:
     width, height, ratio, _ = SCREENS[screen]
     context = reading_room.sign_in(
         reader, viewport={"width": width, "height": height}, device_scale_factor=ratio
     )
-    desk = reading_room.open(context)
-    desk.wait_open()
-    desk.page.keyboard.press("1")
-    desk.wait("window.roundtruth.state().hasProbability")
-    return desk
+    editor = reading_room.open(context)
+    editor.wait_open()
+    editor.page.keyboard.press("1")
+    editor.wait("window.roundtruth.state().hasProbability")
+    return editor
 
 
 def box_of(page: Page, selector: str) -> tuple[float, float, float, float]:
@@ -95,16 +95,16 @@ def test_room_when_on_a_screen_then_the_film_is_free_and_all_else_in_reach(
     open_reads: None, reading_room: ReadingRoom, reader: User, screen: str
 ) -> None:
     width, height, _, share = SCREENS[screen]
-    desk = open_on(reading_room, reader, screen)
-    page = desk.page
+    editor = open_on(reading_room, reader, screen)
+    page = editor.page
     assert [pair for pair in combinations(AREAS, 2) if overlap(page, *pair)] == []
     left, top, right, bottom = box_of(page, ".stage")
     assert (right - left) * (bottom - top) / (width * height) > share
     assert page.evaluate(OVER_FILM) == ["Mask editor"]
     assert page.evaluate("() => document.documentElement.scrollWidth") <= width
-    before = desk.mask()
-    desk.drag((20, 20), (60, 40))
-    assert desk.mask()[20, 20]
+    before = editor.mask()
+    editor.drag((20, 20), (60, 40))
+    assert editor.mask()[20, 20]
     assert not before[20, 20]
     for key in "madl":
         page.keyboard.press(key)
@@ -156,17 +156,17 @@ MOVING = """() => [...document.querySelectorAll("*")].filter((one) => {
 }).length"""
 
 
-def test_motion_when_it_is_to_be_reduced_then_nothing_moves_by_itself(desk: Desk) -> None:
-    assert desk.ask(f"({MOVING})()") != 0
-    desk.page.emulate_media(reduced_motion="reduce")
-    assert desk.ask(f"({MOVING})()") == 0
+def test_motion_when_it_is_to_be_reduced_then_nothing_moves_by_itself(editor: Editor) -> None:
+    assert editor.ask(f"({MOVING})()") != 0
+    editor.page.emulate_media(reduced_motion="reduce")
+    assert editor.ask(f"({MOVING})()") == 0
 
 
-def test_colours_when_forced_then_what_is_pressed_is_still_told_apart(desk: Desk) -> None:
-    desk.page.emulate_media(forced_colors="active")
+def test_colours_when_forced_then_what_is_pressed_is_still_told_apart(editor: Editor) -> None:
+    editor.page.emulate_media(forced_colors="active")
     outline = "element => getComputedStyle(element).outlineStyle"
-    assert desk.button("Brush").evaluate(outline) == "solid"
-    assert desk.button("Eraser").evaluate(outline) == "none"
-    desk.page.keyboard.press("m")
-    assert desk.button("Infection map").evaluate(outline) == "solid"
-    assert desk.button("Lung outline").evaluate(outline) == "none"
+    assert editor.button("Brush").evaluate(outline) == "solid"
+    assert editor.button("Eraser").evaluate(outline) == "none"
+    editor.page.keyboard.press("m")
+    assert editor.button("Infection map").evaluate(outline) == "solid"
+    assert editor.button("Lung outline").evaluate(outline) == "none"

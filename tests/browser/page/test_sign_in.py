@@ -14,7 +14,7 @@ pytestmark = pytest.mark.browser
 def test_reading_room_when_signed_out_then_the_form_comes_first_and_leads_to_the_case(
     open_reads: None, reading_room: ReadingRoom, chromium: Browser, reader: User
 ) -> None:
-    desk = reading_room.open(chromium.new_context())
-    expect(desk.page.get_by_role("heading", name="Sign in")).to_be_visible()
-    reading_room.sign_in_by_form(desk.page, reader)
-    assert desk.wait_open()["assignment"]
+    editor = reading_room.open(chromium.new_context())
+    expect(editor.page.get_by_role("heading", name="Sign in")).to_be_visible()
+    reading_room.sign_in_by_form(editor.page, reader)
+    assert editor.wait_open()["assignment"]

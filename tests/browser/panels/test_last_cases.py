@@ -14,14 +14,14 @@ from annotation.models import Annotation, Assignment, Image, LostDraft, Referenc
 from mlloop.pixels.masks import decode_mask
 from tests.browser.blind import SECRETS, Answers, expect_none
 from tests.browser.conftest import ReadingRoom
-from tests.browser.desk import Desk, drafted
+from tests.browser.editor import Editor, read_draft
 
 pytestmark = pytest.mark.browser
 
 
-def wait_for_case(desk: Desk, assignment: str) -> None:
-    desk.wait(f"window.roundtruth.state().current?.assignment === '{assignment}'")
-    desk.wait_open()
+def wait_for_case(editor: Editor, assignment: str) -> None:
+    editor.wait(f"window.roundtruth.state().current?.assignment === '{assignment}'")
+    editor.wait_open()
 
 
 def counted(case: dict) -> np.ndarray:
@@ -32,44 +32,44 @@ def counted(case: dict) -> np.ndarray:
 
 
 @pytest.fixture
-def gone(desk: Desk) -> tuple[dict, str]:
-    """A case that was accepted too fast, and the one on the desk with a stroke of its own."""
-    case = desk.state()["current"]
-    desk.page.keyboard.press("2")
-    desk.wait("window.roundtruth.mask.count() > 0")
-    desk.page.keyboard.press("Enter")
-    desk.wait_taken(case["assignment"])
-    following = desk.wait_open()["assignment"]
-    desk.drag((200, 200), (240, 240))
+def gone(editor: Editor) -> tuple[dict, str]:
+    """A case that was accepted too fast, and the one on the screen with a stroke of its own."""
+    case = editor.state()["current"]
+    editor.page.keyboard.press("2")
+    editor.wait("window.roundtruth.mask.count() > 0")
+    editor.page.keyboard.press("Enter")
+    editor.wait_submitted(case["assignment"])
+    following = editor.wait_open()["assignment"]
+    editor.drag((200, 200), (240, 240))
     return case, following
 
 
 def test_last_case_when_changed_and_accepted_then_the_new_mask_counts_and_both_stay(
-    desk: Desk, gone: tuple[dict, str]
+    editor: Editor, gone: tuple[dict, str]
 ) -> None:
     case, following = gone
-    waiting, submitted = drafted(desk), counted(case)
-    row = desk.last_ten().get_by_role("button", name=f"case {case['case_key']}")
+    waiting, submitted = read_draft(editor), counted(case)
+    row = editor.last_ten().get_by_role("button", name=f"case {case['case_key']}")
     expect(row).to_contain_text("Picked")
     expect(row).to_be_focused()
     opened = time.monotonic()
-    desk.page.keyboard.press("Enter")
-    wait_for_case(desk, case["assignment"])
-    again = desk.state()
-    np.testing.assert_array_equal(desk.mask(), submitted)
+    editor.page.keyboard.press("Enter")
+    wait_for_case(editor, case["assignment"])
+    again = editor.state()
+    np.testing.assert_array_equal(editor.mask(), submitted)
     assert again["basis"]["candidate"] == case["candidates"][1]["id"]
     # It starts anew, and is counted up once a second.
     assert again["activeSeconds"] < time.monotonic() - opened + 1
-    expect(desk.page.get_by_text("Opened again")).to_be_visible()
-    expect(desk.page.get_by_role("alert")).to_contain_text(
+    expect(editor.page.get_by_text("Opened again")).to_be_visible()
+    expect(editor.page.get_by_role("alert")).to_contain_text(
         "Your submission counts until you decide again"
     )
-    expect(desk.button("Save for later (Shift+S)")).to_be_hidden()
-    desk.drag((20, 20), (60, 20))
-    changed = desk.mask()
-    desk.page.keyboard.press("Enter")
-    wait_for_case(desk, following)
-    np.testing.assert_array_equal(desk.mask(), waiting)
+    expect(editor.button("Save for later (Shift+S)")).to_be_hidden()
+    editor.drag((20, 20), (60, 20))
+    changed = editor.mask()
+    editor.page.keyboard.press("Enter")
+    wait_for_case(editor, following)
+    np.testing.assert_array_equal(editor.mask(), waiting)
     np.testing.assert_array_equal(counted(case), changed)
     first, second = Annotation.objects.filter(assignment=case["assignment"]).order_by("created_at")
     assert (first.verdict, second.verdict, second.supersedes) == ("picked", "corrected", first)
@@ -78,44 +78,44 @@ def test_last_case_when_changed_and_accepted_then_the_new_mask_counts_and_both_s
 
 
 def test_last_case_when_left_as_it_was_then_nothing_changed_and_the_strokes_are_kept(
-    desk: Desk, gone: tuple[dict, str]
+    editor: Editor, gone: tuple[dict, str]
 ) -> None:
     case, following = gone
     submitted = counted(case)
-    desk.last_ten().get_by_role("button", name=f"case {case['case_key']}").click()
-    wait_for_case(desk, case["assignment"])
-    desk.drag((20, 20), (60, 20))
-    changed = desk.mask()
-    desk.button("Leave it as it was").click()
-    wait_for_case(desk, following)
+    editor.last_ten().get_by_role("button", name=f"case {case['case_key']}").click()
+    wait_for_case(editor, case["assignment"])
+    editor.drag((20, 20), (60, 20))
+    changed = editor.mask()
+    editor.button("Leave it as it was").click()
+    wait_for_case(editor, following)
     np.testing.assert_array_equal(counted(case), submitted)
     assert Annotation.objects.filter(assignment=case["assignment"]).count() == 1
     assert Assignment.objects.get(id=case["assignment"]).state == "submitted"
     kept = LostDraft.objects.get(assignment=case["assignment"])
     np.testing.assert_array_equal(decode_mask(storage.read(kept.mask_key)), changed)
-    desk.page.keyboard.press("Enter")
-    expect(desk.page.get_by_role("heading", name="All read")).to_be_visible()
-    rows = desk.last_ten().locator(".last-case")
+    editor.page.keyboard.press("Enter")
+    expect(editor.page.get_by_role("heading", name="All read")).to_be_visible()
+    rows = editor.last_ten().locator(".last-case")
     expect(rows).to_have_count(2)
     rows.nth(0).click()
-    wait_for_case(desk, following)
-    desk.page.keyboard.press("Shift+Backspace")
-    expect(desk.page.get_by_role("heading", name="All read")).to_be_visible()
+    wait_for_case(editor, following)
+    editor.page.keyboard.press("Shift+Backspace")
+    expect(editor.page.get_by_role("heading", name="All read")).to_be_visible()
 
 
 def test_last_case_when_left_in_one_tab_then_the_other_is_told_that_it_was_put_back(
-    desk: Desk, gone: tuple[dict, str], reading_room: ReadingRoom
+    editor: Editor, gone: tuple[dict, str], reading_room: ReadingRoom
 ) -> None:
     case, following = gone
-    desk.last_ten().get_by_role("button", name=f"case {case['case_key']}").click()
-    wait_for_case(desk, case["assignment"])
-    desk.drag((20, 20), (60, 20))
-    desk.wait_saved()
-    other = reading_room.open(desk.page.context)
+    editor.last_ten().get_by_role("button", name=f"case {case['case_key']}").click()
+    wait_for_case(editor, case["assignment"])
+    editor.drag((20, 20), (60, 20))
+    editor.wait_saved()
+    other = reading_room.open(editor.page.context)
     wait_for_case(other, case["assignment"])
-    desk.page.bring_to_front()
-    desk.page.keyboard.press("Shift+Backspace")
-    wait_for_case(desk, following)
+    editor.page.bring_to_front()
+    editor.page.keyboard.press("Shift+Backspace")
+    wait_for_case(editor, following)
     alert = other.page.get_by_role("alert")
     expect(alert).to_contain_text(
         "In another tab, you left this case as it was. What you draw here is not added to it."
@@ -127,35 +127,35 @@ def test_last_case_when_left_in_one_tab_then_the_other_is_told_that_it_was_put_b
 
 
 def test_last_case_when_the_page_is_loaded_again_then_it_goes_on(
-    desk: Desk, gone: tuple[dict, str]
+    editor: Editor, gone: tuple[dict, str]
 ) -> None:
     case, following = gone
-    desk.wait_saved()
-    desk.last_ten()
-    desk.page.keyboard.press("Enter")
-    wait_for_case(desk, case["assignment"])
-    desk.drag((20, 20), (60, 20))
-    changed = drafted(desk)
-    desk.page.reload()
-    wait_for_case(desk, case["assignment"])
-    expect(desk.page.get_by_role("alert")).to_contain_text("This case is open again")
-    np.testing.assert_array_equal(desk.mask(), changed)
-    desk.page.keyboard.press("Control+z")
-    desk.wait("!window.roundtruth.state().canUndo")
-    np.testing.assert_array_equal(desk.mask(), counted(case))
-    desk.page.keyboard.press("Shift+Backspace")
-    wait_for_case(desk, following)
+    editor.wait_saved()
+    editor.last_ten()
+    editor.page.keyboard.press("Enter")
+    wait_for_case(editor, case["assignment"])
+    editor.drag((20, 20), (60, 20))
+    changed = read_draft(editor)
+    editor.page.reload()
+    wait_for_case(editor, case["assignment"])
+    expect(editor.page.get_by_role("alert")).to_contain_text("This case is open again")
+    np.testing.assert_array_equal(editor.mask(), changed)
+    editor.page.keyboard.press("Control+z")
+    editor.wait("!window.roundtruth.state().canUndo")
+    np.testing.assert_array_equal(editor.mask(), counted(case))
+    editor.page.keyboard.press("Shift+Backspace")
+    wait_for_case(editor, following)
 
 
-def test_last_ten_when_a_polygon_is_open_then_it_is_ended_first(desk: Desk) -> None:
-    desk.page.keyboard.press("p")
+def test_last_ten_when_a_polygon_is_open_then_it_is_ended_first(editor: Editor) -> None:
+    editor.page.keyboard.press("p")
     for point in ((80, 90), (140, 90), (140, 150)):
-        desk.page.mouse.click(*desk.on_screen(*point))
-    assert not desk.mask().any()
-    desk.page.keyboard.press("Backspace")
-    desk.wait("window.roundtruth.mask.count() > 0")
-    assert desk.mask()[100, 130]
-    expect(desk.page.get_by_role("dialog")).to_have_count(0)
+        editor.page.mouse.click(*editor.on_screen(*point))
+    assert not editor.mask().any()
+    editor.page.keyboard.press("Backspace")
+    editor.wait("window.roundtruth.mask.count() > 0")
+    assert editor.mask()[100, 130]
+    expect(editor.page.get_by_role("dialog")).to_have_count(0)
 
 
 def test_last_case_when_blind_then_nothing_betrays_a_candidate(
@@ -163,25 +163,25 @@ def test_last_case_when_blind_then_nothing_betrays_a_candidate(
 ) -> None:
     context = reading_room.sign_in(reader)
     answers = Answers(context)
-    desk = reading_room.open(context)
-    case = desk.wait_open()
-    desk.page.keyboard.press("3")
-    desk.wait("window.roundtruth.mask.count() > 0")
-    chosen = desk.mask()
-    desk.page.keyboard.press("Enter")
-    expect(desk.page.get_by_role("heading", name="All read")).to_be_visible()
-    dialog = desk.last_ten()
-    desk.until(lambda: answers.asked(f"/assignments/{case['assignment']}/mask/"))
-    seen = [desk.page.content().lower()]
+    editor = reading_room.open(context)
+    case = editor.wait_open()
+    editor.page.keyboard.press("3")
+    editor.wait("window.roundtruth.mask.count() > 0")
+    chosen = editor.mask()
+    editor.page.keyboard.press("Enter")
+    expect(editor.page.get_by_role("heading", name="All read")).to_be_visible()
+    dialog = editor.last_ten()
+    editor.wait_until(lambda: answers.asked(f"/assignments/{case['assignment']}/mask/"))
+    seen = [editor.page.content().lower()]
     dialog.locator(".last-case").click()
-    wait_for_case(desk, case["assignment"])
-    again = desk.state()["current"]
+    wait_for_case(editor, case["assignment"])
+    again = editor.state()["current"]
     assert again["blind"]
     assert again["candidates"] == case["candidates"]
-    np.testing.assert_array_equal(desk.mask(), chosen)
-    desk.page.wait_for_timeout(500)  # what should not be shown could come
-    seen += [desk.page.content().lower(), json.dumps(again).lower(), *answers.texts()]
-    assert desk.page.get_by_role("slider").count() == 1  # opacity of the mask, no threshold
+    np.testing.assert_array_equal(editor.mask(), chosen)
+    editor.page.wait_for_timeout(500)  # what should not be shown could come
+    seen += [editor.page.content().lower(), json.dumps(again).lower(), *answers.texts()]
+    assert editor.page.get_by_role("slider").count() == 1  # opacity of the mask, no threshold
     expect_none((*SECRETS, "manual", "px changed", "dice"), seen)
 
 
@@ -191,12 +191,12 @@ def test_guideline_then_a_dialog_of_its_own_has_it(
 ) -> None:
     reading_room.project.guideline = guideline
     reading_room.project.save()
-    desk = reading_room.open(reading_room.sign_in(reader))
-    desk.wait_open()
-    desk.page.keyboard.press("Shift+G")
-    dialog = desk.page.get_by_role("dialog", name="Guideline")
+    editor = reading_room.open(reading_room.sign_in(reader))
+    editor.wait_open()
+    editor.page.keyboard.press("Shift+G")
+    dialog = editor.page.get_by_role("dialog", name="Guideline")
     expect(dialog).to_contain_text(guideline or "This project has no guideline yet.")
-    desk.page.keyboard.press("Escape")
+    editor.page.keyboard.press("Escape")
     expect(dialog).to_be_hidden()
-    desk.button("Guideline").click()
+    editor.button("Guideline").click()
     expect(dialog).to_be_visible()

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from playwright.sync_api import Error, Page, Route, expect
 
-from tests.browser.desk import SHAPE, WAIT_SECONDS, Desk, annotated
+from tests.browser.editor import SHAPE, WAIT_SECONDS, Editor, read_annotation
 from tests.browser.profile import Profile
 
 SEED = int(os.environ.get("ROUNDTRUTH_SEED", "1"))
@@ -43,7 +43,7 @@ class Reader:
 
     profile: Profile
     chance: random.Random
-    desk: Desk = field(init=False)
+    editor: Editor = field(init=False)
     moments: list[Moment] = field(default_factory=blank)
     fault: str = ""
     story: list[str] = field(default_factory=list)
@@ -53,7 +53,7 @@ class Reader:
     def draw(self, count: int) -> None:
         """Brush, erase and undo as fast as the page takes it."""
         self.story.append(f"draws {count}")
-        keyboard = self.desk.page.keyboard
+        keyboard = self.editor.page.keyboard
         for _ in range(count):
             now = self.moments[-1]
             if now.past and self.chance.random() < 0.15:
@@ -69,8 +69,8 @@ class Reader:
 
     def sweep(self) -> Mask:
         """Sweep the brush along whole pixels of the screen; return the pixels it goes over."""
-        mouse, radius = self.desk.page.mouse, self.desk.state()["radius"]
-        (left, top), zoom = self.desk.on_screen(0, 0), self.desk.state()["view"]["zoom"]
+        mouse, radius = self.editor.page.mouse, self.editor.state()["radius"]
+        (left, top), zoom = self.editor.on_screen(0, 0), self.editor.state()["view"]["zoom"]
         start = round(left + self.chance.uniform(20, 200) * zoom)
         end = start + self.chance.randint(0, 200)
         row = round(top + self.chance.uniform(20, 340) * zoom)
@@ -86,7 +86,7 @@ class Reader:
 
     def expect_all(self, ended: float | None = None) -> None:
         """Assert that all that was drawn in time is there; forget what came too late for it."""
-        seen = self.desk.mask()
+        seen = self.editor.mask()
         last = len(self.moments) - 1
         due = last
         while ended is not None and self.moments[due].heard + KEPT_AFTER_S > ended:
@@ -104,11 +104,11 @@ class Reader:
 
     # ---- what goes wrong ---------------------------------------------------------------------
 
-    def come(self, desk: Desk) -> None:
-        self.desk = desk
-        desk.wait_open()
+    def come(self, editor: Editor) -> None:
+        self.editor = editor
+        editor.wait_open()
         for _ in range(self.chance.randint(0, 9)):
-            desk.page.keyboard.press("[")
+            editor.page.keyboard.press("[")
 
     def meet(self, route: Route) -> None:
         """Let a write through, or not."""
@@ -125,22 +125,22 @@ class Reader:
     def suffer(self, fault: str) -> None:
         self.story.append(fault or "heals")
         self.fault = fault
-        self.desk.page.context.set_offline(fault == "offline")
+        self.editor.page.context.set_offline(fault == "offline")
 
     def end(self, how: str) -> None:
         """Lose the page, come back, and find everything of 50 ms before."""
         if self.fault == "offline":  # nothing could be opened again
             self.suffer("dropped")
         # As long as it happens to be: the page may be lost at any moment.
-        self.desk.page.wait_for_timeout(self.chance.choice([0, 50, self.chance.uniform(0, 400)]))
+        self.editor.page.wait_for_timeout(self.chance.choice([0, 50, self.chance.uniform(0, 400)]))
         self.story.append(how)
-        page, ended = self.desk.page, time.monotonic()
+        page, ended = self.editor.page, time.monotonic()
         if how == "kill":
             self.profile.kill()
             self.come(self.profile.start(self.meet))
         elif how == "reload":
             page.reload()
-            self.come(self.desk)
+            self.come(self.editor)
         else:
             if how == "crash":
                 crash(page)
@@ -155,7 +155,7 @@ class Reader:
         while len(self.moments) == count:
             self.draw(1)
         self.story.append("session ends")
-        page = self.desk.page
+        page = self.editor.page
         page.context.clear_cookies()
         self.suffer("")  # the next try to save meets it; strokes under the dialog would be none
         dialog = page.get_by_role("dialog", name="Sign in again")
@@ -170,20 +170,20 @@ class Reader:
         self.suffer("")
         while not self.moments[-1].mask.any():
             self.draw(1)
-        self.desk.wait_saved()
-        self.desk.wait_ahead()
+        self.editor.wait_saved()
+        self.editor.wait_ahead()
         self.suffer(fault)
         self.story.append("accepts")
-        case, mask = self.desk.state()["current"]["assignment"], self.moments[-1].mask
-        self.desk.page.keyboard.press("Enter")
-        self.desk.wait(f"window.roundtruth.state().current?.assignment !== '{case}'")
-        self.desk.wait_open()
+        case, mask = self.editor.state()["current"]["assignment"], self.moments[-1].mask
+        self.editor.page.keyboard.press("Enter")
+        self.editor.wait(f"window.roundtruth.state().current?.assignment !== '{case}'")
+        self.editor.wait_open()
         self.moments = blank()
         self.draw(4)
         self.expect_all()
         self.suffer("")
-        self.desk.wait_taken(case)
-        np.testing.assert_array_equal(annotated(case)[1], mask)
+        self.editor.wait_submitted(case)
+        np.testing.assert_array_equal(read_annotation(case)[1], mask)
         self.expect_all()
 
 

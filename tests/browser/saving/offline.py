@@ -5,19 +5,19 @@ from __future__ import annotations
 import numpy as np
 from playwright.sync_api import expect
 
-from tests.browser.desk import Desk, drafted
+from tests.browser.editor import Editor, read_draft
 
 
-def accept_offline(desk: Desk) -> tuple[str, np.ndarray]:
+def accept_offline(editor: Editor) -> tuple[str, np.ndarray]:
     """Draw and accept while nothing can be sent; return the case that waits and its mask."""
-    page, case = desk.page, desk.state()["current"]["assignment"]
-    desk.drag((80, 90), (140, 130))
-    mask = drafted(desk)
-    desk.wait_ahead()
+    page, case = editor.page, editor.state()["current"]["assignment"]
+    editor.drag((80, 90), (140, 130))
+    mask = read_draft(editor)
+    editor.wait_ahead()
     page.context.set_offline(True)
     page.keyboard.press("Enter")
-    desk.wait(f"window.roundtruth.state().current?.assignment !== '{case}'")
-    desk.wait_open()
+    editor.wait(f"window.roundtruth.state().current?.assignment !== '{case}'")
+    editor.wait_open()
     expect(page.get_by_role("status", name="Saving")).to_have_text(
         "nothing drawn yet, last case not sent yet"
     )

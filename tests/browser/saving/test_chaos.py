@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from annotation.models import Project
-from tests.browser.desk import SHAPE, drafted
+from tests.browser.editor import SHAPE, read_draft
 from tests.browser.profile import Profile
 from tests.browser.saving.chaos import ENDS, FAULTS, SEED, Reader
 from tests.support import factories
@@ -56,4 +56,4 @@ def test_reader_when_everything_goes_wrong_then_no_stroke_of_50_ms_before_is_los
             reader.expect_all()
     reader.suffer("")
     reader.expect_all()
-    np.testing.assert_array_equal(drafted(reader.desk), reader.moments[-1].mask)
+    np.testing.assert_array_equal(read_draft(reader.editor), reader.moments[-1].mask)

@@ -21,7 +21,7 @@ from annotation import storage
 from annotation.models import Draft, Project
 from mlloop.pixels.masks import decode_mask
 from tests.browser.conftest import SHAPE, Profile
-from tests.browser.desk import annotated, drafted
+from tests.browser.editor import read_annotation, read_draft
 from tests.browser.saving.chaos import SEED, Reader, blank
 from tests.browser.saving.webprocess import WebProcess
 from tests.support import factories
@@ -40,7 +40,7 @@ class Survivor(Reader):
 
     def pause(self, most: float) -> None:
         """Let a random time pass, so that the server dies before, in and after a request."""
-        self.desk.page.wait_for_timeout(self.chance.uniform(0, most))
+        self.editor.page.wait_for_timeout(self.chance.uniform(0, most))
 
     def kill_server(self) -> None:
         self.story.append("server dies")
@@ -60,7 +60,7 @@ class Survivor(Reader):
 
     @property
     def case(self) -> str:
-        return str(self.desk.state()["current"]["assignment"])
+        return str(self.editor.state()["current"]["assignment"])
 
     def lose_both(self) -> None:
         """The browser dies beside the server, and both come back."""
@@ -75,21 +75,21 @@ class Survivor(Reader):
         """Accept while the server dies under it: the mask arrives, once, when it is back."""
         while not self.moments[-1].mask.any():
             self.draw(1)
-        self.desk.wait_saved()
-        self.desk.wait_ahead()
+        self.editor.wait_saved()
+        self.editor.wait_ahead()
         case, mask = self.case, self.moments[-1].mask
         self.story.append("accepts")
-        self.desk.page.keyboard.press("Enter")
+        self.editor.page.keyboard.press("Enter")
         self.pause(150)
         self.kill_server()
-        self.desk.wait(f"window.roundtruth.state().current?.assignment !== '{case}'")
-        self.desk.wait_open()
+        self.editor.wait(f"window.roundtruth.state().current?.assignment !== '{case}'")
+        self.editor.wait_open()
         self.moments = blank()
         self.draw(3)
         self.expect_all()
         self.start_server()
-        self.desk.wait_taken(case)
-        np.testing.assert_array_equal(annotated(case)[1], mask)
+        self.editor.wait_submitted(case)
+        np.testing.assert_array_equal(read_annotation(case)[1], mask)
 
 
 @pytest.fixture
@@ -131,4 +131,4 @@ def test_server_when_killed_at_random_moments_then_no_stroke_and_no_verdict_is_l
             else:
                 reader.start_server()
         reader.expect_all()
-        np.testing.assert_array_equal(drafted(reader.desk), reader.moments[-1].mask)
+        np.testing.assert_array_equal(read_draft(reader.editor), reader.moments[-1].mask)

@@ -11,26 +11,26 @@ from annotation import storage
 from annotation.models import Annotation, Candidate, LostDraft, User
 from mlloop.pixels.masks import decode_mask
 from tests.browser.conftest import ReadingRoom
-from tests.browser.desk import SHAPE, Desk, annotated, drafted
+from tests.browser.editor import SHAPE, Editor, read_annotation, read_draft
 
 pytestmark = pytest.mark.browser
 
 
-def shown(desk: Desk, wanted: npt.NDArray[np.bool_]) -> None:
+def shown(editor: Editor, wanted: npt.NDArray[np.bool_]) -> None:
     """Wait until the screen shows `wanted`: the other mask is fetched and decoded first."""
-    desk.until(lambda: np.array_equal(desk.mask(), wanted))
+    editor.wait_until(lambda: np.array_equal(editor.mask(), wanted))
 
 
 @pytest.mark.parametrize("choice", ["Take mine", "Take theirs"])
 def test_two_tabs_when_both_draw_then_the_stale_one_is_told_and_both_masks_are_kept(
-    desk: Desk, reading_room: ReadingRoom, choice: str
+    editor: Editor, reading_room: ReadingRoom, choice: str
 ) -> None:
-    stale = reading_room.open(desk.page.context)
+    stale = reading_room.open(editor.page.context)
     case = stale.wait_open()
-    assert case["assignment"] == desk.state()["current"]["assignment"]
-    desk.page.bring_to_front()
-    desk.drag((80, 90), (140, 130))
-    theirs = drafted(desk)
+    assert case["assignment"] == editor.state()["current"]["assignment"]
+    editor.page.bring_to_front()
+    editor.drag((80, 90), (140, 130))
+    theirs = read_draft(editor)
     stale.page.bring_to_front()
     stale.drag((200, 200), (250, 250))
     mine = stale.mask()
@@ -44,20 +44,20 @@ def test_two_tabs_when_both_draw_then_the_stale_one_is_told_and_both_masks_are_k
     expect(dialog).to_be_hidden()
     wanted = mine if choice == "Take mine" else theirs
     shown(stale, wanted)
-    np.testing.assert_array_equal(drafted(stale), wanted)
+    np.testing.assert_array_equal(read_draft(stale), wanted)
     stale.page.keyboard.press("Control+z")
     np.testing.assert_array_equal(stale.mask(), theirs if choice == "Take mine" else mine)
 
 
 def test_two_tabs_when_mixed_by_region_then_its_inside_is_theirs_and_the_rest_mine(
-    desk: Desk, reading_room: ReadingRoom
+    editor: Editor, reading_room: ReadingRoom
 ) -> None:
-    stale = reading_room.open(desk.page.context)
+    stale = reading_room.open(editor.page.context)
     stale.wait_open()
-    desk.page.bring_to_front()
-    desk.drag((40, 60), (100, 60))
-    desk.drag((40, 300), (100, 300))
-    theirs = drafted(desk)
+    editor.page.bring_to_front()
+    editor.drag((40, 60), (100, 60))
+    editor.drag((40, 300), (100, 300))
+    theirs = read_draft(editor)
     stale.page.bring_to_front()
     stale.drag((200, 200), (250, 250))
     mine = stale.mask()
@@ -80,18 +80,18 @@ def test_two_tabs_when_mixed_by_region_then_its_inside_is_theirs_and_the_rest_mi
     assert upper.any()
     assert (theirs & ~upper).any()
     shown(stale, mine | upper)
-    np.testing.assert_array_equal(drafted(stale), mine | upper)
+    np.testing.assert_array_equal(read_draft(stale), mine | upper)
 
 
 @pytest.mark.parametrize("choice", ["Take mine", "Take theirs"])
 def test_two_tabs_when_each_picked_another_then_the_verdict_knows_which_was_taken(
-    desk: Desk, reading_room: ReadingRoom, choice: str
+    editor: Editor, reading_room: ReadingRoom, choice: str
 ) -> None:
-    stale = reading_room.open(desk.page.context)
+    stale = reading_room.open(editor.page.context)
     case = stale.wait_open()
     theirs, _, mine = (row["id"] for row in case["candidates"])
-    desk.pick(0)
-    desk.wait_saved()
+    editor.pick(0)
+    editor.wait_saved()
     stale.page.keyboard.press("3")
     dialog = stale.page.get_by_role("dialog", name="Two masks for one case")
     dialog.get_by_role("button", name=choice).click()
@@ -100,26 +100,26 @@ def test_two_tabs_when_each_picked_another_then_the_verdict_knows_which_was_take
     stale.wait(f"window.roundtruth.state().basis.candidate === '{taken}'")
     stale.wait_saved()
     stale.page.keyboard.press("Enter")
-    stale.wait_taken(case["assignment"])
-    annotation, _ = annotated(case["assignment"])
+    stale.wait_submitted(case["assignment"])
+    annotation, _ = read_annotation(case["assignment"])
     assert annotation.verdict == "picked"
     assert annotation.proposal == Candidate.objects.get(id=taken).proposal
 
 
 def test_save_for_later_when_another_machine_goes_on_then_the_base_is_known_there(
-    desk: Desk, reading_room: ReadingRoom, reader: User
+    editor: Editor, reading_room: ReadingRoom, reader: User
 ) -> None:
-    case = desk.state()["current"]
+    case = editor.state()["current"]
     picked = case["candidates"][1]["id"]
-    desk.pick(1)
-    desk.drag((20, 20), (60, 20))
-    drawn = desk.mask()
-    desk.page.keyboard.press("Shift+S")
-    desk.wait_taken(case["assignment"])
-    desk.wait_open()
-    desk.page.keyboard.press("0")
-    desk.wait(f"window.roundtruth.state().current?.assignment === '{case['assignment']}'")
-    desk.page.close()
+    editor.pick(1)
+    editor.drag((20, 20), (60, 20))
+    drawn = editor.mask()
+    editor.page.keyboard.press("Shift+S")
+    editor.wait_submitted(case["assignment"])
+    editor.wait_open()
+    editor.page.keyboard.press("0")
+    editor.wait(f"window.roundtruth.state().current?.assignment === '{case['assignment']}'")
+    editor.page.close()
     elsewhere = reading_room.open(reading_room.sign_in(reader))
     assert elsewhere.wait_open()["assignment"] == case["assignment"]
     np.testing.assert_array_equal(elsewhere.mask(), drawn)
@@ -128,23 +128,23 @@ def test_save_for_later_when_another_machine_goes_on_then_the_base_is_known_ther
     )
     elsewhere.page.keyboard.press("Enter")
     expect(elsewhere.page.get_by_role("heading", name="All read")).to_be_visible()
-    annotation, mask = annotated(case["assignment"])
+    annotation, mask = read_annotation(case["assignment"])
     assert annotation.verdict == "corrected"
     assert str(annotation.proposal_id) == str(Candidate.objects.get(id=picked).proposal_id)
     np.testing.assert_array_equal(mask, drawn)
 
 
 def test_two_tabs_when_one_submits_then_the_other_is_told_and_its_mask_is_kept(
-    desk: Desk, reading_room: ReadingRoom
+    editor: Editor, reading_room: ReadingRoom
 ) -> None:
-    other = reading_room.open(desk.page.context)
+    other = reading_room.open(editor.page.context)
     case = other.wait_open()
     other.page.route("**/draft/**", lambda route: route.abort())
     other.drag((200, 200), (250, 250))
     other.wait_kept(1)
-    desk.page.bring_to_front()
-    desk.page.keyboard.press("0")
-    desk.wait_taken(case["assignment"])
+    editor.page.bring_to_front()
+    editor.page.keyboard.press("0")
+    editor.wait_submitted(case["assignment"])
     other.page.unroute("**/draft/**")
     expect(other.page.get_by_role("alert")).to_contain_text(
         "In another tab, you submitted this case, without the last stroke drawn here. "
@@ -168,13 +168,13 @@ def test_two_tabs_when_one_submits_then_the_other_is_told_and_its_mask_is_kept(
 
 
 def test_no_infection_when_another_tab_drew_then_its_drawing_is_shown_and_not_lost(
-    desk: Desk, reading_room: ReadingRoom
+    editor: Editor, reading_room: ReadingRoom
 ) -> None:
-    blank = reading_room.open(desk.page.context)
+    blank = reading_room.open(editor.page.context)
     case = blank.wait_open()
-    desk.page.bring_to_front()
-    desk.drag((80, 90), (140, 130))
-    theirs = drafted(desk)
+    editor.page.bring_to_front()
+    editor.drag((80, 90), (140, 130))
+    theirs = read_draft(editor)
     blank.page.bring_to_front()
     blank.page.keyboard.press("0")
     dialog = blank.page.get_by_role("dialog", name="Two masks for one case")
@@ -183,5 +183,5 @@ def test_no_infection_when_another_tab_drew_then_its_drawing_is_shown_and_not_lo
     assert not Annotation.objects.filter(assignment_id=case["assignment"]).exists()
     blank.wait_saved()
     blank.page.keyboard.press("Enter")
-    blank.wait_taken(case["assignment"])
-    np.testing.assert_array_equal(annotated(case["assignment"])[1], theirs)
+    blank.wait_submitted(case["assignment"])
+    np.testing.assert_array_equal(read_annotation(case["assignment"])[1], theirs)

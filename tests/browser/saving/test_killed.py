@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from tests.browser.desk import Desk
+from tests.browser.editor import Editor
 from tests.browser.profile import Profile
 
 pytestmark = pytest.mark.browser
@@ -31,37 +31,37 @@ def test_browser_when_killed_then_every_stroke_of_50_ms_before_is_there(
     seed: int, profile: Profile
 ) -> None:
     chance = random.Random(seed)
-    desk = profile.start()
+    editor = profile.start()
     for _ in range(8):
-        desk.page.keyboard.press("[")
-    ups = draw(desk, chance)
+        editor.page.keyboard.press("[")
+    ups = draw(editor, chance)
     # As long as it happens to be: the browser may be killed at any moment.
     time.sleep(chance.choice([0.0, KEPT_AFTER_S, chance.uniform(0, 0.3)]))
     killed = time.monotonic()
     profile.kill()
 
-    desk = profile.start()
-    mask = desk.mask()
+    editor = profile.start()
+    mask = editor.mask()
     due = [cell for cell, up in ups.items() if up + KEPT_AFTER_S <= killed]
     assert [(x, y) for x, y in due if not mask[y, x : x + 20].all()] == []
     assert len(due) >= len(ups) - 2
     for _ in ups:
-        desk.page.keyboard.press("Control+z")
-    assert not desk.mask().any()
+        editor.page.keyboard.press("Control+z")
+    assert not editor.mask().any()
 
 
-def draw(desk: Desk, chance: random.Random) -> dict[Cell, float]:
+def draw(editor: Editor, chance: random.Random) -> dict[Cell, float]:
     """Draw strokes quickly; return when the page had heard of each pointer's end."""
     cells = chance.sample(CELLS, chance.randint(3, 20))
-    path = {(x, y): (desk.on_screen(x, y), desk.on_screen(x + 20, y)) for x, y in cells}
-    mouse = desk.page.mouse
+    path = {(x, y): (editor.on_screen(x, y), editor.on_screen(x + 20, y)) for x, y in cells}
+    mouse = editor.page.mouse
     ups: dict[Cell, float] = {}
     for cell, (start, end) in path.items():
         mouse.move(*start)
         mouse.down()
         mouse.move(*end, steps=chance.randint(1, 6))
         if chance.random() < 0.2:
-            desk.page.wait_for_timeout(chance.randint(100, 400))  # a stroke as long as it may be
+            editor.page.wait_for_timeout(chance.randint(100, 400))  # a stroke as long as it may be
         mouse.up()
         ups[cell] = time.monotonic()
     return ups

@@ -12,7 +12,7 @@ from playwright.sync_api import expect
 
 from annotation.models import Annotation, Assignment, User
 from tests.browser.conftest import ReadingRoom
-from tests.browser.desk import Desk, annotated, drafted
+from tests.browser.editor import Editor, read_annotation, read_draft
 from tests.browser.profile import Profile
 
 pytestmark = pytest.mark.browser
@@ -31,69 +31,71 @@ KEPT_UP_TO = """() => new Promise((done) => {
 })"""
 
 
-def test_reload_when_in_mid_drawing_then_nothing_is_lost(desk: Desk) -> None:
-    desk.page.route("**/draft/**", lambda route: route.abort())
-    desk.drag((80, 90), (140, 130))
-    desk.drag((200, 200), (250, 250))
-    desk.wait_kept(2)
-    expect(desk.page.get_by_role("status", name="Saving")).to_have_text(
+def test_reload_when_in_mid_drawing_then_nothing_is_lost(editor: Editor) -> None:
+    editor.page.route("**/draft/**", lambda route: route.abort())
+    editor.drag((80, 90), (140, 130))
+    editor.drag((200, 200), (250, 250))
+    editor.wait_kept(2)
+    expect(editor.page.get_by_role("status", name="Saving")).to_have_text(
         re.compile(r"offline, 2 strokes kept here")
     )
-    desk.drag((30, 300), (120, 330), release=False)
-    drawn = desk.mask()
-    desk.until(lambda: desk.page.evaluate(KEPT_UP_TO) >= 140)  # its end: it is kept as it grows
-    desk.page.unroute("**/draft/**")
-    desk.page.reload()
-    desk.wait_open()
-    np.testing.assert_array_equal(desk.mask(), drawn)
-    np.testing.assert_array_equal(drafted(desk), drawn)
+    editor.drag((30, 300), (120, 330), release=False)
+    drawn = editor.mask()
+    editor.wait_until(
+        lambda: editor.page.evaluate(KEPT_UP_TO) >= 140
+    )  # its end: it is kept as it grows
+    editor.page.unroute("**/draft/**")
+    editor.page.reload()
+    editor.wait_open()
+    np.testing.assert_array_equal(editor.mask(), drawn)
+    np.testing.assert_array_equal(read_draft(editor), drawn)
 
 
 def test_tab_when_killed_then_another_tab_takes_its_strokes_over(
-    desk: Desk, reading_room: ReadingRoom
+    editor: Editor, reading_room: ReadingRoom
 ) -> None:
-    context = desk.page.context
+    context = editor.page.context
     context.route("**/draft/**", lambda route: route.abort())
-    desk.drag((80, 90), (140, 130))
-    desk.wait_kept(1)
-    drawn = desk.mask()
-    desk.page.close(run_before_unload=False)
+    editor.drag((80, 90), (140, 130))
+    editor.wait_kept(1)
+    drawn = editor.mask()
+    editor.page.close(run_before_unload=False)
     context.unroute("**/draft/**")
     other = reading_room.open(context)
     other.wait_open()
     np.testing.assert_array_equal(other.mask(), drawn)
-    np.testing.assert_array_equal(drafted(other), drawn)
+    np.testing.assert_array_equal(read_draft(other), drawn)
 
 
-def test_offline_when_the_net_returns_then_the_work_is_sent(desk: Desk) -> None:
-    context = desk.page.context
+def test_offline_when_the_net_returns_then_the_work_is_sent(editor: Editor) -> None:
+    context = editor.page.context
     context.set_offline(True)
-    desk.drag((80, 90), (140, 130))
-    status = desk.page.get_by_role("status", name="Saving")
+    editor.drag((80, 90), (140, 130))
+    status = editor.page.get_by_role("status", name="Saving")
     expect(status).to_have_text("offline, 1 stroke kept here")
     for row in range(11):
-        desk.drag((30, 20 + 30 * row), (250, 30 + 30 * row))
-    drawn = desk.mask()
+        editor.drag((30, 20 + 30 * row), (250, 30 + 30 * row))
+    drawn = editor.mask()
     expect(status).to_have_text("offline, 12 strokes kept here")
     context.set_offline(False)
     expect(status).to_have_text(re.compile(r"saved \d+ s ago"))
-    np.testing.assert_array_equal(drafted(desk), drawn)
+    np.testing.assert_array_equal(read_draft(editor), drawn)
 
 
 def test_storage_when_full_then_said_and_what_was_kept_stays_and_the_server_gets_the_rest(
     profile: Profile,
 ) -> None:
-    desk = profile.start()
-    desk.drag((80, 90), (140, 130))
-    desk.drag((30, 20), (250, 30))
-    desk.wait_kept(2)
-    kept = desk.mask()
+    editor = profile.start()
+    editor.drag((80, 90), (140, 130))
+    editor.drag((30, 20), (250, 30))
+    editor.wait_kept(2)
+    kept = editor.mask()
     profile.close()
     # Chromium asks for the quota when it opens a database first, and not again while it is used.
-    desk = profile.start(quota=1)
-    page = desk.page
-    np.testing.assert_array_equal(desk.mask(), kept)
-    desk.drag((200, 200), (250, 250))
+    editor = profile.start(quota=1)
+    page = editor.page
+    np.testing.assert_array_equal(editor.mask(), kept)
+    editor.drag((200, 200), (250, 250))
     status = page.get_by_role("status", name="Saving")
     expect(status).to_have_text("offline, 2 of 3 strokes kept here")
     expect(page.get_by_role("alert")).to_contain_text(
@@ -101,13 +103,13 @@ def test_storage_when_full_then_said_and_what_was_kept_stays_and_the_server_gets
         "Saving to the server goes on."
     )
     page.reload()
-    desk.wait_open()
-    np.testing.assert_array_equal(desk.mask(), kept)
-    desk.drag((200, 200), (250, 250))
-    drawn = desk.mask()
+    editor.wait_open()
+    np.testing.assert_array_equal(editor.mask(), kept)
+    editor.drag((200, 200), (250, 250))
+    drawn = editor.mask()
     page.context.unroute_all()
     expect(status).to_have_text(re.compile(r"saved \d+ s ago"))
-    np.testing.assert_array_equal(drafted(desk), drawn)
+    np.testing.assert_array_equal(read_draft(editor), drawn)
 
 
 UPGRADED = """() => new Promise((done) => {
@@ -128,12 +130,12 @@ STROKES_KEPT = """() => new Promise((done) => {
 
 
 def test_server_when_put_back_to_a_former_release_then_said_and_the_strokes_stay(
-    desk: Desk,
+    editor: Editor,
 ) -> None:
-    page = desk.page
+    page = editor.page
     page.route("**/draft/**", lambda route: route.abort())
-    desk.drag((80, 90), (140, 130))
-    desk.wait_kept(1)
+    editor.drag((80, 90), (140, 130))
+    editor.wait_kept(1)
     assert page.evaluate(UPGRADED)
     page.reload()
     expect(page.get_by_role("alert")).to_have_text(
@@ -145,29 +147,29 @@ def test_server_when_put_back_to_a_former_release_then_said_and_the_strokes_stay
 
 
 def test_session_when_deleted_then_signing_in_again_goes_on_with_nothing_lost(
-    desk: Desk, reader: User
+    editor: Editor, reader: User
 ) -> None:
-    page = desk.page
-    desk.drag((80, 90), (140, 130))
-    desk.wait_saved()
+    page = editor.page
+    editor.drag((80, 90), (140, 130))
+    editor.wait_saved()
     page.route("**/draft/**", lambda route: route.abort())
-    desk.drag((30, 20), (250, 30))
-    desk.wait_kept(2)  # the dialog counts what is kept when it comes up
+    editor.drag((30, 20), (250, 30))
+    editor.wait_kept(2)  # the dialog counts what is kept when it comes up
     Session.objects.all().delete()
     page.unroute("**/draft/**")
     dialog = page.get_by_role("dialog", name="Sign in again")
     expect(dialog).to_contain_text("with 1 stroke kept here")
     expect(dialog.get_by_label("Account name")).to_have_value(reader.username)
     dialog.get_by_role("button", name="Not now").click()
-    desk.drag((200, 200), (250, 250))
-    drawn = desk.mask()
+    editor.drag((200, 200), (250, 250))
+    drawn = editor.mask()
     expect(page.get_by_role("alert")).to_contain_text("You are signed out")
     expect(page.get_by_role("status", name="Saving")).to_have_text(
         "signed out, 2 strokes kept here"
     )
     page.wait_for_timeout(2500)  # saving is tried again meanwhile, which could ask once more
     expect(dialog).to_be_hidden()
-    desk.button("Sign in").click()
+    editor.button("Sign in").click()
     dialog.get_by_label("Password").fill("wrong")
     dialog.get_by_role("button", name="Sign in").click()
     expect(dialog.get_by_role("alert")).to_have_text("This password is wrong.")
@@ -176,21 +178,21 @@ def test_session_when_deleted_then_signing_in_again_goes_on_with_nothing_lost(
     expect(dialog).to_be_hidden()
     expect(page.get_by_role("status", name="Saving")).to_have_text(re.compile(r"saved \d+ s ago"))
     expect(page.get_by_role("alert")).to_be_hidden()
-    np.testing.assert_array_equal(drafted(desk), drawn)
+    np.testing.assert_array_equal(read_draft(editor), drawn)
     page.keyboard.press("Control+z")
     page.keyboard.press("Control+z")
-    assert 0 < desk.mask().sum() < drawn.sum()
+    assert 0 < editor.mask().sum() < drawn.sum()
 
 
 @pytest.mark.parametrize("end", ["Space", "Sign in"])
 def test_session_when_the_cross_holds_a_stroke_then_the_question_waits_and_says_so(
-    desk: Desk, end: str
+    editor: Editor, end: str
 ) -> None:
-    page = desk.page
+    page = editor.page
     dialog = page.get_by_role("dialog", name="Sign in again")
-    waiting = desk.hold_first("**/draft/**")
-    desk.drag((80, 90), (140, 130))
-    desk.until(lambda: waiting)
+    waiting = editor.hold_first("**/draft/**")
+    editor.drag((80, 90), (140, 130))
+    editor.wait_until(lambda: waiting)
     Session.objects.all().delete()
     page.keyboard.press(".")
     page.keyboard.press("Space")
@@ -201,30 +203,33 @@ def test_session_when_the_cross_holds_a_stroke_then_the_question_waits_and_says_
     if end == "Space":
         page.keyboard.press("Space")
     else:
-        desk.button("Sign in").click()
+        editor.button("Sign in").click()
     expect(dialog).to_be_visible()
     dialog.get_by_label("Password").fill("pass")
     dialog.get_by_role("button", name="Sign in").click()
     expect(dialog).to_be_hidden()
-    assert drafted(desk)[desk.mask()].all()
+    assert read_draft(editor)[editor.mask()].all()
 
 
 def test_note_and_flag_when_made_while_the_server_is_away_then_they_are_kept_and_sent_later(
-    desk: Desk,
+    editor: Editor,
 ) -> None:
-    page = desk.page
-    row = Assignment.objects.get(id=desk.state()["current"]["assignment"])
+    page = editor.page
+    row = Assignment.objects.get(id=editor.state()["current"]["assignment"])
     status = page.get_by_role("status", name="Saving")
     away = re.compile(rf"/assignments/{row.id}/$")
     page.route(away, lambda route: route.abort())
     page.keyboard.press("g")
-    desk.button("Note").click()
+    editor.button("Note").click()
     page.get_by_role("textbox", name="Note").fill("lead over the left base")
-    desk.button("Keep note").click()
+    editor.button("Keep note").click()
     expect(status).to_contain_text("note or flag kept here")
     page.reload()
-    desk.wait_open()
-    assert (desk.state()["note"], desk.state()["isFlagged"]) == ("lead over the left base", True)
+    editor.wait_open()
+    assert (editor.state()["note"], editor.state()["isFlagged"]) == (
+        "lead over the left base",
+        True,
+    )
     expect(status).to_contain_text("note or flag kept here")
     row.refresh_from_db()
     assert (row.note, row.is_flagged) == ("", False)
@@ -235,13 +240,13 @@ def test_note_and_flag_when_made_while_the_server_is_away_then_they_are_kept_and
 
 
 def test_session_when_cookies_are_gone_then_accept_asks_and_goes_through_after_signing_in(
-    desk: Desk,
+    editor: Editor,
 ) -> None:
-    page = desk.page
-    case = desk.state()["current"]
-    desk.drag((80, 90), (140, 130))
-    desk.wait_saved()
-    drawn = desk.mask()
+    page = editor.page
+    case = editor.state()["current"]
+    editor.drag((80, 90), (140, 130))
+    editor.wait_saved()
+    drawn = editor.mask()
     page.context.clear_cookies()
     page.keyboard.press("Enter")
     dialog = page.get_by_role("dialog", name="Sign in again")
@@ -249,36 +254,36 @@ def test_session_when_cookies_are_gone_then_accept_asks_and_goes_through_after_s
     page.keyboard.press("Enter")
     expect(dialog).to_be_hidden()
     page.keyboard.press("Enter")
-    desk.wait_taken(case["assignment"])
-    np.testing.assert_array_equal(annotated(case["assignment"])[1], drawn)
+    editor.wait_submitted(case["assignment"])
+    np.testing.assert_array_equal(read_annotation(case["assignment"])[1], drawn)
 
 
 def test_account_when_another_reader_signs_in_beside_then_nothing_is_done_in_their_name(
-    desk: Desk, reading_room: ReadingRoom, reader: User, member: Callable[..., User]
+    editor: Editor, reading_room: ReadingRoom, reader: User, member: Callable[..., User]
 ) -> None:
-    other, page = member("reader", name="somebody-else"), desk.page
-    case = desk.state()["current"]["assignment"]
-    desk.drag((80, 90), (140, 130))
-    desk.wait_saved()
+    other, page = member("reader", name="somebody-else"), editor.page
+    case = editor.state()["current"]["assignment"]
+    editor.drag((80, 90), (140, 130))
+    editor.wait_saved()
     page.context.clear_cookies()
     beside = page.context.new_page()
     beside.goto(f"{reading_room.server.url}/accounts/login/")
     reading_room.sign_in_by_form(beside, other)
     page.bring_to_front()
-    desk.drag((30, 20), (250, 30))
-    drawn = desk.mask()
+    editor.drag((30, 20), (250, 30))
+    drawn = editor.mask()
     expect(page.get_by_role("alert")).to_contain_text("Somebody else is signed in")
     page.keyboard.press("Enter")
     page.wait_for_timeout(1000)  # the decision could go through in the other's name
-    assert desk.state()["current"]["assignment"] == case
+    assert editor.state()["current"]["assignment"] == case
     assert not Assignment.objects.filter(reader=other).exists()
     assert not Annotation.objects.exists()
     page.context.clear_cookies()
-    desk.drag((200, 200), (250, 250))
+    editor.drag((200, 200), (250, 250))
     dialog = page.get_by_role("dialog", name="Sign in again")
     dialog.get_by_label("Password").fill("pass")
     dialog.get_by_role("button", name="Sign in").click()
     expect(page.get_by_role("status", name="Saving")).to_have_text(re.compile(r"saved \d+ s ago"))
-    saved = drafted(desk)
-    np.testing.assert_array_equal(saved, desk.mask())
+    saved = read_draft(editor)
+    np.testing.assert_array_equal(saved, editor.mask())
     assert (saved & drawn == drawn).all()

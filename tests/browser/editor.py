@@ -57,7 +57,7 @@ def poll(
 
 
 @dataclass(frozen=True, slots=True)
-class Desk:
+class Editor:
     """A page with the reading room, and what its read-only test handle says."""
 
     page: Page
@@ -67,11 +67,11 @@ class Desk:
 
     # ---- waiting -----------------------------------------------------------------------------
 
-    def frames(self) -> None:
+    def wait_frames(self) -> None:
         """Wait for two frames: what was asked to be painted before is painted then."""
         self.page.evaluate(TWO_FRAMES)
 
-    def until(self, holds: Callable[[], Found]) -> Found:
+    def wait_until(self, holds: Callable[[], Found]) -> Found:
         """Ask again and again until the answer is truthy, and return it."""
         return self._poll(holds, lambda: inspect.getsource(holds).strip())
 
@@ -108,7 +108,7 @@ class Desk:
                     return one
             return None
 
-        return self.until(leased_and_fetched)
+        return self.wait_until(leased_and_fetched)
 
     def hold_first(self, pattern: str) -> list[Route]:
         """Hold the first request to such an address until the test lets it go on; others pass."""
@@ -128,8 +128,8 @@ class Desk:
         self.page.keyboard.press(str(index + 1))
         self.wait(f"window.roundtruth.state().basis.candidate === '{candidate}'")
 
-    def wait_taken(self, assignment: str) -> None:
-        """Wait until the case is off the desk and the server has what was decided on it."""
+    def wait_submitted(self, assignment: str) -> None:
+        """Wait until the case is off the screen and the server has what was decided on it."""
         self.wait(
             f"window.roundtruth.state().current?.assignment !== '{assignment}' && "
             "window.roundtruth.state().outgoing === null"
@@ -176,7 +176,7 @@ class Desk:
         if release:
             mouse.up(button=button)
         else:
-            self.frames()  # moves are handled once a frame
+            self.wait_frames()  # moves are handled once a frame
 
     def zoom_to(self, zoom: float, at: tuple[float, float]) -> None:
         """Turn the wheel over an image point until the zoom is within a tenth of `zoom`."""
@@ -197,38 +197,38 @@ class Desk:
         return dialog
 
 
-def film_of(desk: Desk) -> np.ndarray:
+def read_film(editor: Editor) -> np.ndarray:
     """Return the pixels of the film on the screen, as its file has them."""
-    assignment = Assignment.objects.get(id=desk.state()["current"]["assignment"])
+    assignment = Assignment.objects.get(id=editor.state()["current"]["assignment"])
     return decode_image(storage.read(assignment.image.pixels_key)).pixels
 
 
-def drafted(desk: Desk) -> np.ndarray:
+def read_draft(editor: Editor) -> np.ndarray:
     """Return the mask that the server has of the case on the screen."""
-    desk.wait_saved()
-    draft = Draft.objects.get(assignment_id=desk.state()["current"]["assignment"])
+    editor.wait_saved()
+    draft = Draft.objects.get(assignment_id=editor.state()["current"]["assignment"])
     return decode_mask(storage.read(draft.mask_key))
 
 
-def annotated(assignment: str) -> tuple[Annotation, np.ndarray]:
+def read_annotation(assignment: str) -> tuple[Annotation, np.ndarray]:
     annotation = Annotation.objects.get(assignment_id=assignment)
     return annotation, decode_mask(storage.read(annotation.mask_key))
 
 
-def shown(desk: Desk, box: dict) -> np.ndarray:
+def read_screen(editor: Editor, box: dict) -> np.ndarray:
     """Return the grey pixels of the screen in a part of the page."""
-    desk.frames()
-    return decode_image(desk.page.screenshot(clip=box)).pixels  # type: ignore[arg-type]
+    editor.wait_frames()
+    return decode_image(editor.page.screenshot(clip=box)).pixels  # type: ignore[arg-type]
 
 
-def drawn(desk: Desk, canvas: str, *, channel: int = 0) -> npt.NDArray[np.uint8]:
+def read_canvas(editor: Editor, canvas: str, *, channel: int = 0) -> npt.NDArray[np.uint8]:
     """Return a channel of a canvas in the film's own frame: a film's greys, or 3, its opacity."""
-    desk.frames()
-    seen = desk.page.evaluate(CHANNEL, [canvas, channel])
+    editor.wait_frames()
+    seen = editor.page.evaluate(CHANNEL, [canvas, channel])
     values = np.frombuffer(base64.b64decode(seen["values"]), np.uint8)
     return values.reshape(seen["height"], seen["width"])
 
 
-def url_of(desk: Desk, path: str) -> str:
+def absolute_url(editor: Editor, path: str) -> str:
     """Return the whole address of a path, as the page sees it."""
-    return desk.page.evaluate("path => new URL(path, location.href).href", path)
+    return editor.page.evaluate("path => new URL(path, location.href).href", path)
