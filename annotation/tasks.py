@@ -26,7 +26,7 @@ from annotation.bridge import loop, phases, timing
 from annotation.bridge.learner import STOPPING
 from annotation.models import Intake, PlanEstimate, Project, Release
 from annotation.services import claims
-from annotation.services.intake import importing
+from annotation.services.intake import uploads
 from annotation.services.reading import closing_reopened, lost_drafts
 from annotation.services.releases import freezing
 from annotation.services.rounds import estimates
@@ -85,7 +85,7 @@ def estimate_plan(estimate_id: str) -> None:
 @durable_task
 def run_intake(intake_id: str) -> None:
     """Import one upload."""
-    importing.run_intake(intake_id=UUID(intake_id))
+    uploads.run_intake(intake_id=UUID(intake_id))
 
 
 @durable_task
@@ -109,7 +109,7 @@ def dispatch_due(queues: Iterable[str], busy: Counter[str]) -> int:
         return 0
     closing_reopened.close_lapsed_reopened()
     due = loop.sweep()
-    claims.give_up(model=Intake, due=importing.DUE, state=Intake.State.FAILED)
+    claims.give_up(model=Intake, due=uploads.DUE, state=Intake.State.FAILED)
     claims.give_up(model=Release, due=freezing.DUE, state=Release.State.FAILED)
     claims.give_up(model=PlanEstimate, due=estimates.DUE, state=PlanEstimate.State.FAILED)
     # Without the limit, a row that waits for a free slot would be sent again at every sweep.
@@ -118,7 +118,7 @@ def dispatch_due(queues: Iterable[str], busy: Counter[str]) -> int:
         ("propose", propose_round, due.proposing, 1),
         ("propose", evaluate_round, due.evaluating, 1),
         ("train", estimate_plan, claims.due_ids(PlanEstimate, estimates.DUE), 1),
-        ("io", run_intake, claims.due_ids(Intake, importing.DUE), 1),
+        ("io", run_intake, claims.due_ids(Intake, uploads.DUE), 1),
         ("io", run_release, claims.due_ids(Release, freezing.DUE), 1),
     )
     known, sent = set(queues), 0

@@ -1,1 +1,1 @@
-"""Take radiographs and masks into a project."""
+"""Import radiographs and their masks into a project."""

@@ -1,7 +1,7 @@
 """Unpack an uploaded zip: no entry leaves the folder, and no archive grows beyond its limits.
 
-A name that leads out, a link or an encrypted entry refuses the whole archive: no ordinary tool
-writes one. Archives inside the archive are not opened.
+The whole archive is refused if an entry is a link or encrypted, or if its name leads out of the
+folder. Archives inside the archive are not opened.
 """
 
 from __future__ import annotations
@@ -16,30 +16,34 @@ from django.conf import settings
 
 from annotation.errors import Invalid
 
-# Films compress to a half at best, blank masks to a hundredth: a thousandth is an attack.
+# Films compress to half their size at best, and blank masks to a hundredth. A file that compresses
+# to less than a thousandth is an attack. Small archives are not checked: they do no harm.
 MAX_RATIO = 1000
-_SMALL_ENOUGH = 64 * 1024**2
+_RATIO_CHECKED_ABOVE = 64 * 1024**2
 _CHUNK = 1024**2
-_LONGEST_NAME = 400
+_MAX_NAME_LENGTH = 400
 
 
 def unpack(archive: Path, folder: Path, *, beat: Callable[[], None] = lambda: None) -> None:
-    """Unpack `archive` into `folder`; raise Invalid with the entry and the reason."""
+    """Unpack `archive` into `folder`; call `beat` after each entry, so that a claim stays fresh.
+
+    Raises Invalid, which names the entry and the reason.
+    """
     try:
         with zipfile.ZipFile(archive) as opened:
-            entries = _checked(opened, archive.stat().st_size)
-            budget = settings.MAX_UPLOAD_BYTES
+            entries = _checked_entries(opened, archive.stat().st_size)
+            bytes_left = settings.MAX_UPLOAD_BYTES
             for entry in entries:
-                budget -= _unpack_entry(opened, entry, folder, budget)
+                bytes_left -= _unpack_entry(opened, entry, folder, bytes_left)
                 beat()
     except (zipfile.BadZipFile, NotImplementedError, zlib.error, EOFError) as error:
-        raise _refused("it is damaged or no zip file.") from error
+        raise _refused("it is damaged, or it is not a zip file.") from error
 
 
-def _checked(opened: zipfile.ZipFile, size: int) -> list[zipfile.ZipInfo]:
-    """Return the entries to unpack, after checks of what the archive says of itself.
+def _checked_entries(opened: zipfile.ZipFile, size: int) -> list[zipfile.ZipInfo]:
+    """Return the entries to unpack, after checks of the names and sizes that the archive states.
 
-    It may lie: `_unpack_entry` counts the bytes again.
+    The archive may state wrong sizes, so `_unpack_entry` counts the bytes again.
     """
     entries = [entry for entry in opened.infolist() if not _is_junk(entry)]
     if len(entries) > settings.MAX_UPLOAD_FILES:
@@ -55,7 +59,7 @@ def _checked(opened: zipfile.ZipFile, size: int) -> list[zipfile.ZipInfo]:
     if total > settings.MAX_UPLOAD_BYTES:
         most = settings.MAX_UPLOAD_BYTES // 1024**2
         raise _refused(f"unpacked it has {total // 1024**2} MB, more than the {most} MB allowed.")
-    if total > _SMALL_ENOUGH and total > MAX_RATIO * size:
+    if total > _RATIO_CHECKED_ABOVE and total > MAX_RATIO * size:
         raise _refused(f"it grows more than {MAX_RATIO} times when it is unpacked.")
     return entries
 
@@ -70,8 +74,8 @@ def _check_entry(entry: zipfile.ZipInfo) -> None:
     parts = PurePosixPath(name).parts
     odd = "\\" in name or ":" in name or any(ord(char) < 32 for char in name)
     if name.startswith("/") or ".." in parts or odd or not parts:
-        raise _refused(f"the name {name[:80]!r} leads out of the folder or is no plain name.")
-    if len(name) > _LONGEST_NAME or any(len(part.encode()) > 255 for part in parts):
+        raise _refused(f"the name {name[:80]!r} leads out of the folder or is not plain.")
+    if len(name) > _MAX_NAME_LENGTH or any(len(part.encode()) > 255 for part in parts):
         raise _refused(f"the name {name[:80]!r}… is too long.")
     kind = stat.S_IFMT(entry.external_attr >> 16)
     if kind not in (0, stat.S_IFREG):
@@ -81,9 +85,9 @@ def _check_entry(entry: zipfile.ZipInfo) -> None:
 
 
 def _unpack_entry(
-    opened: zipfile.ZipFile, entry: zipfile.ZipInfo, folder: Path, budget: int
+    opened: zipfile.ZipFile, entry: zipfile.ZipInfo, folder: Path, bytes_left: int
 ) -> int:
-    """Write one entry and return its number of bytes, counted and not taken from its header."""
+    """Write one entry; return the number of bytes written, whatever its header states."""
     target = folder / entry.filename
     if not target.resolve().is_relative_to(folder.resolve()):
         raise _refused(f"the name {entry.filename[:80]!r} leads out of the folder.")
@@ -93,11 +97,11 @@ def _unpack_entry(
         with opened.open(entry) as source, target.open("xb") as out:
             while chunk := source.read(_CHUNK):
                 written += len(chunk)
-                if written > min(budget, entry.file_size):
-                    raise _refused(f"{entry.filename[:80]!r} holds more than it says.")
+                if written > min(bytes_left, entry.file_size):
+                    raise _refused(f"{entry.filename[:80]!r} is larger than the archive states.")
                 out.write(chunk)
     except (FileExistsError, NotADirectoryError):
-        raise _refused(f"two files in it claim the name {entry.filename[:80]!r}.") from None
+        raise _refused(f"two files in it have the name {entry.filename[:80]!r}.") from None
     except RuntimeError as error:
         raise _refused(f"{entry.filename[:80]!r} cannot be opened.") from error
     return written

@@ -1,7 +1,7 @@
-"""Read and decode one offered file, and store the pictures that readers need; no row is touched.
+"""Read and decode one offered file, and store the pictures made from it; no row is touched.
 
-Runs in threads beside the transactions, so a bad file is returned as a refusal and never raised. A
-refused mask does not refuse its image.
+Threads call these functions while the main thread commits rows. A bad file is therefore returned as
+a Refusal and never raised. If a mask is refused, its image is still imported.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from annotation.storage import Batch
 from mlloop.pixels import images
 from mlloop.pixels.masks import MaskError, decode_mask, encode_mask
 
-_FILLS_RANGE = 160.0  # grey values of 255 between the 0.5 and 99.5 percentiles
+# An 8-bit film fills its range if its 0.5 and 99.5 percentiles are this many grey values apart.
+_FULL_RANGE_WIDTH = 160.0
 MAX_FILE_BYTES = 512 * 1024**2
 
 
@@ -49,7 +50,7 @@ class StoredMasks:
 
 @dataclass(frozen=True, slots=True)
 class StoredImage:
-    """Everything that the rows of one image need; its batch is not settled yet."""
+    """Everything that the rows of one image need; its files are durable once the batch settles."""
 
     offer: Offer
     sha256: str
@@ -65,7 +66,7 @@ class StoredImage:
 
 
 def read_offer(offer: Offer) -> ReadImage | Refusal:
-    """Read and decode one offered file, or say why it cannot be taken."""
+    """Read and decode one offered file; return a Refusal with the reason if that fails."""
     try:
         size = offer.path.stat().st_size
         if size > MAX_FILE_BYTES:
@@ -92,7 +93,7 @@ def store_image(read: ReadImage, batch: Batch) -> StoredImage:
     window = _first_window(read.decoded)
     preview = images.preview8(pixels, window=window)
     small = images.thumbnail(preview, window=images.FULL_WINDOW)
-    # A plain grey PNG is already what would be written: encoding again only costs time.
+    # A plain grey PNG already has the stored form. To encode it again would only cost time.
     pixels_key = batch.put(without_extras(read.data) or images.encode_pixels(pixels))
     is_preview_too = window == images.FULL_WINDOW and preview.shape == pixels.shape
     return StoredImage(
@@ -111,12 +112,12 @@ def store_image(read: ReadImage, batch: Batch) -> StoredImage:
 
 
 def _first_window(image: images.DecodedImage) -> images.Window:
-    """Return the window to begin with.
+    """Return the window in which readers first see the film.
 
-    An 8-bit film that fills its range is shown as it was exported: it was windowed before.
+    An 8-bit film that fills its range was windowed before its export, so it is shown unchanged.
     """
     window = images.default_window(image.pixels)
-    return images.FULL_WINDOW if image.bits == 8 and window.width >= _FILLS_RANGE else window
+    return images.FULL_WINDOW if image.bits == 8 and window.width >= _FULL_RANGE_WIDTH else window
 
 
 def store_masks(read: ReadImage, labels: Iterable[str], batch: Batch) -> StoredMasks:
@@ -141,4 +142,4 @@ def store_masks(read: ReadImage, labels: Iterable[str], batch: Batch) -> StoredM
 
 
 def _mask_refusal(name: str, image: str, reason: str) -> Refusal:
-    return Refusal(name, "mask", f"{reason} Its image {image} went in without it.")
+    return Refusal(name, "mask", f"{reason} The image {image} was imported without it.")

@@ -1,4 +1,4 @@
-"""Give each patient a split and a fold, once and for ever, with a row in the append-only ledger."""
+"""Give each new patient a split and a fold for ever, with a row in the append-only ledger."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from mlloop.contract.splits import LedgerCell, PatientRow, assign_splits, patien
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """The patients that were asked for, by key, and the new ones among them."""
+    """Patients by key, and the patients among them that were created now."""
 
     patients: Mapping[str, Patient]
-    made: Sequence[Patient] = ()
+    created: Sequence[Patient] = ()
 
 
 class Ledger:
@@ -29,10 +29,11 @@ class Ledger:
         self._cells = _count_cells(project)
 
     def place(self, groups: Mapping[str, Iterable[str]]) -> Placement:
-        """Return the patients of these keys; make the new ones. An existing patient is never moved.
+        """Return the patients with these keys; create the missing ones.
 
-        `groups` names the image groups of each key. Call it inside the transaction of their images,
-        and `keep` with the new patients after it.
+        `groups` holds the groups of the offered images by patient key. An existing patient keeps
+        its split and fold. Call this inside the transaction that writes the images, and
+        `count_committed` with the created patients after it.
         """
         rows = Patient.objects.filter(project=self._project, key__in=list(groups))
         known = {patient.key: patient for patient in rows}
@@ -51,7 +52,7 @@ class Ledger:
             folds=self._project.folds,
             seed=self._project.split_seed,
         )
-        made = [
+        created = [
             Patient(
                 project=self._project,
                 key=key,
@@ -61,19 +62,21 @@ class Ledger:
             )
             for key, place in places.items()
         ]
-        Patient.objects.bulk_create(made)
+        Patient.objects.bulk_create(created)
         SplitEntry.objects.bulk_create(
             SplitEntry(patient=patient, split=patient.split, fold=patient.fold, reason="intake")
-            for patient in made
+            for patient in created
         )
-        return Placement(known | {patient.key: patient for patient in made}, made)
+        return Placement(known | {patient.key: patient for patient in created}, created)
 
     def recount(self) -> None:
-        """Count the rows again, after another import has added some."""
+        """Count the rows again, after another import has added patients."""
         self._cells = _count_cells(self._project)
 
-    def keep(self, patients: Iterable[Patient], groups: Mapping[str, Iterable[str]]) -> None:
-        """Count patients whose rows are committed."""
+    def count_committed(
+        self, patients: Iterable[Patient], groups: Mapping[str, Iterable[str]]
+    ) -> None:
+        """Add patients to the counts, after their rows were committed."""
         for patient in patients:
             group = patient_group(groups[patient.key])
             self._cells[
@@ -84,7 +87,7 @@ class Ledger:
 
 
 def groups_by_patient(pairs: Iterable[tuple[str, str]]) -> dict[str, set[str]]:
-    """Collect (patient key, image group) pairs."""
+    """Return the image groups of each patient key, from (patient key, image group) pairs."""
     groups: defaultdict[str, set[str]] = defaultdict(set)
     for key, group in pairs:
         groups[key].add(group)
@@ -92,6 +95,7 @@ def groups_by_patient(pairs: Iterable[tuple[str, str]]) -> dict[str, set[str]]:
 
 
 def _count_cells(project: Project) -> Counter[LedgerCell]:
+    """Return the number of the project's patients by group, split and fold."""
     images = Image.objects.filter(patient=OuterRef("pk"))
     group = Case(
         When(Exists(images.filter(group="covid")), then=Value("covid")),

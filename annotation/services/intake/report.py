@@ -1,4 +1,4 @@
-"""The report of an import: what it took in and what it refused, for people and programs."""
+"""The report of an import: what it added and what it refused, for people and programs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ MAX_LISTED = 2_000
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """A file that was not taken in: its name, a code for programs, a sentence for people."""
+    """A file that was not imported: its name, a code for programs, a sentence for people."""
 
     file: str
     code: str
@@ -33,7 +33,12 @@ class NearDuplicate:
 
 @dataclass(slots=True)
 class IntakeReport:
-    """Counts grow while the import runs."""
+    """What one import did; the counts grow while it runs.
+
+    `known` images were in the project before, `duplicates` came twice in this import.
+    `implied_controls` are empty masks of controls, for which no read is written. `left_out` images
+    belong to patients that a limit did not draw.
+    """
 
     n_offered: int = 0
     added: int = 0
@@ -54,7 +59,7 @@ class IntakeReport:
 
     @property
     def took_something(self) -> bool:
-        """An import that adds nothing succeeds if its images were imported before."""
+        """Say whether the import succeeded; it may add nothing if its images are known."""
         return bool(self.added or self.known or self.duplicates)
 
     def refuse(self, file: str, code: str, reason: str) -> None:

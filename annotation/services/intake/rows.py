@@ -38,7 +38,7 @@ PATIENT_WITHDRAWN = "Its patient was withdrawn from this project."
 
 @dataclass(frozen=True, slots=True)
 class KnownImage:
-    """An image of the project that an import offers again, and the labels it has masks for."""
+    """An image of the project that an import offers again, and the labels of its masks."""
 
     image: Image
     labels: frozenset[str]
@@ -53,13 +53,13 @@ class MasksOfImage:
     origin: str
 
     def without(self, labels: frozenset[str]) -> MasksOfImage:
-        """Return the masks that the image does not have by now."""
+        """Return a copy without the masks of these labels."""
         left = {key: mask for key, mask in self.masks.by_label.items() if key not in labels}
         return MasksOfImage(self.image, StoredMasks(left, self.masks.refused), self.origin)
 
 
 class RowWriter:
-    """Write what an import stored, as rows of one project."""
+    """Write the rows of one import into its project."""
 
     def __init__(self, project: Project, masks_as: MasksAs, report: IntakeReport) -> None:
         self.ledger = Ledger(project)
@@ -72,8 +72,8 @@ class RowWriter:
         """Return the project's images with these pixel hashes; four queries at most."""
         rows = Image.objects.filter(project=self._project, pixel_sha256__in=list(hashes))
         images = list(rows.select_related("patient"))
-        drawn = Reference.objects.filter(image__in=images)
-        pairs = list(drawn.values_list("image_id", "label__key"))
+        references = Reference.objects.filter(image__in=images)
+        pairs = list(references.values_list("image_id", "label__key"))
         if self._masks_as == "truth":
             pairs = [pair for pair in pairs if not self._is_truth(pair[1])]
             truths = Truth.objects.filter(image__in=images).values_list("image_id", "label__key")
@@ -85,24 +85,24 @@ class RowWriter:
         }
 
     def write(self, stored: Sequence[StoredImage], offered: Sequence[MasksOfImage]) -> None:
-        """Commit new images with their masks, and masks that known images lacked."""
+        """Commit the rows of new images with their masks, and of masks that known images lacked."""
         keys = {image.sha256: _patient_key(image) for image in stored}
         groups = groups_by_patient((keys[image.sha256], image.offer.group) for image in stored)
         with transaction.atomic():
             placed = self.ledger.place(groups)
             owners = {sha256: placed.patients[key] for sha256, key in keys.items()}
-            here = [s for s in stored if owners[s.sha256].state != Patient.State.WITHDRAWN]
-            rows = _write_images(self._project, here, owners)
-            new = [MasksOfImage(rows[s.sha256], s.masks, s.offer.mask_origin) for s in here]
+            added = [s for s in stored if owners[s.sha256].state != Patient.State.WITHDRAWN]
+            rows = _write_images(self._project, added, owners)
+            new = [MasksOfImage(rows[s.sha256], s.masks, s.offer.mask_origin) for s in added]
             masks = self._masks_to_write([*new, *offered])
             self._write_masks([mask for mask in masks if not mask.is_implied])
         # After the commit: a transaction that was rolled back must not be counted.
-        self.ledger.keep(placed.made, groups)
-        self._count_images(stored, here, placed)
+        self.ledger.count_committed(placed.created, groups)
+        self._count_images(stored, added, placed)
         self._count_masks(masks, offered)
 
     def _is_truth(self, key: str) -> bool:
-        """Say whether masks of this label are hidden; lungs are shown, to learn from them."""
+        """Say whether masks of this label are hidden; lung masks never are: networks need them."""
         return self._masks_as == "truth" and key == READING_LABEL
 
     def _masks_to_write(self, offered: Sequence[MasksOfImage]) -> list[_MaskRow]:
@@ -112,7 +112,7 @@ class RowWriter:
                 label=self._labels[key],
                 mask=mask,
                 origin=of_image.origin,
-                # An empty mask of a control says no more than its group: it becomes no read.
+                # An empty mask of a control adds nothing to its group, so no read is written.
                 is_implied=not self._is_truth(key)
                 and mask.is_empty
                 and of_image.image.group == Image.Group.NORMAL,
@@ -136,17 +136,17 @@ class RowWriter:
         )
 
     def _count_images(
-        self, stored: Sequence[StoredImage], here: Sequence[StoredImage], placed: Placement
+        self, stored: Sequence[StoredImage], added: Sequence[StoredImage], placed: Placement
     ) -> None:
         report = self._report
-        report.patients += len(placed.made)
-        report.sealed_patients += sum(p.split == Split.SEALED for p in placed.made)
-        report.added += len(here)
-        report.groups.update(image.offer.group for image in here)
-        taken = {image.sha256 for image in here}
+        report.patients += len(placed.created)
+        report.sealed_patients += sum(p.split == Split.SEALED for p in placed.created)
+        report.added += len(added)
+        report.groups.update(image.offer.group for image in added)
+        hashes = {image.sha256 for image in added}
         for image in stored:
             report.refuse_all(image.masks.refused)
-            if image.sha256 not in taken:
+            if image.sha256 not in hashes:
                 report.refuse(image.offer.name, "withdrawn", PATIENT_WITHDRAWN)
 
     def _count_masks(self, masks: Sequence[_MaskRow], offered: Sequence[MasksOfImage]) -> None:
@@ -168,7 +168,8 @@ class _MaskRow:
 def _patient_key(image: StoredImage) -> str:
     """Return the patient's key.
 
-    An unnamed patient gets the image's hash, so that the same film under another name is the same.
+    An image without a patient gets a key made from its hash: the same film under another file name
+    then has the same patient.
     """
     return image.offer.patient or f"image-{image.sha256[:32]}"
 
@@ -186,7 +187,7 @@ def _write_images(
 
 
 def _studies(wanted: set[tuple[Patient, int | None]]) -> dict[tuple[UUID, int | None], Study]:
-    """Return one study for each patient and day; make the new ones."""
+    """Return the study of each patient and day; create the missing ones."""
     rows = Study.objects.filter(patient__in={patient for patient, _ in wanted})
     studies = {(study.patient_id, study.day): study for study in rows}
     made = [
@@ -245,7 +246,10 @@ def _write_seed_reads(project: Project, masks: Sequence[_MaskRow]) -> None:
 
 
 def _seed_read(project: Project, row: _MaskRow) -> Annotation:
-    """Return an accepted mask that no reader here has drawn; an image has one a label, for ever."""
+    """Return the annotation of an imported mask, which has no reader.
+
+    Its client id follows from image and label, so the database refuses a second annotation.
+    """
     purpose = Assignment.Purpose
     return Annotation(
         project=project,
@@ -260,5 +264,5 @@ def _seed_read(project: Project, row: _MaskRow) -> Annotation:
     )
 
 
-def _shortened(text: str, most: int) -> str:
-    return text if len(text) <= most else text[: most - 1] + "…"
+def _shortened(text: str, max_length: int) -> str:
+    return text if len(text) <= max_length else text[: max_length - 1] + "…"

@@ -1,6 +1,7 @@
 """List the files that an import offers: the lines of a metadata file, or all files of a folder.
 
-Owns the rules for paths: no `..`, absolute path or link leads out of the folder. Opens no image.
+This file owns the rules for paths: no `..`, absolute path or link may lead out of the folder. It
+opens no image.
 """
 
 from __future__ import annotations
@@ -19,13 +20,16 @@ from mlloop.contract.metadata_csv import MetadataLine, RefusedLine, View, count_
 from mlloop.contract.splits import Group
 
 METADATA_NAME = "metadata.csv"
-_NO_IMAGES = frozenset({".csv", ".md", ".txt", ".json", ".html", ".pdf", ".xlsx", ".zip"})
+_IGNORED_SUFFIXES = frozenset({".csv", ".md", ".txt", ".json", ".html", ".pdf", ".xlsx", ".zip"})
 MaskKey = Literal["infection", "lung"]
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where an import looks: a folder that no path may lead out of, its metadata and its masks."""
+    """The folder of an import, its metadata file, and its mask folders by label.
+
+    No path in the metadata may lead out of `folder`.
+    """
 
     folder: Path
     metadata: Path | None
@@ -35,7 +39,7 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class MaskFile:
-    """A mask that is offered with an image; `path` is None if the named file is missing."""
+    """A mask that is offered with an image; if `path` is None, `problem` says why."""
 
     name: str
     path: Path | None
@@ -44,7 +48,7 @@ class MaskFile:
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """One offered image with its metadata; an empty patient is unknown."""
+    """One offered image with its metadata; an empty `patient` means unknown."""
 
     name: str
     path: Path
@@ -60,22 +64,22 @@ class Offer:
 
     @property
     def draw_key(self) -> str:
-        """Name the patient for a draw, before any pixel is read."""
+        """Return the patient's key for a draw; each file without a patient counts as a patient."""
         return self.patient or f"file {self.name}"
 
 
 def offers(source: Source) -> Iterator[Offer | Refusal]:
-    """Yield what the import offers, in a fixed order. Raises MetadataError."""
+    """Yield the offered images and the refused lines, in a fixed order. Raises MetadataError."""
     if source.metadata is not None:
         return _offers_of_metadata(source, source.metadata)
     return _offers_of_folder(source)
 
 
 def count_offers(source: Source) -> int:
-    """Count what `offers` will yield, without looking at a file."""
+    """Return how many items `offers` will yield, without opening an image."""
     if source.metadata is not None:
         return count_lines(source.metadata)
-    return sum(1 for _ in _files(source.folder.resolve(), _mask_folders(source)))
+    return sum(1 for _ in _image_files(source.folder.resolve(), _mask_folders(source)))
 
 
 def _mask_folders(source: Source) -> set[Path]:
@@ -104,7 +108,7 @@ def _offer_of_line(source: Source, root: Path, line: MetadataLine) -> Offer:
     path = _inside(root, line.image)
     masks = {key: _named_mask(root, name) for key, name in line.masks.items()}
     for key, folder in source.masks.items():
-        if key not in masks and (mask := _mask_beside(folder, PurePosixPath(line.image))):
+        if key not in masks and (mask := _mask_in_folder(folder, PurePosixPath(line.image))):
             masks[key] = mask
     return Offer(
         name=line.image,
@@ -129,7 +133,7 @@ def _named_mask(root: Path, name: str) -> MaskFile:
 
 
 def _inside(root: Path, name: str) -> Path:
-    """Return the file that `name` means under `root`, or say why it may not be opened."""
+    """Return the path of the file `name` in `root`; raise _PathError if it may not be opened."""
     folder, leaf = os.path.split(name)
     path = _real_folder(str(root), folder) / leaf
     try:
@@ -148,14 +152,14 @@ def _inside(root: Path, name: str) -> Path:
 
 @lru_cache(maxsize=4096)
 def _real_folder(root: str, folder: str) -> Path:
-    """Return a folder with its links followed; cached, as a folder has many files."""
+    """Return a folder with its links resolved; cached, because many files share a folder."""
     return Path(os.path.realpath(os.path.join(root, folder)))
 
 
 def _offers_of_folder(source: Source) -> Iterator[Offer | Refusal]:
     root = source.folder.resolve()
-    names = [path.relative_to(root) for path in _files(root, _mask_folders(source))]
-    twins = {stem for stem, n in Counter(name.stem for name in names).items() if n > 1}
+    names = [path.relative_to(root) for path in _image_files(root, _mask_folders(source))]
+    repeated_stems = {stem for stem, n in Counter(name.stem for name in names).items() if n > 1}
     for name in names:
         try:
             path = _inside(root, name.as_posix())
@@ -163,31 +167,36 @@ def _offers_of_folder(source: Source) -> Iterator[Offer | Refusal]:
             yield Refusal(name.as_posix(), error.code, str(error))
             continue
         posix = PurePosixPath(name.as_posix())
+        is_repeated = name.stem in repeated_stems
         masks = {
             key: mask
             for key, folder in source.masks.items()
-            if (mask := _mask_beside(folder, posix, is_twin=name.stem in twins))
+            if (mask := _mask_in_folder(folder, posix, is_stem_repeated=is_repeated))
         }
         yield Offer(posix.as_posix(), path, source.group, masks=masks)
 
 
-def _files(folder: Path, skipped: set[Path]) -> Iterator[Path]:
+def _image_files(folder: Path, skipped: set[Path]) -> Iterator[Path]:
+    """Yield the files that may be images, without the `skipped` folders and linked folders."""
     for path in sorted(folder.iterdir()):
-        if path.name.startswith(".") or path.suffix.lower() in _NO_IMAGES:
+        if path.name.startswith(".") or path.suffix.lower() in _IGNORED_SUFFIXES:
             continue
         if not path.is_dir():
             yield path
         elif not path.is_symlink() and path.resolve() not in skipped:
-            yield from _files(path, skipped)
+            yield from _image_files(path, skipped)
 
 
-def _mask_beside(folder: Path, image: PurePosixPath, *, is_twin: bool = False) -> MaskFile | None:
-    """Return `<stem>.png` or `mask_<stem>.png` of a mask folder, from the image's subfolder first.
+def _mask_in_folder(
+    folder: Path, image: PurePosixPath, *, is_stem_repeated: bool = False
+) -> MaskFile | None:
+    """Return an image's `<stem>.png` or `mask_<stem>.png` in a mask folder; None without a file.
 
-    Two images with one stem (twins) could take each other's mask: only the subfolder counts then.
+    The subfolder with the name of the image's folder comes first, then the mask folder itself. If
+    two images have the same stem, only the subfolder counts: each could get the other's mask.
     """
     root = folder.resolve()
-    places = [root / image.parent] if is_twin else [root / image.parent, root]
+    places = [root / image.parent] if is_stem_repeated else [root / image.parent, root]
     for place in places:
         for name in (f"{image.stem}.png", f"mask_{image.stem}.png"):
             path = (place / name).resolve()

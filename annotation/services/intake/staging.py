@@ -1,4 +1,4 @@
-"""Keep each upload in its own folder until a worker has taken it in.
+"""Keep the files of each upload in a folder of its own until a worker has imported them.
 
 Layout: `upload.zip`, `metadata.csv`, `files/`, `masks/`, `lung_masks/`; each may be absent.
 """
@@ -24,12 +24,13 @@ from mlloop.contract.splits import Group
 
 _ARCHIVE = "upload.zip"
 _MASK_FOLDERS = {"infection": "masks", "lung": "lung_masks"}
-# Usual names of mask folders inside a zip; used only without a metadata file.
+# Usual names of mask folders inside a zip. They count only if there is no metadata file, because a
+# metadata file names the masks itself.
 _USUAL_NAMES = {
     "infection": ("infection_masks", "masks", "Ground-truths"),
     "lung": ("lung_masks",),
 }
-_LONGEST_NAME = 200
+_MAX_NAME_LENGTH = 200
 
 
 class Upload(Protocol):
@@ -37,11 +38,11 @@ class Upload(Protocol):
 
     @property
     def name(self) -> str | None:
-        """Its name on the sender's machine; never trusted as a path."""
+        """Return the file's name on the sender's machine; never use it as a path."""
 
     @property
     def size(self) -> int | None:
-        """Its length in bytes."""
+        """Return the number of bytes, if the framework knows it."""
 
     def chunks(self) -> Iterable[bytes]:
         """Yield the content in pieces."""
@@ -61,7 +62,10 @@ class UploadForm:
 
 
 def stage_upload(*, project: Project, actor: User, form: UploadForm) -> Intake:
-    """Write the files of an upload to their folder, and the due row; raise Invalid or Refused."""
+    """Write the files of an upload to a new folder; return the due row that names it.
+
+    Raises Invalid for a wrong form, and Refused if the disk has too little room.
+    """
     _check(form)
     folder = Path(settings.DATA_ROOT) / "staging" / str(uuid4())
     try:
@@ -82,7 +86,10 @@ def stage_upload(*, project: Project, actor: User, form: UploadForm) -> Intake:
 
 
 def source_of_upload(intake: Intake, *, beat: Callable[[], None] = lambda: None) -> Source:
-    """Return where the files of an upload lie; unpack its zip unless that was done before."""
+    """Return the source with the files of an upload; unpack its zip if that was not done yet.
+
+    The zip is unpacked into another folder, which is then renamed: a kill leaves no half content.
+    """
     staging = Path(intake.folder)
     files = staging / "files"
     archive = staging / _ARCHIVE
@@ -113,7 +120,7 @@ def _source_in(staging: Path, root: Path, group: Group) -> Source:
 
 
 def _root_of(files: Path) -> Path:
-    """Return the folder with the content: a zip often wraps it in one folder or more."""
+    """Return the folder with the content; a zip often wraps it in one or more outer folders."""
     for _ in range(3):
         inside = list(files.iterdir())
         if len(inside) != 1 or not inside[0].is_dir():
@@ -130,7 +137,7 @@ def _group_of(intake: Intake) -> Group:
 def _check(form: UploadForm) -> None:
     if form.masks_as != "seed":
         # Truth is for `simulate` only: over the web it could reveal sealed answers.
-        raise Invalid("Masks from the upload page come in as seed reads.", field="masks_as")
+        raise Invalid("Uploaded masks can only become seed reads.", field="masks_as")
     if form.group not in ("covid", "normal", "other"):
         raise Invalid(
             f"There is no group {form.group!r}; the groups are covid, normal, other.", field="group"
@@ -166,9 +173,9 @@ def _write(form: UploadForm, folder: Path) -> None:
 
 
 def _save(upload: Upload, folder: Path) -> None:
-    """Save under the last part of its name; a second file with that name gets a number."""
+    """Save a file under the last part of its name; a second file with that name gets a number."""
     plain = PurePath((upload.name or "").replace("\\", "/")).name
-    name = "".join(char for char in plain if char.isprintable()).lstrip(".")[-_LONGEST_NAME:]
+    name = "".join(char for char in plain if char.isprintable()).lstrip(".")[-_MAX_NAME_LENGTH:]
     target = folder / (name or "unnamed")
     for number in range(2, settings.MAX_UPLOAD_FILES + 2):
         if not target.exists():

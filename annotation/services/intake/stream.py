@@ -1,7 +1,7 @@
 """Read, store and record offered files, a group at a time, so that memory stays flat.
 
 Threads read and store one group while the main thread flushes and commits the group before it. Only
-the main thread writes rows, in one short transaction a group.
+the main thread writes rows, in one short transaction per group.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class _Group:
 
 
 class Stream:
-    """One import under way."""
+    """The reading, storing and recording of one import."""
 
     def __init__(
         self, project: Project, writer: RowWriter, report: IntakeReport, started: datetime
@@ -62,21 +62,21 @@ class Stream:
         self._report = report
         self._started = started
 
-    def run(self, offers: Iterable[Offer | Refusal], tell: Callable[[int], None]) -> None:
-        """Take in the offers; call `tell` after each commit with the number of offers done."""
+    def run(self, offers: Iterable[Offer | Refusal], progress: Callable[[int], None]) -> None:
+        """Import the offers; call `progress` after each commit with the number of offers done."""
         with ThreadPoolExecutor(_THREADS, "intake") as threads:
             waiting: _Group | None = None
             done = 0
             try:
                 for reads in _grouped(_read_ahead(threads, offers)):
                     group = self._start(threads, reads, waiting.hashes if waiting else set())
-                    before, waiting = waiting, group
-                    if before is not None:
-                        self._finish(before)
-                        tell(done := done + before.n_offers)
+                    former, waiting = waiting, group
+                    if former is not None:
+                        self._finish(former)
+                        progress(done := done + former.n_offers)
                 if waiting is not None:
                     self._finish(waiting)
-                    tell(done + waiting.n_offers)
+                    progress(done + waiting.n_offers)
                     waiting = None
             finally:
                 threads.shutdown(cancel_futures=True)
@@ -84,7 +84,10 @@ class Stream:
                     waiting.batch.discard()
 
     def _start(self, threads: ThreadPoolExecutor, reads: list[Read], in_flight: set[str]) -> _Group:
-        """Part known images from new ones, and let the threads store the new ones."""
+        """Separate known images from new ones, and let the threads store the new ones.
+
+        `in_flight` holds the hashes of the group before, whose rows are not committed yet.
+        """
         group = _Group(Batch(self._project.id), n_offers=len(reads))
         images = [read for read in reads if isinstance(read, ReadImage)]
         known = self._writer.known_images(read.decoded.sha256 for read in images)
@@ -92,7 +95,7 @@ class Stream:
             if isinstance(read, Refusal):
                 self._report.refuse_all([read])
             elif (sha256 := read.decoded.sha256) in known:
-                self._offer_masks(threads, group, read, known[sha256])
+                self._store_missing_masks(threads, group, read, known[sha256])
             elif sha256 in in_flight or sha256 in group.hashes:
                 self._report.duplicates += 1
             else:
@@ -100,10 +103,10 @@ class Stream:
                 group.stored.append(threads.submit(store_image, read, group.batch))
         return group
 
-    def _offer_masks(
+    def _store_missing_masks(
         self, threads: ThreadPoolExecutor, group: _Group, read: ReadImage, known: KnownImage
     ) -> None:
-        """Take only the masks that a known image lacks."""
+        """Let the threads store only the masks that a known image lacks."""
         if known.image.withdrawn_at is not None:
             reason = "This image was withdrawn from this project."
             self._report.refuse(read.offer.name, "withdrawn", reason)
@@ -131,19 +134,20 @@ class Stream:
         try:
             self._writer.write(stored, offered)
         except IntegrityError:
-            # Another import took in some of these meanwhile: look again and write the others.
+            # Another import has committed some of these images or masks meanwhile. Look again and
+            # write only the others.
             self._writer.ledger.recount()
             known = self._writer.known_images(image.sha256 for image in stored)
             self._report.known += len(known)
-            lacking = self._writer.known_images(masks.image.pixel_sha256 for masks in offered)
+            now_known = self._writer.known_images(masks.image.pixel_sha256 for masks in offered)
             self._writer.write(
                 [image for image in stored if image.sha256 not in known],
-                [masks.without(lacking[masks.image.pixel_sha256].labels) for masks in offered],
+                [masks.without(now_known[masks.image.pixel_sha256].labels) for masks in offered],
             )
 
 
 def _read_ahead(threads: ThreadPoolExecutor, offers: Iterable[Offer | Refusal]) -> Iterator[Read]:
-    """Yield the files as read, in the order of the offers; few are in memory at a time."""
+    """Yield the read files in the order of the offers; `_READ_AHEAD` are in memory at a time."""
     ahead: deque[Future[Read] | Refusal] = deque()
     for offer in offers:
         ahead.append(offer if isinstance(offer, Refusal) else threads.submit(read_offer, offer))

@@ -10,7 +10,8 @@ from django.test import Client
 from django.urls import reverse
 
 from annotation.models import Image, Intake, Project
-from annotation.services.intake.importing import import_folder, run_intake
+from annotation.services.intake.importing import import_folder
+from annotation.services.intake.uploads import run_intake
 from annotation.services.projects import create_project
 from annotation.services.upkeep.withdrawal import erase_image
 from tests.support import intake_files as files

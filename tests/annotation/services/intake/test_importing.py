@@ -1,4 +1,4 @@
-"""What goes in, what is refused with which sentence, and that running again changes nothing."""
+"""An import adds images and masks, refuses bad files with a sentence, and can be repeated."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def reasons(report: IntakeReport) -> dict[str, str]:
     return {item.file: item.reason for item in report.refused}
 
 
-def test_import_when_metadata_is_there_then_everything_it_says_goes_in(
+def test_import_when_there_is_metadata_then_all_its_facts_are_imported(
     project: Project, tmp_path: Path
 ) -> None:
     report = run(project, files.cohort(tmp_path / "in"), masks_as="truth")
@@ -56,7 +56,7 @@ def test_import_when_metadata_is_there_then_everything_it_says_goes_in(
         assert decode_image(storage.read(key)).bits == 8
     truth = Truth.objects.get(image=image, label__key="infection")
     assert decode_mask(storage.read(truth.mask_key)).sum() == 180
-    # Lungs are not read here: their masks are references in either mode, or nothing could learn.
+    # Readers draw no lungs. Lung masks are references in both modes: networks need them to learn.
     assert not Truth.objects.exclude(label__key="infection").exists()
     assert set(Annotation.objects.values_list("label__key", flat=True)) == {"lung"}
     assert Reference.objects.count() == 9
@@ -119,7 +119,7 @@ def test_patients_when_imported_then_split_and_fold_once_with_a_ledger_row(
     assert ledger.items() <= after.items()
 
 
-def test_import_when_patient_is_unknown_then_each_image_is_its_own(
+def test_import_when_patients_are_unknown_then_each_image_has_a_patient_of_its_own(
     project: Project, tmp_path: Path
 ) -> None:
     films = {f"{i}.png": files.png(files.film(i)) for i in range(4)}
@@ -160,7 +160,7 @@ def test_large_image_when_imported_then_refused_before_it_is_decoded(
     project: Project, tmp_path: Path, settings
 ) -> None:
     settings.MAX_IMAGE_PIXELS = 2000
-    # Half of the file is missing: were it decoded first, the sentence would be another.
+    # Half of the file is missing. If it were decoded first, the sentence would be another.
     data = files.png(files.film(1))[:60]
     report = run(project, files.write(tmp_path / "in", {"big.png": data}))
     assert reasons(report) == {
@@ -169,7 +169,7 @@ def test_large_image_when_imported_then_refused_before_it_is_decoded(
     assert not report.took_something
 
 
-def test_mask_of_another_size_when_imported_then_refused_and_its_image_goes_in(
+def test_mask_of_another_size_when_imported_then_refused_and_its_image_is_imported(
     project: Project, tmp_path: Path
 ) -> None:
     folder = files.write(tmp_path / "in", {"a.png": files.png(files.film(0))})
@@ -177,11 +177,12 @@ def test_mask_of_another_size_when_imported_then_refused_and_its_image_goes_in(
     report = run(project, folder, masks=masks, masks_as="truth")
     assert report.added == 1
     assert reasons(report) == {
-        "a.png": "The mask is 30×20, but the image is 64×48. Its image a.png went in without it."
+        "a.png": "The mask is 30×20, but the image is 64×48. "
+        "The image a.png was imported without it."
     }
 
 
-def test_metadata_lines_when_wrong_then_the_sentence_says_line_column_value_and_what_is_allowed(
+def test_metadata_lines_when_wrong_then_the_sentence_names_line_column_value_and_allowed_values(
     project: Project, tmp_path: Path
 ) -> None:
     files.write(tmp_path, {"secret.png": files.png(files.film(9))})
@@ -214,7 +215,7 @@ def test_metadata_lines_when_wrong_then_the_sentence_says_line_column_value_and_
         f"Line 7: The path '../secret.png' {outside}",
         f"Line 8: The path '{tmp_path}/secret.png' {outside}",
         f"Line 9: The path 'link.png' {outside}",
-        "The file 'gone.png' is not there. Its image a.png went in without it.",
+        "The file 'gone.png' is not there. The image a.png was imported without it.",
     ]
 
 
@@ -232,16 +233,16 @@ def test_kinds_of_files_when_imported_then_their_pixels_come_back(
     Pillow.fromarray(files.film(4)).save(folder / "film.jpg", quality=95)
     report = run(project, folder)
     assert (report.added, report.n_refused) == (5, 0)
-    found = {image.file_name: image for image in Image.objects.all()}
+    by_name = {image.file_name: image for image in Image.objects.all()}
     for name, pixels in (
         ("grey.tif", grey),
         ("deep.tif", deep),
         ("deep.png", deep[::-1]),
         ("colour.png", colour[..., 0]),
     ):
-        back = decode_image(storage.read(found[name].pixels_key))
+        back = decode_image(storage.read(by_name[name].pixels_key))
         assert np.array_equal(back.pixels, pixels), name
-        assert found[name].bits == back.bits == pixels.dtype.itemsize * 8
+        assert by_name[name].bits == back.bits == pixels.dtype.itemsize * 8
 
 
 def test_png_with_text_when_imported_then_the_text_is_not_stored(

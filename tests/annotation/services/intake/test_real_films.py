@@ -1,4 +1,4 @@
-"""The real folder, where it exists: counts as its metadata says, and memory that stays flat."""
+"""A folder of real films, if there is one, is imported; the memory of an import stays flat."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Uploads: staged, claimed once, unpacked under caps; each refusal in the words that people see."""
+"""An upload is staged, claimed once, and unpacked within limits; each refusal has its sentence."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from django.utils import timezone
 from annotation.errors import Invalid
 from annotation.models import Image, Intake, Project, Reference
 from annotation.services.intake.archive import unpack
-from annotation.services.intake.importing import due_intakes, run_intake
 from annotation.services.intake.staging import UploadForm, stage_upload
+from annotation.services.intake.uploads import due_intakes, run_intake
 from tests.support import intake_files as files
 
 
@@ -26,7 +26,7 @@ def stage(project: Project, actor, **form: object) -> Intake:
     return stage_upload(project=project, actor=actor, form=UploadForm(**form))
 
 
-def test_upload_when_a_worker_runs_it_then_images_and_masks_are_in_and_staging_is_gone(
+def test_upload_when_a_worker_runs_it_then_images_and_masks_are_imported_and_its_folder_is_gone(
     project: Project, member
 ) -> None:
     intake = stage(
@@ -157,7 +157,7 @@ def test_unpack_when_an_entry_lies_about_its_size_then_refused(tmp_path: Path) -
 
 def test_unpack_when_it_is_no_zip_then_refused(tmp_path: Path) -> None:
     (tmp_path / "x.zip").write_bytes(b"PK no")
-    with pytest.raises(Invalid, match="it is damaged or no zip file"):
+    with pytest.raises(Invalid, match="it is damaged, or it is not a zip file"):
         unpack(tmp_path / "x.zip", tmp_path / "out")
 
 
@@ -166,7 +166,7 @@ def test_unpack_when_it_is_no_zip_then_refused(tmp_path: Path) -> None:
     [
         ({}, "Choose at least one image or a zip file."),
         ({"images": (upload("a.png", b"x"),), "group": "flu"}, "There is no group 'flu'"),
-        ({"images": (upload("a.png", b"x"),), "masks_as": "truth"}, "come in as seed reads"),
+        ({"images": (upload("a.png", b"x"),), "masks_as": "truth"}, "can only become seed reads"),
     ],
 )
 def test_stage_when_the_form_is_wrong_then_invalid(
@@ -181,8 +181,8 @@ def test_stage_when_names_are_hostile_then_files_stay_inside(
     project: Project, member, settings
 ) -> None:
     hostile = [upload("x", b"1") for _ in range(3)]
-    for one, name in zip(hostile, ("../../a.png", "..\\b.png", ".hidden"), strict=True):
-        one._name = name
+    for sent, name in zip(hostile, ("../../a.png", "..\\b.png", ".hidden"), strict=True):
+        sent._name = name
     intake = stage(project, member("curator"), images=(*hostile, upload("a.png", b"2")))
     inside = sorted(p.name for p in (Path(intake.folder) / "files").iterdir())
     assert inside == ["a (2).png", "a.png", "b.png", "hidden"]
