@@ -6,7 +6,7 @@ RoundtruthError
 ├── Invalid               the input is wrong; the sentence names the field and the remedy
 ├── Conflict              the state of the row does not allow the action now
 │   ├── StaleDraft        a save over a newer draft; both masks are kept
-│   └── DraftMoved        a decision about another drawing than the server has
+│   └── DraftMoved        a decision about a drawing that is not the server's current draft
 ├── LeaseLost             another reader has the case, or the lease has lapsed
 ├── PreconditionRequired  a save without If-Match or If-None-Match
 └── Refused               a whole operation is refused, with the reason (exit code 1 of a command)

@@ -105,7 +105,7 @@ DATABASES = {
 }
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     DATA_ROOT.mkdir(parents=True, exist_ok=True)
-    # IMMEDIATE takes the write lock at BEGIN, so a transaction never fails half way (SQLITE_BUSY).
+    # IMMEDIATE takes the write lock at BEGIN, so a transaction never fails later with SQLITE_BUSY.
     DATABASES["default"]["OPTIONS"] = {
         "transaction_mode": "IMMEDIATE",
         "timeout": 20,
@@ -134,7 +134,7 @@ ACCOUNT_LOGOUT_ON_GET = False
 LOGIN_URL = "/accounts/login/"
 LOGIN_REDIRECT_URL = "/"
 EMAIL_BACKEND = "django.core.mail.backends.console.EmailBackend"
-# Accounts with this address have printed passwords; they are refused on a public server.
+# The demo prints the passwords of accounts with this address. A public server refuses them.
 DEMO_EMAIL = "@demo.invalid"
 TOKEN_LIFETIME = timedelta(days=90)
 
@@ -210,7 +210,8 @@ CHILD_KILL_SECONDS = 8.0
 ENCODER_WEIGHTS = Path(
     os.environ.get("ROUNDTRUTH_ENCODER_WEIGHTS", DATA_ROOT / "encoder-weights")
 ).resolve()
-# On CPUs a member trains with one thread: two members at once are faster than one on two threads.
+# A member trains with one thread on a CPU: two such members at once are faster than one member
+# with two threads.
 TRAIN_SLOTS = int(os.environ.get("ROUNDTRUTH_TRAIN_SLOTS", min(4, os.cpu_count() or 1)))
 
 # API ----------------------------------------------------------------------------------------
@@ -250,10 +251,10 @@ SPECTACULAR_SETTINGS = {
     },
 }
 
-# The token with which another machine may read /metrics; empty: no other machine may.
+# The token with which other machines may read /metrics. If it is empty, they may not.
 METRICS_TOKEN = os.environ.get("ROUNDTRUTH_METRICS_TOKEN", "")
 
-# A read-only handle for browser tests. Never set it on a public server.
+# Gives browser tests a handle that reads the editor's state. Never set it on a public server.
 SHOWS_TEST_HANDLE = os.environ.get("ROUNDTRUTH_TEST_HANDLE", "") == "1"
 
 LOGGING = {

@@ -1,4 +1,4 @@
-"""The web process's entry point; it never loads torch."""
+"""The entry point of the web process, which never loads torch."""
 
 from __future__ import annotations
 

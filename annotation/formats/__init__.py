@@ -1,1 +1,1 @@
-"""The record of a release, its manifest, and its layouts; no ORM in here."""
+"""The record of a release, its manifest, and its layouts. Nothing here reads the database."""

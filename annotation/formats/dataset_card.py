@@ -16,13 +16,13 @@ from mlloop.pixels.severity import GRADES
 
 CARD = "README.md"
 SEVERITY = "card/severity.svg"
-# A fixed salt and no date: matplotlib's SVG is then the same for the same data.
+# With a fixed salt and no date, matplotlib writes the same SVG for the same data.
 _SVG: dict[Any, Any] = {"svg.hashsalt": "roundtruth", "svg.fonttype": "none", "font.size": 9.0}
 
 
 @dataclass(frozen=True, slots=True)
 class CardFacts:
-    """What the card says beyond the record of the release."""
+    """The facts on the card that the record of the release does not hold."""
 
     project: str
     version: str
@@ -111,7 +111,7 @@ projected lung and are no clinical score.
 
 
 def _grades(images: Sequence[ReleasedImage]) -> bytes:
-    """Plot how many masks have each grade, the grades in their order."""
+    """Plot the number of masks by grade, from the mildest grade to the most severe."""
     counted = Counter(str(image.grade) for image in images)
     order = [grade for grade in (*GRADES, "not graded") if counted[grade]]
     return _bars("Severity", counted, order)

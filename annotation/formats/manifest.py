@@ -1,6 +1,6 @@
 """The manifest of a release: every file with its hash, and every mask with its biography, as JSON.
 
-It belongs to the release and not to a layout, which adds only where an image's parts are.
+It belongs to the release. A layout adds only the paths of an image's parts.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ class ReleasedFile:
 
 
 def folder_of(layout: Layout, layouts: Sequence[Layout]) -> str:
-    """Return the folder of one layout's files in a release of `layouts`, with its slash.
+    """Return the folder of one layout's files in a release of `layouts`, with a slash at its end.
 
-    The files of a single layout lie at the top, where other tools expect them. Of several layouts,
-    each has a folder named after it.
+    A single layout has none: its files are at the top, where other tools expect them. If there are
+    several layouts, each has a folder with its name.
     """
     return "" if len(layouts) == 1 else f"{layout.name}/"
 
@@ -47,7 +47,7 @@ def manifest_bytes(
         "asked_at": record.asked_at,
         "counts": record.counts,
         "masks": [
-            _facts(image) | _places(image, layouts)
+            _facts(image) | _part_paths(image, layouts)
             for image in sorted(record.images, key=lambda image: image.name)
         ],
         "files": {
@@ -73,7 +73,7 @@ def _about_layouts(layouts: Sequence[Layout]) -> dict[str, object]:
 
 
 def _facts(image: ReleasedImage) -> dict[str, object]:
-    """Return what is known of one image and its mask, whatever the layout."""
+    """Return the manifest's facts on one image and its mask; no layout changes them."""
     plain = {
         field.name: getattr(image, field.name)
         for field in fields(image)
@@ -88,8 +88,8 @@ def _facts(image: ReleasedImage) -> dict[str, object]:
     }
 
 
-def _places(image: ReleasedImage, layouts: Sequence[Layout]) -> dict[str, object]:
-    """Return where one image's parts are; with several layouts, relative to the folder of each."""
+def _part_paths(image: ReleasedImage, layouts: Sequence[Layout]) -> dict[str, object]:
+    """Return the paths of one image's parts; of several layouts, relative to each one's folder."""
     if len(layouts) == 1:
         return dict(layouts[0].paths(image))
     return {"paths": {layout.name: dict(layout.paths(image)) for layout in layouts}}

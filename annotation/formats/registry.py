@@ -1,8 +1,8 @@
 """The layouts in which a release can be written, by name; `release --format` takes these names.
 
-A layout is one module in `layouts/`, called as the format (`nnu_net` for `nnu-net`), that registers
-itself. The names come from the folder, and a module is imported when its layout is asked for: the
-web process then loads no library of a format that nobody uses.
+A layout is one module in `layouts/` that has the format's name (`nnu_net` for `nnu-net`) and
+registers itself. The known names come from the folder. A module is imported only when its layout is
+needed, so the web process loads no library of a format that nobody uses.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ class LayoutFile:
 
 
 @dataclass(frozen=True, slots=True)
-class ReadImage:
-    """One image as a layout's reader finds it; masks are (H, W) bool by label, `film` a file."""
+class LayoutImage:
+    """One image that a layout has read: masks as (H, W) bool by label, `film` as a file's bytes."""
 
     name: str
     masks: Mapping[str, Mask]
@@ -41,19 +41,19 @@ class ReadImage:
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """How a release lies in a folder.
+    """The way in which a release is written to a folder and read back.
 
-    `paths` returns what the manifest says of where one image's parts are. `write` takes one image
-    after the other and yields each file when it is complete, so that memory stays flat; a file on
-    all images comes last. `read` yields what is in a folder, of ours or of others: it needs no
-    manifest. `mask_encoding` says in a few words how a pixel of a mask is written.
+    `paths` returns the paths of one image's parts for the manifest. `write` takes one image after
+    the other and yields each file when it is complete, so that memory stays flat; a file about all
+    images comes last. `read` yields the images of a folder. It needs no manifest, so it also reads
+    folders that other programs wrote. `mask_encoding` says in a few words how masks are written.
     """
 
     name: str
     mask_encoding: str
     paths: Callable[[ReleasedImage], Mapping[str, str | None]]
     write: Callable[[Iterable[ImageContent]], Iterator[LayoutFile]]
-    read: Callable[[Path], Iterator[ReadImage]]
+    read: Callable[[Path], Iterator[LayoutImage]]
 
 
 _LAYOUTS: dict[str, Layout] = {}
@@ -66,13 +66,13 @@ def register(layout: Layout) -> None:
 
 
 def layout_names() -> list[str]:
-    """Return the names of all layouts, in the order of the alphabet."""
+    """Return the names of all layouts, in alphabetical order."""
     modules = {module.name.replace("_", "-") for module in pkgutil.iter_modules(layouts.__path__)}
     return sorted(modules | _LAYOUTS.keys())
 
 
 def layout_named(name: str) -> Layout:
-    """Return one layout; raise KeyError if there is none of that name."""
+    """Return the layout with this name; raise KeyError if there is no such layout."""
     if name not in _LAYOUTS:
         if name not in layout_names():
             raise KeyError(name)

@@ -15,7 +15,7 @@ from mlloop.pixels.severity import Findings
 
 @dataclass(frozen=True, slots=True)
 class EditFigures:
-    """What a reader's edit cost; pixels at the image's size, contour in pixel edges."""
+    """The changes and the time of a reader's edit, in pixels of the image and in pixel edges."""
 
     added_pixels: int
     removed_pixels: int
@@ -29,7 +29,7 @@ class EditFigures:
 class ReleasedLung:
     """The lung mask released with an infection mask, and the severity of the infection in it.
 
-    The lung mask is a reference, or the ensemble's of `round`.
+    The lung mask is a reference, or the proposal of the ensemble of round number `round`.
     """
 
     provenance: Literal["reference", "ensemble"]
@@ -42,7 +42,8 @@ class ReleasedImage:
     """One image and its mask, with the mask's biography; the pixels are in `ImageContent`.
 
     `candidate` is what the mask was made from: a kind of proposal, `manual` or `none`. `drawn_by`
-    is who drew the manual one, if that is known, and `reader` who decided.
+    is the pseudonym of the person who drew the manual candidate, if known. `reader` is the
+    pseudonym of the person who decided.
     """
 
     name: str
@@ -73,7 +74,7 @@ class ReleasedImage:
 
     @property
     def grade(self) -> str | None:
-        """The grade of severity; None if no lung mask is known."""
+        """Return the grade of severity; None if no lung mask is known."""
         return None if self.lung is None else self.lung.severity.grade or "not graded"
 
 
@@ -107,7 +108,7 @@ class ReleaseRecord:
 
     @property
     def counts(self) -> dict[str, int]:
-        """The counts that the manifest and the card both print."""
+        """Return the counts that the manifest and the card both print."""
         counted = Counter[str]()
         for image in self.images:
             counted["masks"] += 1

@@ -1,4 +1,4 @@
-"""Whether a released folder still agrees with its manifest; needs no database and no layout."""
+"""Check whether a released folder agrees with its manifest. No database and no layout is needed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from annotation.formats.manifest import CHECKSUM, MANIFEST
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """The files in which a folder differs from its manifest; with none it is the release."""
+    """The files in which a folder differs from its manifest, and the number of checked files."""
 
     checked: int
     missing: list[str]
@@ -23,6 +23,7 @@ class Verification:
 
     @property
     def holds(self) -> bool:
+        """Say whether the folder is the release, without any difference."""
         return not (self.missing or self.changed or self.extra or self.broken)
 
 
@@ -56,7 +57,7 @@ def verify_folder(
 
 
 def _listed_files(data: bytes) -> dict[str, str]:
-    """Return path -> sha256, refusing paths that lead out of the folder."""
+    """Return path -> sha256; raise ValueError for a path that leads out of the folder."""
     try:
         files = json.loads(data)["files"]
         listed = {str(path): str(entry["sha256"]) for path, entry in files.items()}

@@ -1,4 +1,4 @@
-"""All rows of Roundtruth; a model states its constraints and nothing it does."""
+"""All models of Roundtruth. A model holds fields and constraints; services change its rows."""
 
 from __future__ import annotations
 

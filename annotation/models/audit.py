@@ -1,4 +1,4 @@
-"""Who did what, when, to what. Append-only."""
+"""The audit: who did what to which row, and when. Append-only."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What rows share: a UUID key with the time of creation, and the fields of a claim."""
+"""Abstract models: a UUID key with the time of creation, and the fields of a claim."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from django.utils import timezone
 
 
 class Row(models.Model):
-    """Give a row its UUID key; random, so that an id tells nothing about order or number."""
+    """A row with a random UUID key, which reveals neither the order nor the number of rows."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     created_at = models.DateTimeField(default=timezone.now, editable=False)

@@ -1,4 +1,4 @@
-"""Patients, studies, images, the split ledger, the robot's truth, and what intake did."""
+"""Patients, studies, images, the split ledger, the robot reader's truth, and imports."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ class Split(models.TextChoices):
 
 
 class Patient(Row):
-    """The unit of split and fold, decided once; `key` is the source's pseudonym."""
+    """One patient. All images of a patient share a split and a fold, which are decided once.
+
+    `key` is the pseudonym that the source of the images uses.
+    """
 
     class State(models.TextChoices):
         ACTIVE = "active"
@@ -42,7 +45,7 @@ class Patient(Row):
 
 
 class SplitEntry(Row):
-    """The append-only ledger: which patient got which split and fold, when, and why."""
+    """An entry of the append-only ledger: a patient's split and fold, with time and reason."""
 
     class Event(models.TextChoices):
         ASSIGNED = "assigned"
@@ -82,7 +85,7 @@ class Study(Row):
 
 
 class Image(Row):
-    """One radiograph: what it shows, and the keys of its bytes made once at intake."""
+    """One radiograph: its facts, and the keys of the files that its import stored."""
 
     class Group(models.TextChoices):
         COVID = "covid"
@@ -146,7 +149,7 @@ class Truth(Row):
 
 
 class Intake(Row, Claimable):
-    """One import: where its files wait, how far it is, what it took in and what it refused."""
+    """One import: the folder of its files, its progress, and its report."""
 
     class State(models.TextChoices):
         DUE = "due"

@@ -1,4 +1,4 @@
-"""Accounts and their API tokens; what a person may do is in Membership and permissions.py."""
+"""Accounts and their API tokens. Membership and permissions.py decide what a person may do."""
 
 from __future__ import annotations
 

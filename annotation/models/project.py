@@ -1,4 +1,4 @@
-"""A project, who works in it, and the labels its masks carry."""
+"""A project, its members, and the labels of its masks."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from annotation.models.base import Row
 
 
 def new_salt() -> str:
-    """Return the secret that keys a project's pseudonyms."""
+    """Return a new secret from which a project's pseudonyms are computed."""
     return secrets.token_hex(32)
 
 
 class Project(Row):
-    """One dataset in the making; its split rules are fixed when its first patient enters."""
+    """One dataset that is being made. Its split rules are fixed when its first patient is added."""
 
     slug = models.SlugField(max_length=60, unique=True)
     name = models.CharField(max_length=200)

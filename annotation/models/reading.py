@@ -19,7 +19,7 @@ _T8_OF_BASE = "t8 in 1..255 at which the mask was made from the candidate."
 class Assignment(Row):
     """A lease of one image to one reader for one purpose; open until submitted or released.
 
-    Its reader may reopen a submitted one. The submitted mask counts until they submit again.
+    The reader may reopen a submitted assignment. The submitted mask counts until they submit again.
     """
 
     class Purpose(models.TextChoices):
@@ -60,14 +60,14 @@ class Assignment(Row):
 
     class Meta:
         constraints = [
-            # Two readers may ask at once: the database gives an image to one of them, whatever the
-            # purpose. Only double reads give it to two.
+            # Two readers may ask at the same time. The database gives an image to only one of
+            # them, whatever the purpose. Only a double read gives it to two readers.
             models.UniqueConstraint(
                 fields=["image"],
                 condition=models.Q(state__in=["open", "reopened"]) & ~models.Q(purpose="double"),
                 name="assignment_held_once",
             ),
-            # At most two leases for a reader, the current and the prefetched, races included.
+            # A reader has at most two leases, the current and the prefetched, also in a race.
             models.UniqueConstraint(
                 fields=["project", "reader", "is_prefetched"],
                 condition=models.Q(state="open", is_saved_for_later=False),
@@ -101,7 +101,7 @@ class Assignment(Row):
 class Draft(Row):
     """The reader's whole mask so far, one per assignment and label; `etag` guards each save.
 
-    It names the candidate that it began with, so that another browser can go on from it.
+    It names the candidate with which the reader began, so that another browser can continue it.
     """
 
     assignment = models.ForeignKey(Assignment, on_delete=models.CASCADE, related_name="drafts")
@@ -123,7 +123,7 @@ class Draft(Row):
 
 
 class LostDraft(Row):
-    """A mask that another one replaced or may replace, kept 30 days with its candidate."""
+    """A mask that another mask replaced or may replace, kept for 30 days with its candidate."""
 
     assignment = models.ForeignKey(Assignment, on_delete=models.CASCADE, related_name="lost_drafts")
     label = models.ForeignKey(Label, on_delete=models.PROTECT, related_name="+")
@@ -159,7 +159,7 @@ class Provenance(models.TextChoices):
 class Annotation(Row):
     """One reader's submitted mask with its verdict and what the edit cost. Append-only.
 
-    A reopened case has several: the one that no other supersedes counts.
+    A reopened case has several annotations. Only the annotation that no other supersedes counts.
     """
 
     class Exclusion(models.TextChoices):
@@ -223,16 +223,16 @@ class Annotation(Row):
 
     @property
     def is_from_manual(self) -> bool:
-        """Whether the reader began with the manual mask: there is no other base than a proposal."""
+        """Say whether the reader began with the manual mask; the only other base is a proposal."""
         from_a_base = self.verdict in (Verdict.PICKED, Verdict.CORRECTED)
         # A mask emptied by hand has an agreement with its base; a mask without a base has none.
         return self.proposal_id is None and (from_a_base or self.agreement is not None)
 
 
 class Candidate(Row):
-    """A mask offered to one reader for one assignment, frozen; its id and letter tell nothing.
+    """A frozen mask offered to a reader for an assignment; id and letter do not reveal its origin.
 
-    `mask_key` is empty in an open read: there the mask is the proposal's at its threshold.
+    In an open read `mask_key` is empty: the mask is the proposal's map, cut at its threshold.
     """
 
     assignment = models.ForeignKey(Assignment, on_delete=models.CASCADE, related_name="candidates")
@@ -261,7 +261,7 @@ class Candidate(Row):
 
     @property
     def letter(self) -> str:
-        """The name a blind reader sees: A, B, C."""
+        """Return the name that a blind reader sees: A, B, C."""
         return chr(ord("A") + self.position)
 
 
@@ -291,7 +291,7 @@ class Reference(Row):
 
     class Meta:
         constraints = [
-            # Chains never fork: one first reference, and each is superseded at most once.
+            # Chains never fork: there is one first reference, and each is superseded at most once.
             models.UniqueConstraint(
                 fields=["image", "label"],
                 condition=models.Q(supersedes__isnull=True),

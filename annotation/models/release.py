@@ -10,7 +10,7 @@ from annotation.models.project import Project
 
 
 class Release(Row, Claimable):
-    """One version; once frozen its items and manifest never change."""
+    """One version of the dataset. Once it is frozen, its items and manifest never change."""
 
     class State(models.TextChoices):
         DUE = "due"

@@ -109,7 +109,7 @@ class Round(Row, Claimable):
 
     @property
     def figures(self) -> RoundFigures:
-        """Return what was measured so far, read anew from the stored JSON."""
+        """Return the figures measured so far, parsed from the stored JSON at each call."""
         return RoundFigures.from_json(self.metrics)
 
 
@@ -117,7 +117,7 @@ GATE_PASSED = models.Q(metrics__gate__outcome="passed")
 
 
 class EnsembleMember(Row, Claimable):
-    """One network trained with one fold held out, and its card of what it really loaded."""
+    """One network trained with one fold held out; its card lists what the training loaded."""
 
     class State(models.TextChoices):
         DUE = "due"
@@ -161,7 +161,7 @@ class EnsembleMember(Row, Claimable):
 
 
 class PlanEstimate(Row, Claimable):
-    """What a plan would cost on a worker, from a short timing; asked for before a round."""
+    """The cost of a plan on a worker, estimated from a short timing before a round is started."""
 
     class State(models.TextChoices):
         DUE = "due"
@@ -222,8 +222,8 @@ class Proposal(Row):
                 name="proposal_threshold_range",
             ),
         ]
-        # The worklist reads it backwards: images on which the networks disagree most come first.
-        # An image that was read leaves it, or each request would step over all read images.
+        # The worklist reads this index backwards: the images with the most disagreement come first.
+        # A read image leaves the index. Otherwise each request would step over all read images.
         indexes = [
             models.Index(
                 fields=["round", "disagreement"],

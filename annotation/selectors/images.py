@@ -1,4 +1,4 @@
-"""List a project's images, a page at a time; masks and reads are never part of the list."""
+"""List a project's images, one page at a time, and its imports; a list never holds masks."""
 
 from __future__ import annotations
 
@@ -40,23 +40,23 @@ class ImagePage:
         return self.number + 1 if self.number < self.pages else None
 
 
-def images_of(project: Project, narrowed: ImageFilter) -> QuerySet[Image]:
-    """Return the project's images in the order they came."""
+def images_of(project: Project, image_filter: ImageFilter) -> QuerySet[Image]:
+    """Return the project's images that pass the filter, in the order of their import."""
     rows = Image.objects.filter(project=project)
-    if narrowed.group:
-        rows = rows.filter(group=narrowed.group)
-    if narrowed.split:
-        rows = rows.filter(patient__split=narrowed.split)
-    if narrowed.state == "active":
+    if image_filter.group:
+        rows = rows.filter(group=image_filter.group)
+    if image_filter.split:
+        rows = rows.filter(patient__split=image_filter.split)
+    if image_filter.state == "active":
         rows = rows.filter(withdrawn_at=None)
-    elif narrowed.state == "withdrawn":
+    elif image_filter.state == "withdrawn":
         rows = rows.filter(withdrawn_at__isnull=False)
     return rows.order_by("created_at", "id")
 
 
-def image_page(*, project: Project, narrowed: ImageFilter, number: int = 1) -> ImagePage:
-    """Return one page; a number beyond the last gives the last. Two queries."""
-    rows = images_of(project, narrowed)
+def image_page(*, project: Project, image_filter: ImageFilter, number: int = 1) -> ImagePage:
+    """Return one page with two queries; a number beyond the last page gives the last page."""
+    rows = images_of(project, image_filter)
     total = rows.count()
     pages = max(1, -(-total // PAGE_SIZE))
     number = min(max(number, 1), pages)
@@ -66,7 +66,7 @@ def image_page(*, project: Project, narrowed: ImageFilter, number: int = 1) -> I
 
 
 def image_of(*, project: Project, image_id: UUID) -> Image:
-    """Return one image of the project; raise NotFound for any other."""
+    """Return one image; raise NotFound if the project has no such image."""
     rows = Image.objects.select_related("project", "patient", "study")
     image = rows.filter(project=project, pk=image_id).first()
     if image is None:
@@ -75,7 +75,7 @@ def image_of(*, project: Project, image_id: UUID) -> Image:
 
 
 def is_unreadable(image: Image) -> bool:
-    """Say whether the image or its patient was withdrawn or quarantined: then nobody reads it."""
+    """Say whether nobody may read the image: it or its patient was withdrawn or quarantined."""
     return image.withdrawn_at is not None or image.patient.state != Patient.State.ACTIVE
 
 
@@ -86,7 +86,7 @@ def recent_intakes(*, project: Project, limit: int = 20) -> list[Intake]:
 
 
 def intake_of(*, project: Project, intake_id: UUID) -> Intake:
-    """Return one import of the project; raise NotFound for any other."""
+    """Return one import; raise NotFound if the project has no such import."""
     intake = project.intakes.select_related("actor").filter(pk=intake_id).first()
     if intake is None:
         raise NotFound("There is no such import in this project.")

@@ -17,7 +17,7 @@ def labels_of(project: Project) -> QuerySet[Label]:
 
 
 def label_of(project: Project, key: str) -> Label:
-    """Return one label by key; raises NotFound, which names the known keys."""
+    """Return one label by key; raise NotFound, which names the known keys."""
     for label in (labels := list(labels_of(project))):
         if label.key == key:
             return label

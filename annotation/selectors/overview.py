@@ -34,8 +34,8 @@ def home_rows(user: Person) -> list[ProjectRow]:
         else ()
     ):
         roles[project_id].append(role)
-    images = _by_project(Image.objects.filter(project__in=projects, withdrawn_at=None))
-    references = _by_project(_read_masks().filter(project__in=projects))
+    images = _count_by_project(Image.objects.filter(project__in=projects, withdrawn_at=None))
+    references = _count_by_project(_current_references().filter(project__in=projects))
     return [
         ProjectRow(
             project=project,
@@ -48,12 +48,12 @@ def home_rows(user: Person) -> list[ProjectRow]:
     ]
 
 
-def _read_masks() -> QuerySet[Reference]:
-    """Return the current references of the label that readers draw; lung masks only train."""
+def _current_references() -> QuerySet[Reference]:
+    """Return the current references of the label that readers draw, without lung masks."""
     return Reference.objects.filter(label__key=READING_LABEL, superseded_by=None)
 
 
-def _by_project(rows) -> dict[UUID, int]:  # type: ignore[no-untyped-def]
+def _count_by_project(rows) -> dict[UUID, int]:  # type: ignore[no-untyped-def]
     counted = rows.values_list("project_id").annotate(n=Count("id"))
     return dict(counted)
 
@@ -70,7 +70,7 @@ def nav_counts(*, project: Project) -> dict[str, int | str]:
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """A number and the name of what it counts."""
+    """A figure on the overview, with its name."""
 
     name: str
     value: int | str
@@ -83,7 +83,7 @@ def headline_figures(project: Project) -> list[Figure]:
         patients=Count("patient_id", distinct=True),
         sealed=Count("id", filter=Q(patient__split="sealed")),
     )
-    current = _read_masks().filter(project=project)
+    current = _current_references().filter(project=project)
     serving = Round.objects.filter(project=project, state=Round.State.SERVING).first()
     return [
         Figure("images", images["n"]),
@@ -97,7 +97,7 @@ def headline_figures(project: Project) -> list[Figure]:
 
 @dataclass(frozen=True, slots=True)
 class VerdictRow:
-    """How often a verdict was given, and how many pixels it changed."""
+    """How often readers gave a verdict, and how many pixels they changed in all."""
 
     name: str
     count: int
@@ -105,7 +105,10 @@ class VerdictRow:
 
 
 def verdict_rows(project: Project) -> list[VerdictRow]:
-    """Return counts of the readers' current verdicts, one a case; imported masks do not count."""
+    """Return the counts of the readers' verdicts; a case counts once, with its current verdict.
+
+    Imported masks do not count.
+    """
     rows = (
         Annotation.objects.filter(project=project, reader__isnull=False, superseded_by=None)
         .values("verdict")
@@ -123,7 +126,8 @@ def stage_sentence(project: Project) -> str:
     """Return one sentence about the state of the project's loop."""
     serving = Round.objects.filter(project=project, state=Round.State.SERVING).first()
     if serving is None:
-        done = _read_masks().filter(project=project, image__patient__split="train").count()
+        seeds = _current_references().filter(project=project, image__patient__split="train")
+        done = seeds.count()
         return f"Seed reads: {done} of {project.seed_size} masks drawn by hand."
     is_blind = serving.stage == Round.Stage.STAGE_1
     task = "pick the best mask, blind" if is_blind else "pick, correct or redraw"

@@ -1,4 +1,4 @@
-"""Append to the audit who did what. Every service calls this inside its own transaction."""
+"""Append to the audit who did what. Every service calls `record` inside its own transaction."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def record(
     target: object = "",
     facts: Facts | None = None,
 ) -> None:
-    """Append one audit row. `target` holds ids only; `facts` no pixel, name or finding."""
+    """Append one audit row. `target` holds only ids; `facts` hold no pixels, names or findings."""
     AuditEvent.objects.create(
         project=project, actor=actor, verb=verb, target=str(target), facts=dict(facts or {})
     )

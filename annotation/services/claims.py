@@ -24,7 +24,7 @@ ALWAYS = Q()
 
 
 class ClaimLost(Exception):
-    """Another worker owns the row now; the former holder must stop and write nothing more."""
+    """Another worker owns the row now. The former holder must stop and write nothing more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class Claim:
     token: UUID
 
     def rows(self) -> QuerySet[Claimable]:
-        """Return the row while the claim holds, nothing after it was lost."""
+        """Return a query for the row; it is empty once the claim is lost."""
         return self.model._default_manager.filter(pk=self.pk, claim_token=self.token)
 
 
@@ -64,9 +64,9 @@ def take(
 
 
 def update(claim: Claim, wanted: Q = ALWAYS, /, **fields: object) -> None:
-    """Write fields and beat, if the claim still holds; raise ClaimLost if not.
+    """Write fields and a heartbeat; raise ClaimLost if another worker has the row.
 
-    `wanted` is checked in the same UPDATE; raise Stopped if it no longer holds.
+    The same UPDATE checks the condition `wanted`; raise Stopped if it is no longer true.
     """
     if claim.rows().filter(wanted).update(heartbeat_at=timezone.now(), **fields):
         return
@@ -78,28 +78,28 @@ def update(claim: Claim, wanted: Q = ALWAYS, /, **fields: object) -> None:
 def release(
     claim: Claim, wanted: Q = ALWAYS, /, *, is_refunded: bool = False, **fields: object
 ) -> None:
-    """Give the row back and write its last fields. After a refund the attempt does not count."""
+    """Give the row back and write its last fields. A refunded attempt does not count."""
     if is_refunded:
         fields["attempts"] = F("attempts") - 1
     update(claim, wanted, claim_token=None, claimed_by="", **fields)
 
 
 def due_ids(model: type[Claimable], due: Q, *, limit: int = 20) -> list[UUID]:
-    """Return rows that a worker may claim now, oldest first; `due` may join here."""
+    """Return the ids of rows that a worker may claim now, oldest first; `due` may join here."""
     rows = model._default_manager.filter(due, attempts__lt=settings.MAX_ATTEMPTS)
     rows = rows.filter(_unheld() | Q(claimed_by__in=_dead_holders(model)))
     return list(rows.order_by("created_at").values_list("pk", flat=True)[:limit])
 
 
 def is_held(model: type[Claimable], rows: Q) -> bool:
-    """Say whether any of the rows is held by a worker that still beats."""
+    """Say whether a worker with a fresh heartbeat holds any of the rows."""
     held = model._default_manager.filter(rows, claim_token__isnull=False)
     held = held.filter(heartbeat_at__gte=_stale_before())
     return held.exclude(claimed_by__in=_dead_holders(model)).exists()
 
 
 def give_up(*, model: type[Claimable], due: Q, state: str) -> int:
-    """Fail the rows whose attempts are used up and that nobody holds; keep the last reason."""
+    """Fail the unheld rows without attempts left; keep the last reason and return their number."""
     reason = Value(f"Given up after {settings.MAX_ATTEMPTS} attempts: the worker died each time.")
     rows = model._default_manager.filter(due, attempts__gte=settings.MAX_ATTEMPTS)
     return rows.filter(_unheld() | Q(claimed_by__in=_dead_holders(model))).update(
@@ -111,20 +111,23 @@ def give_up(*, model: type[Claimable], due: Q, state: str) -> int:
 
 @dataclass(slots=True)
 class Heartbeat:
-    """Beat for a claim from inside a loop, at most every HEARTBEAT_SECONDS."""
+    """Write heartbeats for a claim from inside a loop, at most one in HEARTBEAT_SECONDS."""
 
     claim: Claim
     last: float = field(default_factory=time.monotonic)
 
     def beat(self) -> None:
-        """Beat when it is time; raise ClaimLost when the row has another owner."""
+        """Write a heartbeat if it is time; raise ClaimLost if another worker has the row."""
         if time.monotonic() - self.last >= settings.HEARTBEAT_SECONDS:
             update(self.claim)
             self.last = time.monotonic()
 
 
 def _free(model: type[Claimable], pk: UUID) -> Q:
-    """Free: unheld, stale, or held by a process of this machine that is provably dead."""
+    """Return the condition that the row is unheld, stale, or held by a dead process of the machine.
+
+    The condition names the dead holder's token, because another worker may claim the row meanwhile.
+    """
     free = _unheld()
     seen = model._default_manager.filter(pk=pk).values_list("claimed_by", "claim_token").first()
     if seen and seen[1] and workers.is_dead(seen[0]):
@@ -133,6 +136,7 @@ def _free(model: type[Claimable], pk: UUID) -> Q:
 
 
 def _unheld() -> Q:
+    """Return the condition that no worker holds the row, or that its heartbeat is too old."""
     return Q(claim_token=None) | Q(heartbeat_at__lt=_stale_before())
 
 
@@ -141,7 +145,7 @@ def _stale_before() -> datetime:
 
 
 def _dead_holders(model: type[Claimable]) -> list[str]:
-    """Name the holders on this machine that no longer run; a handful at most."""
+    """Return the names of holders whose processes on this machine have ended."""
     held = model._default_manager.filter(claim_token__isnull=False)
     held = held.filter(claimed_by__startswith=workers.machine())
     names = held.values_list("claimed_by", flat=True).distinct()[:100]

@@ -63,7 +63,10 @@ def require_label(*, project: Project, key: str, name: str) -> Label:
 
 @transaction.atomic
 def add_member(*, project: Project, user: User, role: str, actor: User | None) -> Membership:
-    """Give `user` a role in `project` and return the membership; a repeat changes nothing."""
+    """Give `user` a role in `project` and return the membership; repeating it changes nothing.
+
+    Raises Invalid for an unknown role.
+    """
     if role not in Membership.Role.values:
         known = ", ".join(Membership.Role.values)
         raise Invalid(f"There is no role {role!r}; the roles are {known}.", field="role")

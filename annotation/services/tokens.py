@@ -25,7 +25,10 @@ _SEEN_EVERY = timedelta(minutes=1)
 def create_token(
     *, user: User, name: str, scope: str, days: int | None = None
 ) -> tuple[ApiToken, str]:
-    """Create a token that expires after `days`; return its row and its text. Raises Invalid."""
+    """Create a token that expires after `days`; return its row and its text.
+
+    Raises Invalid for wrong days, name or scope, or if the user has too many tokens.
+    """
     days = settings.TOKEN_LIFETIME.days if days is None else days
     if not 1 <= days <= MAX_DAYS:
         raise Invalid(f"A token lasts from 1 to {MAX_DAYS} days.", field="days")
@@ -62,7 +65,7 @@ def revoke_token(*, user: User, token: UUID | str) -> None:
 
 
 def use_token(text: str) -> ApiToken | None:
-    """Return the live token of an active account with this text; record the time of its use."""
+    """Return the unexpired token with this text, of an active account; record the time of use."""
     now = timezone.now()
     token = (
         ApiToken.objects.filter(sha256=_digest(text), expires_at__gt=now, user__is_active=True)

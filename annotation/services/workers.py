@@ -1,6 +1,6 @@
-"""Who this process is, so that a claim names its holder and a dead holder can be proved dead.
+"""Name this process, so that a claim names its holder and a dead holder can be recognised.
 
-Says nothing about other machines: their claims end by going stale.
+A process of another machine is never called dead. Its claims end when they become stale.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ _PROC = Path("/proc")
 
 
 def identity() -> str:
-    """Return a name that no other process ever has: machine, process id, start tick."""
+    """Return a name that no other process ever has: machine, process id and start tick."""
     pid = os.getpid()
     return f"{machine()}{pid}/{_start_tick(pid)}"
 
 
 @cache
 def machine() -> str:
-    """Name this boot of this machine (or container); a prefix of `identity()`."""
+    """Return a name for this boot of this machine or container; `identity()` begins with it."""
     try:
         boot = (_PROC / "sys/kernel/random/boot_id").read_text().strip()[:8]
         namespace = os.readlink(_PROC / "self/ns/pid")
@@ -39,7 +39,7 @@ def is_dead(name: str) -> bool:
 
 
 def _start_tick(pid: int) -> str:
-    """Return the start tick of a running process; empty for none and for a zombie."""
+    """Return the start tick of a process; empty if there is no such process or it is a zombie."""
     try:
         fields = (_PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()
     except OSError:

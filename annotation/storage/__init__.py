@@ -1,8 +1,8 @@
-"""Bytes in, key out; the only place that touches stored files. No path of a disk leaves it.
+"""Store bytes and return their keys. Only this package touches stored files; no stored path leaves.
 
-Where the bytes lie is the affair of a `Store`: `DiskStore` is the only one so far, and another is
-one more class. A child process, which needs paths, gets its files by `checkout` in a folder of its
-own.
+A `Store` decides where the bytes are kept. `DiskStore` is the only store so far; another place
+needs one more class. A child process needs paths, so `checkout` places its files in a folder of the
+child's own.
 """
 
 from __future__ import annotations

@@ -10,10 +10,10 @@ from annotation.storage.keys import key_of
 
 
 class Batch:
-    """Files that get their keys together, before a row names one.
+    """Files that become readable together, before a row names any of them.
 
-    `put` may be called from several threads. Until `settle` nothing lies under a new key, so a kill
-    leaves no half-written bytes.
+    `put` may be called from several threads. Before `settle`, no new key has bytes, so a kill
+    leaves no half-written bytes under a key.
     """
 
     def __init__(self, project_id: UUID) -> None:
@@ -29,9 +29,9 @@ class Batch:
         return key
 
     def settle(self) -> None:
-        """Make every file durable: from now on a row may name it."""
+        """Make every file durable. From then on a row may name it."""
         self._writer.settle()
 
     def discard(self) -> None:
-        """Remove what was written and not settled."""
+        """Remove the files that were written and not settled."""
         self._writer.discard()

@@ -1,4 +1,4 @@
-"""The stored files that one child process reads, in a folder of its own while it runs."""
+"""Place the stored files that one child process reads in a folder of its own, while it runs."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from annotation.storage.keys import digest_of
 class Checkout:
     """Collect keys, then hold their files in a folder inside a `with` block.
 
-    The folder goes with the block: otherwise the bytes of an image that is erased later would stay
-    in it. What a killed process left there is replaced.
+    The folder is deleted at the end of the block. Otherwise it would keep the bytes of an image
+    that is erased later. Files that a killed process left in the folder are deleted first.
     """
 
     def __init__(self, folder: Path) -> None:

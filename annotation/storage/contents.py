@@ -21,12 +21,12 @@ State = Literal["bytes", "tombstone", "nothing"]
 
 
 def current_store() -> Store:
-    """Return the store that the settings name; there is one kind so far."""
+    """Return the store that the settings name; `DiskStore` is the only kind so far."""
     return DiskStore(Path(settings.DATA_ROOT) / "store")
 
 
 def put(project_id: UUID, data: bytes) -> str:
-    """Store `data` once and return its key; storing the same bytes again is free.
+    """Store `data` once and return its key; storing the same bytes again writes nothing.
 
     Bytes that were erased and are stored again replace the tombstone.
     """
@@ -36,7 +36,7 @@ def put(project_id: UUID, data: bytes) -> str:
 def put_over(project_id: UUID, data: bytes) -> tuple[str, bool]:
     """Store like `put`; return the key, and whether a tombstone was replaced.
 
-    A caller that is refused afterwards puts the tombstone back with `erase`.
+    If the caller's write is refused afterwards, the caller puts the tombstone back with `erase`.
     """
     store, key = current_store(), key_of(project_id, hashlib.sha256(data).hexdigest())
     former = touched_state(store, key)
@@ -46,13 +46,13 @@ def put_over(project_id: UUID, data: bytes) -> tuple[str, bool]:
 
 
 def open(key: str) -> BinaryIO:
-    """Open the bytes of `key` for reading; raise NotFound where they are missing."""
-    with _named_if_missing(key):
+    """Open the bytes of `key` for reading; raise NotFound if they are missing."""
+    with _missing_as_not_found(key):
         return current_store().open(key)
 
 
 def read(key: str) -> bytes:
-    """Return the bytes of `key`; raise NotFound where they are missing or were erased."""
+    """Return the bytes of `key`; raise NotFound if they are missing or were erased."""
     with open(key) as file:
         data = file.read()
     if data == _TOMBSTONE:
@@ -61,50 +61,53 @@ def read(key: str) -> bytes:
 
 
 def size(key: str) -> int:
-    """Return how many bytes `key` holds; raise NotFound where they are missing."""
-    with _named_if_missing(key):
+    """Return the number of bytes of `key`; raise NotFound if they are missing."""
+    with _missing_as_not_found(key):
         return current_store().size(key)
 
 
 def checkout(keys: Iterable[str], folder: Path) -> None:
-    """Place the bytes of each key in `folder` under the key's digest; raise NotFound.
+    """Place the bytes of each key in `folder`, in a file named after the digest; raise NotFound.
 
-    The files are for reading only: they may be the stored ones under a second name.
+    Never write to these files: they may be hard links to the stored files.
     """
     store = current_store()
     folder.mkdir(parents=True, exist_ok=True)
     for key in keys:
-        with _named_if_missing(key):
+        with _missing_as_not_found(key):
             store.checkout(key, folder / digest_of(key))
 
 
 def erase(key: str) -> None:
-    """Replace the bytes by a tombstone: the key stays known, the content is gone."""
+    """Replace the bytes by a tombstone. The key stays known; the bytes are destroyed."""
     current_store().overwrite(key, _TOMBSTONE)
 
 
 def is_erased(key: str) -> bool:
-    """Say whether a tombstone lies in place of the bytes."""
+    """Say whether the bytes were erased, so that the key has a tombstone."""
     return _state(current_store(), key) == "tombstone"
 
 
 def is_stored(key: str) -> bool:
-    """Say whether anything lies under the key, be it a tombstone."""
+    """Say whether the key has bytes or a tombstone."""
     return _state(current_store(), key) != "nothing"
 
 
 def delete(key: str, *, mark: str | None = None) -> bool:
-    """Delete the bytes, unless somebody stored them again since `walk` saw them with this mark."""
+    """Delete the bytes, unless they were stored again since `walk` saw them with this mark.
+
+    Returns whether they were deleted.
+    """
     return current_store().delete(key, mark)
 
 
 def walk(project_id: UUID, part: str) -> Iterator[Sighting]:
-    """Yield the project's stored files whose digest begins with `part`: two digits at most."""
+    """Yield the project's stored files whose digest begins with `part`, at most two digits."""
     return current_store().walk(folder_of(project_id, part))
 
 
 def touched_state(store: Store, key: str) -> State:
-    """Touch the file, so that it is not cleared away before a row names it; say what it is."""
+    """Touch the file, so that it is not deleted before a row names it; return the key's state."""
     try:
         store.touch(key)
     except FileNotFoundError:
@@ -113,7 +116,7 @@ def touched_state(store: Store, key: str) -> State:
 
 
 def _state(store: Store, key: str) -> State:
-    """Say what lies under a key; for most files this is one look at the size."""
+    """Return the state of a key. The size alone decides for most files."""
     try:
         if store.size(key) != len(_TOMBSTONE):
             return "bytes"
@@ -124,7 +127,7 @@ def _state(store: Store, key: str) -> State:
 
 
 @contextmanager
-def _named_if_missing(key: str) -> Iterator[None]:
+def _missing_as_not_found(key: str) -> Iterator[None]:
     try:
         yield
     except FileNotFoundError:

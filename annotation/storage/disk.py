@@ -1,4 +1,4 @@
-"""Stored bytes on a disk: one file a key, renamed into place, flushed before a row names it."""
+"""Keep stored bytes on a disk, one file per key, flushed and renamed before a row names it."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ class DiskStore:
         self._root = root
 
     def put(self, key: str, data: bytes) -> None:
-        """Write beside, flush, rename."""
+        """Write a temporary file, flush it, and rename it."""
         path = self._path(key)
         os.replace(write_beside(path, data, is_flushed=True), path)
 
     def overwrite(self, key: str, data: bytes) -> None:
-        """Put, then empty the former file: a checkout by hard link would keep its bytes."""
+        """Put `data`, then empty the former file. Otherwise a hard link would keep its bytes."""
         with contextlib.ExitStack() as stack:
             former = None
             with contextlib.suppress(FileNotFoundError):
@@ -43,7 +43,7 @@ class DiskStore:
         return DiskWriter(self._path)
 
     def touch(self, key: str) -> None:
-        """Set the file's time to now: it is part of the mark."""
+        """Set the file's modification time to now, which changes its mark."""
         os.utime(self._path(key))
 
     def open(self, key: str) -> BinaryIO:
@@ -55,10 +55,10 @@ class DiskStore:
         return self._path(key).stat().st_size
 
     def checkout(self, key: str, target: Path) -> None:
-        """Make a hard link, or copy where the file system has none between these folders.
+        """Make a hard link; copy the file if the file system cannot link these folders.
 
-        A link takes microseconds and no room; files here are renamed into place and never written
-        to, so both names keep the same bytes.
+        A link takes microseconds and no room. Only `overwrite` changes a stored file, so the link
+        keeps its bytes until an erasure.
         """
         path = self._path(key)
         try:
@@ -71,13 +71,14 @@ class DiskStore:
     def delete(self, key: str, mark: str | None) -> bool:
         """Move the file aside, look at its mark there, and delete it or put it back.
 
-        A `touch` before the move has changed the mark; one after it finds no file, so its caller
-        writes the bytes anew. Deleting in place would leave a gap between the look and the delete.
-        Each call has an aside name of its own: it must never delete what another one moved.
+        A `touch` before the move changes the mark. A `touch` after the move finds no file, so its
+        caller writes the bytes again. Without the move, a `touch` between the look at the mark and
+        the delete would be lost. Each call moves the file to a name of its own, so that it never
+        deletes a file that another call moved.
         """
         folder, _, name = key.rpartition("/")
         if name.startswith(LEFTOVER):
-            check_key(f"{folder}/{'0' * 64}")
+            check_key(f"{folder}/{'0' * 64}")  # a leftover's name is no digest: check its folder
             (self._root / key).unlink(missing_ok=True)
             return True
         path = self._path(key)
@@ -87,13 +88,13 @@ class DiskStore:
             if mark not in (None, _mark(aside)):
                 _put_back(aside)
                 return False
-        except FileNotFoundError:  # another worker deletes the same file and was first
+        except FileNotFoundError:  # another worker deleted this file first
             return False
         aside.unlink(missing_ok=True)
         return True
 
     def walk(self, prefix: str) -> Iterator[Sighting]:
-        """Yield files and leftovers; put back what a killed `delete` left aside."""
+        """Yield files and leftovers; put files back that a killed `delete` moved."""
         parent, _, part = prefix.rpartition("/")
         for folder in sorted((self._root / parent).glob(f"{part}*")):
             for path in sorted(folder.iterdir()):
@@ -113,13 +114,13 @@ class DiskStore:
 
 
 def _mark(path: Path) -> str:
-    """Return what changes when the file is written or touched, and not when it is linked."""
+    """Return inode and modification time: a write or touch changes them, a link does not."""
     status = path.stat()
     return f"{status.st_ino}-{status.st_mtime_ns}"
 
 
 def _put_back(aside: Path) -> None:
-    """Give a file its name back, unless something was stored in its place meanwhile."""
+    """Give a moved file its name back, unless its bytes were stored again meanwhile."""
     name = aside.name.rpartition("-")[2]
     with contextlib.suppress(FileExistsError, FileNotFoundError):
         os.link(aside, aside.with_name(name))

@@ -1,7 +1,7 @@
 """Storage keys: `projects/{uuid}/sha256/ab/{hex}`.
 
-A project never shares bytes with another, so that erasing one person's project cannot leave or
-break bytes elsewhere. No URL is ever made from a key.
+Two projects never share bytes, so erasing bytes of one project neither leaves nor breaks bytes of
+another. No URL is ever made from a key.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ def key_of(project_id: UUID, digest: str) -> str:
 
 
 def folder_of(project_id: UUID, part: str) -> str:
-    """Return what the keys have in common whose digest begins with `part` (two digits at most)."""
+    """Return the beginning of all keys whose digest begins with `part` (at most two digits)."""
     return f"projects/{project_id}/sha256/{part}"
 
 
@@ -30,6 +30,6 @@ def digest_of(key: str) -> str:
 
 
 def check_key(key: str) -> None:
-    """Raise NotFound unless `key` is well formed: a key from outside must not name another file."""
+    """Raise NotFound if `key` is not well formed: a key from outside must not name another file."""
     if not _KEY.fullmatch(key):
         raise NotFound(f"{key!r} is not a storage key.", code="bad_key")

@@ -1,4 +1,4 @@
-"""What a place for stored bytes must be able to do: one class each, on a disk or elsewhere.
+"""The methods that a place for stored bytes must have; each place is one class.
 
 A store knows keys and bytes. It knows no project, no row and no tombstone.
 """
@@ -15,8 +15,8 @@ from typing import BinaryIO, Protocol
 class Sighting:
     """A stored file as a walk saw it.
 
-    `mark` is another one after every `put` or `touch` of the key; marks are compared for equality
-    only, so a wrong clock does no harm. A leftover is a half-written file of a killed process: no
+    Every `put` or `touch` of the key changes `mark`. Marks are only compared for equality, so a
+    wrong clock does no harm. A leftover is a temporary file that a killed process may have left: no
     row can name it.
     """
 
@@ -29,7 +29,7 @@ class Writer(Protocol):
     """Many files that become durable together; `write` may be called from several threads."""
 
     def write(self, key: str, data: bytes) -> None:
-        """Write `data`, which nobody can open under `key` yet."""
+        """Write `data`. Nobody can open it under `key` before `settle`."""
 
     def settle(self) -> None:
         """Make every file durable and give it its key."""
@@ -39,13 +39,13 @@ class Writer(Protocol):
 
 
 class Store(Protocol):
-    """Keys and bytes. Where there is nothing under a key, a method raises FileNotFoundError."""
+    """Bytes by key. If a key has no bytes, a method raises FileNotFoundError."""
 
     def put(self, key: str, data: bytes) -> None:
-        """Store `data` durably. A kill leaves the file that was there before, or the new one."""
+        """Store `data` durably. A kill leaves either the former file or the new file."""
 
     def overwrite(self, key: str, data: bytes) -> None:
-        """Store `data` like `put`; the former bytes are destroyed in checkouts, too."""
+        """Store `data` like `put`; destroy the former bytes, also in checkouts."""
 
     def writer(self) -> Writer:
         """Begin to write many files."""
@@ -60,10 +60,10 @@ class Store(Protocol):
         """Return the number of bytes."""
 
     def checkout(self, key: str, target: Path) -> None:
-        """Place the file at `target`, where it is read and never written."""
+        """Place the file at `target`, where nobody may write to it."""
 
     def delete(self, key: str, mark: str | None) -> bool:
-        """Delete the file if it still has this mark (None: any); return whether it is gone."""
+        """Delete the file if it still has this mark (None: any); return whether it was deleted."""
 
     def walk(self, prefix: str) -> Iterator[Sighting]:
         """Yield every file whose key begins with `prefix`, in the order of their keys."""

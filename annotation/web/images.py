@@ -31,7 +31,7 @@ def images(request: HttpRequest, project: Project) -> HttpResponse:
     chosen["state"] = chosen["state"] or "active"
     page = image_page(
         project=project,
-        narrowed=ImageFilter(**chosen),
+        image_filter=ImageFilter(**chosen),
         number=_page_number(request.GET.get("page", "1")),
     )
     context = {"page": page, "chosen": chosen, "choices": FILTER_CHOICES}

@@ -1,1 +1,1 @@
-"""One module a layout of a release; each registers itself in `annotation.formats.registry`."""
+"""One module per release layout; each registers itself in `annotation.formats.registry`."""

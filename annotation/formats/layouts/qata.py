@@ -1,6 +1,6 @@
 """The QaTa-COV19 folders: `Images/x.png`, `Ground-truths/mask_x.png`, `Lung-masks/lung_x.png`.
 
-Stored bytes are released as they are. An image has a lung mask if its lungs are known.
+Stored bytes are released unchanged. An image has a `Lung-masks` file if its lung mask is known.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-from annotation.formats.registry import Layout, LayoutFile, ReadImage, register
+from annotation.formats.registry import Layout, LayoutFile, LayoutImage, register
 from annotation.formats.released import ImageContent, ReleasedImage
 from mlloop.pixels.masks import decode_mask
 
@@ -30,7 +30,7 @@ def _write(contents: Iterable[ImageContent]) -> Iterator[LayoutFile]:
                 yield LayoutFile(path, stored)
 
 
-def _read(folder: Path) -> Iterator[ReadImage]:
+def _read(folder: Path) -> Iterator[LayoutImage]:
     for path in sorted((folder / "Ground-truths").glob("mask_*.png")):
         name = path.stem.removeprefix("mask_")
         masks = {"infection": decode_mask(path.read_bytes())}
@@ -38,7 +38,7 @@ def _read(folder: Path) -> Iterator[ReadImage]:
         if lung.is_file():
             masks["lung"] = decode_mask(lung.read_bytes())
         film = folder / "Images" / f"{name}.png"
-        yield ReadImage(name, masks, film.read_bytes() if film.is_file() else None)
+        yield LayoutImage(name, masks, film.read_bytes() if film.is_file() else None)
 
 
 register(

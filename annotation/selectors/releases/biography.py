@@ -16,7 +16,7 @@ def released_name(image: Image) -> str:
 
 
 def pseudonym(project: Project, kind: str, subject: object) -> str:
-    """Return a pseudonym: the same in every version; only the salt could undo it."""
+    """Return a pseudonym, the same in every version. Nobody can reverse it without the salt."""
     digest = hmac.new(project.salt.encode(), f"{kind}:{subject}".encode(), hashlib.sha256)
     return f"{kind}-{digest.hexdigest()[:16]}"
 
@@ -24,7 +24,7 @@ def pseudonym(project: Project, kind: str, subject: object) -> str:
 def released_image(
     selected: Selected, *, infected_pixels: int, lung: ReleasedLung | None = None
 ) -> ReleasedImage:
-    """Return the record of one image: what is known of it, and how its mask was made."""
+    """Return the record of one image: its facts, and how its mask was made."""
     image, annotation = selected.image, selected.annotation
     proposal = annotation.proposal if annotation else None
     manual = _manual_candidate(annotation) if annotation else None
@@ -58,14 +58,14 @@ def released_image(
 
 
 def _candidate(annotation: Annotation | None, proposal: Proposal | None) -> str:
-    """Name what the mask was made from: a proposal's kind, a manual mask, or nothing."""
+    """Return what the mask was made from: a proposal's kind, `manual`, or `none`."""
     if proposal:
         return proposal.kind
     return "manual" if annotation and annotation.is_from_manual else "none"
 
 
 def _manual_candidate(annotation: Annotation) -> Annotation | None:
-    """Return the manual mask that this one was made from, or None."""
+    """Return the manual candidate from which the mask was made, or None."""
     if annotation.assignment is None or not annotation.is_from_manual:
         return None
     offered = list(annotation.assignment.candidates.all())
@@ -99,7 +99,7 @@ def _edit(annotation: Annotation | None) -> EditFigures | None:
 
 
 def _submitted_until(annotation: Annotation) -> list[Annotation]:
-    """Return what the reader submitted on the case, this one last: each has seconds of its own."""
+    """Return the annotations of the case up to this one; each counts only its own seconds."""
     if annotation.assignment is None:
         return [annotation]
     submitted = annotation.assignment.annotations.all()

@@ -1,4 +1,4 @@
-"""The references and controls of a selection as rows, with everything that a biography needs."""
+"""Read the references and controls of a selection, with everything that a biography needs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _MANUAL = Prefetch(
     "annotations__assignment__candidates",
     Candidate.objects.exclude(annotation=None).select_related("annotation"),
 )
-# In order, so that a sum of seconds is the same to its last bit.
+# In a fixed order, so that the sum of the seconds is always the same to its last bit.
 _SUBMITTED = Prefetch(
     "annotations__assignment__annotations", Annotation.objects.order_by("created_at", "id")
 )
@@ -25,7 +25,7 @@ _SUBMITTED = Prefetch(
 
 @dataclass(frozen=True, slots=True)
 class Selected:
-    """One image of a release; without a reference it is a control, whose mask is empty."""
+    """One image of a release. Without a reference it is a control, and its mask is empty."""
 
     image: Image
     reference: Reference | None
@@ -42,7 +42,7 @@ def iter_selected(selection: Selection) -> Iterator[Selected]:
 
 
 def _lungs(selection: Selection, images: list[UUID]) -> dict[UUID, Reference | Proposal]:
-    """Return each image's lung mask: a chosen reference, else the ensemble's of the round."""
+    """Return the lung masks by image: a selected reference, else the ensemble's proposal."""
     lungs: dict[UUID, Reference | Proposal] = {}
     if round_id := selection.get("lung_round"):
         ensembles = Proposal.objects.filter(
@@ -63,8 +63,8 @@ def _without_lungs(selection: Selection) -> Iterator[Selected]:
             .order_by("image_id")
         )
         for reference in references:
-            made_from = sorted(reference.annotations.all(), key=lambda row: row.created_at)
-            yield Selected(reference.image, reference, made_from[-1] if made_from else None)
+            annotations = sorted(reference.annotations.all(), key=lambda row: row.created_at)
+            yield Selected(reference.image, reference, annotations[-1] if annotations else None)
     for ids in batched(selection["controls"], BATCH):
         for image in (
             Image.objects.filter(id__in=ids)

@@ -1,8 +1,8 @@
-"""Choose the references and controls of a release, once; later some may be dropped, none added."""
+"""Select the references and controls of a release. Later, images may be dropped but not added."""
 
 from __future__ import annotations
 
-from typing import NotRequired, TypedDict, TypeVar
+from typing import NotRequired, TypedDict
 from uuid import UUID
 
 from django.db.models import QuerySet
@@ -11,13 +11,12 @@ from annotation.batching import batched
 from annotation.models import Image, Patient, Project, Reference, Round, Verdict
 
 BATCH = 500
-T = TypeVar("T")
 
 
 class Selection(TypedDict):
-    """What a release will hold, frozen when it was asked for; ids as text.
+    """The ids, as text, of everything in a release, stored when the release is requested.
 
-    `lungs` are the lung references of its images. `lung_round` is the round that served, whose
+    `lungs` are the lung references of the project. `lung_round` is the round that serves; its
     ensemble gives the other lung masks. Old selections have neither field.
     """
 
@@ -30,7 +29,7 @@ class Selection(TypedDict):
 
 
 def select_for_release(project: Project) -> Selection:
-    """Return the ids for a release asked for now: references, and controls that nobody read.
+    """Return the selection of a release requested now: references, and controls without a read.
 
     Excluded, withdrawn and quarantined images are left out.
     """
@@ -64,9 +63,9 @@ def select_for_release(project: Project) -> Selection:
 
 
 def without_withdrawn(project: Project, selection: Selection) -> Selection:
-    """Return a selection less the images withdrawn since; the same object if there are none.
+    """Return a selection without the images withdrawn since; the same object if no image was.
 
-    Nothing is added: an image that was read later belongs to the next version.
+    No image is added: an image that was read later belongs to the next version.
     """
     gone = set(_ids(_withdrawn(project))) - set(selection["withdrawn"])
     if not gone:
@@ -91,7 +90,7 @@ def without_withdrawn(project: Project, selection: Selection) -> Selection:
 
 
 def size_of(selection: Selection) -> int:
-    """Return how many masks a selection makes."""
+    """Return the number of masks in a release of this selection."""
     return len(selection["references"]) + len(selection["controls"])
 
 
@@ -101,7 +100,7 @@ def _lung_references(project: Project) -> QuerySet[Reference]:
 
 
 def _withdrawn(project: Project) -> QuerySet[Image]:
-    """Return the images that no new release may hold: they or their patient were set aside."""
+    """Return the images that were withdrawn, or whose patient was withdrawn or quarantined."""
     return project.images.exclude(withdrawn_at=None, patient__state=Patient.State.ACTIVE).order_by(
         "id"
     )

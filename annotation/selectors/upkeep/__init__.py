@@ -1,1 +1,1 @@
-"""Checks over all rows and all stored files."""
+"""Check all rows of a project, and list the stored files that rows name."""

@@ -1,4 +1,4 @@
-"""Check what must hold in every project at any time; each breach is a sentence with a row's id."""
+"""Check the rules that every project obeys at any time; a breach is a sentence with a row's id."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from annotation.selectors.rounds.leaks import find_project_leaks
 
 
 def breaches(project: Project) -> Iterator[str]:
-    """Yield a sentence for every broken invariant of a project; nothing is written."""
+    """Yield a sentence for every broken rule of a project; nothing is written."""
     yield from _splits(project)
     yield from _reading(project)
     yield from _rounds(project)
@@ -42,7 +42,7 @@ def _splits(project: Project) -> Iterator[str]:
         split=F("patient__split"), fold=F("patient__fold")
     )
     for entry in moved:
-        yield f"Patient {entry.patient_id} stands in another split or fold than its ledger entry."
+        yield f"Patient {entry.patient_id} has another split or fold than its ledger entry."
     for patient in patients.filter(fold__gte=project.folds):
         yield f"Patient {patient.id} is in fold {patient.fold} of {project.folds}."
     for image in Image.objects.filter(project=project).exclude(patient=F("study__patient")):
@@ -50,7 +50,7 @@ def _splits(project: Project) -> Iterator[str]:
 
 
 def _reading(project: Project) -> Iterator[str]:
-    """References and annotations form one chain a case; no sealed image was read with proposals."""
+    """References and annotations of a case form one chain; sealed images show no candidates."""
     heads = (
         Reference.objects.filter(project=project, superseded_by=None)
         .values("image", "label")
@@ -60,13 +60,13 @@ def _reading(project: Project) -> Iterator[str]:
     for head in heads:
         yield f"Image {head['image']} has {head['n']} current references for one label."
     for reference in Reference.objects.filter(project=project, annotations=None):
-        yield f"Reference {reference.id} was made from no annotation."
+        yield f"Reference {reference.id} has no annotation that it was made from."
     masked = Annotation.objects.filter(project=project)
     for row in masked.filter(Q(verdict=Verdict.EXCLUDED) ^ Q(mask_key="")):
         has = "has" if row.mask_key else "lacks"
         yield f"Annotation {row.id} is {row.verdict} and {has} a mask."
     for row in masked.exclude(supersedes=None).exclude(assignment=F("supersedes__assignment")):
-        yield f"Annotation {row.id} takes the place of one of another case."
+        yield f"Annotation {row.id} supersedes an annotation of another case."
     reopened = Assignment.objects.filter(project=project, state=Assignment.State.REOPENED)
     for assignment in reopened.filter(annotations=None):
         yield f"Assignment {assignment.id} is open again, but was never submitted."
@@ -81,7 +81,7 @@ def _rounds(project: Project) -> Iterator[str]:
     """At most one round serves; no sealed image has proposals; no network saw its patients."""
     serving = project.rounds.filter(state=Round.State.SERVING).count()
     if serving > 1:
-        yield f"{serving} rounds are serving; one may."
+        yield f"{serving} rounds are serving; at most one may serve."
     sealed = Proposal.objects.filter(round__project=project, image__patient__split=Split.SEALED)
     for proposal in sealed:
         yield f"Proposal {proposal.id} was made on a sealed image."

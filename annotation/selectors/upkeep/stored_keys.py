@@ -1,4 +1,4 @@
-"""List the stored files that rows name: every model and column that holds a storage key."""
+"""List the stored files that rows name, from every model and column that holds a storage key."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from annotation.models import Draft, LostDraft
 
 
 def key_columns() -> list[tuple[type[Model], str]]:
-    """Return each model with its columns of keys, which are known by their name ending in `key`.
+    """Return each (model, column) that holds keys: the name of such a column ends in `key`.
 
-    Drafts come first and lost drafts last: `named_keys` then sees a mask that moves from one to the
-    other while it runs.
+    Drafts come first and lost drafts last. `named_keys` therefore sees a mask that moves from a
+    draft to a lost draft while it runs.
     """
     columns = [
         (model, field.name)
@@ -26,7 +26,7 @@ def key_columns() -> list[tuple[type[Model], str]]:
 
 
 def named_keys(prefix: str) -> Iterator[str]:
-    """Yield the keys with this prefix that any row names; a key may come several times."""
+    """Yield the keys with this prefix that any row names; a key may be repeated."""
     for model, column in key_columns():
         rows = model._default_manager.filter(**{f"{column}__startswith": prefix})
         yield from rows.values_list(column, flat=True).iterator(chunk_size=2000)

@@ -1,1 +1,1 @@
-"""Ask for numbered releases, render and freeze them, and hand out their files."""
+"""Request numbered releases, render and freeze them, and export their files."""

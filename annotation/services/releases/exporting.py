@@ -1,4 +1,4 @@
-"""Hand out the files of a frozen release: as a folder or as one zip."""
+"""Export the files of a frozen release: as a folder or as one zip."""
 
 from __future__ import annotations
 
@@ -23,7 +23,9 @@ def export_release(
 ) -> Path:
     """Copy a frozen release into `folder`, which must be new or empty; return the folder.
 
-    The files are written beside it and moved in one rename, so that a kill leaves no half release.
+    The files are written to a temporary folder beside it, which is then renamed: a kill leaves no
+    half release. Raises Invalid for a full folder, NotFound or Conflict if the release is not
+    frozen, has failed, or contains an erased image.
     """
     _require_frozen(release)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
@@ -35,7 +37,7 @@ def export_release(
         for number, (path, key) in enumerate(_items(release), start=1):
             target = staging / path
             target.parent.mkdir(parents=True, exist_ok=True)
-            # A copy and no checkout: whoever gets the folder may write to its files.
+            # Copied, not checked out: a checkout may be a link, and people may write to this file.
             with storage.open(key) as stored, target.open("xb") as out:
                 shutil.copyfileobj(stored, out, _COPY_BYTES)
             if progress:
@@ -49,7 +51,10 @@ def export_release(
 
 
 def stream_release(release: Release) -> Iterator[bytes]:
-    """Yield the release as one zip; the bytes are the same at every download."""
+    """Yield the release as one zip, with the same bytes at every download.
+
+    Raises NotFound or Conflict before the first byte, like `export_release`.
+    """
     _require_frozen(release)
     root = f"{release.project.slug}-{release.version}"
     return archive.stream_zip(
@@ -76,7 +81,7 @@ def _require_frozen(release: Release) -> None:
         raise NotFound(f"Release {release.version} has lost its manifest.", code="missing_bytes")
     if any(storage.is_erased(key) for _, key in _items(release)):
         raise Conflict(
-            f"Release {release.version} is not handed out any more: an image in it was erased on "
+            f"Release {release.version} is no longer available: an image in it was erased on "
             "request. Ask for a new version, which leaves it out.",
             code="erased",
         )

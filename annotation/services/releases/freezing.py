@@ -1,6 +1,6 @@
-"""Freeze a release: render its files under a claim, list them, and publish the row once.
+"""Freeze a release: render its files, list them, and publish its row, all under one claim.
 
-Safe to kill and run again. A release drops what was withdrawn before it is published.
+A killed run can be repeated. An image that is withdrawn before the publication is left out.
 """
 
 from __future__ import annotations
@@ -26,7 +26,10 @@ DUE = Q(state__in=(State.DUE, State.RUNNING))
 
 
 def run_release(*, release_id: UUID, progress: Callable[[int, int], None] | None = None) -> None:
-    """Freeze a due release, unless another worker has it; a frozen one is left alone."""
+    """Freeze a release if it is due and no other worker has claimed it; else do nothing.
+
+    `progress` gets the numbers of images done and in all.
+    """
     claim = claims.take(
         model=Release, pk=release_id, due=DUE, sets={"state": State.RUNNING, "failure": ""}
     )
@@ -44,9 +47,9 @@ def run_release(*, release_id: UUID, progress: Callable[[int, int], None] | None
 def _freeze(
     release: Release, claim: claims.Claim, progress: Callable[[int, int], None] | None
 ) -> None:
-    """Render what is left of the selection, again if an image is withdrawn meanwhile.
+    """Render and publish the selection; begin again if an image is withdrawn meanwhile.
 
-    Each turn drops an image at least, so it ends.
+    Each repetition drops at least one image, so the loop ends.
     """
 
     def on_stored(files: list[ReleasedFile], done: int) -> None:
@@ -72,7 +75,7 @@ def _publish(
 ) -> bool:
     """Freeze the row; return False if an image was withdrawn in the meantime."""
     with transaction.atomic():
-        # This locks the row: a later withdrawal waits for it, an earlier one is seen below.
+        # This locks the row. A later withdrawal waits for the lock, an earlier one is seen below.
         claims.update(claim)
         if without_withdrawn(release.project, selection) is not selection:
             return False
@@ -91,7 +94,7 @@ def _publish(
 
 
 def _forget_files(release: Release, claim: claims.Claim) -> None:
-    """Drop the list of files that a killed run left: its selection may have been larger."""
+    """Delete the file rows that a killed run left: its selection may have been larger."""
     with transaction.atomic():
         claims.update(claim, done=0)
         ReleaseItem.objects.filter(release=release).delete()
@@ -100,9 +103,9 @@ def _forget_files(release: Release, claim: claims.Claim) -> None:
 def _list_files(
     release: Release, claim: claims.Claim, files: list[ReleasedFile], *, done: int
 ) -> None:
-    """Write the rows of some files, which needs the claim.
+    """Write a row for each file; raise ClaimLost if another worker has the release.
 
-    Files are listed soon after they were stored: until a row names it, a file counts as unused.
+    This happens soon after a file is stored: a file that no row names is deleted as unused.
     """
     with transaction.atomic():
         claims.update(claim, done=done)

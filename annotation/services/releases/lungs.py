@@ -1,7 +1,8 @@
-"""The lung mask of a released image and the severity of the released mask in it.
+"""Find the lung mask of a released image, and grade the released infection mask in it.
 
-Both come from the frozen selection: a lung reference, or the ensemble's proposal of the round that
-served when the release was asked for. Neither row ever changes, so a second run makes the same.
+The lung mask is a lung reference, or the ensemble's proposal of the round that served when the
+release was requested. The stored selection names both. Neither row ever changes, so a second run
+gives the same result.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ class Scale:
 
 
 def scale_of(selection: Selection) -> Scale:
-    """Return the scale of the round that served when the release was asked for."""
+    """Return the scale of the round that served when the release was requested."""
     round_id = selection.get("lung_round")
     if not round_id:
         return Scale()
@@ -41,8 +42,11 @@ def scale_of(selection: Selection) -> Scale:
     return Scale(plan.severity_cutoffs, plan.smallest_lesion)
 
 
-def measured_lung(selected: Selected, mask: Mask, scale: Scale) -> tuple[str, ReleasedLung] | None:
-    """Return the key of the lung mask and its record; None if no lung mask is known."""
+def measure_lung(selected: Selected, mask: Mask, scale: Scale) -> tuple[str, ReleasedLung] | None:
+    """Return the key of the lung mask and its record; None if no lung mask is known.
+
+    `mask` is the released infection mask, (H, W) bool.
+    """
     if selected.lung is None:
         return None
     image = selected.image
@@ -60,7 +64,7 @@ def measured_lung(selected: Selected, mask: Mask, scale: Scale) -> tuple[str, Re
 
 
 def _lung_mask(lung: Reference | Proposal, image: Image) -> tuple[str, Mask]:
-    """Return the stored lung mask at the image's size and its key."""
+    """Return the key of the lung mask, and the mask at the image's size as (H, W) bool."""
     shape = (image.height, image.width)
     if isinstance(lung, Reference):
         return lung.mask_key, decode_mask(storage.read(lung.mask_key), shape=shape)

@@ -1,6 +1,6 @@
-"""Drop from an unpublished release the images that were withdrawn since its selection was frozen.
+"""Drop images from an unpublished release if they were withdrawn after its selection was stored.
 
-Nothing is ever added, and the audit says how many were dropped. A published release stays as it is.
+No image is ever added. The audit records how many were dropped. A published release never changes.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ def store_selection(*, project_id: UUID, selection: Selection) -> str:
 
 
 def drop_withdrawn(*, release: Release, claim: claims.Claim) -> Selection:
-    """Narrow the selection of a release that this worker freezes; return what is left.
+    """Drop withdrawn images from the selection of a claimed release; return the selection left.
 
-    Raises Refused if nothing is left, and ClaimLost.
+    Raises Refused if no reference is left, ClaimLost if another worker has the release.
     """
     release.refresh_from_db(fields=["selection_key"])
-    before, left = selection_left(release)
+    before, left = narrow_selection(release)
     if left is not before:
         release.selection_key = store_selection(project_id=release.project_id, selection=left)
         release.total = size_of(left)
@@ -44,10 +44,10 @@ def drop_withdrawn(*, release: Release, claim: claims.Claim) -> Selection:
     return left
 
 
-def selection_left(release: Release) -> tuple[Selection, Selection]:
-    """Return the stored selection and what is left of it; the same twice if that is everything.
+def narrow_selection(release: Release) -> tuple[Selection, Selection]:
+    """Return the stored selection, and the selection without withdrawn images; write nothing.
 
-    Raises Refused if no reference is left.
+    Both are the same object if no image was withdrawn. Raises Refused if no reference is left.
     """
     before: Selection = json.loads(storage.read(release.selection_key))
     left = without_withdrawn(release.project, before)

@@ -1,6 +1,6 @@
 """Make the files of a release from its selection and store them; no row is written here.
 
-Every file is a pure function of the selection, so a second run finds the files that the first one
+Every file is a pure function of the selection, so a second run finds the files that the first run
 stored. One image is in memory at a time.
 """
 
@@ -28,10 +28,10 @@ from annotation.selectors.releases.biography import released_image
 from annotation.selectors.releases.selected import Selected, iter_selected
 from annotation.selectors.releases.selection import Selection
 from annotation.selectors.rounds.leaks import find_leaks
-from annotation.services.releases.lungs import Scale, measured_lung, scale_of
+from annotation.services.releases.lungs import Scale, measure_lung, scale_of
 from mlloop.pixels.masks import decode_mask, encode_mask
 
-_BATCH = 300  # files, which are those of 100 images in the usual layout
+_BATCH_FILES = 300  # the files of at least 100 images in the usual layout
 
 OnStored = Callable[[list[ReleasedFile], int], None]  # files, images done
 
@@ -45,19 +45,22 @@ class Rendered:
 
 
 def render_release(*, release: Release, selection: Selection, on_stored: OnStored) -> Rendered:
-    """Store every file of the release; `on_stored` gets each batch of files soon after."""
+    """Store every file of the release; return its record and its manifest.
+
+    `on_stored` gets each batch of files right after they are stored, and the number of images done.
+    """
     layouts = [layout_named(name) for name in sorted(set(release.formats))]
     images: list[ReleasedImage] = []
     listed: list[ReleasedFile] = []
 
     def store(files: Iterable[LayoutFile], folder: str = "") -> None:
-        for batch in batched(files, _BATCH):
-            stored = [_stored(release, file, folder) for file in batch]
+        for batch in batched(files, _BATCH_FILES):
+            stored = [_store_file(release, file, folder) for file in batch]
             listed.extend(stored)
             on_stored(stored, len(images))
 
     for layout in layouts:
-        images.clear()  # each layout reads the images anew: their pixels are too many to keep
+        images.clear()  # each layout reads all images again: memory cannot keep their pixels
         contents = _contents(release, selection, images)
         store(layout.write(contents), manifest.folder_of(layout, layouts))
     record = ReleaseRecord(
@@ -69,15 +72,15 @@ def render_release(*, release: Release, selection: Selection, on_stored: OnStore
     card = dataset_card.card_files(_card_facts(release, selection), record)
     store(LayoutFile(path, data) for path, data in card.items())
     store([LayoutFile(manifest.MANIFEST, manifest.manifest_bytes(record, layouts, listed))])
-    of_manifest = listed[-1]
-    store([LayoutFile(manifest.CHECKSUM, manifest.checksum_bytes(of_manifest.sha256))])
-    return Rendered(record, of_manifest)
+    manifest_file = listed[-1]
+    store([LayoutFile(manifest.CHECKSUM, manifest.checksum_bytes(manifest_file.sha256))])
+    return Rendered(record, manifest_file)
 
 
 def _contents(
     release: Release, selection: Selection, images: list[ReleasedImage]
 ) -> Iterator[ImageContent]:
-    """Yield the selected images with their bytes; add the record of each to `images`."""
+    """Yield each selected image with its bytes, after adding its record to `images`."""
     scale = scale_of(selection)
     for selected in iter_selected(selection):
         content = _content(release, selected, scale)
@@ -93,7 +96,7 @@ def _content(release: Release, selected: Selected, scale: Scale) -> ImageContent
     else:
         mask = np.zeros((image.height, image.width), np.bool_)
         mask_key = storage.put(release.project_id, encode_mask(mask))
-    lung_key, lung = measured_lung(selected, mask, scale) or ("", None)
+    lung_key, lung = measure_lung(selected, mask, scale) or ("", None)
     return ImageContent(
         image=released_image(selected, infected_pixels=int(np.count_nonzero(mask)), lung=lung),
         film=_stored_content(image.pixels_key),
@@ -106,8 +109,8 @@ def _stored_content(key: str) -> StoredContent:
     return StoredContent(storage.digest_of(key), storage.size(key), partial(storage.read, key))
 
 
-def _stored(release: Release, file: LayoutFile, folder: str) -> ReleasedFile:
-    """Store a file's bytes unless they are stored already."""
+def _store_file(release: Release, file: LayoutFile, folder: str) -> ReleasedFile:
+    """Store a file's bytes unless they are stored already; return its path, hash and size."""
     content = file.content
     if isinstance(content, bytes):
         content = _stored_content(storage.put(release.project_id, content))

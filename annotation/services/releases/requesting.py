@@ -1,4 +1,4 @@
-"""Ask for a release, or for a failed one again; a worker makes its files (`freezing`)."""
+"""Request a new release, or retry a failed release. A worker makes the files later (`freezing`)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from annotation.formats.registry import layout_names
 from annotation.models import Project, Release, User
 from annotation.selectors.releases.selection import select_for_release, size_of
 from annotation.services import audit
-from annotation.services.releases.narrowing import selection_left, store_selection
+from annotation.services.releases.narrowing import narrow_selection, store_selection
 
 State = Release.State
 DEFAULT_FORMATS = ("qata",)
@@ -25,17 +25,17 @@ def request_release(
     actor: User | None,
     formats: tuple[str, ...] = DEFAULT_FORMATS,
 ) -> Release:
-    """Choose the references of a new version; a worker makes its files later.
+    """Select the references of a new version and return its due row.
 
-    A version that exists is returned as it is: its bytes never change. Raises Invalid for a wrong
+    A version that exists is returned unchanged: its bytes never change. Raises Invalid for a wrong
     version or format, Refused if there is nothing to release.
     """
     if not _VERSION.fullmatch(version):
         raise Invalid(f"{version!r} is not a version: write X.Y.Z, such as 1.0.0.", field="version")
     known = layout_names()
     if unknown := sorted(set(formats) - set(known)):
-        there_is = f"There is no format {unknown[0]!r}; there is {', '.join(known)}."
-        raise Invalid(there_is, field="formats")
+        sentence = f"There is no format {unknown[0]!r}; the formats are {', '.join(known)}."
+        raise Invalid(sentence, field="formats")
     if existing := Release.objects.filter(project=project, version=version).first():
         return existing
     selection = select_for_release(project)
@@ -62,14 +62,17 @@ def request_release(
                 target=release.id,
                 facts={"version": version, "masks": len(selection["references"])},
             )
-    except IntegrityError:
+    except IntegrityError:  # somebody else requested the same version at the same time
         return Release.objects.get(project=project, version=version)
     return release
 
 
 def retry_release(*, release: Release, actor: User | None) -> Release:
-    """Let a failed release run again with its selection, less what was withdrawn since."""
-    before, left = selection_left(release)
+    """Make a failed release due again, without the images that were withdrawn since.
+
+    Raises Conflict if it has not failed, Refused if no reference is left.
+    """
+    before, left = narrow_selection(release)
     key = store_selection(project_id=release.project_id, selection=left)
     with transaction.atomic():
         reopened = Release.objects.filter(pk=release.pk, state=State.FAILED).update(
@@ -82,7 +85,8 @@ def retry_release(*, release: Release, actor: User | None) -> Release:
         )
         if not reopened:
             raise Conflict(
-                f"Release {release.version} is {release.state}; only a failed one is retried."
+                f"Release {release.version} is {release.state}; "
+                "only a failed release can be retried."
             )
         audit.record(
             project=release.project,

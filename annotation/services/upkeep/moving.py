@@ -1,7 +1,7 @@
-"""Copy every row of another database into this one, which must be empty; nothing else is changed.
+"""Copy every row of another database into this database, which must be empty.
 
-Django's dumpdata cuts times to milliseconds, which loses the order of a reader's actions.
-Stored files are not touched: both databases name the same ones.
+Django's dumpdata is no alternative: it cuts times to milliseconds and so loses the order of a
+reader's actions. Stored files are not touched, because both databases name the same files.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ _MADE_BY_MIGRATE: tuple[type[models.Model], ...] = (Permission, ContentType)
 def copy_database(
     *, source: str, progress: Callable[[int, int], None] | None = None
 ) -> dict[str, int]:
-    """Copy all rows from the database at the address `source`; return how many of each table.
+    """Copy all rows from the database at the address `source`; return the number of rows by table.
 
-    Raises Invalid if nothing answers there, Refused if its migrations differ or this database is
-    not empty. Everything is one transaction: nobody works in this database yet.
+    Raises Invalid if no database answers there, Refused if its migrations differ or this database
+    is not empty. One transaction holds everything, because nobody works in this database yet.
     """
     _open(source)
     try:
-        _require_same_version()
+        _require_same_version_and_empty_target()
         with transaction.atomic(using=SOURCE), transaction.atomic(using=TARGET):
             return _copy(progress)
     finally:
@@ -51,7 +51,7 @@ def _copy(progress: Callable[[int, int], None] | None) -> dict[str, int]:
         if model._meta.managed and not model._meta.proxy
     ]
     total = sum(model._base_manager.using(SOURCE).count() for model in tables)
-    # `migrate` made these with other ids than those that the rows of the source name.
+    # `migrate` gave these rows other ids here. The rows of the source name the ids of the source.
     for model in _MADE_BY_MIGRATE:
         model._base_manager.using(TARGET).all().delete()
     copied, done = {}, 0
@@ -73,7 +73,7 @@ def _copy(progress: Callable[[int, int], None] | None) -> dict[str, int]:
 
 
 def _open(source: str) -> None:
-    """Make the source known to Django under its alias; raises Invalid if it does not answer."""
+    """Register the source with Django under its alias; raise Invalid if it does not answer."""
     try:
         parsed = dj_database_url.parse(source)
     except (ValueError, KeyError) as error:
@@ -81,11 +81,13 @@ def _open(source: str) -> None:
     file = Path(str(parsed["NAME"]))
     if parsed["ENGINE"].endswith("sqlite3") and not file.is_file():
         raise Invalid(f"There is no file {file}.", field="from")  # SQLite would make an empty one
-    known = connections[TARGET].settings_dict
-    kept = {name: known[name] for name in ("ATOMIC_REQUESTS", "AUTOCOMMIT", "TIME_ZONE", "TEST")}
-    connections.settings[SOURCE] = {"OPTIONS": {}, **kept, **parsed}
+    target = connections[TARGET].settings_dict
+    shared = {name: target[name] for name in ("ATOMIC_REQUESTS", "AUTOCOMMIT", "TIME_ZONE", "TEST")}
+    connections.settings[SOURCE] = {"OPTIONS": {}, **shared, **parsed}
     if _address(connections[SOURCE]) == _address(connections[TARGET]):
-        raise Invalid("That is this very database: DATABASE_URL names the new one.", field="from")
+        raise Invalid(
+            "That is this database itself: DATABASE_URL must name the new database.", field="from"
+        )
     try:
         connections[SOURCE].ensure_connection()
     except DatabaseError as error:
@@ -96,7 +98,7 @@ def _address(connection: BaseDatabaseWrapper) -> tuple[object, ...]:
     return tuple(connection.settings_dict.get(name) for name in ("ENGINE", "HOST", "PORT", "NAME"))
 
 
-def _require_same_version() -> None:
+def _require_same_version_and_empty_target() -> None:
     """Refuse a source with other migrations, and a target that holds anything."""
     applied = [
         MigrationRecorder(connections[name]).applied_migrations().keys()
@@ -110,5 +112,6 @@ def _require_same_version() -> None:
     holders: tuple[type[models.Model], ...] = (User, Project, AuditEvent)
     if any(model._base_manager.using(TARGET).exists() for model in holders):
         raise Refused(
-            "This database is not empty: rows are copied into a new one only.", code="not_empty"
+            "This database is not empty: rows are copied only into a new database.",
+            code="not_empty",
         )

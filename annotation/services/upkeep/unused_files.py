@@ -1,10 +1,10 @@
 """Delete stored pictures that no row names: an erasure could not find them.
 
-A draft leaves one at nearly every save. A file goes only if two looks, hours apart, both find it
-unnamed and its mark shows that nobody stored it in between. A writer stores bytes some seconds
-before it commits the row that names them, so it is done long before the second look. The hours are
-counted by the process itself: a wrong or changed clock deletes nothing early, and a killed worker
-forgets its first look and begins again. Weights and documents stay.
+Nearly every save of a draft leaves such a file. A file is deleted only if two looks, hours apart,
+find no row that names it, and its mark shows that nobody stored it in between. A writer stores
+bytes seconds before it commits the row that names them, so the row exists long before the second
+look. The process counts the hours itself: a wrong or changed clock deletes nothing early. A worker
+that was killed forgets its first look and begins again. Weights and documents stay.
 """
 
 from __future__ import annotations
@@ -24,23 +24,23 @@ _PNG = b"\x89PNG\r\n\x1a\n"
 
 @dataclass(frozen=True, slots=True)
 class UnusedFile:
-    """A file that no row names: its mark at the first look, and when that was."""
+    """A file that no row names: its mark at the first look, and the clock's seconds then."""
 
     mark: str
     seen_at: float
 
 
 class UnusedFiles:
-    """What this process has seen unnamed; `clock` only ever goes forward."""
+    """The unnamed files that this process has seen; `clock` gives seconds and never goes back."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._seen: dict[UUID, dict[str, UnusedFile]] = {}
 
     def clear(self, project_id: UUID) -> int:
-        """Look at a project's files once; delete those due, return how many. Safe to repeat."""
+        """Look at a project's files once and delete the files that are due; return their number."""
         former, kept, n_deleted = self._seen.get(project_id, {}), {}, 0
-        # A sixteenth at a time: memory stays flat where there are a million files.
+        # One sixteenth of the files at a time keeps memory flat with a million files.
         for part in "0123456789abcdef":
             for key, file in self._unused(project_id, part, former).items():
                 if self._clock() - file.seen_at < SECONDS_BETWEEN_LOOKS:
@@ -53,9 +53,9 @@ class UnusedFiles:
     def _unused(
         self, project_id: UUID, part: str, former: Mapping[str, UnusedFile]
     ) -> dict[str, UnusedFile]:
-        """Return the unnamed files of one part, each with its first look at this mark.
+        """Return the unnamed files whose digests begin with `part`, each with its first look.
 
-        The rows are read after the files: a row that is committed in between is then seen.
+        The files are listed before the rows are read, so a row committed in between is seen.
         """
         looked_at = self._clock()
         sightings = {sighting.key: sighting for sighting in storage.walk(project_id, part)}
@@ -76,7 +76,7 @@ _UNUSED_FILES = UnusedFiles()
 
 
 def clear_unused_files(*, project_id: UUID) -> int:
-    """Delete the project's unused pictures, as far as this process has looked long enough."""
+    """Delete the project's pictures that this process has seen unused long enough; count them."""
     return _UNUSED_FILES.clear(project_id)
 
 

@@ -1,9 +1,9 @@
-"""Withdraw an image or a patient from the project, and erase bytes for good; no row is deleted.
+"""Withdraw an image or a patient from the project, and erase bytes for ever; no row is deleted.
 
-A withdrawn image is left out of queues, snapshots and new releases. Erasure withdraws first, then
-replaces the bytes by a tombstone. It spares a key that another image shares, and an empty mask,
-whose bytes are the same for everybody. An unpublished release drops the image; copies of a
-published one stay where they are.
+A withdrawn image is left out of queues, snapshots and new releases. Erasure withdraws the image
+first and then replaces its bytes by a tombstone. It keeps bytes that another image shares, and
+empty masks, whose bytes are the same for all images of a size. An unpublished release drops the
+image. Copies that people have downloaded of a published release cannot be changed.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ from annotation.services import audit
 from annotation.services.reading.closing_reopened import close_reopened
 from mlloop.pixels.masks import encode_mask
 
-# Which columns name an image's bytes: model, path to the image, columns with keys.
+# The columns that name an image's bytes: model, path to the image, columns with keys.
 _HOLDERS: tuple[tuple[type[Model], str, tuple[str, ...]], ...] = (
     (Image, "pk", ("pixels_key", "preview_key", "thumbnail_key")),
     (Truth, "image_id", ("mask_key",)),
@@ -55,7 +55,7 @@ _HOLDERS: tuple[tuple[type[Model], str, tuple[str, ...]], ...] = (
 @transaction.atomic
 def withdraw_image(*, image: Image, actor: User | None, reason: str) -> bool:
     """Withdraw one image; return False if it was withdrawn before."""
-    _require(reason)
+    _require_reason(reason)
     if not _withdraw(Image.objects.filter(pk=image.pk)):
         return False
     _wait_for_writers(image.project)
@@ -71,8 +71,11 @@ def withdraw_image(*, image: Image, actor: User | None, reason: str) -> bool:
 
 @transaction.atomic
 def withdraw_patient(*, patient: Patient, actor: User | None, reason: str) -> bool:
-    """Withdraw a patient with all images and refuse later ones; False if that was done before."""
-    _require(reason)
+    """Withdraw a patient with all images; return False if the patient was withdrawn before.
+
+    Later imports refuse images of this patient.
+    """
+    _require_reason(reason)
     rows = Patient.objects.filter(pk=patient.pk).exclude(state=Patient.State.WITHDRAWN)
     if not rows.update(state=Patient.State.WITHDRAWN):
         return False
@@ -89,16 +92,17 @@ def withdraw_patient(*, patient: Patient, actor: User | None, reason: str) -> bo
 
 
 def erase_image(*, image: Image, actor: User | None, reason: str) -> int:
-    """Withdraw an image and erase its pixels, preview, thumbnail and masks; return the files gone.
+    """Withdraw an image and erase its pixels, pictures and masks; return the number of files.
 
-    File name and finding are emptied, too. Safe to repeat: the next call erases what a kill left.
+    The row's file name and finding are emptied, too. If a call is killed, the next call erases the
+    rest.
     """
     withdraw_image(image=image, actor=actor, reason=reason)
     return _erase([image], actor=actor, reason=reason)
 
 
 def erase_patient(*, patient: Patient, actor: User | None, reason: str) -> int:
-    """Withdraw a patient and erase all images, like `erase_image`; return the files gone."""
+    """Withdraw a patient and erase all images like `erase_image`; return the number of files."""
     withdraw_patient(patient=patient, actor=actor, reason=reason)
     images = Image.objects.filter(patient=patient).select_related("project")
     return _erase(list(images), actor=actor, reason=reason)
@@ -132,13 +136,13 @@ def _empty_masks(images: Iterable[Image]) -> set[str]:
     }
 
 
-def _require(reason: str) -> None:
+def _require_reason(reason: str) -> None:
     if not reason.strip():
         raise Invalid("A withdrawal needs a written reason.", field="reason")
 
 
 def _withdraw(images: QuerySet[Image]) -> int:
-    """Mark the images and take them back from their readers; drafts stay."""
+    """Mark the images, take them back from their readers, and return their number; drafts stay."""
     now = timezone.now()
     ids = list(images.filter(withdrawn_at=None).values_list("pk", flat=True))
     Image.objects.filter(pk__in=ids).update(withdrawn_at=now)
@@ -152,7 +156,8 @@ def _wait_for_writers(project: Project) -> None:
     """Wait until releases being published and proposals being recorded are committed.
 
     The two updates change nothing and only take locks. Those writers take the same locks before
-    they look for withdrawn images: so they see this withdrawal, or an erasure sees their rows.
+    they look for withdrawn images. Either they see this withdrawal, or an erasure after it sees
+    their rows.
     """
     unpublished = Release.objects.filter(project=project).exclude(state=Release.State.FROZEN)
     unpublished.update(done=F("done"))
@@ -161,15 +166,15 @@ def _wait_for_writers(project: Project) -> None:
 
 
 def _unshared_keys(images: Sequence[UUID]) -> Sequence[str]:
-    """Return the keys that these images name and no other image does."""
+    """Return the keys that only these images name."""
     keys: set[str] = set()
     for model, path, columns in _HOLDERS:
         rows = model._default_manager.filter(**{f"{path}__in": images})
         keys |= _keys(rows, columns)
     shared: set[str] = set()
     for model, path, columns in _HOLDERS:
-        alike = model._default_manager.filter(_any_of(columns, keys))
-        shared |= _keys(alike.exclude(**{f"{path}__in": images}), columns)
+        holders = model._default_manager.filter(_any_of(columns, keys))
+        shared |= _keys(holders.exclude(**{f"{path}__in": images}), columns)
     return sorted(keys - shared)
 
 

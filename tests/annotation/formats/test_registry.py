@@ -13,7 +13,7 @@ import pytest
 from annotation.errors import Invalid
 from annotation.formats import registry
 from annotation.formats.manifest import MANIFEST
-from annotation.formats.registry import Layout, LayoutFile, ReadImage, layout_named, layout_names
+from annotation.formats.registry import Layout, LayoutFile, LayoutImage, layout_named, layout_names
 from annotation.formats.released import ImageContent, ReleasedImage
 from annotation.formats.verification import verify_folder
 from annotation.models import Project
@@ -24,12 +24,12 @@ from mlloop.pixels.masks import decode_mask
 from tests.support import factories
 
 
-def places(image: ReleasedImage) -> Mapping[str, str | None]:
+def paths(image: ReleasedImage) -> Mapping[str, str | None]:
     return {"rows": f"masks.json#{image.name}"}
 
 
 def write(contents: Iterable[ImageContent]) -> Iterator[LayoutFile]:
-    """One JSON of all masks, each a list of the pixels that are set."""
+    """Yield one JSON file of all masks; each mask is a list of the pixels that are set."""
     rows: dict[str, dict[str, object]] = {}
     for content in contents:
         mask = decode_mask(content.mask.read())
@@ -40,25 +40,25 @@ def write(contents: Iterable[ImageContent]) -> Iterator[LayoutFile]:
     yield LayoutFile("masks.json", json.dumps(rows, sort_keys=True).encode())
 
 
-def read(folder: Path) -> Iterator[ReadImage]:
+def read(folder: Path) -> Iterator[LayoutImage]:
     for name, row in json.loads((folder / "masks.json").read_bytes()).items():
         mask = np.zeros(row["shape"], np.bool_)
         mask.flat[row["set"]] = True
-        yield ReadImage(name, {"infection": mask})
+        yield LayoutImage(name, {"infection": mask})
 
 
-TINY = Layout(name="tiny", mask_encoding="indices", paths=places, write=write, read=read)
+TINY = Layout(name="tiny", mask_encoding="indices", paths=paths, write=write, read=read)
 
 
 @pytest.fixture
 def with_tiny(project: Project) -> Iterator[Project]:
-    """A project of two read images and a control; the tiny layout is known."""
+    """Return a project with two read images and a control; the tiny layout is registered."""
     registry.register(TINY)
     for radius in (5, 9):
         factories.make_reference(factories.make_image(project), factories.disc(radius=radius))
     factories.make_image(project, group="normal")
     yield project
-    # Only this one: a module that was imported meanwhile would not register itself again.
+    # Other layouts stay: their modules would not register themselves a second time.
     registry._LAYOUTS.pop(TINY.name)
 
 
@@ -70,7 +70,7 @@ def exported(project: Project, folder: Path, *formats: str) -> Path:
     return export_release(release=release, folder=folder)
 
 
-def digests(images: Iterable[ReadImage]) -> dict[str, str]:
+def digests(images: Iterable[LayoutImage]) -> dict[str, str]:
     return {
         image.name: hashlib.sha256(image.masks["infection"].tobytes()).hexdigest()
         for image in images
@@ -115,13 +115,13 @@ def test_layouts_when_named_then_each_module_registers_itself_under_its_name() -
 
 
 def test_layouts_when_two_have_one_name_then_the_second_is_refused(with_tiny: Project) -> None:
-    registry.register(TINY)  # the same one again
+    registry.register(TINY)  # the same layout again
     with pytest.raises(ValueError, match="two layouts named tiny"):
-        registry.register(Layout("tiny", "other", places, write, read))
+        registry.register(Layout("tiny", "other", paths, write, read))
 
 
-def test_release_when_asked_for_in_an_unknown_format_then_the_known_ones_are_named(
+def test_release_when_requested_in_an_unknown_format_then_the_known_formats_are_named(
     with_tiny: Project,
 ) -> None:
-    with pytest.raises(Invalid, match="no format 'nosuch'; there is qata, tiny"):
+    with pytest.raises(Invalid, match="no format 'nosuch'; the formats are qata, tiny"):
         request_release(project=with_tiny, version="1.0.0", actor=None, formats=("nosuch",))

@@ -1,4 +1,4 @@
-"""A batch names nothing before it is settled and everything after; a discard leaves nothing."""
+"""No file of a batch can be read before it is settled; a discarded batch leaves no file."""
 
 from __future__ import annotations
 

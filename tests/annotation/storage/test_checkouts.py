@@ -1,4 +1,4 @@
-"""A checkout holds stored files under their digests while it lasts, by hard link where it can."""
+"""A checkout holds stored files under their digests inside its block, by hard link if possible."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def test_checkout_when_in_its_block_then_each_file_is_at_its_path_and_gone_after
     assert storage.read(keys[b"one"]) == b"one"
 
 
-def test_checkout_when_a_killed_run_left_files_then_only_the_wanted_ones_are_there(
+def test_checkout_when_a_killed_run_left_files_then_only_the_wanted_files_are_there(
     tmp_path: Path,
 ) -> None:
     key = storage.put(uuid4(), b"wanted")

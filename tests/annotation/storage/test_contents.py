@@ -21,7 +21,7 @@ def test_put_when_the_bytes_are_there_then_the_same_key_and_another_mark() -> No
     assert storage.put(uuid4(), b"bytes") != key
 
 
-def test_erase_when_stored_again_then_the_tombstone_is_replaced_and_named() -> None:
+def test_erase_when_stored_again_then_the_tombstone_is_replaced_and_reported() -> None:
     project = uuid4()
     key = storage.put(project, b"bytes")
     storage.erase(key)

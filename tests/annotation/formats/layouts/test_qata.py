@@ -1,4 +1,4 @@
-"""The QaTa layout: its paths, the stored bytes as they are, and reading it back."""
+"""The QaTa layout: its paths, the unchanged stored bytes, and reading it back."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def content(name: str, *, has_lung: bool) -> ImageContent:
     )
 
 
-def test_qata_when_written_then_the_stored_bytes_lie_under_its_paths_and_are_read_back(
+def test_qata_when_written_then_the_stored_bytes_are_at_its_paths_and_are_read_back(
     tmp_path: Path,
 ) -> None:
     layout = layout_named("qata")

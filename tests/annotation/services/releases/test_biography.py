@@ -1,4 +1,4 @@
-"""The manifest of a release: from what each mask was made, and who drew it."""
+"""The manifest of a release names the candidate of each mask, and who drew and decided it."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from tests.support.releasing import freeze
 
 
 def pick_manual(image: Image, *, judge: User, drawing: Mask | None = None) -> None:
-    """Let `judge` pick the manual mask of an image, as it is or drawn over."""
+    """Let `judge` accept the manual mask of an image, unchanged or replaced by `drawing`."""
     assignment = lease_next_case(project=image.project, reader=judge)
     assert assignment is not None
     label = label_of(image.project, "infection")
@@ -92,7 +92,7 @@ def test_manifest_when_drawn_without_a_base_then_no_candidate_and_no_other_drawe
     assert {(mask["candidate"], mask["drawn_by"]) for mask in masks} == {("none", None)}
 
 
-def test_manifest_when_a_case_was_submitted_anew_then_one_mask_with_the_time_of_both_sittings(
+def test_manifest_when_a_case_was_submitted_again_then_one_mask_with_the_time_of_both_sittings(
     project: Project, member: Callable[..., User]
 ) -> None:
     reader = member("reader")

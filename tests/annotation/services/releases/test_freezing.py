@@ -1,4 +1,4 @@
-"""Releases: frozen once, the same bytes for ever, killed and resumed without a trace."""
+"""A release is frozen once and keeps its bytes, also if its worker was killed and it ran again."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_release_names_no_source_file_patient_or_account(filled: Project, tmp_pa
         assert image.id.hex[:12] not in text
 
 
-def test_release_asked_twice_has_the_same_bytes(filled: Project, tmp_path: Path) -> None:
+def test_release_requested_twice_has_the_same_bytes(filled: Project, tmp_path: Path) -> None:
     first = freeze(filled)
     streamed = b"".join(stream_release(first))
     make_reference(make_image(filled, seed=50))
@@ -86,7 +86,7 @@ def test_release_killed_and_run_again_has_the_same_manifest(filled: Project) -> 
     left = set(ReleaseItem.objects.values_list("id", flat=True))
     assert left  # files are listed as they are stored
     Release.objects.filter(pk=release.pk).update(claim_token=None)
-    make_reference(make_image(filled, seed=60))  # read after the release was asked for
+    make_reference(make_image(filled, seed=60))  # read after the release was requested
     run_release(release_id=release.id)
     release.refresh_from_db()
     assert not ReleaseItem.objects.filter(id__in=left).exists()
@@ -142,5 +142,5 @@ def test_export_unfrozen_or_into_a_full_folder_is_refused(filled: Project, tmp_p
 
 
 def test_retry_of_a_frozen_release_is_a_conflict(filled: Project) -> None:
-    with pytest.raises(Conflict, match="only a failed one"):
+    with pytest.raises(Conflict, match="only a failed release"):
         retry_release(release=freeze(filled), actor=None)

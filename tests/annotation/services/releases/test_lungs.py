@@ -1,4 +1,4 @@
-"""Lung masks and severity in a release: optional, named, and of the released mask."""
+"""A release holds the known lung masks, names their origin, and grades the released masks."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ SHAPE = (80, 64)
 
 @pytest.fixture
 def with_lungs(project: Project) -> Project:
-    """Three read images: one with a drawn lung, one with the ensemble's, one with none."""
+    """Return a project of three read images: a drawn lung, the ensemble's lung, and no lung."""
     serving = factories.make_round(project, stage="stage_2")
     drawn, proposed, bare = (factories.make_image(project, seed=i) for i in range(3))
     for image in (drawn, proposed, bare):
@@ -43,27 +43,27 @@ def export(project: Project, folder: Path) -> dict:
     )
 
 
-def test_release_when_lungs_are_known_then_their_masks_and_where_they_come_from(
+def test_release_when_lungs_are_known_then_it_holds_their_masks_and_names_their_origin(
     with_lungs: Project, tmp_path: Path
 ) -> None:
     manifest = export(with_lungs, tmp_path / "out")
     assert verify_folder(tmp_path / "out").holds
-    said = {(one["lung_provenance"], one["lung_round"]) for one in manifest["masks"]}
-    assert said == {("reference", None), ("ensemble", 1), (None, None)}
+    origins = {(entry["lung_provenance"], entry["lung_round"]) for entry in manifest["masks"]}
+    assert origins == {("reference", None), ("ensemble", 1), (None, None)}
     assert len(list((tmp_path / "out" / "Lung-masks").iterdir())) == 2
-    for one in manifest["masks"]:
-        if one["lung_mask"] is None:
-            assert one["severity"] is None
+    for entry in manifest["masks"]:
+        if entry["lung_mask"] is None:
+            assert entry["severity"] is None
             continue
         mask, lung = (
-            decode_mask((tmp_path / "out" / one[kind]).read_bytes(), shape=SHAPE)
+            decode_mask((tmp_path / "out" / entry[kind]).read_bytes(), shape=SHAPE)
             for kind in ("mask", "lung_mask")
         )
         expected = measure_findings(
             mask, lung, cutoffs=(0.01, 0.25, 0.5, 0.75), smallest_share=0.0005
         )
-        assert one["severity"] == expected.as_json()
-        if one["lung_provenance"] == "reference":
+        assert entry["severity"] == expected.as_json()
+        if entry["lung_provenance"] == "reference":
             np.testing.assert_array_equal(lung, factories.disc(radius=30))
 
 
@@ -87,12 +87,12 @@ def test_verify_when_a_lung_mask_is_missing_or_changed_then_named(
     first, second = sorted((tmp_path / "out/Lung-masks").iterdir())
     first.unlink()
     second.write_bytes(b"x")
-    found = verify_folder(tmp_path / "out")
-    assert found.missing == [f"Lung-masks/{first.name}"]
-    assert found.changed == [f"Lung-masks/{second.name}"]
+    verified = verify_folder(tmp_path / "out")
+    assert verified.missing == [f"Lung-masks/{first.name}"]
+    assert verified.changed == [f"Lung-masks/{second.name}"]
 
 
-def test_release_when_a_lung_is_drawn_after_it_was_asked_for_then_it_is_not_in(
+def test_release_when_a_lung_is_drawn_after_the_request_then_it_is_not_released(
     with_lungs: Project,
 ) -> None:
     release = request_release(project=with_lungs, version="1.0.0", actor=None)
@@ -107,17 +107,17 @@ def test_release_when_a_lung_is_drawn_after_it_was_asked_for_then_it_is_not_in(
     assert release.summary["lung_masks.reference"] == release.summary["lung_masks.ensemble"] == 1
 
 
-def test_release_when_no_round_serves_and_no_lung_is_drawn_then_as_before(
+def test_release_when_no_round_serves_then_it_holds_only_drawn_lungs(
     with_lungs: Project, tmp_path: Path
 ) -> None:
     Round.objects.update(state=Round.State.REFUSED)
     selection = select_for_release(with_lungs)
     assert (selection["lung_round"], len(selection["lungs"])) == (None, 1)
     manifest = export(with_lungs, tmp_path / "out")
-    assert {one["lung_provenance"] for one in manifest["masks"]} == {"reference", None}
+    assert {entry["lung_provenance"] for entry in manifest["masks"]} == {"reference", None}
 
 
-def test_selection_when_an_image_is_withdrawn_then_the_lungs_stay_chosen(
+def test_selection_when_an_image_is_withdrawn_then_the_lungs_stay_selected(
     with_lungs: Project,
 ) -> None:
     selection = select_for_release(with_lungs)

@@ -1,4 +1,4 @@
-"""Withdrawn and erased images: in no release published later, as before in an earlier one."""
+"""A withdrawn or erased image is left out of later releases; earlier releases do not change."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def test_failed_release_with_an_erased_image_is_retried_without_it(
     assert dropped("drop_withdrawn") == []
 
 
-def test_items_of_a_killed_run_when_one_was_withdrawn_since_then_gone(filled: Project) -> None:
+def test_items_of_a_killed_run_when_an_image_was_withdrawn_since_then_gone(filled: Project) -> None:
     release = request_release(project=filled, version="1.0.0", actor=None)
     image = a_read_image(filled)
     left_over = ReleaseItem.objects.create(
@@ -141,7 +141,7 @@ def test_published_release_when_an_image_is_withdrawn_then_the_same_bytes(filled
     assert dropped("drop_withdrawn") == []
 
 
-def test_published_release_when_an_image_is_erased_then_said_before_a_byte_is_sent(
+def test_published_release_when_an_image_is_erased_then_refused_before_a_byte_is_sent(
     filled: Project, tmp_path: Path
 ) -> None:
     release = freeze(filled)
@@ -157,7 +157,7 @@ def test_published_release_when_an_image_is_erased_then_said_before_a_byte_is_se
 def test_controls_when_a_read_but_empty_image_is_erased_then_still_released(
     filled: Project, member: Callable[..., User]
 ) -> None:
-    """An empty mask has the same bytes for everybody: erasing one must not take the others'."""
+    """Empty masks share their bytes: the erasure of one image must keep them for the others."""
     empty = make_image(filled, seed=70)
     make_reference(empty, disc(radius=-1) & False, reader=member("viewer"), verdict="no_infection")
     first = freeze(filled)

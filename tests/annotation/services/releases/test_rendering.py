@@ -1,4 +1,4 @@
-"""A QaTa release is the same to the byte as ever: paths, hashes and the manifest's JSON."""
+"""The manifest of a QaTa release equals the golden manifest, and its files are the stored files."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def moment() -> Iterator[None]:
 
 @pytest.fixture
 def golden_project(counted_ids: None, moment: None, project: Project) -> Project:
-    """Rows of every kind that a manifest tells apart."""
+    """Return a project with rows of every kind that a manifest distinguishes."""
     project.salt = "5a17" * 16
     project.save()
     reader = User.objects.create(id=uuid.UUID(int=10_000), username="golden-reader")
@@ -114,7 +114,7 @@ def pick(image: Image, reader: User, proposals: list[Proposal], *, round: Round)
 
 
 def manifest_text(release: Release) -> str:
-    """Return the manifest less the hashes of its pictures, which change with the libraries."""
+    """Return the manifest without its pictures' hashes, which change with the libraries."""
     text = storage.read(release.manifest_key).decode()
     for path, listed in json.loads(text)["files"].items():
         if path.endswith((".svg", ".png")):
@@ -126,7 +126,7 @@ def manifest_text(release: Release) -> str:
     return text
 
 
-def test_qata_release_when_made_from_the_golden_rows_then_its_manifest_is_the_golden_one(
+def test_qata_release_when_made_from_the_golden_rows_then_its_manifest_is_the_golden_manifest(
     golden_project: Project,
 ) -> None:
     release = freeze(golden_project)
@@ -134,7 +134,7 @@ def test_qata_release_when_made_from_the_golden_rows_then_its_manifest_is_the_go
     assert release.manifest_sha256 == storage.digest_of(release.manifest_key)
 
 
-def test_qata_release_when_made_then_its_files_are_the_stored_ones_under_the_golden_paths(
+def test_qata_release_when_made_then_its_files_are_the_stored_files_at_the_golden_paths(
     golden_project: Project,
 ) -> None:
     release = freeze(golden_project)

@@ -1,6 +1,6 @@
-"""Unnamed pictures go at the second look, hours later by the process's own clock.
+"""The second look, hours later by the process's own clock, deletes pictures that no row names.
 
-Named files, new files and files that are stored again between the looks stay.
+Files that a row names, new files, and files that are stored again between the looks stay.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def case(project: Project, member: Callable[..., User]) -> Assignment:
 
 
 class Looks:
-    """A worker's looks at one project's files; its clock shows what the test says."""
+    """A worker's looks at one project's files; the test sets the worker's clock."""
 
     def __init__(self, project: Project) -> None:
         self.seconds = 0.0
@@ -138,7 +138,7 @@ def test_unused_files_when_a_lost_mask_is_forgotten_then_its_bytes_go_unless_a_r
 def test_unused_files_when_the_date_jumps_then_only_the_time_that_passed_counts(
     project: Project, worker: Looks, date: str
 ) -> None:
-    """A file that waits for its row stays, whatever the date; an unused one does not stay long."""
+    """A file that waits for its row stays at any date; an unused file is deleted at any date."""
     with time_machine.travel(date):
         key = storage.put(project.id, mask_of(3))
         worker.look()
@@ -187,7 +187,7 @@ def test_unused_files_when_the_same_bytes_are_stored_again_then_the_looks_begin_
 def test_unused_files_when_bytes_are_stored_between_the_look_and_the_delete_then_they_stay(
     case: Assignment, project: Project, worker: Looks
 ) -> None:
-    """The row is committed after the look at the rows: only the mark tells."""
+    """The row is committed after the look at the rows, so only the mark shows the new store."""
     key = storage.put(project.id, mask_of(3))
     (sighting,) = (seen for seen in storage.walk(project.id, storage.digest_of(key)[:2]))
     assert storage.put(project.id, mask_of(3)) == key

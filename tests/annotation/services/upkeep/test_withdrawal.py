@@ -1,4 +1,4 @@
-"""Withdrawal gives held cases back; erasure takes bytes, but never those that another shares."""
+"""A withdrawal gives held cases back; an erasure keeps the bytes that another image shares."""
 
 from __future__ import annotations
 
