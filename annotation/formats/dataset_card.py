@@ -36,12 +36,14 @@ def card_files(facts: CardFacts, record: ReleaseRecord) -> dict[str, bytes]:
     """Return path -> bytes of the card and its plots."""
     images = record.images
     graded = [image for image in images if image.lung]
-    severity = {SEVERITY: _grades(graded)} if graded else {}
+    severity = {SEVERITY: _plot_grades(graded)} if graded else {}
     return severity | {
         CARD: _markdown(facts, record).encode(),
-        "card/verdicts.svg": _bars("Verdicts", Counter(image.verdict for image in images)),
-        "card/infected-share.svg": _shares([image for image in images if image.infected_pixels]),
-        "card/rounds.svg": _bars(
+        "card/verdicts.svg": _plot_bars("Verdicts", Counter(image.verdict for image in images)),
+        "card/infected-share.svg": _plot_shares(
+            [image for image in images if image.infected_pixels]
+        ),
+        "card/rounds.svg": _plot_bars(
             "Masks by the round that proposed them",
             Counter(
                 "by hand" if image.round is None else f"round {image.round}" for image in images
@@ -110,14 +112,14 @@ projected lung and are no clinical score.
 """
 
 
-def _grades(images: Sequence[ReleasedImage]) -> bytes:
+def _plot_grades(images: Sequence[ReleasedImage]) -> bytes:
     """Plot the number of masks by grade, from the mildest grade to the most severe."""
     counted = Counter(str(image.grade) for image in images)
     order = [grade for grade in (*GRADES, "not graded") if counted[grade]]
-    return _bars("Severity", counted, order)
+    return _plot_bars("Severity", counted, order)
 
 
-def _bars(title: str, counted: Counter[str], order: Sequence[str] = ()) -> bytes:
+def _plot_bars(title: str, counted: Counter[str], order: Sequence[str] = ()) -> bytes:
     names = order or sorted(counted)
     with mpl.rc_context(rc=_SVG):
         figure = Figure(figsize=(4.2, 2.4), layout="constrained")
@@ -130,7 +132,7 @@ def _bars(title: str, counted: Counter[str], order: Sequence[str] = ()) -> bytes
         return _svg(figure)
 
 
-def _shares(images: Sequence[ReleasedImage]) -> bytes:
+def _plot_shares(images: Sequence[ReleasedImage]) -> bytes:
     shares = [100 * image.infected_pixels / (image.width * image.height) for image in images]
     with mpl.rc_context(rc=_SVG):
         figure = Figure(figsize=(4.2, 2.4), layout="constrained")

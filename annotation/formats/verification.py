@@ -13,7 +13,10 @@ from annotation.formats.manifest import CHECKSUM, MANIFEST
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """The files in which a folder differs from its manifest, and the number of checked files."""
+    """The files in which a folder differs from its manifest, and the number of checked files.
+
+    `broken` says why the manifest itself cannot be used.
+    """
 
     checked: int
     missing: list[str]

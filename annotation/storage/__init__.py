@@ -1,4 +1,4 @@
-"""Store bytes and return their keys. Only this package touches stored files; no stored path leaves.
+"""Store bytes and return their keys. Only this package knows the paths of stored files.
 
 A `Store` decides where the bytes are kept. `DiskStore` is the only store so far; another place
 needs one more class. A child process needs paths, so `checkout` places its files in a folder of the

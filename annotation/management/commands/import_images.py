@@ -95,7 +95,7 @@ class Command(ConsoleCommand):
                 )
             except NotFound as error:
                 raise UsageError(error.sentence) from error
-        refusal = "" if report.took_something else "Nothing was imported."
+        refusal = "" if report.has_succeeded else "Nothing was imported."
         return Outcome(report.as_json(), _lines_for_people(report), refusal)
 
 

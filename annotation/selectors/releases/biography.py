@@ -46,13 +46,13 @@ def released_image(
         provenance=annotation.provenance if annotation else Provenance.AUTOMATIC.value,
         round=annotation.round.number if annotation and annotation.round else None,
         candidate=_candidate(annotation, proposal),
-        drawn_by=_reader(image, manual),
+        drawn_by=_reader_pseudonym(image, manual),
         network=proposal.network if proposal else None,
         threshold=annotation.threshold if annotation else None,
-        reader=_reader(image, annotation),
+        reader=_reader_pseudonym(image, annotation),
         origin=_origin(annotation, manual),
         licence=image.licence,
-        edit=_edit(annotation),
+        edit=_edit_figures(annotation),
         lung=lung,
     )
 
@@ -78,13 +78,13 @@ def _origin(annotation: Annotation | None, manual: Annotation | None) -> str:
     return annotation.origin or (manual.origin if manual else "")
 
 
-def _reader(image: Image, annotation: Annotation | None) -> str | None:
+def _reader_pseudonym(image: Image, annotation: Annotation | None) -> str | None:
     if annotation is None or annotation.reader_id is None:
         return None
     return pseudonym(image.project, "reader", annotation.reader_id)
 
 
-def _edit(annotation: Annotation | None) -> EditFigures | None:
+def _edit_figures(annotation: Annotation | None) -> EditFigures | None:
     if annotation is None:
         return None
     submitted = _submitted_until(annotation)

@@ -67,24 +67,24 @@ def without_withdrawn(project: Project, selection: Selection) -> Selection:
 
     No image is added: an image that was read later belongs to the next version.
     """
-    gone = set(_ids(_withdrawn(project))) - set(selection["withdrawn"])
-    if not gone:
+    newly_withdrawn = set(_ids(_withdrawn(project))) - set(selection["withdrawn"])
+    if not newly_withdrawn:
         return selection
-    chosen = set(selection["references"])
+    selected = set(selection["references"])
     references: dict[str, str] = {}
-    for images in batched(sorted(gone), BATCH):
+    for images in batched(sorted(newly_withdrawn), BATCH):
         rows = Reference.objects.filter(
             image__in=[UUID(image) for image in images], label__key="infection"
         )
         references |= {str(pk): str(image) for pk, image in rows.values_list("id", "image_id")}
-    dropped = {image for pk, image in references.items() if pk in chosen}
-    dropped |= gone & set(selection["controls"])
+    dropped = {image for pk, image in references.items() if pk in selected}
+    dropped |= newly_withdrawn & set(selection["controls"])
     if not dropped:
         return selection
     return {
         **selection,
         "references": [pk for pk in selection["references"] if pk not in references],
-        "controls": [pk for pk in selection["controls"] if pk not in gone],
+        "controls": [pk for pk in selection["controls"] if pk not in newly_withdrawn],
         "withdrawn": sorted({*selection["withdrawn"], *dropped}),
     }
 

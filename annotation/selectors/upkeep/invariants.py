@@ -26,13 +26,13 @@ from annotation.selectors.rounds.leaks import find_project_leaks
 
 def breaches(project: Project) -> Iterator[str]:
     """Yield a sentence for every broken rule of a project; nothing is written."""
-    yield from _splits(project)
-    yield from _reading(project)
-    yield from _rounds(project)
-    yield from _bytes(project)
+    yield from _split_breaches(project)
+    yield from _reading_breaches(project)
+    yield from _round_breaches(project)
+    yield from _missing_bytes(project)
 
 
-def _splits(project: Project) -> Iterator[str]:
+def _split_breaches(project: Project) -> Iterator[str]:
     """Each patient was assigned once, and has the split and fold of its ledger entry."""
     assigned = SplitEntry.objects.filter(patient=OuterRef("pk"), event="assigned")
     patients = Patient.objects.filter(project=project)
@@ -49,7 +49,7 @@ def _splits(project: Project) -> Iterator[str]:
         yield f"Image {image.id} belongs to another patient than its study."
 
 
-def _reading(project: Project) -> Iterator[str]:
+def _reading_breaches(project: Project) -> Iterator[str]:
     """References and annotations of a case form one chain; sealed images show no candidates."""
     heads = (
         Reference.objects.filter(project=project, superseded_by=None)
@@ -77,7 +77,7 @@ def _reading(project: Project) -> Iterator[str]:
         yield f"Assignment {assignment.id} showed candidates on a sealed image."
 
 
-def _rounds(project: Project) -> Iterator[str]:
+def _round_breaches(project: Project) -> Iterator[str]:
     """At most one round serves; no sealed image has proposals; no network saw its patients."""
     serving = project.rounds.filter(state=Round.State.SERVING).count()
     if serving > 1:
@@ -89,7 +89,7 @@ def _rounds(project: Project) -> Iterator[str]:
         yield leak.sentence
 
 
-def _bytes(project: Project) -> Iterator[str]:
+def _missing_bytes(project: Project) -> Iterator[str]:
     """Every key that a row names has its bytes."""
     named = (
         ("image", Image.objects.filter(project=project, withdrawn_at=None), "pixels_key"),

@@ -39,10 +39,10 @@ def near_pairs(hashes: Hashes, is_new: npt.NDArray[np.bool_]) -> Iterator[Pair]:
         edges = np.flatnonzero(np.diff(keys[order])) + 1
         for start, end in pairwise([0, *edges.tolist(), len(order)]):
             if end - start > 1:
-                yield from _pairs_in(order[start:end][:_MAX_BUCKET], hashes, is_new, band)
+                yield from _pairs_in_bucket(order[start:end][:_MAX_BUCKET], hashes, is_new, band)
 
 
-def _pairs_in(
+def _pairs_in_bucket(
     bucket: npt.NDArray[np.int64], hashes: Hashes, is_new: npt.NDArray[np.bool_], band: int
 ) -> Iterator[Pair]:
     for position, i in enumerate(bucket[:-1].tolist()):

@@ -42,7 +42,7 @@ class StoredMask:
 
 @dataclass(frozen=True, slots=True)
 class StoredMasks:
-    """The masks of one image by label, and those that were refused."""
+    """The stored masks of one image by label, and the refusals of its other masks."""
 
     by_label: dict[str, StoredMask] = field(default_factory=dict)
     refused: list[Refusal] = field(default_factory=list)

@@ -58,7 +58,7 @@ class IntakeReport:
     seconds: float = 0.0
 
     @property
-    def took_something(self) -> bool:
+    def has_succeeded(self) -> bool:
         """Say whether the import succeeded; it may add nothing if its images are known."""
         return bool(self.added or self.known or self.duplicates)
 

@@ -46,7 +46,7 @@ class KnownImage:
 
 @dataclass(frozen=True, slots=True)
 class MasksOfImage:
-    """Masks for one image row; `origin` says where they came from."""
+    """Masks for one image row; `origin` names their source."""
 
     image: Image
     masks: StoredMasks

@@ -105,7 +105,7 @@ class _PathError(ValueError):
 
 
 def _offer_of_line(source: Source, root: Path, line: MetadataLine) -> Offer:
-    path = _inside(root, line.image)
+    path = _path_inside(root, line.image)
     masks = {key: _named_mask(root, name) for key, name in line.masks.items()}
     for key, folder in source.masks.items():
         if key not in masks and (mask := _mask_in_folder(folder, PurePosixPath(line.image))):
@@ -127,12 +127,12 @@ def _offer_of_line(source: Source, root: Path, line: MetadataLine) -> Offer:
 
 def _named_mask(root: Path, name: str) -> MaskFile:
     try:
-        return MaskFile(name, _inside(root, name))
+        return MaskFile(name, _path_inside(root, name))
     except _PathError as error:
         return MaskFile(name, None, str(error))
 
 
-def _inside(root: Path, name: str) -> Path:
+def _path_inside(root: Path, name: str) -> Path:
     """Return the path of the file `name` in `root`; raise _PathError if it may not be opened."""
     folder, leaf = os.path.split(name)
     path = _real_folder(str(root), folder) / leaf
@@ -162,7 +162,7 @@ def _offers_of_folder(source: Source) -> Iterator[Offer | Refusal]:
     repeated_stems = {stem for stem, n in Counter(name.stem for name in names).items() if n > 1}
     for name in names:
         try:
-            path = _inside(root, name.as_posix())
+            path = _path_inside(root, name.as_posix())
         except _PathError as error:
             yield Refusal(name.as_posix(), error.code, str(error))
             continue

@@ -1,7 +1,7 @@
 """Import all offers of one source: count, read, store, record, and look for near duplicates.
 
-`importing` calls this for a folder, `uploads` for an upload. It is safe to run again: known images
-are left as they are. A refused file does not stop the import.
+`importing` calls `import_source` for a folder, `uploads` for an upload. A second run is safe: known
+images do not change. A refused file does not stop the import.
 """
 
 from __future__ import annotations

@@ -103,7 +103,7 @@ def source_of_upload(intake: Intake, *, beat: Callable[[], None] = lambda: None)
         partial.replace(files)
         archive.unlink()
     if not files.is_dir():
-        raise Invalid("The files of this upload are gone.", field="folder")
+        raise Invalid("The files of this upload no longer exist.", field="folder")
     return _source_in(staging, _root_of(files), _group_of(intake))
 
 

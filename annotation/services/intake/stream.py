@@ -147,7 +147,7 @@ class Stream:
 
 
 def _read_ahead(threads: ThreadPoolExecutor, offers: Iterable[Offer | Refusal]) -> Iterator[Read]:
-    """Yield the read files in the order of the offers; `_READ_AHEAD` are in memory at a time."""
+    """Yield the read files in the order of the offers; at most `_READ_AHEAD` are in memory."""
     ahead: deque[Future[Read] | Refusal] = deque()
     for offer in offers:
         ahead.append(offer if isinstance(offer, Refusal) else threads.submit(read_offer, offer))

@@ -33,8 +33,8 @@ def due_intakes() -> list[UUID]:
 def run_intake(*, intake_id: UUID) -> IntakeReport | None:
     """Claim and import one upload; return None if it is done, failed or claimed by another worker.
 
-    Any other error than a domain error is raised after the claim was given back: the upload is
-    then tried again.
+    After a domain error the upload has failed for ever. After any other error the claim is given
+    back and the error raised, so that a worker tries again.
     """
     claim = claims.take(model=Intake, pk=intake_id, due=DUE, sets={"state": Intake.State.RUNNING})
     if claim is None:

@@ -34,7 +34,7 @@ def export_release(
     staging = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}-"))
     try:
         total = release.items.count()
-        for number, (path, key) in enumerate(_items(release), start=1):
+        for number, (path, key) in enumerate(_paths_and_keys(release), start=1):
             target = staging / path
             target.parent.mkdir(parents=True, exist_ok=True)
             # Copied, not checked out: a checkout may be a link, and people may write to this file.
@@ -58,11 +58,11 @@ def stream_release(release: Release) -> Iterator[bytes]:
     _require_frozen(release)
     root = f"{release.project.slug}-{release.version}"
     return archive.stream_zip(
-        (f"{root}/{path}", partial(storage.read, key)) for path, key in _items(release)
+        (f"{root}/{path}", partial(storage.read, key)) for path, key in _paths_and_keys(release)
     )
 
 
-def _items(release: Release) -> Iterator[tuple[str, str]]:
+def _paths_and_keys(release: Release) -> Iterator[tuple[str, str]]:
     rows = ReleaseItem.objects.filter(release=release).order_by("path")
     return rows.values_list("path", "key").iterator(chunk_size=1000)
 
@@ -79,7 +79,7 @@ def _require_frozen(release: Release) -> None:
         )
     if not release.items.filter(path=MANIFEST).exists():
         raise NotFound(f"Release {release.version} has lost its manifest.", code="missing_bytes")
-    if any(storage.is_erased(key) for _, key in _items(release)):
+    if any(storage.is_erased(key) for _, key in _paths_and_keys(release)):
         raise Conflict(
             f"Release {release.version} is no longer available: an image in it was erased on "
             "request. Ask for a new version, which leaves it out.",

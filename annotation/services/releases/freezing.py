@@ -53,13 +53,13 @@ def _freeze(
     """
 
     def on_stored(files: list[ReleasedFile], done: int) -> None:
-        _list_files(release, claim, files, done=done)
+        _write_file_rows(release, claim, files, done=done)
         if progress:
             progress(done, release.total)
 
     while True:
         selection = drop_withdrawn(release=release, claim=claim)
-        _forget_files(release, claim)
+        _delete_file_rows(release, claim)
         try:
             rendered = render_release(release=release, selection=selection, on_stored=on_stored)
         except NotFound:
@@ -93,14 +93,14 @@ def _publish(
     return True
 
 
-def _forget_files(release: Release, claim: claims.Claim) -> None:
+def _delete_file_rows(release: Release, claim: claims.Claim) -> None:
     """Delete the file rows that a killed run left: its selection may have been larger."""
     with transaction.atomic():
         claims.update(claim, done=0)
         ReleaseItem.objects.filter(release=release).delete()
 
 
-def _list_files(
+def _write_file_rows(
     release: Release, claim: claims.Claim, files: list[ReleasedFile], *, done: int
 ) -> None:
     """Write a row for each file; raise ClaimLost if another worker has the release.

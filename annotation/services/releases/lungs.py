@@ -27,7 +27,11 @@ Mask = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """The cut-offs of the grades and the smallest lesion, from the serving round's plan."""
+    """How severity is graded, from the serving round's plan.
+
+    `cutoffs` are infected shares of the lungs at which the grades begin. `smallest_lesion` is the
+    area of the smallest listed lesion, as a share of the image.
+    """
 
     cutoffs: tuple[float, ...] = SEVERITY_CUTOFFS
     smallest_lesion: float = SMALLEST_LESION

@@ -35,7 +35,7 @@ def copy_database(
     Raises Invalid if no database answers there, Refused if its migrations differ or this database
     is not empty. One transaction holds everything, because nobody works in this database yet.
     """
-    _open(source)
+    _register_source(source)
     try:
         _require_same_version_and_empty_target()
         with transaction.atomic(using=SOURCE), transaction.atomic(using=TARGET):
@@ -51,7 +51,7 @@ def _copy(progress: Callable[[int, int], None] | None) -> dict[str, int]:
         if model._meta.managed and not model._meta.proxy
     ]
     total = sum(model._base_manager.using(SOURCE).count() for model in tables)
-    # `migrate` gave these rows other ids here. The rows of the source name the ids of the source.
+    # `migrate` gave these rows other ids here, but the copied rows name the ids of the source.
     for model in _MADE_BY_MIGRATE:
         model._base_manager.using(TARGET).all().delete()
     copied, done = {}, 0
@@ -72,7 +72,7 @@ def _copy(progress: Callable[[int, int], None] | None) -> dict[str, int]:
     return copied
 
 
-def _open(source: str) -> None:
+def _register_source(source: str) -> None:
     """Register the source with Django under its alias; raise Invalid if it does not answer."""
     try:
         parsed = dj_database_url.parse(source)

@@ -179,6 +179,7 @@ def _unshared_keys(images: Sequence[UUID]) -> Sequence[str]:
 
 
 def _any_of(columns: Iterable[str], keys: set[str]) -> Q:
+    """Return the condition that a row has one of the keys in one of the columns."""
     condition = Q()
     for column in columns:
         condition |= Q(**{f"{column}__in": keys})

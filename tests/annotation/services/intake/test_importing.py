@@ -71,7 +71,7 @@ def test_import_when_run_again_then_nothing_changes(project: Project, tmp_path: 
     again = run(project, folder, masks_as="seed")
     assert (again.added, again.known, again.duplicates, again.masks.total()) == (0, 9, 0, 0)
     assert before == [list(m.objects.order_by("pk").values()) for m in _TABLES]
-    assert again.took_something
+    assert again.has_succeeded
 
 
 _TABLES = (Image, Patient, SplitEntry, Annotation, Reference, Truth)
@@ -166,7 +166,7 @@ def test_large_image_when_imported_then_refused_before_it_is_decoded(
     assert reasons(report) == {
         "big.png": "The image is 64×48, more than the 0.002 megapixels allowed."
     }
-    assert not report.took_something
+    assert not report.has_succeeded
 
 
 def test_mask_of_another_size_when_imported_then_refused_and_its_image_is_imported(

@@ -84,7 +84,7 @@ def test_release_killed_and_run_again_has_the_same_manifest(filled: Project) -> 
     with pytest.raises(Killed):
         run_release(release_id=release.id, progress=kill)
     left = set(ReleaseItem.objects.values_list("id", flat=True))
-    assert left  # files are listed as they are stored
+    assert left  # the killed run had listed the files that it had stored
     Release.objects.filter(pk=release.pk).update(claim_token=None)
     make_reference(make_image(filled, seed=60))  # read after the release was requested
     run_release(release_id=release.id)
