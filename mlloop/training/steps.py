@@ -93,9 +93,8 @@ def _compute_gradients(
 def _use_more_parts(state: TrainingState, parts: int, count: int, emit: Emit) -> None:
     state.parts = parts
     for group in state.optimiser.param_groups:
-        group["foreach"] = (
-            False  # updating one weight at a time needs no second copy of all weights
-        )
+        # Updating one weight at a time needs no second copy of all weights.
+        group["foreach"] = False
     slots = state.optimiser.state
     for weight in [weight for weight, moments in slots.items() if len(moments) < _MOMENTS]:
         del slots[weight]  # incomplete: memory ran out while its moments were created

@@ -62,7 +62,7 @@ def test_sealed_evaluation_when_written_and_read_then_the_same_and_without_a_pea
 
 
 def test_the_stored_figures_are_touched_by_nobody_else() -> None:
-    """Whoever wants a figure asks for `Round.figures`; whoever writes gives a record."""
+    """Code reads figures through `Round.figures` and writes them from a record."""
     touched = {
         f"{path.relative_to(ROOT)}: {line.strip()}"
         for path in (ROOT / "annotation").rglob("*.py")

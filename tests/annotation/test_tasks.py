@@ -194,13 +194,13 @@ def test_old_lost_drafts_are_deleted_by_the_sweep_at_start_and_then_daily(
     assert list(LostDraft.objects.all()) == [kept]
 
 
-def test_unused_files_are_hinted_at_every_six_hours_and_only_where_the_queue_is(
+def test_messages_to_clear_unused_files_are_sent_every_six_hours_to_workers_with_the_queue(
     project: Project, timer: list[Callable[[], None]], sent: Sent, clock: SimpleNamespace
 ) -> None:
     (sweep,) = timer
     sweep()
     with time_machine.travel(timezone.now() + timedelta(days=400)):
-        sweep()  # a date that jumps is no reason
+        sweep()  # a changed date sends no message
     assert sent == [("clear_unused_files", str(project.pk))]
     assert tasks.dispatch_file_clearing(["train", "propose"]) == 0
     clock.seconds += 6 * 3600

@@ -46,7 +46,7 @@ def test_a_round_runs_from_plan_to_decision(planned: Round) -> None:
         planned,
         learner=fake_learner(),
         say=said.append,
-        on_progress=lambda *one: seen.append(one),
+        on_progress=lambda *progress: seen.append(progress),
     )
 
     assert done.state == Round.State.AWAITING_DECISION, done.failure
@@ -70,7 +70,7 @@ def test_training_is_handed_only_the_other_folds(planned: Round) -> None:
     folds = {case.patient: case.fold for case in records.round_snapshot(planned).train}
     for member in planned.members.all():
         assert member.card["loaded_patients"]
-        assert member.fold not in {folds[one] % 3 for one in member.card["loaded_patients"]}
+        assert member.fold not in {folds[patient] % 3 for patient in member.card["loaded_patients"]}
 
 
 def test_thresholds_are_fitted_on_references_and_reach_the_rows_and_the_sealed_set(

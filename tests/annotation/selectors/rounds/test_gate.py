@@ -152,7 +152,7 @@ def test_a_round_that_speckles_every_control_is_refused_for_the_controls(
     assert "fall by more than 0.2: group normal (specificity, n = 30): -1.000" in (
         row.decision_reason
     )
-    # Dice and the pixels of the controls see nothing wrong with it: it was passed before.
+    # Dice and the controls' pixel figures do not show it. So an older gate let the round pass.
     worse = [check for check in row.figures.gate.checks if not check.holds]
     assert {check.convention for check in worse} == {"image_level"}
     client.force_login(member("engineer", name="ann"))
@@ -174,7 +174,7 @@ def test_a_flood_of_controls_that_were_called_before_is_refused_by_its_pixels(
     serving(project, speckled(counted(more_controls, overlap=0.6)))
     gate = judged(project, counted(more_controls, overlap=0.9, false=400))
     assert gate.outcome == "refused"
-    assert {one.convention for one in gate.checks if not one.holds} == {"pooled"}
+    assert {check.convention for check in gate.checks if not check.holds} == {"pooled"}
 
 
 def test_fewer_than_twenty_controls_are_not_judged_on_their_own(
@@ -186,7 +186,7 @@ def test_fewer_than_twenty_controls_are_not_judged_on_their_own(
     assert "controls" not in gate.sentence.lower()
 
 
-def test_a_plan_of_before_the_margin_of_controls_is_judged_by_its_default(
+def test_a_plan_without_a_margin_for_controls_is_judged_by_the_default(
     project: Project, more_controls: list[Image]
 ) -> None:
     serving(project, counted(more_controls))
@@ -194,7 +194,7 @@ def test_a_plan_of_before_the_margin_of_controls_is_judged_by_its_default(
     del row.plan["control_margin"]
     row.save()
     gate = judge_round(row, [SealedCase(**case) for case in speckled(counted(more_controls))])
-    assert {one.margin for one in gate.checks if not one.holds} == {0.2}
+    assert {check.margin for check in gate.checks if not check.holds} == {0.2}
 
 
 def test_too_few_sealed_images_say_so_and_nothing_is_promoted_by_itself(
@@ -210,7 +210,9 @@ def test_too_few_sealed_images_say_so_and_nothing_is_promoted_by_itself(
     assert row.state == "awaiting_decision"
 
 
-def test_an_image_that_was_read_anew_is_not_compared(project: Project, sealed: list[Image]) -> None:
+def test_an_image_that_was_read_again_is_not_compared(
+    project: Project, sealed: list[Image]
+) -> None:
     former = counted(sealed)
     for case in former[:5]:
         case["fn"] = 5000
@@ -258,8 +260,8 @@ def test_a_round_that_a_person_refused_stays_refused(project: Project, sealed: l
 
 def of_one_patient(cases: Cases, chosen: list[Image]) -> Cases:
     """Return the cases with one patient for all chosen images."""
-    own = {str(image.id) for image in chosen}
-    return [case | ({"patient": "one"} if case["image"] in own else {}) for case in cases]
+    ids = {str(image.id) for image in chosen}
+    return [case | ({"patient": "one"} if case["image"] in ids else {}) for case in cases]
 
 
 def test_a_subgroup_of_one_patient_is_named_and_not_judged(

@@ -78,7 +78,7 @@ def test_lineage_is_transitive_and_without_a_leak(project: Project) -> None:
     assert member.card["parent"] == member.parent.weights_sha256
 
 
-def test_whom_any_ancestor_learned_counts_as_taught_and_so_does_all_an_old_card_names(
+def test_patients_that_an_ancestor_learned_from_count_as_taught_and_so_do_all_on_an_old_card(
     project: Project,
 ) -> None:
     fill_project(project)
@@ -88,7 +88,7 @@ def test_whom_any_ancestor_learned_counts_as_taught_and_so_does_all_an_old_card_
     assert parent
     grandparent = parent.parent
     assert grandparent
-    # The grandchild says it set aside somebody whom its parent had learned.
+    # The parent's card says it set a patient aside from whom the grandparent had learned.
     learned = set(grandparent.card["loaded_patients"]) - set(grandparent.card["inner_patients"])
     parent.card["inner_patients"].append(min(learned))
     parent.save()

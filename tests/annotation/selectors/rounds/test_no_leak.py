@@ -1,7 +1,7 @@
 """Over any sequence of reads, withdrawals, rounds and warm starts, no network proposes on a patient
 that it learned from.
 
-The bookkeeping of this test is its own: it follows the weights by their hash and asks no card.
+The test keeps its own record: it follows the weights by their hash and reads no card.
 """
 
 from __future__ import annotations
@@ -147,7 +147,7 @@ def check_handed(member: EnsembleMember, manifest: TrainManifest, world: World) 
 def propose(round: Round, world: World, folder: Path) -> None:
     """Let the weights that the manifest names propose on the cases that it names."""
     manifest = propose_manifest(round, folder, no_files())
-    weights = {(one.network, one.fold): one.weights_sha256 for one in manifest.members}
+    weights = {(member.network, member.fold): member.weights_sha256 for member in manifest.members}
     for case in manifest.scored:
         for network in manifest.plan.networks_of("activation"):
             assert case.patient not in world.seen[weights[network.key, case.fold]]
@@ -180,7 +180,7 @@ def test_no_history_lets_a_network_propose_on_whom_it_saw(
     with transaction.atomic():
         project = create_project(slug="any", name="Any", actor=None, folds=3)
         made = fill_project(project, read=4, unread=4, controls=2, sealed=2)
-        # The first three stay: without anyone to learn from a round is refused, and rightly.
+        # The first three stay: a round without a patient to learn from is refused, as it should be.
         world = World(project, [*made["read"][3:], *made["unread"], *made["controls"]])
         for step in (*history, Turn(1, 3, is_warm=True, is_promoted=True)):
             live(step, world, tmp_path)

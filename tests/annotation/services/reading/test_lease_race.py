@@ -46,7 +46,7 @@ def submit_empty(case: Assignment, client_id: UUID | None = None) -> Annotation:
 
 
 def read_all(username: str) -> list[str]:
-    """Read every case there is for this reader; return the images."""
+    """Read every case that this reader gets; return the images."""
     project, reader = Project.objects.get(), User.objects.get(username=username)
     images = []
     while (case := next_case.lease_next_case(project=project, reader=reader)) is not None:
@@ -89,7 +89,7 @@ def reopen_or_lease(username: str, author: str) -> list[str]:
 
 
 def reopen_and_submit(case_id: str) -> list[str]:
-    """Reopen a case and submit it anew, three times; return what came of each."""
+    """Reopen a case and submit it again, three times; return each annotation id or error code."""
     made = []
     for _ in range(3):
         case = Assignment.objects.get(id=case_id)
@@ -164,7 +164,7 @@ def submitted_seed(reader: User) -> Assignment:
     return seed
 
 
-def test_reopening_when_others_lease_the_image_at_once_then_it_lies_on_one_desk(
+def test_reopening_when_others_lease_the_image_at_once_then_one_reader_holds_it(
     readers: list[str], data_root: Path
 ) -> None:
     author, *judges = readers
@@ -177,7 +177,7 @@ def test_reopening_when_others_lease_the_image_at_once_then_it_lies_on_one_desk(
     assert said == ({"reopened"} if held.pk == seed.pk else {"leased", "held"})
 
 
-def test_reopening_when_eight_tabs_submit_anew_then_one_chain(
+def test_reopening_when_eight_tabs_submit_again_then_one_chain(
     readers: list[str], data_root: Path
 ) -> None:
     seed = submitted_seed(User.objects.get(username=readers[0]))
@@ -189,6 +189,6 @@ def test_reopening_when_eight_tabs_submit_anew_then_one_chain(
     assert count == 1 + len(said) > 1
     assert Annotation.objects.count() == Reference.objects.count() == count
     assert Annotation.objects.filter(supersedes=None).count() == 1
-    standing = Annotation.objects.get(superseded_by=None)
-    assert Reference.objects.get(superseded_by=None).annotations.get() == standing
+    current = Annotation.objects.get(superseded_by=None)
+    assert Reference.objects.get(superseded_by=None).annotations.get() == current
     assert list(breaches(seed.project)) == []

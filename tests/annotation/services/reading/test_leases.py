@@ -242,9 +242,9 @@ def test_read_when_leased_for_another_purpose_a_moment_before_then_refused(
     """Both lists were made before the first insert: the database refuses the second insert."""
     image = factories.make_image(project)
     factories.make_proposals(factories.make_round(project, stage="stage_2"), image)
-    desk = worklist.worklist_scope(project=project, reader=readers[1])
+    scope = worklist.worklist_scope(project=project, reader=readers[1])
     factories.make_assignment(image, readers[1], purpose="read")
-    assert worklist.still_waits(desk, "read", image.id)
+    assert worklist.still_waits(scope, "read", image.id)
     with pytest.raises(IntegrityError), transaction.atomic():
         factories.make_assignment(image, readers[0], purpose="seed")
 

@@ -39,7 +39,7 @@ def save(case: Assignment, radius: int, if_match: str | None = None) -> str:
     ).etag
 
 
-def take_out(case: Assignment) -> None:
+def erase(case: Assignment) -> None:
     withdrawal.erase_image(image=case.image, actor=None, reason="consent withdrawn")
 
 
@@ -53,7 +53,7 @@ def test_save_when_the_image_was_erased_then_no_bytes_and_no_row(
     case: Assignment, data_root: Path
 ) -> None:
     first = save(case, 5)
-    take_out(case)
+    erase(case)
     before = with_bytes(data_root)
     for radius in (5, 7):  # the erased mask, which an open tab sends again, and a new mask
         with pytest.raises(Conflict, match="withdrawn while you read it") as refused:
@@ -83,7 +83,7 @@ def test_save_when_the_image_is_erased_meanwhile_then_the_tombstone_is_restored(
 ) -> None:
     key = storage.put(project.id, encode_mask(factories.disc(radius=5)))
     storage.erase(key)
-    meanwhile = during_the_save(lambda: take_out(case))
+    meanwhile = during_the_save(lambda: erase(case))
     with connection.execute_wrapper(meanwhile), pytest.raises(Conflict, match="withdrawn"):
         save(case, 5)
     assert storage.is_erased(key)
@@ -91,7 +91,7 @@ def test_save_when_the_image_is_erased_meanwhile_then_the_tombstone_is_restored(
     assert not LostDraft.objects.exists()
 
 
-def test_save_when_another_image_had_the_same_mask_erased_then_it_is_stored_anew(
+def test_save_when_another_image_had_the_same_mask_erased_then_it_is_stored_again(
     case: Assignment, project: Project
 ) -> None:
     key = storage.put(project.id, encode_mask(factories.disc(radius=5)))

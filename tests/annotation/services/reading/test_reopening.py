@@ -45,7 +45,9 @@ pytestmark = pytest.mark.postgres
 Member = Callable[..., User]
 
 
-def test_reopen_when_submitted_anew_then_both_stay_and_the_new_one_counts(case: Assignment) -> None:
+def test_reopen_when_submitted_again_then_both_stay_and_the_new_one_counts(
+    case: Assignment,
+) -> None:
     draw(case, FIRST)
     first = submit(case, active_seconds=40.0)
     reopened = reopen_case(assignment=case, reader=case.reader)
@@ -56,7 +58,7 @@ def test_reopen_when_submitted_anew_then_both_stay_and_the_new_one_counts(case: 
     assert list(Annotation.objects.order_by("created_at")) == [first, second]
     assert second.supersedes == first
     references = list(Reference.objects.order_by("created_at"))
-    assert [one.annotations.get() for one in references] == [first, second]
+    assert [reference.annotations.get() for reference in references] == [first, second]
     assert references[1].supersedes == references[0]
     assert (first.active_seconds, second.active_seconds) == (40.0, 3.0)
     case.refresh_from_db()
@@ -168,7 +170,7 @@ def test_reopened_when_to_be_saved_for_later_or_given_back_then_not(case: Assign
     assert noted.note == "look again"
 
 
-def test_double_read_when_submitted_anew_then_it_has_no_reference(
+def test_double_read_when_submitted_again_then_it_has_no_reference(
     project: Project, reader: User, member: Member
 ) -> None:
     image = factories.make_image(project)
@@ -218,8 +220,8 @@ def test_seeds_to_draw_when_one_is_open_again_then_it_is_counted_once(
     first = must_lease(project, reader)
     submit(first, decision="no_infection")
     reopen_case(assignment=first, reader=reader)
-    desk = worklist.worklist_scope(project=project, reader=reader)
-    assert worklist.waiting_count(desk, "seed") == 1
+    scope = worklist.worklist_scope(project=project, reader=reader)
+    assert worklist.waiting_count(scope, "seed") == 1
     submit(must_lease(project, reader), decision="no_infection")
     assert next_case.lease_next_case(project=project, reader=reader) is None
     submit(first, decision="no_infection")

@@ -1,4 +1,4 @@
-"""A round with a classifier: it learns groups, its maps are out of fold, none becomes a mask."""
+"""A round with a classifier: it learns groups, its maps are out of fold, and no map is a mask."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_classifier_when_trained_then_on_the_references_and_controls_of_other_fo
     assert len(folds) == 8
     for member in done.members.filter(network=KEY):
         loaded = set(member.card["loaded_patients"])
-        assert loaded == {one for one, fold in folds.items() if fold != member.fold}
+        assert loaded == {patient for patient, fold in folds.items() if fold != member.fold}
     assert find_leaks(done) == ()
 
 
@@ -75,7 +75,7 @@ def test_activation_maps_when_recorded_then_they_wait_for_nobody_and_carry_no_fi
     assert set(rows.values_list("disagreement", "disagreement_key")) == {(None, "")}
     assert all(row.findings == {} for row in rows)
     infection = Proposal.objects.filter(round=done, label__key="infection")
-    assert {tuple(one) for row in infection for one in row.members}.isdisjoint(
+    assert {tuple(key) for row in infection for key in row.members}.isdisjoint(
         {(KEY, fold) for fold in range(3)}
     )
     thresholds = done.figures.calibration.thresholds
@@ -85,22 +85,22 @@ def test_activation_maps_when_recorded_then_they_wait_for_nobody_and_carry_no_fi
 def test_leaks_when_a_classifier_saw_the_patient_then_found(done: Round) -> None:
     member = done.members.get(network=KEY, fold=1)
     seen = next(
-        one.patient for one in round_snapshot(done).train if one.fold == 1 and one.reference
+        case.patient for case in round_snapshot(done).train if case.fold == 1 and case.reference
     )
     member.card["loaded_patients"].append(seen)
     member.save()
     assert {(leak.network, leak.kind) for leak in find_leaks(done)} == {(KEY, "seen_patient")}
 
 
-def test_metrics_when_there_is_a_classifier_then_auc_and_pixels_stand_apart(done: Round) -> None:
+def test_metrics_when_there_is_a_classifier_then_auc_and_pixels_are_separate(done: Round) -> None:
     assert set(done.figures.proposals) == {"ensemble", small_plan().networks[0].key}
-    found = done.figures.activation
-    assert set(found) == {KEY}
-    classifier = found[KEY]
+    activation = done.figures.activation
+    assert set(activation) == {KEY}
+    classifier = activation[KEY]
     assert classifier.auc.value == 1.0
     assert (classifier.auc.n, classifier.auc.n_positive) == (8, 6)
-    assert [(of.source, of.auc.n) for of in classifier.auc_by_source] == [("a", 4), ("b", 4)]
-    pooled = {one.name: one for one in classifier.pixels if one.convention == "pooled"}
+    assert [(line.source, line.auc.n) for line in classifier.auc_by_source] == [("a", 4), ("b", 4)]
+    pooled = {figure.name: figure for figure in classifier.pixels if figure.convention == "pooled"}
     ours = done.figures.proposals["ensemble"].pooled
     assert pooled["dice"].n == ours.n == 6
     assert replace(pooled["dice"], n_empty=0) == classifier.pooled
@@ -181,13 +181,13 @@ def test_a_classifier_when_really_trained_cancelled_and_resumed_then_its_maps_ar
     assert card["decoder"] == "classifier"
 
 
-def test_report_when_there_is_a_classifier_then_its_figures_stand_beside_the_ensembles(
+def test_report_when_there_is_a_classifier_then_it_has_the_figures_of_both(
     done: Round, member: Callable[..., User]
 ) -> None:
     client = Client()
     client.force_login(member("engineer"))
-    found = client.get(reverse("api:round-report", args=["pilot", 1])).json()
-    assert found["activation"] == done.figures.to_json()["activation"]
+    body = client.get(reverse("api:round-report", args=["pilot", 1])).json()
+    assert body["activation"] == done.figures.to_json()["activation"]
     page = client.get(reverse("round_report", args=["pilot", 1])).content.decode()
     table = page.split("Comparison with the classifier")[1].split("</table>")[0]
     ours = done.figures.proposals["ensemble"].pooled.value
@@ -199,7 +199,7 @@ def test_report_when_there_is_a_classifier_then_its_figures_stand_beside_the_ens
     assert "Grad-CAM of gradcam" in client.get(reverse("round", args=["pilot", 1])).content.decode()
 
 
-def test_report_when_there_is_none_then_it_says_nothing_of_one(
+def test_report_when_there_is_no_classifier_then_it_does_not_mention_it(
     project: Project, member: Callable[..., User]
 ) -> None:
     fill_project(project)

@@ -1,4 +1,4 @@
-"""A round with a lung network: trained apart, proposes out of fold, never on a worklist."""
+"""A lung network is trained separately, proposes out of fold, and is on no worklist."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def test_lung_networks_when_trained_then_on_lung_masks_of_other_folds_only(done:
     folds = {case.patient: case.fold for case in snapshot.lung}
     for member in done.members.filter(network="lung-unet"):
         loaded = set(member.card["loaded_patients"])
-        assert loaded == {one for one, fold in folds.items() if fold != member.fold}
+        assert loaded == {patient for patient, fold in folds.items() if fold != member.fold}
     assert find_leaks(done) == ()
 
 
@@ -60,7 +60,7 @@ def test_lung_proposals_when_recorded_then_they_wait_for_nobody_and_carry_no_fin
     assert {row.findings["grade"] for row in ensemble} == {"mild"}
 
 
-def test_metrics_when_there_is_a_lung_network_then_its_figures_stand_apart(done: Round) -> None:
+def test_metrics_when_there_is_a_lung_network_then_its_figures_are_separate(done: Round) -> None:
     assert set(done.figures.proposals) == {"ensemble", small_plan().networks[0].key}
     assert set(done.figures.lung) == {"ensemble", "lung-unet"}
     assert done.figures.lung["lung-unet"].pooled.n == 3

@@ -20,7 +20,7 @@ from mlloop.figures.weights import equal_parts
 from tests.support.fake_child import FITTED_T8
 from tests.support.learning import fake_learner, fill_project, small_plan
 
-NONE = 201  # of the fake child's maps, 200 at most, nothing is left
+NONE = 201  # the fake child's maps reach 200, so a mask at this threshold is empty
 
 
 def measured(project: Project, *, crossed: bool) -> Round:
@@ -69,10 +69,10 @@ def test_figures_when_values_were_fitted_then_each_film_is_scored_by_the_other_f
     assert (len(folds), folds.count(0)) == (6, 3)
     assert 0.3 * alone.value < ensemble.value < 0.7 * alone.value
     report = engineer.get(reverse("api:round-report", args=["pilot", 1])).json()
-    assert min(one["dice"] for one in report["worst"]) > 0  # as proposed, which is how it is drawn
+    assert min(line["dice"] for line in report["worst"]) > 0  # counted as proposed, as it is drawn
     words = "for each fold on the films of the other folds: thresholds"
     assert words in report["choice"]
-    assert report["t8"] == FITTED_T8  # what is served, and what the any-pixel rule is at
+    assert report["t8"] == FITTED_T8  # as served, and as the any-pixel rule uses it
     for page in ("round_report", "round"):
         assert words in engineer.get(reverse(page, args=["pilot", 1])).content.decode()
 

@@ -45,9 +45,9 @@ def test_a_plan_freezes_references_and_implied_controls_of_the_train_split(
     round = plan_round(project=project, actor=None, plan=small_plan())
     snapshot = round_snapshot(round)
     trained = {case.image for case in snapshot.train}
-    assert trained == {str(one.id) for one in [*made["read"], *made["controls"]]}
+    assert trained == {str(image.id) for image in [*made["read"], *made["controls"]]}
     proposed = {case.image for case in snapshot.propose}
-    assert proposed == {str(one.id) for one in [*made["read"], *made["unread"]]}
+    assert proposed == {str(image.id) for image in [*made["read"], *made["unread"]]}
     controls = [case for case in snapshot.train if case.reference is None]
     assert {(case.verdict, case.mask_key) for case in controls} == {("control", None)}
     assert (round.number, round.n_train, round.folds, round.folds_note) == (1, 8, 3, "")

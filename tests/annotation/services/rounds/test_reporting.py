@@ -17,7 +17,7 @@ from tests.support.factories import make_image, make_patient, make_round
 
 @pytest.fixture
 def images(project: Project) -> list[Image]:
-    """36 patients of two sources; those of the west are all without infection."""
+    """36 patients of two sources. No image of the west shows an infection."""
     made = []
     for i in range(36):
         patient = make_patient(project, f"s{i}", split="sealed")
@@ -62,16 +62,16 @@ def test_report_when_sealed_images_are_enough_then_each_figure_is_that_of_the_me
     json.dumps(made, allow_nan=False)
     many = [line.counts for line in lines]
     patients = [line.patient for line in lines]
-    by_name = {(one["name"], one["convention"]): one for one in made["sealed"]["pixels"]}
+    by_name = {(line["name"], line["convention"]): line for line in made["sealed"]["pixels"]}
     assert len(by_name) == 16
     expected = estimate(many, patients, name="f2", convention="pooled").as_json()
     assert by_name["f2", "pooled"] == expected
     detection = made["sealed"]["detection"]
     assert set(detection["roc"]) == {"fpr", "tpr"}  # a threshold is what one image scored
-    rate = {one["name"]: one for one in detection["rates"] if one["rule"] == "any pixel"}
-    infected = [one for one in many if one.tp + one.fn]
-    found = sum(one.tp + one.fp > 0 for one in infected)
-    assert rate["sensitivity"]["value"] == pytest.approx(found / len(infected))
+    rate = {line["name"]: line for line in detection["rates"] if line["rule"] == "any pixel"}
+    infected = [counts for counts in many if counts.tp + counts.fn]
+    n_detected = sum(counts.tp + counts.fp > 0 for counts in infected)
+    assert rate["sensitivity"]["value"] == pytest.approx(n_detected / len(infected))
     assert (rate["sensitivity"]["n"], rate["sensitivity"]["n_positive"]) == (36, 21)
     assert made["sealed"]["reliability"]["ece"] == 0.1
 
@@ -106,9 +106,9 @@ def test_report_when_a_source_or_subgroup_is_small_then_its_figures_are_not_writ
 def test_report_when_a_subgroup_is_of_one_patient_then_it_has_no_interval(
     project: Project, images: list[Image]
 ) -> None:
-    one = [replace(sealed_case(image, i), patient="one") for i, image in enumerate(images[:24])]
+    same = [replace(sealed_case(image, i), patient="one") for i, image in enumerate(images[:24])]
     others = [sealed_case(image, i) for i, image in enumerate(images)][24:]
-    made = make_report(make_round(project), sealed=one + others, reliability=None, proposals={})
+    made = make_report(make_round(project), sealed=same + others, reliability=None, proposals={})
     (east,) = [line for line in made["sealed"]["subgroups"] if line["name"] == "east"]
     for convention in ("per_image", "pooled"):
         assert east[convention]["value"] is not None
@@ -130,7 +130,7 @@ def test_report_when_no_image_was_read_then_it_says_n_0(project: Project) -> Non
     made, _ = report(project, [])
     assert made["sealed"]["n"] == made["out_of_fold"]["n"] == 0
     assert made["worst"] == []
-    assert all(one["value"] is None for one in made["out_of_fold"]["pixels"])
+    assert all(line["value"] is None for line in made["out_of_fold"]["pixels"])
 
 
 def test_report_when_many_proposals_are_unseen_then_the_twelve_worst_are_named(
@@ -142,7 +142,7 @@ def test_report_when_many_proposals_are_unseen_then_the_twelve_worst_are_named(
     ]
     empty = Measured(str(images[20].id), "x", *[Counts(0, 0, 0, 5000)] * 2)
     made, _ = report(project, [], [empty, *reversed(unseen)])
-    assert [one["image"] for one in made["worst"]] == [one.image for one in unseen[:WORST]]
+    assert [line["image"] for line in made["worst"]] == [case.image for case in unseen[:WORST]]
     assert made["worst"][0] == {
         "image": unseen[0].image,
         "dice": 0.0,

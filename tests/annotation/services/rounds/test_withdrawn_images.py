@@ -45,7 +45,7 @@ def round(project: Project, cohort: dict[str, list[Image]]) -> Round:
     )
 
 
-def finished_but_for(image: Image, round: Round, *, is_erased: bool, at: type[Manifest]) -> Round:
+def finish_without(image: Image, round: Round, *, is_erased: bool, at: type[Manifest]) -> Round:
     """Run the round, and withdraw the image when the manifest of that kind is handed over."""
 
     def write(path: Path, manifest: Manifest) -> str:
@@ -64,7 +64,7 @@ def test_round_when_a_film_goes_after_it_was_proposed_on_then_it_is_measured_wit
     round: Round, cohort: dict[str, list[Image]], is_erased: bool
 ) -> None:
     gone = cohort["read"][0]
-    done = finished_but_for(gone, round, is_erased=is_erased, at=EvaluateManifest)
+    done = finish_without(gone, round, is_erased=is_erased, at=EvaluateManifest)
     assert done.state == Round.State.AWAITING_DECISION, done.failure
     assert Proposal.objects.filter(round=done, image=gone).exists()
     figures = [
@@ -72,7 +72,7 @@ def test_round_when_a_film_goes_after_it_was_proposed_on_then_it_is_measured_wit
         done.figures.lung["ensemble"],
         done.figures.activation[KEY],
     ]
-    assert [one.pooled.n for one in figures] == [5, 5, 5, 5]
+    assert [figure.pooled.n for figure in figures] == [5, 5, 5, 5]
 
 
 @pytest.mark.parametrize("is_erased", [False, True])
@@ -80,7 +80,7 @@ def test_round_when_a_film_goes_while_its_child_proposes_then_no_map_of_it_is_ke
     round: Round, cohort: dict[str, list[Image]], is_erased: bool
 ) -> None:
     gone = cohort["read"][0]
-    done = finished_but_for(gone, round, is_erased=is_erased, at=ProposeManifest)
+    done = finish_without(gone, round, is_erased=is_erased, at=ProposeManifest)
     assert done.state == Round.State.AWAITING_DECISION, done.failure
     assert not Proposal.objects.filter(round=done, image=gone).exists()
     assert done.proposals.values("image").distinct().count() == 7
@@ -96,18 +96,18 @@ def test_proposals_when_the_film_was_withdrawn_then_neither_row_nor_file_is_made
     claim = claiming.claim_round(row.pk, Round.State.PROPOSING)
     assert claim
     maps = {
-        one.pk: encode_probability(np.full((8, 8), 9 * i, np.uint8))
-        for i, one in enumerate((gone, kept), 1)
+        image.pk: encode_probability(np.full((8, 8), 9 * i, np.uint8))
+        for i, image in enumerate((gone, kept), 1)
     }
     images = [
-        ProposedImage(pk, (ProposedMask("ensemble", "ensemble", (), own, 128),), 0.1, own)
-        for pk, own in maps.items()
+        ProposedImage(pk, (ProposedMask("ensemble", "ensemble", (), png, 128),), 0.1, png)
+        for pk, png in maps.items()
     ]
     label = label_of(project, "infection")
     for _ in range(2):
         proposals.record_proposals(claim, row, {"infection": label.id}, images)
     assert list(row.proposals.values_list("image_id", flat=True)) == [kept.pk]
-    keys = {pk: storage.key_of(project.id, sha256(own).hexdigest()) for pk, own in maps.items()}
+    keys = {pk: storage.key_of(project.id, sha256(png).hexdigest()) for pk, png in maps.items()}
     assert storage.is_stored(keys[kept.pk])
     assert not storage.is_stored(keys[gone.pk])
 
@@ -124,10 +124,10 @@ def test_proposals_when_a_withdrawal_is_not_yet_committed_then_they_wait_for_it(
     row = make_round(project, number=1, state="proposing")
     claim = claiming.claim_round(row.pk, Round.State.PROPOSING)
     assert claim
-    own = encode_probability(np.full((8, 8), 9, np.uint8))
+    png = encode_probability(np.full((8, 8), 9, np.uint8))
     images = [
-        ProposedImage(one.pk, (ProposedMask("ensemble", "ensemble", (), own, 128),), 0.1, own)
-        for one in (gone, kept)
+        ProposedImage(image.pk, (ProposedMask("ensemble", "ensemble", (), png, 128),), 0.1, png)
+        for image in (gone, kept)
     ]
     label = label_of(project, "infection")
 
