@@ -16,7 +16,7 @@ from mlloop.folders.report import write_report
 from mlloop.folders.scoring import Row, RowImage
 from mlloop.folders.speed import RunSpeed
 
-SAYS = "the plan's threshold (99 of 255) and equal weights are used. A server would serve"
+SAYS = "the plan's threshold (99 of 255) and equal weights are used. A server can fit these values"
 PLAN = replace(preset("cpu"), threshold=99)
 UNFITTED = replace(PLAN, thresholds="plan", ensemble_weights="equal")
 
