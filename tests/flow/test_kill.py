@@ -146,7 +146,6 @@ def test_a_release_killed_twice_has_the_bytes_of_one_that_lived(
     # A release lists its files while it stores them, so the killed run had stored some masks only.
     masks = sum(name.startswith("Ground-truths/") for name in lived)
     ended = {"state": "frozen", "attempts": 3, "done": masks, "items": len(lived)}
-    assert halfway["done"] < masks
     assert facts == {**halfway, **ended}
     assert empty.exported(tmp_path / "killed", project="kill") == lived
     assert empty.half_written() == []
