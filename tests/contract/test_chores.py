@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import time
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tools.parts import NEEDS, Outcome, exit_code, missing_services
+from tools.parts import LIGHT_PARTS, NEEDS, Outcome, exit_code, missing_services
 
 ROOT = Path(__file__).resolve().parents[2]
 KEEPER = ROOT / "tools" / "keep-running"
@@ -37,9 +38,33 @@ def test_missing_services_names_the_missing_service(monkeypatch: pytest.MonkeyPa
     assert missing_services().startswith("PostgreSQL does not answer")
 
 
-def test_parts_that_need_something_are_make_verbs() -> None:
+def test_parts_are_make_verbs_and_none_runs_in_both_verbs() -> None:
     text = (ROOT / "Makefile").read_text()
-    assert all(f"\n{part}: setup" in text for part in NEEDS)
+    checks, slow = (
+        re.search(rf"^{name} := (.*)$", text, re.MULTILINE)[1].split()
+        for name in ("CHECKS", "SLOW_CHECKS")
+    )
+    assert all(f"\n{part}: setup" in text for part in (*checks, *slow))
+    assert not set(checks) & set(slow)
+    assert {*NEEDS, *LIGHT_PARTS} <= {*checks, *slow}
+
+
+def test_ci_runs_both_verbs() -> None:
+    text = (ROOT / ".ci" / "run").read_text()
+    assert re.findall(r"make (test[a-z-]*)", text.split("part ", 1)[1]) == ["test", "test-slow"]
+
+
+def test_no_test_module_is_imported_by_another() -> None:
+    pattern = re.compile(r"^from tests\.(?:\w+\.)*test_\w+ import", re.MULTILINE)
+    assert [
+        path for path in (ROOT / "tests").rglob("*.py") if pattern.search(path.read_text())
+    ] == []
+
+
+def test_files_for_other_processors_exist() -> None:
+    names = re.findall(r'"(tests/[\w/.]+)"', (ROOT / "tools" / "processors.py").read_text())
+    assert names
+    assert all((ROOT / name).exists() for name in names)
 
 
 def wait_for(path: Path, lines: int) -> list[str]:

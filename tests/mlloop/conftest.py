@@ -60,6 +60,14 @@ def small_plan(**changes: object) -> Plan:
     return Plan(**(values | changes))  # type: ignore[arg-type]
 
 
+KEY = "gradcam"
+CLASSIFIER = NetworkPlan(KEY, "classifier", "tu-resnet10t", label="activation")
+
+
+def plan_with_classifier(**changes: object) -> Plan:
+    return small_plan(**({"networks": (*small_plan().networks, CLASSIFIER)} | changes))
+
+
 @dataclass
 class Events:
     """Collects what a child would have said."""

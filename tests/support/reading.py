@@ -38,6 +38,18 @@ def draw(case: Assignment, mask: factories.Mask, **basis: object) -> str:
     ).etag
 
 
+def save_disc(case: Assignment, radius: int, if_match: str | None = None) -> str:
+    """Save a disc as the draft of a case; return its ETag."""
+    return drafts.save_draft(
+        assignment=case,
+        reader=case.reader,
+        label=label_of(case.project, "infection"),
+        png=encode_wire_mask(factories.disc(radius=radius)),
+        if_match=if_match,
+        if_none_match=None if if_match else "*",
+    ).etag
+
+
 def submit(case: Assignment, **given: object) -> Annotation:
     label = label_of(case.project, "infection")
     draft = Draft.objects.filter(assignment=case, label=label).first()

@@ -14,8 +14,7 @@ from mlloop.contract.manifest import Case, MemberRef, ProposeManifest
 from mlloop.contract.records import read_json
 from mlloop.networks.devices import prepare_device
 from mlloop.proposing import classifying
-from tests.mlloop.conftest import Events
-from tests.mlloop.training.test_classifier import KEY, small_plan
+from tests.mlloop.conftest import KEY, Events, plan_with_classifier
 
 Asked = list[str]
 
@@ -37,7 +36,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> Asked:
 
 @pytest.fixture
 def manifest(make_case: Callable[..., Case]) -> ProposeManifest:
-    plan = small_plan()
+    plan = plan_with_classifier()
     cases = tuple(make_case(number, fold=number % 3) for number in range(6))
     members = tuple(
         MemberRef(network.key, fold, "w", "c", "0" * 64)

@@ -13,7 +13,6 @@ import torch
 from mlloop.contract.checks import PlanError
 from mlloop.contract.errors import LearningError, Stopped
 from mlloop.contract.manifest import Case, TrainManifest
-from mlloop.contract.network_plan import NetworkPlan
 from mlloop.contract.plan import Plan
 from mlloop.folders.benchmark import weigh
 from mlloop.networks.architectures.classifier import Classifier, classifier_depth
@@ -31,17 +30,8 @@ from mlloop.training.tasks.classification import (
     Classification,
 )
 from mlloop.training.tasks.task import Run
-from tests.mlloop.conftest import STILL, card, member, train
-from tests.mlloop.conftest import small_plan as plan_of_networks
+from tests.mlloop.conftest import CLASSIFIER, KEY, STILL, card, member, plan_with_classifier, train
 from tests.mlloop.conftest import training as training_of
-
-KEY = "gradcam"
-CLASSIFIER = NetworkPlan(KEY, "classifier", "tu-resnet10t", label="activation")
-
-
-def small_plan(**changes: object) -> Plan:
-    networks = (*plan_of_networks().networks, CLASSIFIER)
-    return plan_of_networks(**({"networks": networks} | changes))
 
 
 def training(plan: Plan, cases: tuple[Case, ...], *, fold: int = 0) -> TrainManifest:
@@ -86,7 +76,7 @@ def _square(folder: Path, number: int, *, sick: bool) -> Case:
 def test_activation_when_a_bright_square_is_planted_then_is_higher_inside(
     squares: tuple[Case, ...], tmp_path: Path
 ) -> None:
-    plan = small_plan(grid=64, steps=60, epochs=3, augment=STILL, batch_size=8)
+    plan = plan_with_classifier(grid=64, steps=60, epochs=3, augment=STILL, batch_size=8)
     manifest = training(plan, squares, fold=1)
     train(manifest, tmp_path)
     network = load_member(member(manifest, tmp_path), plan, prepare_device(plan, choice="cpu"))
@@ -109,7 +99,7 @@ def _means(maps: Float64Array, truth: np.ndarray) -> tuple[float, float]:
 def test_train_classifier_when_stopped_and_run_again_then_gives_the_same_weights(
     cases: tuple[Case, ...], tmp_path: Path
 ) -> None:
-    manifest = training(small_plan(), cases)
+    manifest = training(plan_with_classifier(), cases)
     asked = iter([False] * 4 + [True])
     with pytest.raises(Stopped):
         train(manifest, tmp_path / "a", stop=lambda: next(asked))
@@ -133,7 +123,7 @@ def test_train_classifier_when_a_step_is_not_finite_then_its_inner_auc_is_still_
 
     monkeypatch.setattr(member_module, "task_of", lambda _network: Spoiled())
     pool = tuple(dataclasses.replace(case, fold=1) for case in cases)
-    events = train(training(small_plan(), pool, fold=0), tmp_path)
+    events = train(training(plan_with_classifier(), pool, fold=0), tmp_path)
     assert [said["step"] for said in events.of("step_left_out")] == [1]
     assert len(events.of("epoch")) == 4
     assert all(isinstance(said["inner_auc"], float) for said in events.of("epoch"))
@@ -143,7 +133,7 @@ def test_train_classifier_when_a_step_is_not_finite_then_its_inner_auc_is_still_
 def test_train_classifier_when_done_then_the_card_names_whom_it_saw(
     cases: tuple[Case, ...], tmp_path: Path
 ) -> None:
-    manifest = training(small_plan(steps=2, epochs=1), cases, fold=0)
+    manifest = training(plan_with_classifier(steps=2, epochs=1), cases, fold=0)
     train(manifest, tmp_path)
     held_out = {case.patient for case in cases if case.fold == 0}
     seen = card(tmp_path)["loaded_patients"]
@@ -157,7 +147,7 @@ def test_train_classifier_when_all_are_covid_then_says_what_is_missing(
 ) -> None:
     same = tuple(dataclasses.replace(case, group="covid") for case in cases)
     with pytest.raises(LearningError, match="needs images of both groups") as refused:
-        train(training(small_plan(), same), tmp_path)
+        train(training(plan_with_classifier(), same), tmp_path)
     assert refused.value.code == "one_class"
 
 
@@ -172,7 +162,7 @@ def test_activation_when_the_weights_do_not_care_then_is_flat() -> None:
     assert isinstance(network, Classifier)
     torch.nn.init.zeros_(network.head.weight)
     images = np.random.default_rng(1).random((2, 64, 64), np.float32)
-    maps, _ = activation_maps(network, images, prepare_device(small_plan(), choice="cpu"))
+    maps, _ = activation_maps(network, images, prepare_device(plan_with_classifier(), choice="cpu"))
     assert not maps.any()
 
 
@@ -187,8 +177,8 @@ def test_train_classifier_when_the_masks_are_taken_away_then_the_weights_are_the
     cases: tuple[Case, ...], tmp_path: Path
 ) -> None:
     maskless = tuple(dataclasses.replace(case, mask_path=None) for case in cases)
-    train(training(small_plan(steps=4), cases), tmp_path / "a")
-    train(training(small_plan(steps=4), maskless), tmp_path / "b")
+    train(training(plan_with_classifier(steps=4), cases), tmp_path / "a")
+    train(training(plan_with_classifier(steps=4), maskless), tmp_path / "b")
     assert card(tmp_path / "a")["weights_sha256"] == card(tmp_path / "b")["weights_sha256"]
 
 

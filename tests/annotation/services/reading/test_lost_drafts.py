@@ -15,28 +15,17 @@ from django.utils import timezone
 from annotation import storage
 from annotation.errors import Conflict, NotFound, StaleDraft
 from annotation.models import Assignment, Draft, LostDraft, Project, User
-from annotation.selectors.labels import label_of
 from annotation.selectors.reading.lost_drafts import lost_draft, lost_drafts_of
-from annotation.services.reading import drafts, lost_drafts
+from annotation.services.reading import lost_drafts
 from annotation.services.upkeep import withdrawal
-from mlloop.pixels.masks import encode_mask, encode_wire_mask
+from mlloop.pixels.masks import encode_mask
 from tests.support import factories
+from tests.support.reading import save_disc
 
 
 @pytest.fixture
 def case(project: Project, member: Callable[..., User]) -> Assignment:
     return factories.make_assignment(factories.make_image(project), member("reader"))
-
-
-def save(case: Assignment, radius: int, if_match: str | None = None) -> str:
-    return drafts.save_draft(
-        assignment=case,
-        reader=case.reader,
-        label=label_of(case.project, "infection"),
-        png=encode_wire_mask(factories.disc(radius=radius)),
-        if_match=if_match,
-        if_none_match=None if if_match else "*",
-    ).etag
 
 
 def erase(case: Assignment) -> None:
@@ -52,12 +41,12 @@ def with_bytes(root: Path) -> set[str]:
 def test_save_when_the_image_was_erased_then_no_bytes_and_no_row(
     case: Assignment, data_root: Path
 ) -> None:
-    first = save(case, 5)
+    first = save_disc(case, 5)
     erase(case)
     before = with_bytes(data_root)
     for radius in (5, 7):  # the erased mask, which an open tab sends again, and a new mask
         with pytest.raises(Conflict, match="withdrawn while you read it") as refused:
-            save(case, radius, if_match=first)
+            save_disc(case, radius, if_match=first)
         assert refused.value.code == "withdrawn"
     assert with_bytes(data_root) == before
     assert not LostDraft.objects.exists()
@@ -85,7 +74,7 @@ def test_save_when_the_image_is_erased_meanwhile_then_the_tombstone_is_restored(
     storage.erase(key)
     meanwhile = during_the_save(lambda: erase(case))
     with connection.execute_wrapper(meanwhile), pytest.raises(Conflict, match="withdrawn"):
-        save(case, 5)
+        save_disc(case, 5)
     assert storage.is_erased(key)
     assert not Draft.objects.exists()
     assert not LostDraft.objects.exists()
@@ -96,18 +85,18 @@ def test_save_when_another_image_had_the_same_mask_erased_then_it_is_stored_agai
 ) -> None:
     key = storage.put(project.id, encode_mask(factories.disc(radius=5)))
     storage.erase(key)
-    save(case, 5)
+    save_disc(case, 5)
     assert Draft.objects.get().mask_key == key
     assert storage.read(key)
 
 
 def test_lost_draft_when_refused_again_then_its_thirty_days_start_again(case: Assignment) -> None:
-    base = save(case, 3)
-    save(case, 5, if_match=base)
+    base = save_disc(case, 3)
+    save_disc(case, 5, if_match=base)
     start = timezone.now()
     for days in (0, 20):
         with time_machine.travel(start + timedelta(days=days)), pytest.raises(StaleDraft):
-            save(case, 7, if_match=base)
+            save_disc(case, 7, if_match=base)
     kept = LostDraft.objects.get(etag=storage.digest_of(key_of(case, 7)))
     with time_machine.travel(start + timedelta(days=49)):
         assert lost_drafts.purge_lost_drafts() == 0

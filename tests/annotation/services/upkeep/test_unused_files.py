@@ -25,8 +25,8 @@ from annotation.services.reading import lost_drafts
 from annotation.services.upkeep import withdrawal
 from annotation.services.upkeep.unused_files import SECONDS_BETWEEN_LOOKS, UnusedFiles
 from mlloop.pixels.masks import encode_mask
-from tests.annotation.services.reading.test_lost_drafts import save
 from tests.support import factories
+from tests.support.reading import save_disc
 
 
 @pytest.fixture
@@ -103,7 +103,7 @@ def test_unused_files_when_a_draft_was_replaced_then_only_its_old_mask_goes(
 ) -> None:
     factories.make_proposals(factories.make_round(project), case.image)
     factories.make_reference(factories.make_image(project))
-    save(case, 5, if_match=save(case, 3))
+    save_disc(case, 5, if_match=save_disc(case, 3))
     other = factories.make_image(project)
     before = set(files(data_root))
     assert worker.look() == 0
@@ -219,7 +219,7 @@ def test_unused_files_when_writers_and_two_workers_race_then_no_file_stored_sinc
 def test_unused_files_when_a_worker_was_killed_between_two_steps_then_the_file_comes_back(
     case: Assignment, data_root: Path, worker: Looks
 ) -> None:
-    save(case, 5)
+    save_disc(case, 5)
     (path,) = (path for path in files(data_root) if path.name == etag_of(5))
     path.rename(path.with_name(f".aside-0123abcd-{path.name}"))
     half = path.with_name(".tmp-half")
@@ -237,7 +237,7 @@ def test_unused_files_when_they_are_weights_documents_or_tombstones_then_they_st
 ) -> None:
     for data in (b"weights", b"{}"):
         storage.put(project.id, data)
-    save(case, 5)
+    save_disc(case, 5)
     withdrawal.erase_image(image=case.image, actor=None, reason="consent withdrawn")
     before = set(files(data_root))
     assert worker.look() == worker.look() == 0
