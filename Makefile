@@ -125,7 +125,7 @@ test-slow-sqlite: setup  ## kills and real training on SQLite
 	$(ON_SQLITE) -m "slow and not browser"
 
 test-slow-postgres: setup  ## all other Python tests that know a database or a broker, on PostgreSQL
-	$(ON_POSTGRES) -m "not browser and (slow or not postgres)" $(POSTGRES_TESTS)
+	$(ON_POSTGRES) -m "not browser and ((slow and postgres) or not (slow or postgres))" $(POSTGRES_TESTS)
 
 test-slow-browser: setup  ## chaos, kills, and every screen, zoom and density in Chromium
 	$(ON_SQLITE) -m "browser and slow" tests/browser

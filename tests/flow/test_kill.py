@@ -15,7 +15,7 @@ import pytest
 from tests.flow.installation import ROOT, Databases, Installation, installed
 
 WORLD = str(Path(__file__).with_name("kill_world.py"))
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.postgres]
 PATIENCE = 600.0  # seconds; a busy machine starves a child that is nice
 
 
