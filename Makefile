@@ -76,7 +76,7 @@ SLOW_CHECKS := test-slow-sqlite test-slow-postgres test-slow-browser test-proces
 test: setup  ## every promise once; names at its end what it left out, and fails for that if CI=true
 	$(PY) -m tools.parts $(CHECKS)
 
-test-slow: setup  ## what `make test` leaves: kills, chaos, all of PostgreSQL, processors, a loop
+test-slow: setup  ## what `make test` leaves: kills, chaos, the rest of PostgreSQL, processors, a loop
 	$(PY) -m tools.parts $(SLOW_CHECKS)
 
 test-all: setup  ## `make test` and `make test-slow`
@@ -124,7 +124,7 @@ test-browser: setup  ## the editor in Chromium: the main paths
 test-slow-sqlite: setup  ## kills and real training on SQLite
 	$(ON_SQLITE) -m "slow and not browser"
 
-test-slow-postgres: setup  ## all other Python tests that know a database or a broker, on PostgreSQL
+test-slow-postgres: setup  ## all other Python tests but real training, on PostgreSQL
 	$(ON_POSTGRES) -m "not browser and ((slow and postgres) or not (slow or postgres))" $(POSTGRES_TESTS)
 
 test-slow-browser: setup  ## chaos, kills, and every screen, zoom and density in Chromium
