@@ -72,13 +72,13 @@ def plan_with_classifier(**changes: object) -> Plan:
 class Events:
     """Collects what a child would have said."""
 
-    said: list[dict[str, object]] = field(default_factory=list)
+    sent: list[dict[str, object]] = field(default_factory=list)
 
     def __call__(self, event: str, /, **values: object) -> None:
-        self.said.append({"event": event, **values})
+        self.sent.append({"event": event, **values})
 
     def of(self, event: str) -> list[dict[str, object]]:
-        return [said for said in self.said if said["event"] == event]
+        return [event for event in self.sent if event["event"] == event]
 
 
 @pytest.fixture
@@ -154,13 +154,13 @@ def members(
     """Train every member of a plan for its few steps, once per session."""
 
     def make(plan: Plan) -> tuple[MemberRef, ...]:
-        found = []
+        result = []
         for network in plan.networks:
             for fold in range(plan.folds):
                 out = members_folder / plan.sha256[:12] / f"{network.key}-{fold}"
                 manifest = training(plan, cases, fold=fold, network=network.key)
                 train(manifest, out)
-                found.append(member(manifest, out))
-        return tuple(found)
+                result.append(member(manifest, out))
+        return tuple(result)
 
     return make

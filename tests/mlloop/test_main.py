@@ -92,10 +92,10 @@ def test_train_when_an_image_is_unreadable_says_which_and_exits_1(
     planted = dataclasses.replace(manifest, cases=(first, *manifest.cases[1:]))
     write_manifest(tmp_path / "m.json", planted)
     out = tmp_path / "out"
-    said = run_main("train", "--manifest", tmp_path / "m.json", "--out", out, "--device", "cpu")
-    assert said[-1]["event"] == "error"
-    assert said[-1]["code"] == "unreadable_image"
-    assert first.image in said[-1]["message"]
+    events = run_main("train", "--manifest", tmp_path / "m.json", "--out", out, "--device", "cpu")
+    assert events[-1]["event"] == "error"
+    assert events[-1]["code"] == "unreadable_image"
+    assert first.image in events[-1]["message"]
 
 
 @pytest.mark.parametrize("text", ["{}", "not json"])
@@ -104,6 +104,6 @@ def test_main_when_the_manifest_is_broken_refuses_with_a_sentence(
 ) -> None:
     path = tmp_path / "m.json"
     path.write_text(text)
-    (said,) = run_main("train", "--manifest", path, "--out", tmp_path / "o")
-    assert said["event"] == "error"
-    assert said["code"] == "bad_manifest"
+    (event,) = run_main("train", "--manifest", path, "--out", tmp_path / "o")
+    assert event["event"] == "error"
+    assert event["code"] == "bad_manifest"

@@ -75,8 +75,8 @@ def test_plan_when_written_and_read_is_the_same(plan: Plan) -> None:
 
 
 @given(plans(), plans())
-def test_plan_sha256_when_plans_differ_differs(one: Plan, other: Plan) -> None:
-    assert (one.sha256 == other.sha256) == (one == other)
+def test_plan_sha256_when_plans_differ_differs(plan: Plan, other: Plan) -> None:
+    assert (plan.sha256 == other.sha256) == (plan == other)
 
 
 @given(

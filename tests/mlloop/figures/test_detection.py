@@ -47,24 +47,24 @@ def study(n: int = 90) -> list[ScoredImage]:
     positive = generator.random(n) < 0.4
     scores = np.round(generator.random(n) * 0.6 + positive * 0.3, 2)
     return [
-        ScoredImage(f"p{number // 3:02d}", "one", bool(own), float(score))
-        for number, (own, score) in enumerate(zip(positive, scores, strict=True))
+        ScoredImage(f"p{number // 3:02d}", "one", bool(is_sick), float(score))
+        for number, (is_sick, score) in enumerate(zip(positive, scores, strict=True))
     ]
 
 
 @given(studies)
 def test_auc_when_any_scores_then_it_is_scikit_learns_and_mann_whitneys(images):
-    found = auc(images, n_boot=0)
+    result = auc(images, n_boot=0)
     positive, scores = columns(images)
-    assert (found.n, found.n_positive) == (len(images), sum(positive))
+    assert (result.n, result.n_positive) == (len(images), sum(positive))
     if not has_both(images):
-        assert math.isnan(found.value)
+        assert math.isnan(result.value)
         return
-    assert found.value == pytest.approx(sklearn.metrics.roc_auc_score(positive, scores), abs=1e-12)
-    sick = [score for own, score in zip(positive, scores, strict=True) if own]
-    well = [score for own, score in zip(positive, scores, strict=True) if not own]
+    assert result.value == pytest.approx(sklearn.metrics.roc_auc_score(positive, scores), abs=1e-12)
+    sick = [score for is_sick, score in zip(positive, scores, strict=True) if is_sick]
+    well = [score for is_sick, score in zip(positive, scores, strict=True) if not is_sick]
     u = mannwhitneyu(sick, well, method="asymptotic").statistic
-    assert found.value == pytest.approx(u / (len(sick) * len(well)), abs=1e-12)
+    assert result.value == pytest.approx(u / (len(sick) * len(well)), abs=1e-12)
 
 
 @given(studies)
@@ -84,7 +84,7 @@ def test_roc_curve_when_any_scores_then_its_corners_are_scikit_learns(images):
 
 @given(studies, st.sampled_from([ANY_PIXEL, Rule("a quarter", 0.25), Rule("never", 2.0)]))
 def test_rates_when_any_rule_then_they_are_scikit_learns(images, rule):
-    found = {one.name: one for one in rates(images, rule, n_boot=0)}
+    result = {figure.name: figure for figure in rates(images, rule, n_boot=0)}
     positive, scores = (np.array(column) for column in columns(images))
     called = scores >= rule.least
     nan = {"zero_division": np.nan}
@@ -99,15 +99,15 @@ def test_rates_when_any_rule_then_they_are_scikit_learns(images, rule):
             "f2": sklearn.metrics.fbeta_score(positive, called, beta=2, **nan),
         }
     for name in RATES:
-        assert found[name].value == pytest.approx(expected[name], nan_ok=True)
-        assert (found[name].rule, found[name].convention) == (rule.name, "image_level")
+        assert result[name].value == pytest.approx(expected[name], nan_ok=True)
+        assert (result[name].rule, result[name].convention) == (rule.name, "image_level")
 
 
 def test_any_pixel_when_a_mask_has_one_pixel_then_the_image_is_positive():
-    none, one = 0.0, 1 / 9_000_000  # of a film of 3000 x 3000
-    images = [ScoredImage("p", "s", True, one), ScoredImage("q", "s", False, none)]
-    found = {rate.name: rate.value for rate in rates(images, ANY_PIXEL)}
-    assert found["sensitivity"] == found["specificity"] == 1.0
+    none, figure = 0.0, 1 / 9_000_000  # of a film of 3000 x 3000
+    images = [ScoredImage("p", "s", True, figure), ScoredImage("q", "s", False, none)]
+    result = {rate.name: rate.value for rate in rates(images, ANY_PIXEL)}
+    assert result["sensitivity"] == result["specificity"] == 1.0
 
 
 def test_intervals_when_patients_are_resampled_by_a_loop_then_they_are_the_same():
@@ -121,8 +121,10 @@ def test_intervals_when_patients_are_resampled_by_a_loop_then_they_are_the_same(
         positive, scores = columns(flat)
         areas.append(sklearn.metrics.roc_auc_score(positive, scores))
         recalls.append(sklearn.metrics.recall_score(positive, np.array(scores) >= 0.5))
-    found = auc(images, n_boot=60, seed=11)
-    assert (found.ci_low, found.ci_high) == pytest.approx(tuple(np.percentile(areas, (2.5, 97.5))))
+    result = auc(images, n_boot=60, seed=11)
+    assert (result.ci_low, result.ci_high) == pytest.approx(
+        tuple(np.percentile(areas, (2.5, 97.5)))
+    )
     sensitivity = rates(images, Rule("half", 0.5), n_boot=60, seed=11)[0]
     expected = tuple(np.percentile(recalls, (2.5, 97.5)))
     assert (sensitivity.ci_low, sensitivity.ci_high) == pytest.approx(expected)
@@ -140,7 +142,7 @@ def test_auc_by_source_when_a_source_has_one_class_then_it_warns_in_a_sentence()
     well = [ScoredImage(f"b{i}", "china", False, i / 100) for i in range(20)]
     mixed = [ScoredImage(f"c{i}", "here", i % 2 == 0, float(i % 3)) for i in range(20)]
     china, here, italy = auc_by_source(sick + well + mixed, n_boot=20)
-    assert [one.source for one in (china, here, italy)] == ["china", "here", "italy"]
+    assert [figure.source for figure in (china, here, italy)] == ["china", "here", "italy"]
     assert math.isnan(china.auc.value)
     assert china.warning.startswith("All 20 images of china are without infection.")
     assert "can learn the source" in italy.warning
@@ -156,22 +158,22 @@ def test_best_rule_when_both_classes_are_there_then_no_other_cut_off_gains_more(
         return
 
     def gain(least: float) -> float:
-        found = {one.name: one.value for one in rates(images, Rule("", least), n_boot=0)}
-        return found["sensitivity"] + found["specificity"]
+        result = {figure.name: figure.value for figure in rates(images, Rule("", least), n_boot=0)}
+        return result["sensitivity"] + result["specificity"]
 
     assert gain(rule.least) >= max(gain(image.score) for image in images) - 1e-12
 
 
 def test_figures_when_there_is_nothing_then_they_are_nan_and_json_holds_them():
-    for found in (auc([]), *rates([], ANY_PIXEL)):
-        assert (found.n, found.n_positive) == (0, 0)
-        assert all(map(math.isnan, (found.value, found.ci_low, found.ci_high)))
-        assert json.loads(json.dumps(found.as_json(), allow_nan=False))["value"] is None
+    for result in (auc([]), *rates([], ANY_PIXEL)):
+        assert (result.n, result.n_positive) == (0, 0)
+        assert all(map(math.isnan, (result.value, result.ci_low, result.ci_high)))
+        assert json.loads(json.dumps(result.as_json(), allow_nan=False))["value"] is None
     assert auc_by_source([]) == ()
     assert roc_curve([]).as_json() == {"fpr": [], "tpr": [], "thresholds": []}
     images = study(9)
     text = json.dumps(
-        [roc_curve(images).as_json(), *(one.as_json() for one in auc_by_source(images))],
+        [roc_curve(images).as_json(), *(figure.as_json() for figure in auc_by_source(images))],
         allow_nan=False,
     )
     assert json.loads(text)[0]["thresholds"][0] is None

@@ -61,12 +61,12 @@ def fitted(n: int = 14, stop=lambda: False, **changes: object) -> Calibration:
 
 
 @given(st.lists(st.tuples(maps, truths), max_size=6), st.integers(1, 255))
-def test_threshold_when_fitted_then_it_is_the_nearest_that_is_as_good_as_the_best(found, plan):
+def test_threshold_when_fitted_then_it_is_the_nearest_that_is_as_good_as_the_best(answer, plan):
     sums = ThresholdSums()
-    for p8, truth in found:
+    for p8, truth in answer:
         sums.add(count_p8(p8, truth))
     best = sums.fit("unet", plan)
-    infected = [(p8, truth) for p8, truth in found if truth.any()]
+    infected = [(p8, truth) for p8, truth in answer if truth.any()]
     if not infected:
         assert (best.t8, best.dice) == (plan, None)
         return
@@ -86,10 +86,10 @@ def test_threshold_when_fitted_then_it_is_the_nearest_that_is_as_good_as_the_bes
 @given(
     st.lists(st.tuples(maps, truths), min_size=1, max_size=4), st.sampled_from([0.25, 0.8, 1, 3])
 )
-def test_threshold_when_a_table_comes_before_it_then_it_is_that_of_the_changed_maps(found, heat):
+def test_threshold_when_a_table_comes_before_it_then_it_is_that_of_the_changed_maps(answer, heat):
     table = temperature_table(heat)
     before, after = ThresholdSums(), ThresholdSums()
-    for p8, truth in found:
+    for p8, truth in answer:
         before.add(count_p8(p8, truth))
         after.add(count_p8(np.array(table, np.uint8)[p8], truth))
     assert before.fit("ensemble", 128, table=table) == after.fit("ensemble", 128)
@@ -97,10 +97,10 @@ def test_threshold_when_a_table_comes_before_it_then_it_is_that_of_the_changed_m
 
 
 @given(st.lists(st.tuples(maps, maps, maps, truths), min_size=1, max_size=4))
-def test_weights_when_fitted_then_they_are_shares_and_no_random_ones_are_better(found):
+def test_weights_when_fitted_then_they_are_shares_and_no_random_ones_are_better(answer):
     sums = WeightSums.zeros(3)
-    for *own, truth in found:
-        sums.add(own, truth)
+    for *case_maps, truth in answer:
+        sums.add(case_maps, truth)
     parts = sums.fit()
     assert sum(parts) == PARTS
     assert min(parts) >= 0
@@ -108,8 +108,8 @@ def test_weights_when_fitted_then_they_are_shares_and_no_random_ones_are_better(
     def error(weights: np.ndarray) -> float:
         return float(
             sum(
-                ((np.tensordot(weights, np.stack(own) / 255, 1) - truth) ** 2).sum()
-                for *own, truth in found
+                ((np.tensordot(weights, np.stack(case_maps) / 255, 1) - truth) ** 2).sum()
+                for *case_maps, truth in answer
             )
         )
 
@@ -119,8 +119,10 @@ def test_weights_when_fitted_then_they_are_shares_and_no_random_ones_are_better(
 
 
 @given(st.lists(maps, min_size=1, max_size=8))
-def test_equal_parts_when_used_then_the_mean_is_the_plain_mean(own):
-    np.testing.assert_array_equal(mean_p8(own, equal_parts(len(own))), mean_p8(own))
+def test_equal_parts_when_used_then_the_mean_is_the_plain_mean(case_maps):
+    np.testing.assert_array_equal(
+        mean_p8(case_maps, equal_parts(len(case_maps))), mean_p8(case_maps)
+    )
 
 
 def test_temperature_when_compared_with_scipy_then_it_is_the_likeliest_and_the_ece_falls():
@@ -129,7 +131,7 @@ def test_temperature_when_compared_with_scipy_then_it_is_the_likeliest_and_the_e
     truth = generator.random(logits.size) < 1 / (1 + np.exp(-logits))
     p8 = np.floor(255 / (1 + np.exp(-2.5 * logits)) + 0.5).astype(np.uint8)  # too sure of itself
     pixels_ = count_p8(p8, truth)
-    found = fit_temperature(pixels_)
+    answer = fit_temperature(pixels_)
     inner = (p8 > 0) & (p8 < 255)
     z, y = np.log(p8[inner] / (255.0 - p8[inner])), truth[inner]
     reference = minimize_scalar(
@@ -137,9 +139,9 @@ def test_temperature_when_compared_with_scipy_then_it_is_the_likeliest_and_the_e
         bounds=(-1.38, 1.38),
         method="bounded",
     )
-    assert abs(math.log(found) - reference.x) <= math.log(2) / 64 + 1e-3
+    assert abs(math.log(answer) - reference.x) <= math.log(2) / 64 + 1e-3
     before = measure_reliability(pixels_)
-    after = measure_reliability(apply_table(pixels_, temperature_table(found)))
+    after = measure_reliability(apply_table(pixels_, temperature_table(answer)))
     assert after.ece < before.ece / 3
 
 
@@ -152,13 +154,13 @@ def test_temperature_table_when_made_then_it_never_falls_and_keeps_both_ends(hea
 
 
 @given(st.lists(st.tuples(maps, truths), max_size=4))
-def test_reliability_when_compared_with_a_loop_over_pixels_then_it_is_the_same(found):
-    pixels_ = sum((count_p8(p8, truth) for p8, truth in found), np.zeros((2, 256), np.int64))
+def test_reliability_when_compared_with_a_loop_over_pixels_then_it_is_the_same(pairs):
+    pixels_ = sum((count_p8(p8, truth) for p8, truth in pairs), np.zeros((2, 256), np.int64))
     result = measure_reliability(pixels_)
     flat = [
-        (int(value), bool(own))
-        for p8, truth in found
-        for value, own in zip(p8.ravel(), truth.ravel(), strict=True)
+        (int(value), bool(is_infected))
+        for p8, truth in pairs
+        for value, is_infected in zip(p8.ravel(), truth.ravel(), strict=True)
     ]
     assert result.n_pixels == len(flat)
     if not flat:
@@ -166,32 +168,32 @@ def test_reliability_when_compared_with_a_loop_over_pixels_then_it_is_the_same(f
         return
     gap = 0.0
     for i in range(15):
-        inside = [(v, own) for v, own in flat if min(v * 15 // 255, 14) == i]
+        inside = [(v, is_infected) for v, is_infected in flat if min(v * 15 // 255, 14) == i]
         if inside:
-            gap += abs(sum(v / 255 - own for v, own in inside)) / len(flat)
+            gap += abs(sum(v / 255 - is_infected for v, is_infected in inside)) / len(flat)
     assert result.ece == pytest.approx(gap, abs=1e-6)
-    assert sum(one.n for one in result.bins) == len(flat)
+    assert sum(fit.n for fit in result.bins) == len(flat)
 
 
 def test_calibration_when_networks_are_faint_then_the_threshold_falls_and_noise_loses_weight():
-    found = fitted(temperature="out_of_fold")
-    faint = found.thresholds[0]
+    answer = fitted(temperature="out_of_fold")
+    faint = answer.thresholds[0]
     assert 30 < faint.t8 < 80
     assert faint.dice > 0.9
     assert faint.plan_dice < 0.1
-    assert found.parts[0] > 4 * found.parts[1]
-    assert (found.n_images, found.n_infected, found.notes) == (14, 14, ())
-    assert found.after.ece < found.before.ece
-    assert [one.network for one in found.thresholds] == ["unet", "unetplusplus", "ensemble"]
-    assert found.t8_of("ensemble") == found.thresholds[-1].t8
+    assert answer.parts[0] > 4 * answer.parts[1]
+    assert (answer.n_images, answer.n_infected, answer.notes) == (14, 14, ())
+    assert answer.after.ece < answer.before.ece
+    assert [fit.network for fit in answer.thresholds] == ["unet", "unetplusplus", "ensemble"]
+    assert answer.t8_of("ensemble") == answer.thresholds[-1].t8
 
 
 def test_calibration_when_there_are_too_few_cases_then_the_plan_holds_and_it_says_so():
-    found = fitted(MIN_INFECTED - 1, temperature="out_of_fold")
-    assert {one.t8 for one in found.thresholds} == {128}
-    assert (found.parts, found.temperature) == ((420, 420), 1.0)
-    assert found.thresholds[0].dice is not None
-    (note,) = found.notes
+    answer = fitted(MIN_INFECTED - 1, temperature="out_of_fold")
+    assert {fit.t8 for fit in answer.thresholds} == {128}
+    assert (answer.parts, answer.temperature) == ((420, 420), 1.0)
+    assert answer.thresholds[0].dice is not None
+    (note,) = answer.notes
     assert "9 infected images" in note
     assert "10 are needed" in note
 
@@ -199,18 +201,18 @@ def test_calibration_when_there_are_too_few_cases_then_the_plan_holds_and_it_say
 def test_calibration_when_the_plan_fits_nothing_then_it_is_the_plain_mean_at_its_threshold():
     asked = {"thresholds": "plan", "ensemble_weights": "equal"}
     measured, plain = fitted(**asked), unfitted_calibration(small_plan(**asked))
-    for found in (measured, plain):
-        assert (found.parts, found.temperature, found.notes) == ((420, 420), 1.0, ())
-        assert found.table == tuple(range(256))
-        assert {one.t8 for one in found.thresholds} == {128}
+    for answer in (measured, plain):
+        assert (answer.parts, answer.temperature, answer.notes) == ((420, 420), 1.0, ())
+        assert answer.table == tuple(range(256))
+        assert {fit.t8 for fit in answer.thresholds} == {128}
     assert measured.before.ece is not None
     assert plain.before.ece is None
 
 
 def test_calibration_when_written_and_read_back_then_it_is_the_same():
-    found = fitted(temperature="out_of_fold")
-    assert from_plain(Calibration, json.loads(canonical_json(found))) == found
-    assert fitted(temperature="out_of_fold") == found
+    answer = fitted(temperature="out_of_fold")
+    assert from_plain(Calibration, json.loads(canonical_json(answer))) == answer
+    assert fitted(temperature="out_of_fold") == answer
 
 
 def test_calibration_when_the_likeliest_temperature_spoils_the_ece_then_it_stays_1():
@@ -218,7 +220,7 @@ def test_calibration_when_the_likeliest_temperature_spoils_the_ece_then_it_stays
     p8[:200] = 244  # too sure, while the many dark pixels are nearly right
     truth[:146] = truth[200:310] = True
     truth, p8 = truth.reshape(100, 100), p8.reshape(100, 100)
-    found = fit_calibration(
+    answer = fit_calibration(
         small_plan(temperature="out_of_fold"),
         tuple(Case(f"i{i}", f"p{i}", "covid", i % 6, "x", "m", 100, 100) for i in range(12)),
         maps=lambda _: [p8, p8],
@@ -226,8 +228,8 @@ def test_calibration_when_the_likeliest_temperature_spoils_the_ece_then_it_stays
         stop=lambda: False,
     )
     assert fit_temperature(count_p8(p8, truth)) > 1.1
-    assert (found.temperature, found.after) == (1.0, found.before)
-    assert found.notes[0].startswith("The temperature stays 1")
+    assert (answer.temperature, answer.after) == (1.0, answer.before)
+    assert answer.notes[0].startswith("The temperature stays 1")
 
 
 FITS = FITTED | {"temperature": "out_of_fold"}
@@ -252,7 +254,7 @@ def test_crossed_fit_when_a_folds_own_films_change_then_only_the_others_fits_do(
     for i in range(2, 24, 4):  # the films of fold 2: now the second network sees, and brightly
         maps_[i] = [maps_[i][1], np.where(truths_[i], 230, 190).astype(np.uint8)]
     after = fit_of(truths_, maps_)
-    assert [one.fold for one in before.crossed] == [0, 1, 2, 3]
+    assert [fit.fold for fit in before.crossed] == [0, 1, 2, 3]
     assert after.crossed[2] == before.crossed[2]
     assert after.thresholds != before.thresholds
     assert all(after.crossed[fold] != before.crossed[fold] for fold in (0, 1, 3))
@@ -260,32 +262,32 @@ def test_crossed_fit_when_a_folds_own_films_change_then_only_the_others_fits_do(
 
 def test_crossed_fit_when_a_fold_is_left_out_then_it_is_what_the_other_folds_serve():
     truths_, maps_ = world(24)
-    found = fit_of(truths_, maps_)
+    answer = fit_of(truths_, maps_)
     kept = [i for i in range(24) if i % 4 != 3]
     alone = fit_of([truths_[i] for i in kept], [maps_[i] for i in kept])
-    crossed = found.crossed[3]
+    crossed = answer.crossed[3]
     assert (crossed.parts, crossed.temperature) == (alone.parts, alone.temperature)
-    assert crossed.t8s == tuple(one.t8 for one in alone.thresholds)
+    assert crossed.t8s == tuple(fit.t8 for fit in alone.thresholds)
     assert (crossed.ensemble_map(maps_[3]) == alone.ensemble_map(maps_[3])).all()
 
 
 def test_reliability_when_fitted_then_each_film_is_measured_by_the_fit_of_the_other_folds():
     truths_, maps_ = world(24)
-    found = fit_of(truths_, maps_)
+    answer = fit_of(truths_, maps_)
     total = sum(
-        count_p8(found.crossed[i % 4].ensemble_map(own), truth)
-        for i, (own, truth) in enumerate(zip(maps_, truths_, strict=True))
+        count_p8(answer.crossed[i % 4].ensemble_map(case_maps), truth)
+        for i, (case_maps, truth) in enumerate(zip(maps_, truths_, strict=True))
     )
-    assert found.after == measure_reliability(total)
-    assert found.after.ece < found.before.ece
+    assert answer.after == measure_reliability(total)
+    assert answer.after.ece < answer.before.ece
 
 
 def test_crossed_fit_when_others_are_too_few_then_the_plan_scores_the_fold_and_it_says_so():
     truths_, maps_ = world(11)
-    found = fit_of(truths_, maps_)
-    assert [one.t8s for one in found.crossed] == [(128, 128, 128)] * 4
-    assert found.t8_of("ensemble") != 128
-    assert "films of fold 0, 1, 2, 3 use the plan's own values" in found.notes[0]
+    answer = fit_of(truths_, maps_)
+    assert [fit.t8s for fit in answer.crossed] == [(128, 128, 128)] * 4
+    assert answer.t8_of("ensemble") != 128
+    assert "films of fold 0, 1, 2, 3 use the plan's own values" in answer.notes[0]
 
 
 @pytest.mark.parametrize(

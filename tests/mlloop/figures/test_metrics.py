@@ -48,8 +48,8 @@ REFERENCES = {
     ),
 }
 EVERY_REFERENCE = {
-    name: lambda truth, pred, own=own: own(truth, pred, zero_division=0.0)
-    for name, own in REFERENCES.items()
+    name: lambda truth, pred, reference=reference: reference(truth, pred, zero_division=0.0)
+    for name, reference in REFERENCES.items()
 } | {
     "accuracy": accuracy_score,
     "specificity": lambda truth, pred: recall_score(~truth, ~pred, zero_division=0.0),
@@ -101,23 +101,23 @@ def test_estimate_when_pooled_or_per_image_then_it_is_scikit_learns_figure(name)
 
 def test_every_estimate_when_asked_then_each_measure_comes_once_in_both_conventions():
     many, patients = random_study(12)
-    found = estimate_all(many, patients, n_boot=10, seed=3)
-    assert [(one.name, one.convention) for one in found] == [
+    estimates = estimate_all(many, patients, n_boot=10, seed=3)
+    assert [(counts.name, counts.convention) for counts in estimates] == [
         (name, convention) for name in METRICS for convention in ("per_image", "pooled")
     ]
-    assert found[0] == estimate(many, patients, n_boot=10, seed=3)
+    assert estimates[0] == estimate(many, patients, n_boot=10, seed=3)
 
 
 def test_accuracy_and_specificity_when_compared_with_scikit_learn_then_they_are_equal():
     for pred, truth in masks_with_empties():
-        one = count_pixels(pred, truth)
+        counts = count_pixels(pred, truth)
         accuracy = accuracy_score(truth.ravel(), pred.ravel())
-        assert metric("accuracy", one) == pytest.approx(accuracy)
+        assert metric("accuracy", counts) == pytest.approx(accuracy)
         if truth.all():
-            assert math.isnan(metric("specificity", one))
+            assert math.isnan(metric("specificity", counts))
         else:
             specificity = recall_score(~truth.ravel(), ~pred.ravel(), zero_division=0.0)
-            assert metric("specificity", one) == pytest.approx(specificity)
+            assert metric("specificity", counts) == pytest.approx(specificity)
 
 
 def test_counts_when_given_two_masks_then_every_pixel_is_in_one_cell():
@@ -141,10 +141,10 @@ def test_dice_and_iou_when_the_masks_agree_then_they_are_1():
 
 @given(many_counts)
 def test_per_image_when_masks_are_empty_then_they_are_left_out_and_counted(many):
-    values = [dice(one) for one in many]
+    values = [dice(counts) for counts in many]
     mean, n, n_both_empty = summarise_per_image(values)
     known = [value for value in values if not math.isnan(value)]
-    assert (n, n_both_empty) == (len(known), sum(is_both_empty(one) for one in many))
+    assert (n, n_both_empty) == (len(known), sum(is_both_empty(counts) for counts in many))
     assert math.isnan(mean) if not known else mean == pytest.approx(sum(known) / len(known))
 
 
@@ -152,7 +152,7 @@ def test_per_image_when_masks_are_empty_then_they_are_left_out_and_counted(many)
 def test_estimate_when_any_counts_then_both_conventions_are_the_plain_formulas(many):
     patients = [str(number // 2) for number in range(len(many))]
     per_image = estimate(many, patients, convention="per_image", n_boot=20)
-    mean, n, n_both_empty = summarise_per_image([dice(one) for one in many])
+    mean, n, n_both_empty = summarise_per_image([dice(counts) for counts in many])
     assert per_image.value == pytest.approx(mean, nan_ok=True)
     assert (per_image.n, per_image.n_both_empty) == (n, n_both_empty)
     together = estimate(many, patients, convention="pooled", n_boot=20)
@@ -173,16 +173,16 @@ def test_estimate_when_there_is_nothing_then_it_is_nan_and_json_holds_it():
 
 
 def test_estimate_when_one_patient_has_a_value_then_there_is_no_interval():
-    one = estimate([Counts(3, 1, 1, 0), Counts(1, 1, 1, 0)], ["a", "a"])
-    assert one.value == pytest.approx((0.75 + 0.5) / 2)
+    alone = estimate([Counts(3, 1, 1, 0), Counts(1, 1, 1, 0)], ["a", "a"])
+    assert alone.value == pytest.approx((0.75 + 0.5) / 2)
     empty = [Counts(3, 1, 1, 0), Counts(0, 0, 0, 9)]
     beside = [
         estimate(empty, ["a", "b"], convention=convention) for convention in ("per_image", "pooled")
     ]
     difference = paired_bootstrap([Counts(3, 1, 1, 0)] * 2, [Counts(2, 2, 2, 0)] * 2, ["a", "a"])
-    for found in (one, *beside, difference):
-        assert math.isnan(found.ci_low)
-        assert math.isnan(found.ci_high)
+    for answer in (alone, *beside, difference):
+        assert math.isnan(answer.ci_low)
+        assert math.isnan(answer.ci_high)
 
 
 def random_study(n: int = 60) -> tuple[list[Counts], list[str]]:
@@ -196,13 +196,16 @@ def random_study(n: int = 60) -> tuple[list[Counts], list[str]]:
 def test_estimate_when_patients_are_resampled_by_a_loop_then_the_interval_is_the_same(convention):
     many, patients = random_study()
     keys = sorted(set(patients))
-    of = {key: [one for one, own in zip(many, patients, strict=True) if own == key] for key in keys}
+    of = {
+        key: [counts for counts, patient in zip(many, patients, strict=True) if patient == key]
+        for key in keys
+    }
     generator = np.random.default_rng(11)
     figures = []
     for _ in range(50):
         drawn = [of[keys[number]] for number in generator.integers(0, len(keys), len(keys))]
-        flat = [one for ones in drawn for one in ones]
-        mean = summarise_per_image([dice(one) for one in flat])[0]
+        flat = [counts for ones in drawn for counts in ones]
+        mean = summarise_per_image([dice(counts) for counts in flat])[0]
         figures.append(mean if convention == "per_image" else dice(pool_counts(flat)))
     result = estimate(many, patients, convention=convention, n_boot=50, seed=11)
     expected = np.percentile(figures, (2.5, 97.5))
@@ -233,7 +236,7 @@ def test_estimate_when_patients_have_many_images_then_the_interval_is_wider():
 
 def test_bootstrap_ci_when_given_dice_values_then_it_is_the_interval_of_the_estimate():
     many, patients = random_study()
-    interval = bootstrap_ci([dice(one) for one in many], patients, n_boot=200, seed=4)
+    interval = bootstrap_ci([dice(counts) for counts in many], patients, n_boot=200, seed=4)
     whole = estimate(many, patients, n_boot=200, seed=4)
     assert interval == pytest.approx((whole.ci_low, whole.ci_high))
 
@@ -241,7 +244,9 @@ def test_bootstrap_ci_when_given_dice_values_then_it_is_the_interval_of_the_esti
 @pytest.mark.parametrize("convention", ["per_image", "pooled"])
 def test_paired_bootstrap_when_one_arm_is_better_then_it_says_by_how_much(convention):
     many, patients = random_study()
-    better = [Counts(one.tp + 20, one.fp, max(one.fn - 20, 0), one.tn) for one in many]
+    better = [
+        Counts(counts.tp + 20, counts.fp, max(counts.fn - 20, 0), counts.tn) for counts in many
+    ]
     result = paired_bootstrap(better, many, patients, convention=convention)
     difference = (
         estimate(better, patients, convention=convention).value

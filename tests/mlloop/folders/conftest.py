@@ -38,7 +38,7 @@ def films(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def mlloop() -> Iterator[Run]:
     """Run a verb in this process and give its exit code; signals are put back."""
-    before = {one: signal.getsignal(one) for one in (signal.SIGTERM, signal.SIGINT)}
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
 
     def run(verb: str, films: Path, out: Path, *more: str, masks: bool = True) -> int:
         data = ["--images", str(films), "--metadata", str(films / "metadata.csv")]
@@ -46,5 +46,5 @@ def mlloop() -> Iterator[Run]:
         return main([verb, *data, "--out", str(out), "--device", "cpu", *more])
 
     yield run
-    for one, handler in before.items():
-        signal.signal(one, handler)
+    for number, handler in before.items():
+        signal.signal(number, handler)

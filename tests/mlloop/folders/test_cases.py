@@ -51,23 +51,23 @@ def test_read_folder_when_masks_lie_beside_then_takes_them_and_the_controls(tmp_
 def test_read_folder_when_nobody_marked_infection_then_leaves_the_image_out(tmp_path: Path) -> None:
     lines = "image,group\na.png,covid\nc.png,covid\nmissing.png,other\n"
     folders = write(tmp_path, lines)
-    assert [one.case.image for one in read_folder(folders)] == ["a"]
+    assert [entry.case.image for entry in read_folder(folders)] == ["a"]
     with pytest.raises(LearningError, match=r"Line 4: the image 'missing.png' is not in"):
         read_folder(folders, only_known=False)
 
 
 def test_read_folder_when_paths_start_at_the_metadata_then_finds_them(tmp_path: Path) -> None:
     lines = "image,group,infection_mask\nfilms/a.png,covid,masks/b.png\n"
-    (one,) = read_folder(write(tmp_path, lines))
-    assert Path(one.case.image_path).name == "a.png"
-    assert Path(str(one.case.mask_path)).name == "b.png"
+    (entry,) = read_folder(write(tmp_path, lines))
+    assert Path(entry.case.image_path).name == "a.png"
+    assert Path(str(entry.case.mask_path)).name == "b.png"
 
 
 def test_read_folder_when_two_files_have_one_name_then_tells_them_apart(tmp_path: Path) -> None:
     folders = write(tmp_path, "image,group\na.png,normal\nx/a.png,normal\n", images="a bb")
     (tmp_path / "films" / "x").mkdir()
     (tmp_path / "films" / "x" / "a.png").write_bytes((tmp_path / "films" / "bb.png").read_bytes())
-    names = [one.case.image for one in read_folder(folders)]
+    names = [entry.case.image for entry in read_folder(folders)]
     assert len(set(names)) == 2
     assert all(name.startswith("a-") for name in names)
 
@@ -86,8 +86,8 @@ def test_read_folder_when_pixels_have_two_patients_then_refuses_with_both_lines(
     lines = "image,patient_id,group\na.png,p,normal\nc.png,p,normal\nb.png,{},normal\n"
     folders = write(tmp_path, lines.format("q"))
     copy(tmp_path / "films" / "a.png", tmp_path / "films" / "b.png")
-    said = "Line 2, a.png, and line 4, b.png, hold the same pixels, but belong to two patients"
-    with pytest.raises(LearningError, match=said):
+    sentence = "Line 2, a.png, and line 4, b.png, hold the same pixels, but belong to two patients"
+    with pytest.raises(LearningError, match=sentence):
         read_folder(folders)
     (tmp_path / "metadata.csv").write_text(lines.format("p"))
     assert len(read_folder(folders)) == 3
@@ -105,7 +105,7 @@ def test_placed_when_a_film_of_the_run_is_encode_againd_then_keeps_its_patient_a
     (tmp_path / "metadata.csv").write_text("image,patient_id\na2.png,x\nb2.png,y\n")
     again = Folders(tmp_path / "films", tmp_path / "metadata.csv")
     copies = read_run(run.out).place_cases(read_folder(again, only_known=False))
-    known = {one.case.image: one.case for one in run.cases}
+    known = {entry.case.image: entry.case for entry in run.cases}
     for copy in copies:
         film = known[copy.image.removesuffix("2")]
         assert (copy.patient, copy.fold) == (film.patient, film.fold)
@@ -117,15 +117,17 @@ def test_bind_when_the_run_has_no_pixel_hashes_then_goes_on_in_it(tmp_path: Path
     out, plan = tmp_path / "out", preset("cpu")
     begin_run(out, plan, placement)
     former = json.loads((out / "run.json").read_text())
-    for one in former["cases"]:
-        assert len(one.pop("pixel_sha256")) == 64
+    for entry in former["cases"]:
+        assert len(entry.pop("pixel_sha256")) == 64
     (out / "run.json").write_text(json.dumps(former))
     assert begin_run(out, plan, placement).cases == placement.cases
-    assert read_run(out).place_cases(placement.cases) == tuple(one.case for one in placement.cases)
+    assert read_run(out).place_cases(placement.cases) == tuple(
+        entry.case for entry in placement.cases
+    )
 
 
 @pytest.mark.parametrize(
-    ("lines", "said"),
+    ("lines", "sentence"),
     [
         ("file,group\na.png,covid\n", "metadata.csv has no column 'image'"),
         ("image,group\na.png,sick\n", "Line 2: the column group says 'sick'; allowed are"),
@@ -143,11 +145,11 @@ def test_bind_when_the_run_has_no_pixel_hashes_then_goes_on_in_it(tmp_path: Path
     ],
 )
 def test_read_folder_when_the_metadata_is_wrong_then_says_where(
-    tmp_path: Path, lines: str, said: str
+    tmp_path: Path, lines: str, sentence: str
 ) -> None:
     with pytest.raises(LearningError) as refused:
         read_folder(write(tmp_path, lines))
-    assert said in refused.value.sentence
+    assert sentence in refused.value.sentence
 
 
 def test_read_folder_when_a_mask_has_another_size_then_names_both_sizes(tmp_path: Path) -> None:
@@ -167,9 +169,12 @@ def test_read_folder_when_there_is_no_folder_of_masks_then_names_it(tmp_path: Pa
 def test_read_folder_when_limited_then_draws_whole_patients(tmp_path: Path) -> None:
     lines = "image,patient_id,group\na.png,p,covid\nb.png,p,covid\nc.png,q,normal\n"
     drawn = read_folder(write(tmp_path, lines), limit=2, seed=1)
-    by_patient = {one.case.patient: 0 for one in drawn}
+    by_patient = {entry.case.patient: 0 for entry in drawn}
     assert len(drawn) <= 2
-    assert {len([one for one in drawn if one.case.patient == key]) for key in by_patient} <= {1, 2}
+    assert {len([entry for entry in drawn if entry.case.patient == key]) for key in by_patient} <= {
+        1,
+        2,
+    }
     assert len(read_folder(write(tmp_path, lines), limit=3)) == 3
 
 
@@ -190,7 +195,7 @@ def test_place_when_placed_then_no_patient_is_in_two_folds(
     rows: list[tuple[int, str, str]], folds: int, seed: int
 ) -> None:
     cases = [folder_case(n, *row) for n, row in enumerate(rows)]
-    sick = {one.case.patient for one in cases if one.is_positive}
+    sick = {entry.case.patient for entry in cases if entry.is_positive}
     if len(sick) < 2:
         with pytest.raises(LearningError, match="at least 2"):
             assign_folds(cases, folds=folds, seed=seed)
@@ -200,12 +205,12 @@ def test_place_when_placed_then_no_patient_is_in_two_folds(
     except LearningError:
         return  # every patient with infection in one fold: told, never trained
     fold_of: dict[str, set[int]] = {}
-    for one in placed.cases:
-        fold_of.setdefault(one.case.patient, set()).add(one.case.fold)
+    for entry in placed.cases:
+        fold_of.setdefault(entry.case.patient, set()).add(entry.case.fold)
     assert all(len(folds_of_one) == 1 for folds_of_one in fold_of.values())
-    assert {one.case.fold for one in placed.cases} <= set(range(placed.k))
+    assert {entry.case.fold for entry in placed.cases} <= set(range(placed.k))
     for fold in range(placed.k):
-        assert any(one.is_positive for one in placed.cases if one.case.fold != fold)
+        assert any(entry.is_positive for entry in placed.cases if entry.case.fold != fold)
 
 
 def test_place_when_groups_are_even_then_every_fold_has_its_share() -> None:
@@ -213,6 +218,6 @@ def test_place_when_groups_are_even_then_every_fold_has_its_share() -> None:
     placed = assign_folds(cases, folds=3, seed=1)
     assert placed.k == 3
     for fold in range(3):
-        own = [one for one in placed.cases if one.case.fold == fold]
-        assert len(own) == 20
-        assert sum(one.is_positive for one in own) == 10
+        held_out = [entry for entry in placed.cases if entry.case.fold == fold]
+        assert len(held_out) == 20
+        assert sum(entry.is_positive for entry in held_out) == 10

@@ -14,7 +14,7 @@ from tests.mlloop.folders.conftest import Run
 
 
 @pytest.mark.parametrize(
-    ("more", "said"),
+    ("more", "sentence"),
     [
         (("--plan", "none"), "'none' is not one of"),
         (("--plan", "gone.json"), "gone.json cannot be read"),
@@ -29,10 +29,10 @@ def test_train_when_the_plan_is_wrong_then_says_why(
     capsys: pytest.CaptureFixture[str],
     *,
     more: tuple[str, ...],
-    said: str,
+    sentence: str,
 ) -> None:
     assert mlloop("train", films, tmp_path / "o", *more) == 1
-    assert said in capsys.readouterr().err
+    assert sentence in capsys.readouterr().err
     assert not (tmp_path / "o").exists()
 
 
@@ -44,8 +44,10 @@ def test_train_when_an_image_is_listed_twice_then_refuses_before_anything_is_wri
     twice.write_text(table + table.splitlines()[1] + "\n")
     more = ("--plan", str(films / "plan.json"), "--metadata", str(twice))
     assert mlloop("train", films, tmp_path / "o", *more) == 1
-    said = capsys.readouterr().err
-    assert re.search(rf"is listed twice, on line 2 and on line {table.count(chr(10)) + 1}\.", said)
+    sentence = capsys.readouterr().err
+    assert re.search(
+        rf"is listed twice, on line 2 and on line {table.count(chr(10)) + 1}\.", sentence
+    )
     assert not (tmp_path / "o").exists()
 
 
@@ -93,7 +95,7 @@ def test_propose_when_nothing_was_trained_then_says_how(
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "sentence"),
     [
         (["train", "--out", "o"], "--images and --metadata must be given"),
         (["train", "--out", "o", "--manifest", "m", "--images", "i"], "combined with"),
@@ -103,12 +105,12 @@ def test_propose_when_nothing_was_trained_then_says_how(
     ],
 )
 def test_main_when_called_wrongly_then_exits_2_with_a_sentence(
-    arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]
+    arguments: list[str], sentence: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as ended:
         main(arguments)
     assert ended.value.code == 2
-    assert said in capsys.readouterr().err
+    assert sentence in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("verb", ["train", "propose", "evaluate", "benchmark"])
@@ -118,7 +120,7 @@ def test_help_when_asked_then_teaches_by_an_example(
     with pytest.raises(SystemExit) as ended:
         main([verb, "--help"])
     assert ended.value.code == 0
-    said = capsys.readouterr().out
-    assert f"python -m mlloop {verb} " in said
-    assert "what it writes" in said
-    assert "metadata.csv has a line for each image" in said
+    sentence = capsys.readouterr().out
+    assert f"python -m mlloop {verb} " in sentence
+    assert "what it writes" in sentence
+    assert "metadata.csv has a line for each image" in sentence

@@ -77,7 +77,7 @@ def test_write_table_when_read_then_names_every_figure_per_image_and_by_whole_im
         *("n", "both empty"),
     ]
     (row,) = json.loads((tmp_path / "benchmark.json").read_text())["rows"]
-    values = {one["name"]: one["value"] for one in row["per_image"]}
+    values = {figure["name"]: figure["value"] for figure in row["per_image"]}
     assert name == "ensemble"
     assert told[0].startswith(f"{values['sensitivity']:.3f} [")
     assert told[5].startswith(f"{values['f2']:.3f} [")
@@ -89,7 +89,7 @@ def test_write_table_when_read_then_names_every_figure_per_image_and_by_whole_im
     # Half of four films are covid, and every mask has a pixel.
     (by,) = [line for line in body if line[1] == "any pixel"]
     expected = ["1.000", "0.000", "0.500", "0.500", "0.667", "0.833"]
-    assert [one.split(" ")[0] for one in by[2:]] == expected
+    assert [figure.split(" ")[0] for figure in by[2:]] == expected
 
 
 def test_write_table_when_there_are_no_other_folds_then_shows_no_area_rule_and_says_why(

@@ -34,9 +34,13 @@ def test_best_t8_when_all_thresholds_are_tried_then_none_is_better(seed: int) ->
         count_levels(rng.integers(0, 256, (6, 6)).astype(np.uint8), rng.random((6, 6)) < 0.3)
         for _ in range(3)
     ]
-    found = best_t8(levels)
-    tried = {t: dice(pool_counts([counts_at(one, t) for one in levels])) for t in range(1, 256)}
-    assert math.isclose(tried[found], max(tried.values()), abs_tol=1e-12) or not any(tried.values())
+    result = best_t8(levels)
+    tried = {
+        t: dice(pool_counts([counts_at(figure, t) for figure in levels])) for t in range(1, 256)
+    }
+    assert math.isclose(tried[result], max(tried.values()), abs_tol=1e-12) or not any(
+        tried.values()
+    )
 
 
 def test_best_t8_when_nothing_is_infected_then_stays_in_the_middle() -> None:
@@ -56,18 +60,18 @@ def test_crossed_t8_when_a_fold_changes_then_its_own_threshold_does_not() -> Non
 
 
 def judged(n: int, *, covid: bool, share: int, score: float) -> RowImage:
-    found = Counts(share, 0, 2, 98 - share) if covid else Counts(0, share, 0, 100 - share)
-    return RowImage(f"p{n}", "north" if n % 2 else "south", n % 2, covid, found, score)
+    result = Counts(share, 0, 2, 98 - share) if covid else Counts(0, share, 0, 100 - share)
+    return RowImage(f"p{n}", "north" if n % 2 else "south", n % 2, covid, result, score)
 
 
 def test_row_when_one_source_has_one_class_then_warns_and_keeps_every_convention() -> None:
     images = tuple(judged(n, covid=bool(n % 2), share=10 * (n % 2), score=n % 2) for n in range(8))
     plain = Row("x", "128 of 255", "score", images).as_json(n_boot=20)
-    assert [one["convention"] for one in plain["pooled"]] == ["pooled"] * 7  # type: ignore[union-attr,call-overload,attr-defined]
+    assert [figure["convention"] for figure in plain["pooled"]] == ["pooled"] * 7  # type: ignore[union-attr,call-overload,attr-defined]
     per_image = plain["per_image"]
     assert isinstance(per_image, list)
-    assert {one["convention"] for one in per_image} == {"per_image"}
-    assert {one["name"]: one["value"] for one in per_image} == {
+    assert {figure["convention"] for figure in per_image} == {"per_image"}
+    assert {figure["name"]: figure["value"] for figure in per_image} == {
         # Four films with 10 of 12 pixels found, four without any: these count for two figures only.
         "dice": pytest.approx(20 / 22),
         "f1": pytest.approx(20 / 22),
@@ -78,13 +82,13 @@ def test_row_when_one_source_has_one_class_then_warns_and_keeps_every_convention
         "specificity": 1.0,
         "accuracy": pytest.approx((0.98 + 1) / 2),
     }
-    counted = {one["name"]: (one["n"], one["n_both_empty"]) for one in per_image}
+    counted = {figure["name"]: (figure["n"], figure["n_both_empty"]) for figure in per_image}
     assert (counted["sensitivity"], counted["accuracy"]) == ((4, 4), (8, 4))
-    found = plain["detection"]
-    assert isinstance(found, dict)
-    assert found["auc"]["value"] == 1.0
-    assert all("All 4 images" in one["warning"] for one in found["auc_by_source"])
-    sensitivity, specificity, *_ = found["any_pixel"]
+    result = plain["detection"]
+    assert isinstance(result, dict)
+    assert result["auc"]["value"] == 1.0
+    assert all("All 4 images" in figure["warning"] for figure in result["auc_by_source"])
+    sensitivity, specificity, *_ = result["any_pixel"]
     assert (sensitivity["value"], specificity["value"]) == (1.0, 1.0)
 
 
@@ -102,7 +106,7 @@ def test_row_when_the_area_rule_is_fitted_then_only_on_the_other_fold() -> None:
 
 
 @pytest.mark.parametrize(
-    ("fold", "is_covid", "said"),
+    ("fold", "is_covid", "sentence"),
     [
         (lambda n: 0, lambda n: n < 4, "all these films are in one fold"),
         (
@@ -119,13 +123,13 @@ def test_row_when_the_area_rule_is_fitted_then_only_on_the_other_fold() -> None:
     ],
 )
 def test_row_when_no_area_rule_can_be_chosen_then_gives_no_figure_and_says_why(
-    fold: Callable[[int], int], is_covid: Callable[[int], bool], said: str
+    fold: Callable[[int], int], is_covid: Callable[[int], bool], sentence: str
 ) -> None:
     images = tuple(
         replace(judged(n, covid=is_covid(n), share=9, score=9), fold=fold(n)) for n in range(8)
     )
-    found = Row("x", "", "", images).as_json(n_boot=5)["detection"]
-    assert isinstance(found, dict)
-    assert found["area"] == []
-    assert said in found["no_area"]
-    assert [one["name"] for one in found["any_pixel"]] == list(RATES)
+    result = Row("x", "", "", images).as_json(n_boot=5)["detection"]
+    assert isinstance(result, dict)
+    assert result["area"] == []
+    assert sentence in result["no_area"]
+    assert [figure["name"] for figure in result["any_pixel"]] == list(RATES)

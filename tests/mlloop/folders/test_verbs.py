@@ -64,8 +64,8 @@ def test_benchmark_when_it_ends_then_the_table_has_every_row_and_figure(benchmar
     ]
     n = table["images"]["n"]
     for row in table["rows"]:
-        assert {one["name"] for one in row["pooled"]} >= {"sensitivity", "f1", "f2", "iou"}
-        assert {one["n"] for one in row["pooled"]} == {n}
+        assert {entry["name"] for entry in row["pooled"]} >= {"sensitivity", "f1", "f2", "iou"}
+        assert {entry["n"] for entry in row["pooled"]} == {n}
         dice = row["per_image"][0]
         assert dice["n"] + dice["n_both_empty"] == n
         assert row["detection"]["auc"]["n"] == n
@@ -81,7 +81,7 @@ def test_benchmark_when_it_ends_then_no_member_saw_a_patient_of_its_fold(benchma
     assert len(cards) == 4 * 2  # two networks, the lungs' and a classifier, two folds
     for path in cards:
         card = json.loads(path.read_text())
-        held_out = {one["patient"] for one in cases if one["fold"] == card["fold"]}
+        held_out = {entry["patient"] for entry in cases if entry["fold"] == card["fold"]}
         assert held_out
         assert held_out.isdisjoint(card["loaded_patients"])
         assert card["loaded_patients"]
@@ -137,7 +137,8 @@ def test_propose_when_the_metadata_names_other_patients_then_still_knows_the_fil
     films: Path, benchmarked: Path, tmp_path: Path, mlloop: Run
 ) -> None:
     cases = {
-        one["image"]: one for one in json.loads((benchmarked / "run.json").read_text())["cases"]
+        entry["image"]: entry
+        for entry in json.loads((benchmarked / "run.json").read_text())["cases"]
     }
     names = sorted(path.name for path in (films / "images").iterdir() if path.stem in cases)
     table = films / "renamed.csv"
@@ -175,19 +176,19 @@ def test_evaluate_when_the_run_knows_none_of_the_patients_then_no_area_rule_is_c
     rows = json.loads((tmp_path / "o" / "evaluation.json").read_text())["rows"]
     assert [row["detection"]["area"] for row in rows] == [[], [], []]
     assert all(row["detection"]["any_pixel"] for row in rows)
-    said = capsys.readouterr().out
-    assert "chosen on the other folds" not in said
-    assert said.count("New films and masks from elsewhere have no folds.") == 1
+    printed = capsys.readouterr().out
+    assert "chosen on the other folds" not in printed
+    assert printed.count("New films and masks from elsewhere have no folds.") == 1
 
 
 def test_benchmark_when_lungs_are_drawn_then_measures_them_out_of_fold(benchmarked: Path) -> None:
     (row,) = json.loads((benchmarked / "benchmark.json").read_text())["lung_rows"]
     cases = json.loads((benchmarked / "run.json").read_text())["cases"]
-    drawn = [one for one in cases if one["lung_sha256"]]
+    drawn = [entry for entry in cases if entry["lung_sha256"]]
     assert row["name"] == "lung-unet"
     assert row["pooled"][0]["n"] == len(drawn) > 0
-    for one in drawn:
-        assert (benchmarked / "proposals" / one["image"] / "lung-unet.out_of_fold.png").exists()
+    for entry in drawn:
+        assert (benchmarked / "proposals" / entry["image"] / "lung-unet.out_of_fold.png").exists()
 
 
 def test_train_when_lungs_are_not_drawn_then_leaves_their_network_out_and_says_so(
@@ -207,9 +208,9 @@ def test_train_when_lungs_are_not_drawn_then_leaves_their_network_out_and_says_s
     table.write_text(re.sub(r"lung_masks/[^,]*", "", (films / "metadata.csv").read_text()))
     more += ("--lung-masks", str(none), "--metadata", str(table))
     assert mlloop("train", films, tmp_path / "o", *more) == 0
-    said = capsys.readouterr().err
-    assert "No lung network is trained" in said
-    assert "classifiers are left out. benchmark adds a classifier for each encoder" in said
+    printed = capsys.readouterr().err
+    assert "No lung network is trained" in printed
+    assert "classifiers are left out. benchmark adds a classifier for each encoder" in printed
     members = {path.name for path in (tmp_path / "o" / "members").iterdir()}
     assert members == {"unet-0", "unet-1"}
 
@@ -220,7 +221,7 @@ def test_evaluate_when_the_masks_are_the_truth_then_all_is_one(
     masks = films / "infection_masks"
     assert mlloop("evaluate", films, tmp_path / "o", "--predictions", str(masks)) == 0
     (row,) = json.loads((tmp_path / "o" / "evaluation.json").read_text())["rows"]
-    assert {one["value"] for one in row["pooled"]} == {1.0}
+    assert {entry["value"] for entry in row["pooled"]} == {1.0}
     assert row["per_image"][0]["n_both_empty"] > 0
     assert (row["detection"]["area"], "in one fold" in row["detection"]["no_area"]) == ([], True)
     (tmp_path / "wrong").mkdir()
@@ -250,7 +251,7 @@ def test_train_when_stopped_at_once_then_says_so_and_goes_on_later(
         if "epoch" in line:
             break
     child.send_signal(signal.SIGINT)
-    _, said = child.communicate(timeout=60)
+    _, printed = child.communicate(timeout=60)
     assert child.returncode == 130
-    assert "Stopped on request" in said
+    assert "Stopped on request" in printed
     assert (tmp_path / "o" / "members" / "unet-0" / "state" / "state.json").exists()

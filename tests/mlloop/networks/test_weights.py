@@ -98,16 +98,16 @@ for encoder in ("resnet18", "tu-resnet10t", "inception_v3"):
         print(error.sentence)
 """
     # A new process, because the hub's client reads these two variables when it is imported.
-    said = subprocess.run(
+    lines = subprocess.run(
         [sys.executable, "-c", program],
         env=os.environ | {"HF_HUB_OFFLINE": "1", "HF_HOME": "/nonexistent"},
         cwd=ROOT,
         capture_output=True,
         text=True,
     ).stdout.splitlines()
-    assert len(said) == 3
+    assert len(lines) == 3
     assert all(
-        "cannot be fetched" in line and "encoder_weights as file:PATH" in line for line in said
+        "cannot be fetched" in line and "encoder_weights as file:PATH" in line for line in lines
     )
 
 
@@ -149,10 +149,10 @@ def test_convert_weights_when_given_chexnet_makes_a_file_the_plan_can_name(tmp_p
     assert "module.densenet121.features.denseblock1.denselayer1.norm.1.weight" in theirs
     source, target = tmp_path / "m.pth.tar", tmp_path / "chexnet.safetensors"
     torch.save({"epoch": 3, "best_loss": 0.5, "state_dict": theirs, "optimizer": {}}, source)
-    said = Events()
-    convert_weights(source, target, encoder="densenet121", emit=said)
-    assert said.said[0]["n_left_out"] == 1
-    assert "classifier.0.weight" in str(said.said[0]["left_out"])
+    events = Events()
+    convert_weights(source, target, encoder="densenet121", emit=events)
+    assert events.sent[0]["n_left_out"] == 1
+    assert "classifier.0.weight" in str(events.sent[0]["left_out"])
     plan = NetworkPlan("n", "dla", "densenet121", (16, 16, 8, 8, 8), f"file:{target}")
     loaded = encoder_of(build_network(plan, 64))
     for name, value in ours.items():
@@ -177,9 +177,9 @@ def test_convert_weights_when_given_a_whole_timm_model_fits_the_encoder_of_a_pla
         torch.save(whole, source)
     else:
         save(source, whole)
-    said = Events()
-    convert_weights(source, target, encoder=encoder, emit=said)
-    assert said.said[0]["n_left_out"] == 2  # the head: its weight and its bias
+    events = Events()
+    convert_weights(source, target, encoder=encoder, emit=events)
+    assert events.sent[0]["n_left_out"] == 2  # the head: its weight and its bias
     plan = NetworkPlan("n", "unet", encoder, (16, 8, 8), f"file:{target}")
     loaded = encoder_of(build_network(plan, 64))
     theirs = {name.replace(".", "_"): value for name, value in whole.items()}

@@ -283,8 +283,8 @@ def disc(side: int, *, radius: float = 0.3) -> np.ndarray:
     return y**2 + x**2 < radius**2
 
 
-def overlap(one: np.ndarray, other: np.ndarray) -> float:
-    return 2.0 * (one & other).sum() / (one.sum() + other.sum())
+def overlap(mask: np.ndarray, other: np.ndarray) -> float:
+    return 2.0 * (mask & other).sum() / (mask.sum() + other.sum())
 
 
 def test_canonical_raster_when_repeated_then_hardly_a_pixel_changes():

@@ -24,11 +24,11 @@ def test_overlay_when_masks_are_larger_than_the_film_then_lines_lie_where_they_s
     lower[8:32, 8:32] = True
     upper[:, 56:] = True
     png = draw_outlines(film, [(lower, RED), (upper, BLUE)])
-    found = np.asarray(Image.open(io.BytesIO(png)))
-    assert found.shape == (20, 30, 3)
-    assert tuple(found[0, 0]) == (77, 77, 77)
-    red = (found == RED).all(axis=2)
+    result = np.asarray(Image.open(io.BytesIO(png)))
+    assert result.shape == (20, 30, 3)
+    assert tuple(result[0, 0]) == (77, 77, 77)
+    red = (result == RED).all(axis=2)
     assert (red.sum(axis=0).max(), red.sum(axis=1).max()) == (12, 12)
     assert red[4:6, 4:16].all()
     assert not red[6:14, 6:14].any()  # two pixels wide
-    assert (found[:, 28:] == BLUE).all()
+    assert (result[:, 28:] == BLUE).all()

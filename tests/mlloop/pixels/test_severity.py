@@ -64,17 +64,17 @@ def noise(draw: st.DrawFn) -> np.ndarray:
 
 @given(blots(), st.one_of(lungs(), noise()))
 def test_findings_when_any_masks_then_parts_add_up_and_shares_are_shares(infection, lung):
-    found = measured(infection, lung)
-    assert found.both.pixels == lung.sum()
-    assert found.both.infected == (infection & lung).sum()
-    assert found.outside_pixels == (infection & ~lung).sum()
-    for one in found.lungs:
-        assert one.whole.pixels == sum(zone.pixels for zone in one.zones)
-        assert one.whole.infected == sum(zone.infected for zone in one.zones)
-        for part in (one.whole, *one.zones):
-            assert math.isnan(part.share) == (part.pixels == 0)
-            assert math.isnan(part.share) or 0 <= part.share <= 1
-    json.dumps(found.as_json(), allow_nan=False)
+    result = measured(infection, lung)
+    assert result.both.pixels == lung.sum()
+    assert result.both.infected == (infection & lung).sum()
+    assert result.outside_pixels == (infection & ~lung).sum()
+    for part in result.lungs:
+        assert part.whole.pixels == sum(zone.pixels for zone in part.zones)
+        assert part.whole.infected == sum(zone.infected for zone in part.zones)
+        for half in (part.whole, *part.zones):
+            assert math.isnan(half.share) == (half.pixels == 0)
+            assert math.isnan(half.share) or 0 <= half.share <= 1
+    json.dumps(result.as_json(), allow_nan=False)
 
 
 @given(st.one_of(lungs(), noise()))
@@ -88,32 +88,32 @@ def test_zones_when_any_lung_mask_then_each_pixel_of_it_has_one(lung):
 
 @given(blots(), lungs())
 def test_findings_when_the_film_is_mirrored_then_the_sides_change_places(infection, lung):
-    found = measured(infection, lung)
+    result = measured(infection, lung)
     mirrored = measured(infection[:, ::-1], lung[:, ::-1])
-    (right, left), (right_again, left_again) = found.lungs, mirrored.lungs
+    (right, left), (right_again, left_again) = result.lungs, mirrored.lungs
     assert [zone.infected for zone in right.zones] == [z.infected for z in left_again.zones]
     assert [zone.pixels for zone in left.zones] == [zone.pixels for zone in right_again.zones]
-    assert found.grade == mirrored.grade
+    assert result.grade == mirrored.grade
 
 
 @given(blots(), lungs(), st.floats(0, 0.05))
 def test_lesions_when_counted_then_they_partition_the_mask(infection, lung, smallest):
-    found = measured(infection, lung, smallest_share=smallest).lesions
+    result = measured(infection, lung, smallest_share=smallest).lesions
     labels, count = ndimage.label(infection, np.ones((3, 3)))
     sizes = sorted(ndimage.sum_labels(infection, labels, range(1, count + 1)), reverse=True)
-    assert len(found.listed) + found.n_smaller == count
-    assert [one.pixels for one in found.listed] == sizes[: len(found.listed)]
-    assert sum(one.pixels for one in found.listed) + found.smaller_pixels == infection.sum()
-    assert all(one.pixels >= found.smallest for one in found.listed)
+    assert len(result.listed) + result.n_smaller == count
+    assert [part.pixels for part in result.listed] == sizes[: len(result.listed)]
+    assert sum(part.pixels for part in result.listed) + result.smaller_pixels == infection.sum()
+    assert all(part.pixels >= result.smallest for part in result.listed)
 
 
 def test_sides_when_two_lungs_then_the_image_left_is_the_patients_right():
     lung = oval(22, 30, 12, 20) | oval(58, 30, 10, 18)
-    found = measured(oval(22, 44, 4, 4), lung)
-    assert [one.whole.name for one in found.lungs] == ["right", "left"]
-    assert found.lungs[0].whole.infected == oval(22, 44, 4, 4).sum()
-    assert found.lungs[1].whole.infected == 0
-    lesion = found.lesions.listed[0]
+    result = measured(oval(22, 44, 4, 4), lung)
+    assert [part.whole.name for part in result.lungs] == ["right", "left"]
+    assert result.lungs[0].whole.infected == oval(22, 44, 4, 4).sum()
+    assert result.lungs[1].whole.infected == 0
+    lesion = result.lesions.listed[0]
     assert (lesion.side, lesion.zone) == ("right", "lower")
 
 
@@ -128,10 +128,10 @@ def test_sides_when_the_lungs_touch_then_they_are_cut_where_the_bridge_is_thin()
 
 @pytest.mark.parametrize(("x", "side"), [(20, "right"), (60, "left")])
 def test_sides_when_one_lung_is_missing_then_the_other_keeps_its_side(x, side):
-    found = measured(oval(x, 20, 3, 3), oval(x, 30, 12, 22))
-    assert found.lesions.listed[0].side == side
-    assert {one.whole.name: one.whole.pixels > 0 for one in found.lungs}[side]
-    assert sum(one.whole.pixels == 0 for one in found.lungs) == 1
+    result = measured(oval(x, 20, 3, 3), oval(x, 30, 12, 22))
+    assert result.lesions.listed[0].side == side
+    assert {part.whole.name: part.whole.pixels > 0 for part in result.lungs}[side]
+    assert sum(part.whole.pixels == 0 for part in result.lungs) == 1
 
 
 def test_sides_when_one_lung_is_in_two_pieces_then_both_are_on_its_side():
@@ -151,10 +151,10 @@ def test_zones_when_a_speck_lies_above_then_the_thirds_are_still_the_lungs():
 @given(lungs())
 def test_borders_when_any_lungs_then_they_lie_where_the_counted_zones_meet(lung):
     codes = cut_zones(lung, split_lungs(lung)).codes
-    found = measured(np.zeros(SHAPE, np.bool_), lung)
-    for first, one in zip((1, 4), found.lungs, strict=True):
-        assert len(one.borders) == 2
-        for zone, border in enumerate(one.borders, first):
+    result = measured(np.zeros(SHAPE, np.bool_), lung)
+    for first, part in zip((1, 4), result.lungs, strict=True):
+        assert len(part.borders) == 2
+        for zone, border in enumerate(part.borders, first):
             rows = np.nonzero(codes == zone)[0], np.nonzero(codes == zone + 1)[0]
             assert rows[0].max() + 1 == border.row == rows[1].min()
             inside = np.isin(codes[border.row - 1 : border.row + 1], (zone, zone + 1)).any(axis=0)
@@ -163,23 +163,23 @@ def test_borders_when_any_lungs_then_they_lie_where_the_counted_zones_meet(lung)
 
 @given(noise())
 def test_borders_when_a_bad_networks_lung_then_two_a_lung_with_room_between_their_columns(lung):
-    for one in measured(np.zeros(SHAPE, np.bool_), lung).lungs:
-        assert len(one.borders) == (2 if one.whole.pixels else 0)
-        assert all(0 <= border.left < border.right <= 80 for border in one.borders)
+    for part in measured(np.zeros(SHAPE, np.bool_), lung).lungs:
+        assert len(part.borders) == (2 if part.whole.pixels else 0)
+        assert all(0 <= border.left < border.right <= 80 for border in part.borders)
 
 
 def test_borders_when_the_masks_stand_for_a_larger_film_then_in_its_pixels():
     lung = oval(22, 30, 10, 20) | oval(58, 30, 10, 20)
     nothing = np.zeros(SHAPE, np.bool_)
-    own, large = (
+    small, large = (
         [
             border
-            for one in measured(nothing, lung, film_shape=shape).lungs
-            for border in one.borders
+            for part in measured(nothing, lung, film_shape=shape).lungs
+            for border in part.borders
         ]
         for shape in (None, (240, 320))
     )
-    for before, after in zip(own, large, strict=True):
+    for before, after in zip(small, large, strict=True):
         assert after.row == 4 * before.row
         # The film's own lung ends somewhere in the outer pixels of the small one, or just beyond.
         assert 4 * before.left - 4 < after.left <= 4 * before.left
@@ -199,20 +199,20 @@ def test_grade_when_a_cutoff_is_met_then_it_is_the_one_above(share, grade):
 )
 def test_findings_when_there_is_no_lung_then_no_grade_and_the_reason(lung, reason):
     infection = oval(30, 30, 6, 6)
-    found = measured(infection, lung)
-    assert (found.grade, found.reason) == (None, reason)
-    assert math.isnan(found.both.share)
-    assert found.outside_pixels == infection.sum()
-    assert [(one.side, one.zone) for one in found.lesions.listed] == [(None, None)]
+    result = measured(infection, lung)
+    assert (result.grade, result.reason) == (None, reason)
+    assert math.isnan(result.both.share)
+    assert result.outside_pixels == infection.sum()
+    assert [(part.side, part.zone) for part in result.lesions.listed] == [(None, None)]
 
 
 def test_lesions_when_outside_the_lungs_then_said_and_sized_in_mm():
     lung = oval(22, 30, 10, 20) | oval(58, 30, 10, 20)
     infection = np.zeros(SHAPE, np.bool_)
     infection[0:4, 38:44] = True
-    found = measured(infection, lung, spacing_mm=0.5, film_shape=(120, 160))
-    assert found.lesions.listed == (Lesion(96, 6.0, "outside", None),)
-    assert found.outside_pixels == 96
+    result = measured(infection, lung, spacing_mm=0.5, film_shape=(120, 160))
+    assert result.lesions.listed == (Lesion(96, 6.0, "outside", None),)
+    assert result.outside_pixels == 96
 
 
 def test_findings_when_sizes_differ_then_refused():

@@ -20,40 +20,44 @@ def asked(**changes: object) -> EstimateManifest:
     return EstimateManifest(**(values | changes))  # type: ignore[arg-type]
 
 
-def made(manifest: EstimateManifest, out: Path, said: Events | None = None) -> RoundCost:
+def estimate(manifest: EstimateManifest, out: Path, events: Events | None = None) -> RoundCost:
     device = prepare_device(manifest.plan, choice="cpu")
-    return estimate_cost(manifest, out, device=device, emit=said or Events(), stop=lambda: False)
+    return estimate_cost(manifest, out, device=device, emit=events or Events(), stop=lambda: False)
 
 
 def test_estimate_when_made_adds_up_members_and_images(tmp_path: Path) -> None:
-    said = Events()
-    found = made(asked(), tmp_path, said)
-    assert [cost.network for cost in found.networks] == ["unet", "unetplusplus"]
-    for cost in found.networks:
+    events = Events()
+    round_cost = estimate(asked(), tmp_path, events)
+    assert [cost.network for cost in round_cost.networks] == ["unet", "unetplusplus"]
+    for cost in round_cost.networks:
         assert min(cost.seconds_step, cost.seconds_image, cost.parameters) > 0
         # 8 steps, and 4 epochs that each look at a tenth of 20 images.
         expected = 8 * cost.seconds_step + 4 * 2 * cost.seconds_image
-        assert found.seconds_members[cost.network] == pytest.approx(expected)
-    assert found.seconds_training == pytest.approx(2 * sum(found.seconds_members.values()))
-    image = sum(cost.seconds_image for cost in found.networks)
-    assert found.seconds_proposing == pytest.approx((4 + 2 * 6) * image)
-    assert found.bytes == max(cost.bytes for cost in found.networks) > 2**26
-    assert "CPU" in found.device
-    assert json.loads((tmp_path / "estimate.json").read_text())["bytes"] == found.bytes
-    assert said.said[-1]["event"] == "done"
+        assert round_cost.seconds_members[cost.network] == pytest.approx(expected)
+    assert round_cost.seconds_training == pytest.approx(
+        2 * sum(round_cost.seconds_members.values())
+    )
+    image = sum(cost.seconds_image for cost in round_cost.networks)
+    assert round_cost.seconds_proposing == pytest.approx((4 + 2 * 6) * image)
+    assert round_cost.bytes == max(cost.bytes for cost in round_cost.networks) > 2**26
+    assert "CPU" in round_cost.device
+    assert json.loads((tmp_path / "estimate.json").read_text())["bytes"] == round_cost.bytes
+    assert events.sent[-1]["event"] == "done"
 
 
 def test_estimate_when_the_batch_is_large_is_scaled_up_from_a_few_images(tmp_path: Path) -> None:
     plan = small_plan(networks=small_plan().networks[:1], batch_size=4000)
-    cost = made(asked(plan=plan), tmp_path).networks[0]
+    cost = estimate(asked(plan=plan), tmp_path).networks[0]
     assert cost.seconds_step > 100 * cost.seconds_image
 
 
 def test_estimate_when_a_network_takes_fewer_steps_costs_less(tmp_path: Path) -> None:
     first, second = small_plan().networks
     plan = small_plan(networks=(replace(first, steps=4), second), inner_fraction=1e-9)
-    found = made(asked(plan=plan), tmp_path)
-    assert found.seconds_members["unet"] == pytest.approx(4 * found.networks[0].seconds_step)
+    round_cost = estimate(asked(plan=plan), tmp_path)
+    assert round_cost.seconds_members["unet"] == pytest.approx(
+        4 * round_cost.networks[0].seconds_step
+    )
 
 
 def test_estimate_when_asked_to_stop_stops(tmp_path: Path) -> None:
@@ -67,7 +71,7 @@ def test_estimate_when_asked_to_stop_stops(tmp_path: Path) -> None:
 def test_estimate_when_a_network_cannot_be_built_says_which(tmp_path: Path) -> None:
     plan = small_plan(networks=(NetworkPlan("odd", "unet", "no-such-encoder", SMALL),))
     with pytest.raises(LearningError, match="odd cannot be built"):
-        made(asked(plan=plan), tmp_path)
+        estimate(asked(plan=plan), tmp_path)
 
 
 def test_estimate_when_run_as_a_child_speaks_json_lines(
@@ -94,7 +98,7 @@ def test_estimate_when_there_is_a_classifier_then_it_is_timed_too(
 ) -> None:
     classifier = NetworkPlan("gradcam", "classifier", "tu-resnet10t", label="activation")
     networks = (small_plan().networks[0], classifier)
-    found = made(asked(plan=small_plan(networks=networks)), tmp_path)
-    cost = found.networks[1]
+    round_cost = estimate(asked(plan=small_plan(networks=networks)), tmp_path)
+    cost = round_cost.networks[1]
     assert cost.network == "gradcam"
     assert min(cost.seconds_step, cost.seconds_image, cost.parameters) > 0

@@ -102,9 +102,9 @@ def test_proposals_when_written_never_come_from_a_member_that_loaded_the_patient
         (ref.network, ref.fold): card(Path(ref.card_path).parent)["loaded_patients"]
         for ref in manifest.members
     }
-    found = run(manifest, tmp_path)
+    records = run(manifest, tmp_path)
     for case in manifest.cases:
-        lines = found[case.image]["proposals"]  # type: ignore[index]
+        lines = records[case.image]["proposals"]  # type: ignore[index]
         kind = "out_of_fold" if case.patient in trained else "mean"
         assert [line["kind"] for line in lines] == [kind, kind, "ensemble"]
         for line in lines:
@@ -117,8 +117,8 @@ def test_proposals_when_written_never_come_from_a_member_that_loaded_the_patient
 def test_proposals_when_read_back_are_what_the_record_says(
     cases: tuple[Case, ...], members: Members, tmp_path: Path
 ) -> None:
-    found = run(proposing(cases[:2], members, set()), tmp_path)
-    for image, record in found.items():
+    records = run(proposing(cases[:2], members, set()), tmp_path)
+    for image, record in records.items():
         maps = {}
         for line in record["proposals"]:  # type: ignore[index]
             p8 = decode_probability((tmp_path / image / line["file"]).read_bytes())
@@ -144,17 +144,17 @@ def test_activation_maps_when_written_then_out_of_fold_and_apart_from_the_infect
     without = dataclasses.replace(
         manifest,
         plan=plan.without("activation"),
-        members=tuple(one for one in manifest.members if one.network != "gradcam"),
+        members=tuple(member for member in manifest.members if member.network != "gradcam"),
         scored=(),
     )
-    found, alone = run(manifest, tmp_path / "a"), run(without, tmp_path / "b")
+    records, alone = run(manifest, tmp_path / "a"), run(without, tmp_path / "b")
     seen = {
         ref.fold: set(card(Path(ref.card_path).parent)["loaded_patients"])  # type: ignore[call-overload]
         for ref in manifest.members
         if ref.network == "gradcam"
     }
     for case in manifest.cases:
-        lines = found[case.image]["proposals"]  # type: ignore[index]
+        lines = records[case.image]["proposals"]  # type: ignore[index]
         looks = [line for line in lines if line["label"] == "activation"]
         kind = "out_of_fold" if case.patient in trained else "mean"
         assert [line["kind"] for line in looks] == [kind, "ensemble"]
@@ -205,17 +205,17 @@ def test_proposing_when_references_are_known_then_thresholds_are_fitted_and_writ
     )
     known = tuple(case.image for case in many if case.image != "image-21")
     manifest = dataclasses.replace(plain, plan=plan, references=known)
-    found = run(manifest, tmp_path / "a")
+    records = run(manifest, tmp_path / "a")
     written = from_plain(Calibration, json.loads((tmp_path / "a/calibration.json").read_text()))
     assert (written.n_images, written.n_infected) == (15, 13)
     for case in many:
-        lines = found[case.image]["proposals"]  # type: ignore[index]
-        assert [line["t8"] for line in lines] == [one.t8 for one in written.thresholds]
-        own = [
+        lines = records[case.image]["proposals"]  # type: ignore[index]
+        assert [line["t8"] for line in lines] == [fitted.t8 for fitted in written.thresholds]
+        maps = [
             decode_probability((tmp_path / "a" / case.image / line["file"]).read_bytes())
             for line in lines
         ]
-        np.testing.assert_array_equal(own[-1], written.ensemble_map(own[:-1]))
+        np.testing.assert_array_equal(maps[-1], written.ensemble_map(maps[:-1]))
     # A kill between the calibration and the proposals.
     run(manifest, tmp_path / "b")
     (tmp_path / "b/image-3/proposals.json").unlink()
@@ -292,32 +292,32 @@ def test_proposals_when_there_is_a_lung_network_then_two_ensembles_and_findings(
     plain = small_plan()
     lung = dataclasses.replace(plain.networks[1], key="lungs", label="lung")
     plan = dataclasses.replace(plain, networks=(plain.networks[0], lung))
-    one = dataclasses.replace(cases[0], spacing_mm=0.5)
+    case = dataclasses.replace(cases[0], spacing_mm=0.5)
     manifest = ProposeManifest(
         1,
         plan,
         plan.folds,
         members(plan),
-        (one,),
+        (case,),
         frozenset({"patient-0"}),
         lung_patients=frozenset({"patient-1"}),
     )
-    record = run(manifest, tmp_path)[one.image]
-    said = [(p["label"], p["network"], p["kind"], p["file"]) for p in record["proposals"]]  # type: ignore[index]
-    assert said == [
+    record = run(manifest, tmp_path)[case.image]
+    listed = [(p["label"], p["network"], p["kind"], p["file"]) for p in record["proposals"]]  # type: ignore[index]
+    assert listed == [
         ("infection", "unet", "out_of_fold", "unet.out_of_fold.png"),
         ("infection", "ensemble", "ensemble", "ensemble.ensemble.png"),
         ("lung", "lungs", "mean", "lungs.mean.png"),
         ("lung", "ensemble", "ensemble", "lung.ensemble.png"),
     ]
-    folder = tmp_path / one.image
+    folder = tmp_path / case.image
     # One infection network cannot disagree with itself, whatever the lung network says.
     assert not decode_probability((folder / "disagreement.png").read_bytes()).any()
     infection, lungs = (
         decode_probability((folder / file).read_bytes())
         for file in ("ensemble.ensemble.png", "lung.ensemble.png")
     )
-    shape = (one.height, one.width)
+    shape = (case.height, case.width)
     expected = measure_findings(
         threshold_mask(infection, shape=shape, t8=plan.threshold),
         threshold_mask(lungs, shape=shape, t8=plan.threshold),

@@ -124,9 +124,9 @@ def test_train_classifier_when_a_step_is_not_finite_then_its_inner_auc_is_still_
     monkeypatch.setattr(member_module, "task_of", lambda _network: Spoiled())
     pool = tuple(dataclasses.replace(case, fold=1) for case in cases)
     events = train(training(plan_with_classifier(), pool, fold=0), tmp_path)
-    assert [said["step"] for said in events.of("step_left_out")] == [1]
+    assert [event["step"] for event in events.of("step_left_out")] == [1]
     assert len(events.of("epoch")) == 4
-    assert all(isinstance(said["inner_auc"], float) for said in events.of("epoch"))
+    assert all(isinstance(event["inner_auc"], float) for event in events.of("epoch"))
     assert card(tmp_path)["left_out"] == 1
 
 

@@ -58,14 +58,14 @@ def test_passes_when_memory_runs_out_halve_and_stay_small() -> None:
             raise FULL
         return [float(image.sum()) for image in images]
 
-    images, said = np.arange(7 * 4, dtype=np.float32).reshape(7, 2, 2), Events()
-    chunker = Chunker(CPU, said)
+    images, events = np.arange(7 * 4, dtype=np.float32).reshape(7, 2, 2), Events()
+    chunker = Chunker(CPU, events)
     assert chunker.map_images(forward, images) == [float(image.sum()) for image in images]
     assert sizes == [7, 4, 2, 2, 2, 1]
     assert chunker.map_images(forward, images[:2]) == [float(image.sum()) for image in images[:2]]
     assert sizes[6:] == [1, 1]
-    assert [event["parts"] for event in said.of("smaller_chunk")] == [2, 4]
-    assert "2 at a time" in str(said.said[-1]["message"])
+    assert [event["parts"] for event in events.of("smaller_chunk")] == [2, 4]
+    assert "2 at a time" in str(events.sent[-1]["message"])
 
 
 def test_passes_when_one_image_is_too_many_say_what_to_change() -> None:
@@ -96,13 +96,13 @@ def test_maps_when_memory_runs_out_are_made_in_parts_and_the_same(
     plan = small_plan()
     roomy, tight = Events(), Events()
 
-    def work(out: Path, said: Events) -> None:
+    def work(out: Path, events: Events) -> None:
         if verb == "propose":
             asked = ProposeManifest(1, plan, plan.folds, members(plan), cases, frozenset())
-            propose(asked, out, device=CPU, emit=said, stop=bool)
+            propose(asked, out, device=CPU, emit=events, stop=bool)
         else:
             sealed = EvaluateManifest(1, plan, plan.folds, members(plan), cases)
-            evaluate(sealed, out, device=CPU, emit=said, stop=bool)
+            evaluate(sealed, out, device=CPU, emit=events, stop=bool)
 
     work(tmp_path / "roomy", roomy)
     monkeypatch.setattr(segmentation, "predict", roomy_for(3, segmentation.predict))
@@ -172,6 +172,6 @@ def test_child_when_memory_runs_out_anywhere_else_says_so_and_not_the_name_of_an
     write_manifest(tmp_path / "manifest.json", manifest)
     given = ["--manifest", str(tmp_path / "manifest.json"), "--out", str(tmp_path / "out")]
     assert main(["train", *given]) == 1
-    said = json.loads(capsys.readouterr().out.splitlines()[-1])
-    assert said["code"] == "out_of_memory"
-    assert "OutOfMemoryError" not in said["message"]
+    event = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert event["code"] == "out_of_memory"
+    assert "OutOfMemoryError" not in event["message"]

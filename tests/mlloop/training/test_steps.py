@@ -71,9 +71,9 @@ def batch(count: int = 4) -> Batch:
     return images, (images > 0.7).float()
 
 
-def do_step(state: TrainingState, plan: Plan, given: Batch, said: Events) -> float | None:
+def do_step(state: TrainingState, plan: Plan, given: Batch, events: Events) -> float | None:
     device = prepare_device(plan, choice="cpu")
-    return train_step(state, given, plan, device, said, loss_of=planned_loss)
+    return train_step(state, given, plan, device, events, loss_of=planned_loss)
 
 
 @pytest.mark.parametrize(
@@ -92,16 +92,16 @@ def test_step_when_memory_runs_out_halves_the_batch_and_learns_the_same(
     plan = small_plan(precision=str(number).removeprefix("torch."))
     roomy = state_of(Small(), torch.optim.SGD)
     tight = state_of(Small(room=1, error=error), torch.optim.SGD)
-    quiet, said = Events(), Events()
+    quiet, events = Events(), Events()
     for _ in range(2):
         whole = do_step(roomy, plan, batch(), quiet)
-        parts = do_step(tight, plan, batch(), said)
+        parts = do_step(tight, plan, batch(), events)
         assert parts == pytest.approx(whole, rel=ROUNDING[number])
         assert_same_gradients(roomy.network, tight.network, number)
     assert (roomy.parts, tight.parts) == (1, 4)
-    assert quiet.said == []
-    assert [event["parts"] for event in said.of("smaller_batch")] == [2, 4]
-    assert "2 images at a time" in str(said.said[0]["message"])
+    assert quiet.sent == []
+    assert [event["parts"] for event in events.of("smaller_batch")] == [2, 4]
+    assert "2 images at a time" in str(events.sent[0]["message"])
 
 
 @pytest.mark.parametrize("place", ["step", "first moment", "second moment"])
@@ -109,7 +109,7 @@ def test_step_when_memory_runs_out_in_the_optimiser_is_done_again_in_parts_and_l
     monkeypatch: pytest.MonkeyPatch, place: str
 ) -> None:
     roomy, tight = state_of(Small()), state_of(Small())
-    full, said = torch.OutOfMemoryError("CUDA out of memory."), Events()
+    full, events = torch.OutOfMemoryError("CUDA out of memory."), Events()
     do_step(roomy, small_plan(), batch(), Events())
     with monkeypatch.context() as patched:
         if place == "step":
@@ -132,8 +132,8 @@ def test_step_when_memory_runs_out_in_the_optimiser_is_done_again_in_parts_and_l
                 return zeros(*given, **named)  # type: ignore[call-overload, no-any-return]
 
             patched.setattr(torch, "zeros_like", short)
-        do_step(tight, small_plan(), batch(), said)
-    assert [event["parts"] for event in said.of("smaller_batch")] == [2]
+        do_step(tight, small_plan(), batch(), events)
+    assert [event["parts"] for event in events.of("smaller_batch")] == [2]
     assert_same_gradients(roomy.network, tight.network, torch.float32)
     assert_same_moments(roomy.optimiser, tight.optimiser)
     for state in (roomy, tight):
@@ -193,14 +193,14 @@ def test_step_when_the_loss_is_not_finite_changes_nothing_and_is_counted(bad: fl
     state = TrainingState(network, torch.optim.AdamW(network.parameters()), averaged)
     before = {name: value.clone() for name, value in network.state_dict().items()}
     images, targets = torch.full((4, 1, 32, 32), bad), torch.zeros(4, 1, 32, 32)
-    said = Events()
-    assert do_step(state, plan, (images, targets), said) is None
+    events = Events()
+    assert do_step(state, plan, (images, targets), events) is None
     for name, value in network.state_dict().items():
         assert torch.equal(value, before[name]), name
         assert torch.equal(state.averaged[name], before[name]), name
     assert (state.left_out, state.in_a_row) == (1, 1)
-    assert said.said == [{"event": "step_left_out", "step": 0, "in_a_row": 1}]
-    assert do_step(state, plan, (torch.rand(4, 1, 32, 32), targets), said) is not None
+    assert events.sent == [{"event": "step_left_out", "step": 0, "in_a_row": 1}]
+    assert do_step(state, plan, (torch.rand(4, 1, 32, 32), targets), events) is not None
     assert (state.left_out, state.in_a_row) == (1, 0)
 
 

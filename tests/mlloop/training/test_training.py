@@ -69,8 +69,8 @@ def test_training_when_finished_writes_card_weights_and_history(
     assert set(written["versions"]) == {"torch", "smp"}  # type: ignore[call-overload]
     history = json.loads((tmp_path / "history.json").read_text())["epochs"]
     assert [line["step"] for line in history] == [2, 4, 6, 8]
-    assert [said["epoch"] for said in events.of("epoch")] == [1, 2, 3, 4]
-    assert events.said[-1]["event"] == "done"
+    assert [events["epoch"] for events in events.of("epoch")] == [1, 2, 3, 4]
+    assert events.sent[-1]["event"] == "done"
     assert not (tmp_path / "state").exists()
 
 
@@ -93,7 +93,7 @@ def test_training_when_run_twice_changes_nothing(cases: tuple[Case, ...], tmp_pa
     before = {p.name: (p.stat().st_mtime_ns, p.read_bytes()) for p in out.iterdir()}
     events = train(manifest, out)
     assert before == {p.name: (p.stat().st_mtime_ns, p.read_bytes()) for p in out.iterdir()}
-    assert events.said == [{"event": "done", "network": "unet", "fold": 0, "finished_before": True}]
+    assert events.sent == [{"event": "done", "network": "unet", "fold": 0, "finished_before": True}]
 
 
 @pytest.mark.parametrize("network", ["unet", "unetplusplus"])
@@ -241,7 +241,7 @@ def test_training_when_nobody_can_be_set_aside_says_so_and_keeps_the_last_epoch(
     cases = (make_case(0, fold=1), *(make_case(n, sick=False, fold=1) for n in (1, 2, 3)))
     events = train(training(small_plan(), cases), tmp_path)
     assert "the last one is kept" in str(events.of("no_inner_split")[0]["message"])
-    assert {said["inner_dice"] for said in events.of("epoch")} == {None}
+    assert {events["inner_dice"] for events in events.of("epoch")} == {None}
     written = card(tmp_path)
     assert (written["n_inner"], written["inner_patients"]) == (0, [])
     assert (written["inner_dice"], written["best_step"]) == (None, 8)
