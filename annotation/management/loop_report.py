@@ -7,13 +7,13 @@ from collections import Counter
 from annotation.management.simulation import SimulatedRound, Simulation
 from annotation.models import Project, Round
 from annotation.selectors.labels import READING_LABEL
-from annotation.selectors.rounds.leaks import find_leaks
-from annotation.selectors.rounds.simulated import (
+from annotation.selectors.rounds.against_truth import (
     changed_pixels,
     images_read_in_rounds,
     references_against_truth,
     sealed_difference,
 )
+from annotation.selectors.rounds.leaks import find_leaks
 from mlloop.figures.metrics import Estimate
 from mlloop.pixels.severity import GRADES
 

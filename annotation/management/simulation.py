@@ -16,8 +16,8 @@ from annotation.bridge import loop
 from annotation.management.sample_projects import ensure_robot_account
 from annotation.models import Assignment, Project, Round, User
 from annotation.selectors.reading.worklist import waiting_images, worklist_scope
+from annotation.selectors.rounds.against_truth import AgainstTruth, proposals_against_truth
 from annotation.selectors.rounds.records import stage_name
-from annotation.selectors.rounds.simulated import AgainstTruth, proposals_against_truth
 from annotation.services.reading.robot_reader import Tally, read_cases
 from annotation.services.rounds.decisions import promote_round
 from annotation.services.rounds.planning import plan_round

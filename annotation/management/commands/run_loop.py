@@ -19,7 +19,7 @@ from annotation.management.loop_table import table_lines
 from annotation.management.sample_projects import choose_folder, create_sample_project
 from annotation.management.simulation import simulate_by_hand, simulate_with_proposals
 from annotation.models import Image, Project
-from annotation.selectors.rounds.simulated import images_read_in_rounds
+from annotation.selectors.rounds.against_truth import images_read_in_rounds
 from annotation.services.releases.exporting import export_release
 from annotation.services.releases.freezing import run_release
 from annotation.services.releases.requesting import request_release

@@ -2,7 +2,7 @@
 
 Its target mask for an image is the truth with a seeded, smooth noise at the boundary. The target is
 the same in every round and in both arms of a simulation, as one person's drawing would be. Only
-this module and `selectors/rounds/simulated.py`, which measures, read the masks of Truth rows.
+this module and `selectors/rounds/against_truth.py`, which measures, read the masks of Truth rows.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ from annotation.management.loop_report import proposals_arm_facts
 from annotation.management.loop_table import table_lines
 from annotation.management.simulation import SimulatedRound, Simulation
 from annotation.models import Project, Round
-from annotation.selectors.rounds.simulated import proposals_against_truth
+from annotation.selectors.rounds.against_truth import proposals_against_truth
 from annotation.services.reading.robot_reader import Tally
 from annotation.services.rounds.planning import plan_round
 from tests.support.factories import disc, make_reference
