@@ -22,7 +22,7 @@ from annotation.selectors import overview
 from annotation.selectors.reading import worklist
 from annotation.selectors.reading.cases import case_of
 from annotation.selectors.releases.selection import select_for_release
-from annotation.selectors.rounds import simulated, verdicts
+from annotation.selectors.rounds import against_truth, verdicts
 from annotation.selectors.upkeep.invariants import breaches
 from annotation.services.reading import leases, next_case
 from annotation.services.reading.candidates import mask_at
@@ -198,8 +198,8 @@ def test_counts_when_a_case_has_two_annotations_then_it_is_counted_once(case: As
     (row,) = overview.verdict_rows(project)
     assert (row.name, row.count, row.changed) == ("Redrawn", 1, int(SECOND.sum()))
     assert verdicts.verdict_history(project) == {1: {"redrawn": 1}}
-    hashes = simulated.images_read_in_rounds(project)
-    assert simulated.changed_pixels(project, hashes) == int(SECOND.sum())
+    hashes = against_truth.images_read_in_rounds(project)
+    assert against_truth.changed_pixels(project, hashes) == int(SECOND.sum())
     assert {figure.name: figure.value for figure in overview.headline_figures(project)}[
         "reference masks"
     ] == 1
