@@ -22,7 +22,7 @@ from celery.worker import state as worker_state
 from django.conf import settings
 from django.db import OperationalError, close_old_connections
 
-from annotation.bridge import loop, phases, timing
+from annotation.bridge import leftovers, loop, phases, timing
 from annotation.bridge.learner import STOPPING
 from annotation.models import Intake, PlanEstimate, Project, Release
 from annotation.services import claims
@@ -176,6 +176,7 @@ def start_timer(sender: Any, **_: object) -> None:
         Chore(lost_drafts.purge_lost_drafts, timedelta(days=1)),
         # A file is deleted at the second look that finds it unused: here within a day.
         Chore(clear_files, timedelta(hours=6)),
+        Chore(leftovers.clear_left_folders, timedelta(hours=1)),
     )
 
     def sweep() -> None:

@@ -33,6 +33,8 @@ from mlloop.contract.errors import Stopped
 from mlloop.contract.records import FieldError, write_json
 
 State = Round.State
+WORK = "work"  # the folder of DATA_ROOT in which children work
+CHECKOUT = "stored"  # the folder of a child's stored files
 
 
 def train_member(
@@ -45,7 +47,7 @@ def train_member(
     folder = work_folder(member.round) / f"{member.network}-{member.fold}"
 
     def work() -> None:
-        files = Checkout(folder / "stored")
+        files = Checkout(folder / CHECKOUT)
         manifest = manifests.train_manifest(member, files)
         watch = MemberWatch(claim, member.round, State.TRAINING, STOPPING, callbacks, member=member)
         with files:
@@ -75,7 +77,7 @@ def propose_round(
     def work() -> None:
         began = time.monotonic()
         _write_cards(round, folder)
-        files = Checkout(folder / "stored")
+        files = Checkout(folder / CHECKOUT)
         manifest = manifests.propose_manifest(round, folder, files)
         watch = ProposeWatch(
             claim,
@@ -117,7 +119,7 @@ def evaluate_round(
     def work() -> None:
         began = time.monotonic()
         _write_cards(round, folder)
-        files = Checkout(folder / "stored")
+        files = Checkout(folder / CHECKOUT)
         manifest = manifests.evaluate_manifest(round, folder, files)
         watch = Watch(claim, round, State.EVALUATING, STOPPING, callbacks)
         sealed = outputs.SealedOutput([], {})
@@ -166,7 +168,7 @@ def _measure(
 
 def work_folder(round: Round) -> Path:
     """Return the folder in which a round's children work. Results to keep go to storage."""
-    return Path(settings.DATA_ROOT) / "work" / str(round.pk)
+    return Path(settings.DATA_ROOT) / WORK / str(round.pk)
 
 
 def _attempt(claim: Claim, round: Round, work: Callable[[], None]) -> None:

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from django.conf import settings
 
-from annotation.bridge import outputs
+from annotation.bridge import outputs, phases
 from annotation.bridge.child import Event
 from annotation.bridge.learner import LEARNER, STOPPING, Learner, run_learner
 from annotation.models import PlanEstimate
@@ -26,7 +26,7 @@ def estimate_plan(estimate_id: UUID, *, learner: Learner = LEARNER) -> bool:
     claim = claims.take(model=PlanEstimate, pk=estimate_id, due=DUE, sets=sets)
     if claim is None:
         return False
-    folder = Path(settings.DATA_ROOT) / "work" / f"estimate-{claim.token}"
+    folder = Path(settings.DATA_ROOT) / phases.WORK / f"estimate-{claim.token}"
     try:
         claims.release(claim, state=State.DONE, result=_time_plan(claim, folder, learner))
     except Stopped:
