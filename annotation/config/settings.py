@@ -16,20 +16,24 @@ from urllib.parse import urlparse
 import dj_database_url
 from django.core.exceptions import ImproperlyConfigured
 
+from annotation.config import public_server
+
 BASE_DIR = Path(__file__).resolve().parents[2]
 DATA_ROOT = Path(os.environ.get("ROUNDTRUTH_VAR", BASE_DIR / "var")).resolve()
 
-HOSTS = [host for host in os.environ.get("ROUNDTRUTH_HOSTS", "").split(",") if host]
+HOSTS = public_server.parse_hosts(os.environ.get("ROUNDTRUTH_HOSTS", ""))
 IS_PUBLIC = bool(HOSTS)
-# The address on which the demo listens; the Procfile passes the same variable to gunicorn.
+# The address on which the web process listens; the Procfile passes the same variable to gunicorn.
 BIND = os.environ.get("ROUNDTRUTH_BIND", "127.0.0.1:8000")
+public_server.check_bind(BIND, hosts=HOSTS)
 DEBUG = os.environ.get("ROUNDTRUTH_DEBUG", "") == "1"
-ALLOWED_HOSTS = [*HOSTS, "127.0.0.1", "localhost", "[::1]"]
+ALLOWED_HOSTS = public_server.allowed_hosts(HOSTS)
 
 
 def _secret_key() -> str:
     """Return the key from the environment, or on loopback a key that is generated once."""
     if key := os.environ.get("ROUNDTRUTH_SECRET_KEY"):
+        public_server.check_secret_key(key, source="ROUNDTRUTH_SECRET_KEY")
         return key
     if IS_PUBLIC:
         raise ImproperlyConfigured(
@@ -40,15 +44,28 @@ def _secret_key() -> str:
     try:
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
-        return path.read_text()
+        key = path.read_text()
+        public_server.check_secret_key(key, source=str(path))
+        return key
     with os.fdopen(handle, "w") as out:
         out.write(key := secrets.token_urlsafe(50))
     return key
 
 
 SECRET_KEY = _secret_key()
-if IS_PUBLIC and DEBUG:
-    raise ImproperlyConfigured("ROUNDTRUTH_DEBUG cannot be used on a public server.")
+# Gives browser tests a handle that reads the editor's state.
+SHOWS_TEST_HANDLE = os.environ.get("ROUNDTRUTH_TEST_HANDLE", "") == "1"
+public_server.check_development_settings(
+    hosts=HOSTS,
+    names=[
+        name
+        for name, is_on in (
+            ("ROUNDTRUTH_DEBUG", DEBUG),
+            ("ROUNDTRUTH_TEST_HANDLE", SHOWS_TEST_HANDLE),
+        )
+        if is_on
+    ],
+)
 
 INSTALLED_APPS = [
     "annotation",  # first: its templates come before allauth's
@@ -71,6 +88,8 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "annotation.web.security.ContentSecurityPolicyMiddleware",
+    "annotation.web.health.MachineEndpointsMiddleware",
+    "annotation.web.security.LoopbackOnlyMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -145,6 +164,9 @@ CSRF_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = IS_PUBLIC
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if IS_PUBLIC else None
 SECURE_HSTS_SECONDS = 31_536_000 if IS_PUBLIC else 0
+SECURE_SSL_REDIRECT = IS_PUBLIC
+# Container checks and scrapers ask the process itself, without the proxy that ends TLS.
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^metrics$"]
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
@@ -253,9 +275,6 @@ SPECTACULAR_SETTINGS = {
 
 # The token with which other machines may read /metrics. If it is empty, they may not.
 METRICS_TOKEN = os.environ.get("ROUNDTRUTH_METRICS_TOKEN", "")
-
-# Gives browser tests a handle that reads the editor's state. Never set it on a public server.
-SHOWS_TEST_HANDLE = os.environ.get("ROUNDTRUTH_TEST_HANDLE", "") == "1"
 
 LOGGING = {
     "version": 1,

@@ -7,6 +7,7 @@ from django.urls import include, path
 
 urlpatterns = [
     path("accounts/", include("allauth.account.urls")),
+    path("admin/", include("annotation.web.people.admin_sign_in")),  # before Django's own pages
     path("admin/", admin.site.urls),
     path("api/v1/", include("annotation.api.urls")),
     path("", include("annotation.web.urls")),

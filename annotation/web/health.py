@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from ipaddress import ip_address
+from collections.abc import Callable
 
 from django.conf import settings
 from django.db import DatabaseError, connection
@@ -12,6 +12,7 @@ from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.urls import path
 from django.views.decorators.http import require_safe
 
+from annotation.addresses import is_loopback
 from annotation.models import Annotation, Assignment, EnsembleMember, Intake, Round
 
 
@@ -74,14 +75,7 @@ def _may_scrape(request: HttpRequest) -> bool:
         return secrets.compare_digest(sent_token.encode(), settings.METRICS_TOKEN.encode())
     # Behind a proxy on this machine every caller seems local, so a public server needs the token.
     is_direct = not settings.IS_PUBLIC and "X-Forwarded-For" not in request.headers
-    return is_direct and _is_loopback(request.META.get("REMOTE_ADDR", ""))
-
-
-def _is_loopback(address: str) -> bool:
-    try:
-        return ip_address(address).is_loopback
-    except ValueError:
-        return False
+    return is_direct and is_loopback(request.META.get("REMOTE_ADDR", ""))
 
 
 def _count_lines(
@@ -91,6 +85,25 @@ def _count_lines(
 ) -> list[str]:
     counted = model._default_manager.order_by().values_list(by).annotate(n=Count("pk"))
     return [f'roundtruth_rows{{kind="{name}",{by}="{value}"}} {n}' for value, n in sorted(counted)]
+
+
+class MachineEndpointsMiddleware:
+    """Answer /healthz and /metrics before the Host header is checked.
+
+    Container checks and scrapers name the machine by its address. Neither answer uses the Host
+    header.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+        self.views: dict[str, Callable[[HttpRequest], HttpResponse]] = {
+            "/healthz": healthz,
+            "/metrics": metrics,
+        }
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        view = self.views.get(request.path_info, self.get_response)
+        return view(request)
 
 
 urlpatterns = [
