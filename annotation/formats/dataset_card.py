@@ -64,7 +64,9 @@ def _markdown(facts: CardFacts, record: ReleaseRecord) -> str:
 
 Infection masks on chest radiographs, made by readers and networks together with Roundtruth.
 Asked for on {facts.asked_at}. `manifest.json` holds the sha256 of every file and each mask's
-biography; `python manage.py verify_release FOLDER` checks this folder against it.
+biography; `python manage.py verify_release FOLDER` checks this folder against it. `signature.json`
+is the server's signature of the manifest. To prove that this folder comes from there, add
+`--key FILE` with the public key that the server's releases page shows.
 
 | what | n |
 |---|---|

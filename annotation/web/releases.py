@@ -14,6 +14,7 @@ from annotation.errors import RoundtruthError
 from annotation.models import Project, Release, User
 from annotation.permissions import Permission, may, require
 from annotation.selectors.releases.selection import select_for_release
+from annotation.selectors.releases.signing_keys import known_public_keys
 from annotation.selectors.releases.versions import next_version, release_of
 from annotation.services.releases.exporting import stream_release
 from annotation.services.releases.requesting import request_release, retry_release
@@ -35,6 +36,7 @@ def releases(request: HttpRequest, project: Project) -> HttpResponse:
         "n_references": len(selection["references"]),
         "n_controls": len(selection["controls"]),
         "next_version": next_version(project),
+        "public_keys": known_public_keys(),
     }
     return render_page(
         request, project, "annotation/releases.html", active="releases", context=context

@@ -62,6 +62,7 @@ def _outcome(release: Release, folder: Path) -> Outcome:
         [
             f"{release.project.name} {release.version}: {release.n_masks} masks in {folder}",
             f"sha256 of manifest.json: {release.manifest_sha256}",
-            f"Anyone can check it: python manage.py verify_release {folder}",
+            f"Anyone can check it: python manage.py verify_release {folder} "
+            f"--sha256 {release.manifest_sha256}",
         ],
     )

@@ -12,7 +12,7 @@ from pathlib import Path
 from django.conf import settings
 from django.core.management.base import CommandParser
 
-from annotation.formats.verification import verify_folder
+from annotation.formats.verification import Trust, verify_folder
 from annotation.management.console import ConsoleCommand, Outcome, UsageError
 from annotation.management.loop_report import Facts, manual_arm_facts, proposals_arm_facts
 from annotation.management.loop_table import table_lines
@@ -105,7 +105,7 @@ class Command(ConsoleCommand):
         folder = settings.DATA_ROOT / "release"
         shutil.rmtree(folder, ignore_errors=True)
         export_release(release=release, folder=folder)
-        verified = verify_folder(folder)
+        verified = verify_folder(folder, trust=Trust(manifest_sha256=release.manifest_sha256))
         facts: Facts = {
             "path": str(folder),
             "version": release.version,

@@ -1,7 +1,7 @@
 """Make the files of a release from its selection and store them; no row is written here.
 
-Every file is a pure function of the selection, so a second run finds the files that the first run
-stored. One image is in memory at a time.
+Every file follows from the selection and the server's signing key, so a second run finds the files
+that the first run stored. One image is in memory at a time.
 """
 
 from __future__ import annotations
@@ -23,12 +23,14 @@ from annotation.formats.released import (
     ReleaseRecord,
     StoredContent,
 )
+from annotation.formats.signature import SIGNATURE
 from annotation.models import Release, Round
 from annotation.selectors.releases.biography import released_image
 from annotation.selectors.releases.selected import Selected, iter_selected
 from annotation.selectors.releases.selection import Selection
 from annotation.selectors.rounds.leaks import find_leaks
 from annotation.services.releases.lungs import Scale, measure_lung, scale_of
+from annotation.services.releases.signing import sign_manifest
 from mlloop.pixels.masks import decode_mask, encode_mask
 
 _BATCH_FILES = 300  # the files of at least 100 images in the usual layout
@@ -73,7 +75,12 @@ def render_release(*, release: Release, selection: Selection, on_stored: OnStore
     store(LayoutFile(path, data) for path, data in card.items())
     store([LayoutFile(manifest.MANIFEST, manifest.manifest_bytes(record, layouts, listed))])
     manifest_file = listed[-1]
-    store([LayoutFile(manifest.CHECKSUM, manifest.checksum_bytes(manifest_file.sha256))])
+    store(
+        [
+            LayoutFile(manifest.CHECKSUM, manifest.checksum_bytes(manifest_file.sha256)),
+            LayoutFile(SIGNATURE, sign_manifest(manifest_file.sha256)),
+        ]
+    )
     return Rendered(record, manifest_file)
 
 

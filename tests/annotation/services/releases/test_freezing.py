@@ -10,6 +10,7 @@ import pytest
 from annotation import storage
 from annotation.errors import Conflict, Invalid, NotFound, Refused
 from annotation.formats.manifest import CHECKSUM, MANIFEST
+from annotation.formats.signature import SIGNATURE
 from annotation.formats.verification import verify_folder
 from annotation.models import Project, Release, ReleaseItem
 from annotation.services import claims
@@ -92,7 +93,7 @@ def test_release_killed_and_run_again_has_the_same_manifest(filled: Project) -> 
     assert not ReleaseItem.objects.filter(id__in=left).exists()
     listed = json.loads(storage.read(release.manifest_key))["files"]
     paths = set(release.items.values_list("path", flat=True))
-    assert paths == {*listed, MANIFEST, CHECKSUM}
+    assert paths == {*listed, MANIFEST, CHECKSUM, SIGNATURE}
     whole = freeze(filled, "1.1.0")
     assert release.state == Release.State.FROZEN
     assert release.n_masks == 4

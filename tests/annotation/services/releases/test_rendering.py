@@ -140,7 +140,7 @@ def test_qata_release_when_made_then_its_files_are_the_stored_files_at_the_golde
     release = freeze(golden_project)
     items = dict(release.items.values_list("path", "key"))
     listed = json.loads(GOLDEN.read_text())["files"]
-    assert items.keys() == {*listed, "manifest.json", "manifest.json.sha256"}
+    assert items.keys() == {*listed, "manifest.json", "manifest.json.sha256", "signature.json"}
     films = {key for path, key in items.items() if path.startswith("Images/")}
     assert films == set(
         golden_project.images.exclude(references__verdict="excluded").values_list(
