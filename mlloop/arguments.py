@@ -72,7 +72,11 @@ def runs_on_folders(options: argparse.Namespace) -> bool:
 
 def _add_convert(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add("source", type=Path, help="a checkpoint: .pth or .safetensors")
+    add(
+        "source",
+        type=Path,
+        help="a .pth or .safetensors file, or: imagenet",
+    )
     add("target", type=Path, help="the .safetensors file to write")
     add("--encoder", required=True, help="its name in the plan, e.g. densenet121")
 

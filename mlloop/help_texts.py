@@ -101,6 +101,10 @@ code in the file is run. A file that holds anything except tensors and plain val
 examples
   python -m mlloop convert-weights chexnet.pth chexnet.safetensors --encoder densenet121
   python -m mlloop convert-weights model.safetensors resnet10t.safetensors --encoder tu-resnet10t
+  python -m mlloop convert-weights imagenet densenet121.safetensors --encoder densenet121
+
+The last example downloads ImageNet weights. No other verb opens a connection: a plan that says
+"imagenet" is refused, unless a server's operator allows it with the sha256 that is printed here.
 
 then
   give "encoder_weights": "file:/where/it/is/chexnet.safetensors" for that network in the plan;

@@ -152,6 +152,8 @@ def _environment(threads: int) -> dict[str, str]:
     environment = {key: value for key, value in os.environ.items() if key not in _SECRETS}
     for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         environment[name] = str(threads)
+    if not settings.DOWNLOADS:
+        environment["HF_HUB_OFFLINE"] = "1"  # even a mistake in a library reaches no hub
     return environment
 
 

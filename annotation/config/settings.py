@@ -8,6 +8,7 @@ a server for many people.
 from __future__ import annotations
 
 import os
+import re
 import secrets
 from datetime import timedelta
 from pathlib import Path
@@ -232,6 +233,22 @@ CHILD_KILL_SECONDS = 8.0
 ENCODER_WEIGHTS = Path(
     os.environ.get("ROUNDTRUTH_ENCODER_WEIGHTS", DATA_ROOT / "encoder-weights")
 ).resolve()
+
+
+def _downloads(text: str) -> dict[str, str]:
+    """Return the encoders whose ImageNet weights a plan may download, each with its sha256."""
+    pins = dict(pin.strip().partition("=")[::2] for pin in text.split(",") if pin.strip())
+    for encoder, sha256 in pins.items():
+        if not re.fullmatch(r"[0-9a-f]{64}", sha256):
+            raise ImproperlyConfigured(
+                f"ROUNDTRUTH_DOWNLOADS: {encoder!r} needs a sha256 of 64 hexadecimal digits:"
+                " write ENCODER=SHA256, with commas between several."
+            )
+    return pins
+
+
+# A download is a request to another server that a plan's author chooses, so it is off by default.
+DOWNLOADS = _downloads(os.environ.get("ROUNDTRUTH_DOWNLOADS", ""))
 # A member trains with one thread on a CPU: two such members at once are faster than one member
 # with two threads.
 TRAIN_SLOTS = int(os.environ.get("ROUNDTRUTH_TRAIN_SLOTS", min(4, os.cpu_count() or 1)))

@@ -110,7 +110,8 @@ def _check_members(members: tuple[MemberRef, ...], plan: Plan, k: int) -> None:
 class TrainManifest:
     """Train one network without one fold, from `parent` or from random weights.
 
-    Every patient in `cases` counts as seen, and so does every patient that the parent saw.
+    Every patient in `cases` counts as seen, and so does every patient that the parent saw. Without
+    `download_sha256`, the network's initial weights are not downloaded.
     """
 
     round: int
@@ -120,6 +121,7 @@ class TrainManifest:
     k: int
     cases: tuple[Case, ...]
     parent: Parent | None = None
+    download_sha256: str | None = None  # of the ImageNet weights that the operator allows
 
     def __post_init__(self) -> None:
         is_planned = self.network in self.plan.networks

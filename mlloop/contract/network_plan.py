@@ -9,6 +9,7 @@ from mlloop.contract.architectures import ARCHITECTURES, Decoder, LabelKey
 from mlloop.contract.checks import NAME, require
 
 COORDINATES = 2  # input channels that hold the row and the column of each pixel
+IMAGENET = "imagenet"  # in `encoder_weights`: a download, if the machine's owner allows it
 _ENCODER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
 
@@ -16,8 +17,8 @@ _ENCODER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 class NetworkPlan:
     """One network of the ensemble.
 
-    `encoder_weights` is None, `imagenet` (downloaded from the hub) or `file:PATH`, a safetensors
-    file on the worker. A frozen encoder keeps its weights and its batch statistics.
+    `encoder_weights` is None, `imagenet` (downloaded, if the operator allows it) or `file:PATH`, a
+    safetensors file on the worker. A frozen encoder keeps its weights and its batch statistics.
 
     With `patch` 2 the network sees a quarter of the positions, each with four pixels as channels.
     This needs a quarter of the arithmetic and still gives one probability per pixel.
@@ -71,7 +72,7 @@ class NetworkPlan:
     def _check_encoder_weights(self) -> None:
         weights = self.encoder_weights
         require(
-            weights in (None, "imagenet") or str(weights).endswith(".safetensors"),
+            weights in (None, IMAGENET) or str(weights).endswith(".safetensors"),
             "encoder_weights",
             "null, imagenet or file:PATH of a .safetensors file is needed. `python -m mlloop"
             " convert-weights` makes one from a .pth checkpoint.",

@@ -114,8 +114,9 @@ def paper_stage_1() -> Plan:
 
     224 px, Adam at 1e-4, focal + Dice, rotation 10 degrees and shift 10 %, controls drawn as often
     as infected films: 50 epochs of 800 films in batches of 32 are 1,250 steps. The paper starts
-    from ImageNet weights. Here `encoder_weights` is empty, because a worker may not reach the hub;
-    set `imagenet` or file:PATH if you can. The paper reports this plan; it was not measured here.
+    from ImageNet weights. Here `encoder_weights` is empty, because a worker downloads
+    nothing by default; set file:PATH if you have them. The paper reports this plan; it was not
+    measured here.
     """
     return Plan(
         preset="paper-stage-1",

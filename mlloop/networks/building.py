@@ -20,14 +20,15 @@ from mlloop.networks.network import Network, count_planes
 from mlloop.networks.weights import load_initial_weights, read_trained_weights
 
 
-def build_network(plan: NetworkPlan, grid: int) -> Network:
+def build_network(plan: NetworkPlan, grid: int, *, download_sha256: str | None = None) -> Network:
     """Build a network with fresh weights, drawn from torch's current random state.
 
-    The encoder then takes the initial weights of the plan. Raises LearningError if the network is
+    The encoder then takes the initial weights of the plan. They are only downloaded if the sha256
+    that they must have is given. Raises LearningError if the network is
     not known or its weights cannot be loaded.
     """
     network = build_untrained_network(plan, grid)
-    load_initial_weights(network.get_encoder(), plan)
+    load_initial_weights(network.get_encoder(), plan, download_sha256=download_sha256)
     return network
 
 

@@ -16,10 +16,15 @@ from torch import Tensor
 
 from mlloop.contract.errors import LearningError
 from mlloop.contract.events import Emit
+from mlloop.contract.network_plan import IMAGENET
 from mlloop.networks.encoders.building import build_colour_encoder
-from mlloop.networks.weights import load_tensors, save_tensors
+from mlloop.networks.weights import (
+    DOWNLOADED_STAGES,
+    fetch_imagenet,
+    load_tensors,
+    save_tensors,
+)
 
-_DEPTH = 5
 _WRAPPERS = ("state_dict", "model_state_dict", "model")
 # Prefixes of an encoder in other programs, and of a timm encoder in SMP.
 _PREFIXES = ("module.", "model.", "encoder.", "backbone.")
@@ -30,6 +35,8 @@ _COUNTER = "num_batches_tracked"
 def convert_weights(source: Path, target: Path, *, encoder: str, emit: Emit) -> None:
     """Write the weights of `encoder` from `source` to `target`, and report the unused tensors.
 
+    If `source` is `imagenet`, the weights are downloaded.
+
     Understands DataParallel prefixes, a surrounding model, a wrapping `state_dict`, the names of
     timm's whole models, and the old names of DenseNet layers. Raises LearningError if the file is
     unsafe or does not fit.
@@ -37,7 +44,10 @@ def convert_weights(source: Path, target: Path, *, encoder: str, emit: Emit) -> 
     if target.suffix != ".safetensors":
         raise LearningError("bad_target", f"{target.name} must end in .safetensors.")
     wanted = _encoder_state(encoder)
-    tensors = _rename_tensors(_read_tensors(source), wanted, encoder)
+    if str(source) == IMAGENET:
+        tensors = fetch_imagenet(encoder)
+    else:
+        tensors = _rename_tensors(_read_tensors(source), wanted, encoder)
     _require_fit(tensors, wanted, source.name, encoder)
     kept = {name: tensors.get(name, torch.zeros_like(value)) for name, value in wanted.items()}
     sha256 = save_tensors(target, kept)
@@ -55,7 +65,7 @@ def convert_weights(source: Path, target: Path, *, encoder: str, emit: Emit) -> 
 
 def _encoder_state(encoder: str) -> Mapping[str, Tensor]:
     try:
-        state: Mapping[str, Tensor] = build_colour_encoder(encoder, _DEPTH).state_dict()
+        state: Mapping[str, Tensor] = build_colour_encoder(encoder, DOWNLOADED_STAGES).state_dict()
     except (AssertionError, KeyError, RuntimeError, ValueError) as error:
         raise LearningError("unknown_encoder", f"The encoder {encoder} is not known.") from error
     return state

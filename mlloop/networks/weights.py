@@ -15,18 +15,18 @@ from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from mlloop.contract.errors import LearningError
-from mlloop.contract.network_plan import COORDINATES, NetworkPlan
+from mlloop.contract.network_plan import COORDINATES, IMAGENET, NetworkPlan
 from mlloop.contract.records import write_bytes
 from mlloop.networks.encoders.building import depth_of, download_encoder
 
 Tensors = dict[str, Tensor]
+DOWNLOADED_STAGES = 5
 _COLOURS = 3
 
 
 def save_tensors(path: Path, tensors: Mapping[str, Tensor]) -> str:
     """Write tensors as safetensors by atomic rename; return the sha256 of the file."""
-    plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    data = safetensors.torch.save(plain)
+    data = _pack(tensors)
     write_bytes(path, data)
     return hashlib.sha256(data).hexdigest()
 
@@ -50,7 +50,14 @@ def read_trained_weights(path: Path, sha256: str, name: str) -> Tensors:
     return dict(safetensors.torch.load(data))
 
 
-def load_initial_weights(encoder: nn.Module, plan: NetworkPlan) -> None:
+def fetch_imagenet(encoder: str) -> Tensors:
+    """Download the ImageNet weights of an encoder with all its stages, or raise LearningError."""
+    return dict(download_encoder(encoder, DOWNLOADED_STAGES).state_dict())
+
+
+def load_initial_weights(
+    encoder: nn.Module, plan: NetworkPlan, *, download_sha256: str | None = None
+) -> None:
     """Give an encoder the initial weights that the plan names, or raise LearningError.
 
     A first convolution for colours is adapted. It gives the same result for a grey film.
@@ -58,8 +65,8 @@ def load_initial_weights(encoder: nn.Module, plan: NetworkPlan) -> None:
     if plan.encoder_weights is None:
         return
     depth = depth_of(encoder)
-    if plan.encoder_weights == "imagenet":
-        tensors, source = download_encoder(plan.encoder, depth).state_dict(), "imagenet"
+    if plan.encoder_weights == IMAGENET:
+        tensors, source = _fetch_pinned(plan.encoder, download_sha256), IMAGENET
     else:
         path = Path(plan.encoder_weights.removeprefix("file:"))
         tensors, source = _read_encoder_file(path), path.name
@@ -77,12 +84,40 @@ def load_initial_weights(encoder: nn.Module, plan: NetworkPlan) -> None:
         ) from error
 
 
-def identify_initial_weights(plan: NetworkPlan) -> str | None:
-    """Return which initial weights a plan uses: None, `imagenet`, or the sha256 of the file."""
-    if plan.encoder_weights in (None, "imagenet"):
-        return plan.encoder_weights
+def identify_initial_weights(plan: NetworkPlan, download_sha256: str | None) -> str | None:
+    """Return which initial weights a plan uses: None, or the sha256 of the file or download."""
+    if plan.encoder_weights is None:
+        return None
+    if plan.encoder_weights == IMAGENET:
+        return download_sha256
     path = Path(str(plan.encoder_weights).removeprefix("file:"))
     return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else None
+
+
+def _fetch_pinned(encoder: str, sha256: str | None) -> Tensors:
+    """Download weights that have this hash. Without a hash, no request leaves the machine."""
+    if sha256 is None:
+        raise LearningError(
+            "downloads_off",
+            f"Training does not download weights, and this plan asks for the ImageNet weights of"
+            f" {encoder}. Fetch them once with `python -m mlloop convert-weights imagenet"
+            f" {encoder}.safetensors --encoder {encoder}`, and give encoder_weights as file:PATH.",
+        )
+    tensors = fetch_imagenet(encoder)
+    found = hashlib.sha256(_pack(tensors)).hexdigest()
+    if found != sha256:
+        raise LearningError(
+            "download_changed",
+            f"The downloaded ImageNet weights of {encoder} have the sha256 {found}. The operator"
+            f" expects {sha256}, so they are not used.",
+        )
+    return tensors
+
+
+def _pack(tensors: Mapping[str, Tensor]) -> bytes:
+    """Return tensors as safetensors: the same tensors give the same bytes."""
+    plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    return safetensors.torch.save(plain)
 
 
 def _read_encoder_file(path: Path) -> Tensors:

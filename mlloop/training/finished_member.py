@@ -65,7 +65,7 @@ class Card:
     versions: Versions = field(default_factory=Versions)
     parts: int = 1
     left_out: int = 0
-    encoder_weights: str | None = None  # `imagenet`, or the sha256 of the file of initial weights
+    encoder_weights: str | None = None  # sha256 of the file or download; old cards: `imagenet`
     score: float | None = None  # of the kept epoch, on the inner split
     score_name: str = ""  # `dice` or `auc`; cards written before this field have ""
 

@@ -62,7 +62,7 @@ def prepare_run(manifest: TrainManifest, device: Device, emit: Emit) -> Run:
     plan = task.adapt_plan(manifest.plan.with_steps_of(manifest.network))
     reader = CaseReader(grid=plan.grid)
     split = task.split(manifest, plan, reader)
-    initial = identify_initial_weights(manifest.network)
+    initial = identify_initial_weights(manifest.network, manifest.download_sha256)
     return Run(manifest, task, plan, member_seed(manifest), device, reader, split, emit, initial)
 
 
@@ -99,7 +99,9 @@ def make_batch_loader(run: Run, first: int) -> Loader:
 def _build_fresh_state(run: Run) -> TrainingState:
     torch.manual_seed(run.seed)
     if (parent := run.manifest.parent) is None:
-        network = build_network(run.manifest.network, run.plan.grid)
+        network = build_network(
+            run.manifest.network, run.plan.grid, download_sha256=run.manifest.download_sha256
+        )
     else:
         network = build_untrained_network(run.manifest.network, run.plan.grid)
         name = f"the parent of {run.manifest.network.key}, fold {run.manifest.fold}"

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from django.conf import settings
+
 from annotation.models import EnsembleMember, Round
 from annotation.selectors.labels import label_of
 from annotation.selectors.rounds.lineage import learned_in_lineage, saw_only, seen_in_lineage
@@ -26,6 +28,7 @@ from mlloop.contract.manifest import (
     ProposeManifest,
     TrainManifest,
 )
+from mlloop.contract.network_plan import IMAGENET, NetworkPlan
 from mlloop.contract.plan import Plan
 
 
@@ -55,7 +58,14 @@ def train_manifest(member: EnsembleMember, files: Checkout) -> TrainManifest:
         k=round.folds,
         cases=cases,
         parent=_parent(parent, files) if parent else None,
+        download_sha256=_allowed_download(network),
     )
+
+
+def _allowed_download(network: NetworkPlan) -> str | None:
+    """Return the sha256 of the weights that the operator lets this network download."""
+    is_asked = network.encoder_weights == IMAGENET
+    return settings.DOWNLOADS.get(network.encoder) if is_asked else None
 
 
 def propose_manifest(round: Round, folder: Path, files: Checkout) -> ProposeManifest:

@@ -11,6 +11,7 @@ from django.conf import settings
 from annotation.errors import Invalid, NotFound
 from annotation.models import PlanEstimate, Project
 from mlloop.contract.checks import PlanError
+from mlloop.contract.network_plan import IMAGENET
 from mlloop.contract.plan import Plan
 from mlloop.contract.presets import preset
 
@@ -47,17 +48,20 @@ def parse_plan(data: object) -> Plan:
     """Return the plan that decoded JSON holds; raise Invalid with the field and the reason."""
     try:
         plan = Plan.from_json(data)
-        _confine_weights(plan)
+        _check_weights(plan)
     except PlanError as error:
         sentence = f"The plan cannot be used. {error}"
         raise Invalid(sentence, code="bad_plan", field=error.field or "plan") from None
     return plan
 
 
-def _confine_weights(plan: Plan) -> None:
-    """Refuse initial weights from outside their folder, by `..` or a link too."""
+def _check_weights(plan: Plan) -> None:
+    """Refuse initial weights from outside their folder, and downloads that are not allowed."""
     for number, network in enumerate(plan.networks):
-        if network.encoder_weights in (None, "imagenet"):
+        if network.encoder_weights is None:
+            continue
+        if network.encoder_weights == IMAGENET:
+            _require_download(network.encoder, number)
             continue
         path = Path(str(network.encoder_weights).removeprefix("file:"))
         try:
@@ -70,6 +74,17 @@ def _confine_weights(plan: Plan) -> None:
                 "a file in the server's folder of encoder weights is needed: put it there and"
                 f" give file:{settings.ENCODER_WEIGHTS}/NAME.safetensors.",
             )
+
+
+def _require_download(encoder: str, number: int) -> None:
+    if encoder not in settings.DOWNLOADS:
+        raise PlanError(
+            f"networks[{number}].encoder_weights",
+            f"this server does not download the ImageNet weights of {encoder}. Ask the operator to"
+            f" put them into its folder of encoder weights, and give"
+            f" file:{settings.ENCODER_WEIGHTS}/NAME.safetensors. The operator can also allow this"
+            " download with ROUNDTRUTH_DOWNLOADS.",
+        )
 
 
 def estimate_of(project: Project, estimate_id: UUID) -> PlanEstimate:

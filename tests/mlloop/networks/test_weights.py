@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import safetensors.torch
+import segmentation_models_pytorch as smp
 import timm
 import torch
 from torch import Tensor
@@ -86,6 +87,62 @@ def test_encoder_weights_when_the_file_is_of_no_use_are_refused(
         build_network(replace(PLAN, encoder_weights=f"file:{path}"), 64)
 
 
+def test_imagenet_weights_when_nobody_allowed_them_cause_no_request() -> None:
+    """The tests run without network, so a request would say that the hub cannot be reached."""
+    with pytest.raises(LearningError, match="does not download weights") as refused:
+        build_network(replace(PLAN, encoder_weights="imagenet"), 64)
+    assert "convert-weights imagenet resnet18.safetensors --encoder resnet18" in str(refused.value)
+
+
+def test_imagenet_weights_when_allowed_are_used_only_with_the_hash_that_was_named(
+    tmp_path: Path,
+) -> None:
+    """The hub's cache stands for the hub: its client finds a pinned revision there first."""
+    torch.manual_seed(3)
+    source = build_colour_encoder("resnet18", 5)
+    settings = smp.encoders.encoders["resnet18"]["pretrained_settings"]["imagenet"]
+    repository = tmp_path / "hub" / f"models--{settings['repo_id'].replace('/', '--')}"
+    snapshot = repository / "snapshots" / settings["revision"]
+    snapshot.mkdir(parents=True)
+    (snapshot / "config.json").write_text("{}")
+    whole = source.state_dict() | {"fc.weight": torch.zeros(1), "fc.bias": torch.zeros(1)}
+    save(snapshot / "model.safetensors", whole)
+    program = """
+import sys
+from dataclasses import replace
+import torch
+from mlloop.__main__ import main
+from mlloop.contract.errors import LearningError
+from mlloop.contract.network_plan import NetworkPlan
+from mlloop.networks.building import build_network
+plan = NetworkPlan("n", "unet", "resnet18", (16, 8, 8), "imagenet")
+assert main(["convert-weights", "imagenet", sys.argv[1], "--encoder", "resnet18"]) == 0
+from hashlib import sha256
+from pathlib import Path
+pin = sha256(Path(sys.argv[1]).read_bytes()).hexdigest()
+try:
+    build_network(plan, 64, download_sha256="0" * 64)
+except LearningError as error:
+    print(error.code, pin in error.sentence)
+downloaded = build_network(plan, 64, download_sha256=pin).get_encoder().state_dict()
+from_file = replace(plan, encoder_weights=f"file:{sys.argv[1]}")
+given = build_network(from_file, 64).get_encoder().state_dict()
+print(all(torch.equal(downloaded[name], given[name]) for name in given))
+"""
+    target = tmp_path / "resnet18.safetensors"
+    answer = subprocess.run(
+        [sys.executable, "-c", program, target],
+        env=os.environ | {"HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path)},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    converted, refused, same = answer.stdout.splitlines()
+    assert sha256(target.read_bytes()).hexdigest() in converted
+    assert refused == "download_changed True"
+    assert same == "True"
+
+
 def test_imagenet_weights_when_the_hub_cannot_be_reached_say_how_to_supply_a_file() -> None:
     program = """
 from mlloop.contract.errors import LearningError
@@ -93,7 +150,8 @@ from mlloop.contract.network_plan import NetworkPlan
 from mlloop.networks.building import build_network
 for encoder in ("resnet18", "tu-resnet10t", "inception_v3"):
     try:
-        build_network(NetworkPlan("n", "unet", encoder, (8, 8, 8), "imagenet"), 64)
+        plan = NetworkPlan("n", "unet", encoder, (8, 8, 8), "imagenet")
+        build_network(plan, 64, download_sha256="0" * 64)
     except LearningError as error:
         print(error.sentence)
 """

@@ -15,6 +15,8 @@ from django.urls import reverse
 
 from annotation.bridge.timing import estimate_plan
 from annotation.models import PlanEstimate, Project, Round, User
+from annotation.selectors.rounds.manifests import train_manifest
+from annotation.storage import Checkout
 from mlloop.contract.presets import PRESETS, preset
 from tests.support.learning import fake_learner, fill_project, small_plan
 
@@ -133,6 +135,32 @@ def test_page_when_weights_are_in_their_folder_then_the_round_starts(
     name = f"file:{weights}/chexnet.safetensors"
     engineer.post(url, {"plan": plan_with(name), "verb": "start"})
     assert Round.objects.get().plan["networks"][0]["encoder_weights"] == name
+
+
+def test_page_when_a_plan_asks_for_a_download_then_refused_with_what_to_do(
+    engineer: Client, url: str, project: Project, weights: Path
+) -> None:
+    fill_project(project)
+    answer = engineer.post(url, {"plan": plan_with("imagenet"), "verb": "start"})
+    assert answer.status_code == 422
+    page = unescape(answer.content.decode())
+    assert "this server does not download the ImageNet weights of " in page
+    assert f"give file:{weights}/NAME.safetensors" in page
+    assert "ROUNDTRUTH_DOWNLOADS" in page
+    assert not Round.objects.exists()
+
+
+def test_page_when_the_operator_allows_the_download_then_the_child_gets_its_hash(
+    engineer: Client, url: str, project: Project, settings: LazySettings
+) -> None:
+    settings.DOWNLOADS = {network.encoder: "ab" * 32 for network in preset("tiny").networks}
+    fill_project(project)
+    engineer.post(url, {"plan": plan_with("imagenet"), "verb": "start"})
+    member = Round.objects.get().members.first()
+    files = Checkout(Path(settings.DATA_ROOT) / "files")
+    assert train_manifest(member, files).download_sha256 == "ab" * 32
+    settings.DOWNLOADS = {}  # the operator takes it back before the worker begins
+    assert train_manifest(member, files).download_sha256 is None
 
 
 def plan_with(weights: str) -> str:
