@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin
-from django.db.models import Model
+from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 
 from annotation.models import (
@@ -23,6 +23,7 @@ from annotation.models import (
     SplitEntry,
     User,
 )
+from annotation.permissions import projects_hidden_from
 
 if TYPE_CHECKING:  # mypy needs type arguments, which these classes do not take at run time
     _ModelAdmin = admin.ModelAdmin[Model]
@@ -32,10 +33,22 @@ else:
 
 
 class ReadOnlyAdmin(_ModelAdmin):
-    """Show rows without changing them; only services change them."""
+    """Show rows without changing them; only services change them.
+
+    `to_project` is the way from a row to its project. An administrator who reads blind in a project
+    sees none of its rows.
+    """
 
     list_per_page = 50
     show_full_result_count = False
+    to_project = ""
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Model]:
+        rows = super().get_queryset(request)
+        if not self.to_project:
+            return rows
+        hidden = projects_hidden_from(request.user)
+        return rows.exclude(**{f"{self.to_project}__in": hidden})
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -70,9 +83,10 @@ class AccountAdmin(_UserAdmin):
 class ProjectAdmin(ReadOnlyAdmin):
     """Projects. An administrator may edit the name, the guideline and how cases are shown."""
 
-    list_display = ("slug", "name")
-    fields = ("slug", "name", "time_zone", "guideline", "shows_file_names")
-    readonly_fields = ("slug",)
+    list_display = ("slug", "name", "opened_at")
+    fields = ("slug", "name", "time_zone", "guideline", "shows_file_names", "opened_at")
+    readonly_fields = ("slug", "opened_at")
+    to_project = "pk"
 
     def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         # Skip ReadOnlyAdmin, which always refuses.
@@ -89,14 +103,22 @@ class MembershipAdmin(ReadOnlyAdmin):
 class AuditAdmin(ReadOnlyAdmin):
     """The audit, newest first."""
 
+    to_project = "project"
     list_display = ("created_at", "verb", "actor", "target")
     list_select_related = ("actor",)
     ordering = ("-created_at",)
 
 
+class SplitEntryAdmin(ReadOnlyAdmin):
+    """The ledger of splits and folds."""
+
+    to_project = "patient__project"
+
+
 class AnnotationAdmin(ReadOnlyAdmin):
     """Submitted annotations, without their masks and notes."""
 
+    to_project = "project"
     list_display = ("created_at", "verdict", "purpose", "reader")
     list_select_related = ("reader",)
     exclude = ("mask_key", "note")
@@ -105,6 +127,7 @@ class AnnotationAdmin(ReadOnlyAdmin):
 class ReferenceAdmin(ReadOnlyAdmin):
     """The chains of references, without their masks."""
 
+    to_project = "project"
     list_display = ("created_at", "verdict", "method")
     exclude = ("mask_key",)
 
@@ -112,6 +135,7 @@ class ReferenceAdmin(ReadOnlyAdmin):
 class RoundAdmin(ReadOnlyAdmin):
     """Rounds and their states. The rounds page shows the figures that may be shown."""
 
+    to_project = "project"
     list_display = ("project", "number", "stage", "state")
     list_select_related = ("project",)
     exclude = ("snapshot_key", "evaluation_key", "report_key", "metrics", "claim_token")
@@ -120,6 +144,7 @@ class RoundAdmin(ReadOnlyAdmin):
 class ReleaseAdmin(ReadOnlyAdmin):
     """Releases and their states."""
 
+    to_project = "project"
     list_display = ("project", "version", "state")
     list_select_related = ("project",)
     exclude = ("selection_key", "manifest_key", "claim_token")
@@ -129,7 +154,7 @@ admin.site.register(User, AccountAdmin)
 admin.site.register(Project, ProjectAdmin)
 admin.site.register(Membership, MembershipAdmin)
 admin.site.register(AuditEvent, AuditAdmin)
-admin.site.register(SplitEntry, ReadOnlyAdmin)
+admin.site.register(SplitEntry, SplitEntryAdmin)
 admin.site.register(Annotation, AnnotationAdmin)
 admin.site.register(Reference, ReferenceAdmin)
 admin.site.register(Round, RoundAdmin)

@@ -55,6 +55,11 @@ ROLES: dict[Permission, frozenset[Role]] = {
     Permission.SEE_LOST_DRAFTS: frozenset({Role.CURATOR}),
 }
 
+# Who reads and who sees. A person who sees images, rounds or releases of a project learns names,
+# groups and other people's masks of the very cases that they may read.
+READING = ROLES[Permission.READ_CASES]
+SEEING = ROLES[Permission.SEE_IMAGES]
+
 # A person with one of these roles never has the permission, whatever other roles they have: they
 # may get the same image later as a blind read.
 BARRED: dict[Permission, frozenset[Role]] = {
@@ -71,12 +76,39 @@ def projects_of(user: Person) -> QuerySet[Project]:
     return Project.objects.filter(memberships__user_id=user.pk).distinct()
 
 
-def roles_in(user: Person, project: Project) -> frozenset[Role]:
-    """Return the roles of `user` in `project`; empty for an outsider."""
+def held_roles(user: Person, project: Project) -> frozenset[Role]:
+    """Return the roles in the rows of `user` in `project`, whether or not they may be used."""
     if user.pk is None:
         return frozenset()
     rows = Membership.objects.filter(project=project, user_id=user.pk)
     return frozenset(Role(role) for role in rows.values_list("role", flat=True))
+
+
+def roles_in(user: Person, project: Project) -> frozenset[Role]:
+    """Return the roles that `user` can use in `project`; empty for an outsider.
+
+    Services never give one person reading and seeing roles in a project that is not open. If the
+    rows say so nevertheless, only the reading roles count: blind stays blind.
+    """
+    roles = held_roles(user, project)
+    return roles & READING if mixes_roles(roles) and not project.is_open else roles
+
+
+def mixes_roles(roles: frozenset[Role]) -> bool:
+    """Return whether these roles let one person both read cases and see images."""
+    return bool(roles & READING) and bool(roles & SEEING)
+
+
+def projects_hidden_from(user: Person) -> QuerySet[Project]:
+    """Return the projects whose cases `user` sees on no page of the administration.
+
+    An administrator who reads in a project is a reader there, and nothing else.
+    """
+    if user.pk is None:
+        return Project.objects.none()
+    return Project.objects.filter(
+        opened_at=None, memberships__user_id=user.pk, memberships__role__in=READING
+    ).distinct()
 
 
 def may(user: Person, permission: Permission, project: Project) -> bool:

@@ -30,6 +30,7 @@ class CardFacts:
     rounds: Sequence[str]
     leaks: int | None
     withdrawn: int
+    open_since: str | None = None
 
 
 def card_files(facts: CardFacts, record: ReleaseRecord) -> dict[str, bytes]:
@@ -81,6 +82,7 @@ Proposals that came from a network which had seen the patient: {leaks}.
 Withdrawn images left out: {facts.withdrawn}.
 Sealed images were read without proposals. Masks with verdict `control` are empty by the image's
 group and were not read.
+{_blindness_words(facts.open_since)}
 {_severity_words(record.images)}
 ## Terms of the images
 {licences}
@@ -91,6 +93,16 @@ group and were not read.
   disease.
 - Not a medical device and not for diagnosis.
 """
+
+
+def _blindness_words(open_since: str | None) -> str:
+    """Return the sentences that say which reads were blind."""
+    if open_since is None:
+        return """Nobody may both read images and see names, groups, rounds or releases of this
+project. Masks with `"blind": true` in `manifest.json` are picks and sealed reads."""
+    return f"""**Open project since {open_since}**: one person may both read images and see names,
+groups, rounds and releases. Reads since then are not blind: they have `"blind": false` in
+`manifest.json`."""
 
 
 def _severity_words(images: Sequence[ReleasedImage]) -> str:

@@ -43,7 +43,9 @@ class ReleasedImage:
 
     `candidate` is what the mask was made from: a kind of proposal, `manual` or `none`. `drawn_by`
     is the pseudonym of the person who drew the manual candidate, if known. `reader` is the
-    pseudonym of the person who decided.
+    pseudonym of the person who decided. `blind` says whether that person knew nothing but the case:
+    no proposal's origin, and no name, group, round or release of the project. It is None if nobody
+    read the image here.
     """
 
     name: str
@@ -71,6 +73,7 @@ class ReleasedImage:
     licence: str
     edit: EditFigures | None
     lung: ReleasedLung | None = None
+    blind: bool | None = None
 
     @property
     def grade(self) -> str | None:
@@ -116,6 +119,7 @@ class ReleaseRecord:
             counted[f"group.{image.group}"] += 1
             counted[f"verdict.{image.verdict}"] += 1
             counted["empty_masks"] += not image.infected_pixels
+            counted["blind_reads"] += image.blind is True
             if image.lung:
                 counted[f"severity.{image.grade}"] += 1
                 counted[f"lung_masks.{image.lung.provenance}"] += 1

@@ -1,4 +1,4 @@
-"""Code that the demo and the headless loop share: images, a project with images, and the robot.
+"""Code that the demo and the headless loop share: images, a project with images, and the robots.
 
 The images come from a data folder or are phantoms. Their masks are imported as hidden truth, which
 only the robot reader sees.
@@ -15,10 +15,11 @@ from annotation.management.console import ConsoleCommand, UsageError
 from annotation.models import Membership, Project, User
 from annotation.services import projects
 from annotation.services.intake.importing import import_folder
+from annotation.services.members import add_member
 from fixtures.cohort import write_cohort
 from mlloop.contract.presets import preset
 
-ROBOT = "robot"
+ROBOT, ROBOT_ENGINEER = "robot", "robot-engineer"
 
 
 def choose_folder(
@@ -71,17 +72,25 @@ def create_sample_project(
     return project
 
 
-def ensure_robot_account(project: Project) -> User:
-    """Return the service account `robot`, a reader and engineer of the project, without password.
+def ensure_robot_reader(project: Project) -> User:
+    """Return the service account `robot`, a reader of the project, without password."""
+    return _ensure_robot(project, ROBOT, Membership.Role.READER)
 
-    The account and its roles are created if they are missing.
+
+def ensure_robot_engineer(project: Project) -> User:
+    """Return the service account that plans and promotes rounds, without password.
+
+    It is not the robot reader: nobody both reads and runs rounds in one project.
     """
-    user, is_new = User.objects.get_or_create(username=ROBOT)
+    return _ensure_robot(project, ROBOT_ENGINEER, Membership.Role.ENGINEER)
+
+
+def _ensure_robot(project: Project, name: str, role: str) -> User:
+    user, is_new = User.objects.get_or_create(username=name)
     if is_new:
         user.set_unusable_password()
         user.save(update_fields=["password"])
-    for role in (Membership.Role.READER, Membership.Role.ENGINEER):
-        projects.add_member(project=project, user=user, role=role, actor=None)
+    add_member(project=project, user=user, role=role, actor=None)
     return user
 
 

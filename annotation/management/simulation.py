@@ -1,7 +1,7 @@
 """Simulate whole rounds with the robot reader, which uses the same services as people.
 
 The robot first draws the seed masks and the sealed masks by hand. In stage I it reads all picks.
-The remaining images are divided evenly among the following rounds. The robot is also the engineer:
+The remaining images are divided evenly among the following rounds. A second robot is the engineer:
 it promotes every round, whatever the gate decided. The report contains the gate's decision.
 """
 
@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from math import ceil
 
 from annotation.bridge import loop
-from annotation.management.sample_projects import ensure_robot_account
+from annotation.management.sample_projects import ensure_robot_engineer, ensure_robot_reader
 from annotation.models import Assignment, Project, Round, User
 from annotation.selectors.reading.worklist import waiting_images, worklist_scope
 from annotation.selectors.rounds.against_truth import AgainstTruth, proposals_against_truth
@@ -52,7 +52,7 @@ def simulate_with_proposals(
     *, project: Project, rounds: int, seed: int, plan: Plan | None, say: Say
 ) -> Simulation:
     """Draw the seed and sealed masks by hand, then simulate `rounds` rounds."""
-    robot = ensure_robot_account(project)
+    robot = ensure_robot_reader(project)
     simulation = Simulation(
         project=project,
         seed_reads=_read_cases(project, robot, Purpose.SEED, seed),
@@ -73,7 +73,7 @@ def simulate_with_proposals(
 
 def simulate_by_hand(*, project: Project, seed: int, say: Say) -> Simulation:
     """Draw every mask by hand. The arm with proposals is compared with this arm."""
-    robot = ensure_robot_account(project)
+    robot = ensure_robot_reader(project)
     simulation = Simulation(
         project=project,
         seed_reads=_read_cases(project, robot, Purpose.SEED, seed),
@@ -94,11 +94,12 @@ def _simulate_round(
 ) -> SimulatedRound:
     """Train, propose, evaluate and promote one round, then read its images."""
     began = time.monotonic()
-    round = plan_round(project=project, actor=robot, plan=plan, seed=seed)
+    engineer = ensure_robot_engineer(project)
+    round = plan_round(project=project, actor=engineer, plan=plan, seed=seed)
     say(f"Round {round.number} ({stage_name(round)}): training on {round.n_train} images.")
     round = loop.run_until_decision(round, say=say)
     proposals = proposals_against_truth(round)
-    promote_round(round=round, actor=robot, reason=REASON)
+    promote_round(round=round, actor=engineer, reason=REASON)
     if round.stage == Round.Stage.STAGE_1:
         tally = _read_cases(project, robot, Purpose.PICK, seed)
     else:

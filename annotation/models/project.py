@@ -47,9 +47,20 @@ class Project(Row):
     sealed_looks = models.PositiveIntegerField(
         default=0, help_text="How often sealed results were looked at."
     )
+    opened_at = models.DateTimeField(
+        null=True,
+        editable=False,
+        help_text="Since when one person may both read and see images, so that reads are not "
+        "blind. It is set once and never removed.",
+    )
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def is_open(self) -> bool:
+        """Return whether one person may both read cases and see images, rounds and releases."""
+        return self.opened_at is not None
 
 
 class Membership(Row):

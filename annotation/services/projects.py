@@ -1,4 +1,4 @@
-"""Create projects, and add and remove their members."""
+"""Create projects, and add labels to them. `members.py` gives and removes roles."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 
 from annotation.errors import Invalid
-from annotation.models import Label, LabelSchema, Membership, Project, User
+from annotation.models import Label, LabelSchema, Project, User
 from annotation.services import audit
 
 LABELS = (("infection", "Infection"), ("lung", "Lung"))
@@ -59,30 +59,3 @@ def require_label(*, project: Project, key: str, name: str) -> Label:
         schema=schema, key=key, defaults={"name": name, "order": schema.labels.count()}
     )
     return label
-
-
-@transaction.atomic
-def add_member(*, project: Project, user: User, role: str, actor: User | None) -> Membership:
-    """Give `user` a role in `project` and return the membership; repeating it changes nothing.
-
-    Raises Invalid for an unknown role.
-    """
-    if role not in Membership.Role.values:
-        known = ", ".join(Membership.Role.values)
-        raise Invalid(f"There is no role {role!r}; the roles are {known}.", field="role")
-    membership, is_new = Membership.objects.get_or_create(project=project, user=user, role=role)
-    if is_new:
-        audit.record(
-            project=project, actor=actor, verb="add_member", target=user.id, facts={"role": role}
-        )
-    return membership
-
-
-@transaction.atomic
-def remove_member(*, project: Project, user: User, role: str, actor: User | None) -> None:
-    """Remove a role of `user` in `project`; the person's annotations stay."""
-    removed, _ = Membership.objects.filter(project=project, user=user, role=role).delete()
-    if removed:
-        audit.record(
-            project=project, actor=actor, verb="remove_member", target=user.id, facts={"role": role}
-        )

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
 import pytest
 from django.db import DatabaseError, connection, transaction
 from django.db.migrations.executor import MigrationExecutor
+from django.db.migrations.state import StateApps
 
-from annotation.models import Annotation, Assignment, Round, User
+from annotation.models import Annotation, Assignment, Membership, Project, Round, User
 from annotation.selectors.rounds.sealed import shown_metrics
 from annotation.services.projects import create_project
 from tests.support import factories
@@ -21,9 +23,21 @@ def migrate(name: str) -> None:
     executor.migrate([("annotation", name)])
 
 
+def add_columns_of_today() -> None:
+    """Let today's models write accounts and projects into an old schema."""
+    with connection.cursor() as cursor, connection.schema_editor() as editor:
+        for model in (User, Project):
+            table = connection.introspection.get_table_description(cursor, model._meta.db_table)
+            old = {column.name for column in table}
+            for field in model._meta.local_fields:
+                if field.column not in old:
+                    editor.add_field(model, field)
+
+
 @pytest.fixture
 def before_reopening(transactional_db: None) -> None:
     migrate("0014_round_report")
+    add_columns_of_today()
 
 
 def test_reopened_cases_when_an_image_was_held_twice_then_who_drew_keeps_it(
@@ -214,6 +228,7 @@ def test_round_phase_when_figures_are_of_any_version_then_they_are_read_and_show
 ) -> None:
     made = {old_round("serving", old): old for old in OLD_FIGURES.values()}
     migrate("0016_round_phase")
+    add_columns_of_today()
     for pk, old in made.items():
         round = Round.objects.get(pk=pk)
         assert round.metrics == {"schema": 1, **old}
@@ -251,3 +266,35 @@ def test_round_phase_when_migrated_then_it_is_what_the_old_code_went_on_with(
     pk = old_round(state, metrics, *members)
     migrate("0016_round_phase")
     assert Round.objects.get(pk=pk).phase == phase
+
+
+@pytest.fixture
+def before_open_projects(transactional_db: None) -> StateApps:
+    migrate("0016_round_phase")
+    state = MigrationExecutor(connection).loader.project_state(("annotation", "0016_round_phase"))
+    return state.apps
+
+
+def test_open_projects_when_somebody_reads_and_sees_then_open_since_they_do(
+    before_open_projects: StateApps,
+) -> None:
+    users = before_open_projects.get_model("annotation", "User").objects
+    memberships = before_open_projects.get_model("annotation", "Membership").objects
+    ann, robot = (users.create(username=name, password="!unusable") for name in ("ann", "robot"))
+    days = [datetime(2026, 3, day, tzinfo=UTC) for day in (1, 2, 3)]
+    for slug, user, roles in (
+        ("mixed", ann, ("reader", "viewer", "curator")),
+        ("clean", ann, ("reader", "adjudicator")),
+        ("robots", robot, ("reader", "engineer")),
+    ):
+        project = before_open_projects.get_model("annotation", "Project").objects.create(
+            slug=slug, name=slug
+        )
+        for role, day in zip(roles, days, strict=False):
+            memberships.create(project=project, user=user, role=role, created_at=day)
+    migrate("0017_open_projects")
+    opened = dict(Project.objects.order_by("slug").values_list("slug", "opened_at"))
+    assert opened == {"clean": None, "mixed": days[1], "robots": None}
+    left = Membership.objects.filter(project__slug="robots").values_list("role", flat=True)
+    assert list(left) == ["reader"]
+    assert Membership.objects.filter(project__slug="mixed").count() == 3

@@ -15,10 +15,11 @@ from annotation.management.console import ConsoleCommand, Outcome
 from annotation.management.sample_projects import (
     choose_folder,
     create_sample_project,
-    ensure_robot_account,
+    ensure_robot_engineer,
+    ensure_robot_reader,
 )
 from annotation.models import Assignment, Membership, Project, User
-from annotation.services.projects import add_member
+from annotation.services.members import add_member
 from annotation.services.reading.robot_reader import read_cases
 from annotation.services.rounds.planning import plan_round
 
@@ -85,13 +86,13 @@ class Command(ConsoleCommand):
         project.promotes_itself = True
         project.seed_size = SEED_SIZE
         project.save(update_fields=["guideline", "promotes_itself", "seed_size"])
-        robot = ensure_robot_account(project)
+        robot = ensure_robot_reader(project)
         for purpose, limit in (
             (Assignment.Purpose.SEED, SEED_SIZE),
             (Assignment.Purpose.SEALED, _count_sealed(project) - LEFT_TO_READ),
         ):
             read_cases(project=project, reader=robot, purpose=purpose, seed=0, limit=limit)
-        plan_round(project=project, actor=robot)
+        plan_round(project=project, actor=ensure_robot_engineer(project))
         for role in Membership.Role.values:
             _add_demo_account(project, role)
 

@@ -7,6 +7,7 @@ import hmac
 
 from annotation.formats.released import EditFigures, ReleasedImage, ReleasedLung
 from annotation.models import Annotation, Image, Project, Proposal, Provenance, Verdict
+from annotation.selectors.blindness import was_read_blind
 from annotation.selectors.releases.selected import Selected
 
 
@@ -54,6 +55,7 @@ def released_image(
         licence=image.licence,
         edit=_edit_figures(annotation),
         lung=lung,
+        blind=was_read_blind(image.project, annotation),
     )
 
 

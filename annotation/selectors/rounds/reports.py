@@ -9,6 +9,7 @@ from uuid import UUID
 from annotation import storage
 from annotation.errors import NotFound
 from annotation.models import Proposal, Round
+from annotation.selectors.blindness import count_unblinded, open_since
 from annotation.selectors.images import image_of, is_unreadable
 from annotation.selectors.labels import READING_LABEL
 from annotation.selectors.rounds.records import ensemble_t8, round_snapshot, threshold_choice
@@ -65,6 +66,8 @@ def shown_report(round: Round, *, may_see_worst: bool) -> Plain:
         "gate": metrics.get("gate"),
         "leaks": metrics.get("leaks"),
         "sealed_looks": metrics.get("sealed_looks"),
+        "open_since": open_since(round.project),
+        "reads_not_blind": count_unblinded(round.project),
     }
 
 

@@ -17,6 +17,7 @@ from annotation.round_figures import (
     SealedCase,
     SealedEvaluation,
 )
+from annotation.selectors.blindness import open_since
 
 MIN_SHOWN = 20
 _MEASURED = (Round.State.AWAITING_DECISION, *DECIDED_STATES)
@@ -49,6 +50,8 @@ def shown_metrics(round: Round) -> dict[str, object]:
     del shown["schema"]
     if "sealed" in shown:
         shown["sealed_looks"] = round.project.sealed_looks
+    if since := open_since(round.project):
+        shown["open_since"] = since
     return shown
 
 

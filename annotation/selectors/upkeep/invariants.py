@@ -11,6 +11,7 @@ from annotation.models import (
     Annotation,
     Assignment,
     Image,
+    Membership,
     Patient,
     Project,
     Proposal,
@@ -21,15 +22,29 @@ from annotation.models import (
     SplitEntry,
     Verdict,
 )
+from annotation.permissions import READING, SEEING
 from annotation.selectors.rounds.leaks import find_project_leaks
 
 
 def breaches(project: Project) -> Iterator[str]:
     """Yield a sentence for every broken rule of a project; nothing is written."""
+    yield from _role_breaches(project)
     yield from _split_breaches(project)
     yield from _reading_breaches(project)
     yield from _round_breaches(project)
     yield from _missing_bytes(project)
+
+
+def _role_breaches(project: Project) -> Iterator[str]:
+    """Nobody both reads and sees, unless the project is open."""
+    if project.is_open:
+        return
+    members = Membership.objects.filter(project=project)
+    mixed = members.filter(role__in=READING).filter(
+        Exists(members.filter(user=OuterRef("user"), role__in=SEEING))
+    )
+    for user in mixed.order_by("user").values_list("user", flat=True).distinct():
+        yield f"Account {user} both reads and sees images in {project.slug}, which is not open."
 
 
 def _split_breaches(project: Project) -> Iterator[str]:

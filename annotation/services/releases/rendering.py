@@ -25,6 +25,7 @@ from annotation.formats.released import (
 )
 from annotation.formats.signature import SIGNATURE
 from annotation.models import Release, Round
+from annotation.selectors.blindness import open_since
 from annotation.selectors.releases.biography import released_image
 from annotation.selectors.releases.selected import Selected, iter_selected
 from annotation.selectors.releases.selection import Selection
@@ -133,6 +134,7 @@ def _card_facts(release: Release, selection: Selection) -> dataset_card.CardFact
         rounds=[_round_line(row) for row in rounds],
         leaks=sum(len(find_leaks(row)) for row in rounds) if rounds else None,
         withdrawn=len(selection["withdrawn"]),
+        open_since=open_since(release.project),
     )
 
 

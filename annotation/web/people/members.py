@@ -1,4 +1,4 @@
-"""The people page, where a curator adds members to a project and removes their roles."""
+"""The people page: a curator adds members, removes roles, and may declare the project open."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import path
 
-from annotation.errors import RoundtruthError
+from annotation.errors import Invalid, RoundtruthError
 from annotation.models import Membership, Project, User
 from annotation.permissions import ROLES, Permission
-from annotation.services.projects import add_member, remove_member
+from annotation.services.members import add_member, open_project, remove_member
 from annotation.web.project_page import project_page, render_page
 
 
@@ -40,18 +40,34 @@ def people(request: HttpRequest, project: Project) -> HttpResponse:
 
 
 def _change_members(request: HttpRequest, project: Project) -> None:
-    username, role = request.POST.get("username", ""), request.POST.get("role", "")
-    user = User.objects.filter(username=username).first()
-    if user is None:
-        messages.error(
-            request, f"There is no account named {username!r}. An administrator creates accounts."
-        )
-        return
-    change = remove_member if request.POST.get("verb") == "remove" else add_member
+    actor = cast("User", request.user)
     try:
-        change(project=project, user=user, role=role, actor=cast("User", request.user))
+        if request.POST.get("verb") == "open":
+            _open(project, actor, confirmed=request.POST.get("confirm", ""))
+            return
+        change = remove_member if request.POST.get("verb") == "remove" else add_member
+        user = _account(request.POST.get("username", ""))
+        change(project=project, user=user, role=request.POST.get("role", ""), actor=actor)
     except RoundtruthError as error:
         messages.error(request, error.sentence)
+
+
+def _open(project: Project, actor: User, *, confirmed: str) -> None:
+    if confirmed.strip() != project.slug:
+        raise Invalid(
+            f"The project stays as it is: type {project.slug} to declare it open.", field="confirm"
+        )
+    open_project(project=project, actor=actor)
+
+
+def _account(username: str) -> User:
+    user = User.objects.filter(username=username).first()
+    if user is None:
+        raise Invalid(
+            f"There is no account named {username!r}. An administrator creates accounts.",
+            field="username",
+        )
+    return user
 
 
 urlpatterns = [path("p/<slug:slug>/people/", people, name="people")]

@@ -8,7 +8,8 @@ import pytest
 from django.contrib.sessions.models import Session
 from playwright.sync_api import Browser, Page, expect
 
-from annotation.models import Image, Round, User
+from annotation.models import Image, Project, Round, User
+from annotation.services.members import open_project
 from tests.browser.compare.comparing import compare
 from tests.browser.conftest import ReadingRoom
 from tests.browser.editor import Editor
@@ -138,6 +139,7 @@ def test_login_when_shown_and_refused_then_axe_finds_nothing(
 def staff_page(reading_room: ReadingRoom, open_reads: None, member: Callable[..., User]) -> Page:
     """A page of somebody who may see everything, in a project with a measured round."""
     give_report(Round.objects.get(), Image.objects.all()[0])
+    open_project(project=Project.objects.get(), actor=None)  # elsewhere nobody has all roles
     everything = member("reader", "curator", "engineer", "adjudicator", name="all")
     return reading_room.sign_in(everything).new_page()
 

@@ -13,6 +13,7 @@ from django.utils import timezone
 from annotation import storage
 from annotation.models import Assignment, LostDraft, Project, User
 from annotation.selectors.labels import label_of
+from annotation.services.members import open_project
 from annotation.services.upkeep.withdrawal import erase_image
 from mlloop.pixels.masks import decode_mask, encode_mask
 from tests.support import factories
@@ -114,6 +115,7 @@ def test_lost_drafts_when_the_curator_reads_the_same_image_then_none_until_their
     case: Assignment, member: Member
 ) -> None:
     """A second reader sees nothing of the first, whatever other roles they have."""
+    open_project(project=case.project, actor=None)  # elsewhere nobody has both roles
     lost, both = lose(case, 5), member("curator", "reader", name="both")
     close(case)
     own = factories.make_assignment(case.image, both, purpose="double")

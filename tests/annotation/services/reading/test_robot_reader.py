@@ -17,9 +17,9 @@ from tests.support.factories import disc, make_image, make_proposal, make_round
 
 @pytest.fixture
 def robot_reader(project: Project) -> object:
-    from annotation.management.sample_projects import ensure_robot_account
+    from annotation.management.sample_projects import ensure_robot_reader
 
-    return ensure_robot_account(project)
+    return ensure_robot_reader(project)
 
 
 def give_truth(project: Project, image: object, mask: np.ndarray) -> None:

@@ -15,6 +15,7 @@ from PIL import Image as Picture
 from annotation.models import Image, Project, Round, User
 from annotation.round_figures import RoundFigures, SealedCase
 from annotation.selectors.rounds.records import round_plan
+from annotation.services.members import open_project
 from annotation.services.upkeep.withdrawal import withdraw_image
 from annotation.web.plots.report_plots import learning_curve_plot, reliability_plot, roc_plot
 from mlloop.contract.calibration import FittedThreshold
@@ -78,8 +79,9 @@ def test_overlay_when_the_image_is_not_a_worst_case_or_is_withdrawn_then_404(
 
 
 def test_worst_cases_when_an_engineer_also_reads_then_no_film_is_shown(
-    measured: tuple[Round, Image], member: Callable[..., User]
+    project: Project, measured: tuple[Round, Image], member: Callable[..., User]
 ) -> None:
+    open_project(project=project, actor=None)  # elsewhere nobody has both roles
     client = client_of(member("engineer", "reader"))
     url = reverse("round_overlay", args=["pilot", 1, measured[1].id])
     assert client.get(url).status_code == 403
