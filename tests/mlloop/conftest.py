@@ -78,7 +78,7 @@ class Events:
         self.sent.append({"event": event, **values})
 
     def of(self, event: str) -> list[dict[str, object]]:
-        return [event for event in self.sent if event["event"] == event]
+        return [line for line in self.sent if line["event"] == event]
 
 
 @pytest.fixture
