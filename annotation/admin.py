@@ -7,6 +7,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+# They register themselves when they are imported. Only then can they be taken out again.
+import allauth.account.admin
+import allauth.mfa.admin
+import allauth.socialaccount.admin
+import allauth.usersessions.admin  # noqa: F401
+from allauth.account.models import EmailAddress, EmailConfirmation
+from allauth.mfa.models import Authenticator
+from allauth.socialaccount.models import SocialAccount, SocialApp, SocialToken
+from allauth.usersessions.models import UserSession
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin
 from django.db.models import Model, QuerySet
@@ -150,6 +159,27 @@ class ReleaseAdmin(ReadOnlyAdmin):
     exclude = ("selection_key", "manifest_key", "claim_token")
 
 
+class SecondFactorAdmin(ReadOnlyAdmin):
+    """Who has which second factor, without its secret. A superuser removes one that was lost."""
+
+    list_display = ("user", "type", "created_at", "last_used_at")
+    list_select_related = ("user",)
+    fields = readonly_fields = list_display
+    ordering = ("user__username", "type")
+    search_fields = ("user__username",)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return request.user.is_superuser
+
+
+# These rows decide who signs in as whom. An administrator who could write them could sign in as
+# anybody: by an address that receives the reset link, a sign-on of their own, or a session key.
+admin.site.unregister(
+    [Authenticator, EmailAddress, SocialAccount, SocialApp, SocialToken, UserSession]
+)
+if admin.site.is_registered(EmailConfirmation):
+    admin.site.unregister(EmailConfirmation)
+admin.site.register(Authenticator, SecondFactorAdmin)
 admin.site.register(User, AccountAdmin)
 admin.site.register(Project, ProjectAdmin)
 admin.site.register(Membership, MembershipAdmin)

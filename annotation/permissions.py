@@ -6,8 +6,11 @@ the permission is refused (403).
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from enum import StrEnum
 
+from allauth.mfa.models import Authenticator
+from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
 from django.db.models import QuerySet
 
@@ -133,6 +136,29 @@ def project_for(user: Person, slug: str, permission: Permission) -> Project:
         raise _unknown_project(slug)
     require(user, permission, project)
     return project
+
+
+def has_second_factor(user: User) -> bool:
+    """Return whether the account has an authenticator app or a passkey."""
+    factors = Authenticator.objects.filter(user_id=user.pk)
+    return bool(factors.exclude(type=Authenticator.Type.RECOVERY_CODES).exists())
+
+
+def lacks_second_factor(user: User, *, signed_on_with: Collection[str] = ()) -> bool:
+    """Return whether `user` must have a second factor and has none. Then nothing may be shown.
+
+    `signed_on_with` are the sign-on providers of the session. A provider may check the second
+    factor itself.
+    """
+    names = settings.SECOND_FACTOR_ROLES
+    if not names:
+        return False
+    if any(p.checks_second_factor and p.id in signed_on_with for p in settings.SIGN_ON_PROVIDERS):
+        return False
+    is_staff = "staff" in names and (user.is_staff or user.is_superuser)
+    if not is_staff and not Membership.objects.filter(user_id=user.pk, role__in=names).exists():
+        return False
+    return not has_second_factor(user)
 
 
 def _unknown_project(slug: str) -> NotFound:

@@ -20,6 +20,8 @@ from rest_framework.permissions import SAFE_METHODS
 from rest_framework.request import Request
 
 from annotation.models import ApiToken, User
+from annotation.permissions import lacks_second_factor
+from annotation.selectors.sign_on import providers_of_account, providers_of_session
 from annotation.services.tokens import use_token
 
 
@@ -45,6 +47,10 @@ class ApiTokenAuthentication(BaseAuthentication):
             raise PermissionDenied(
                 "This token may only read. Create a token with the scope write.", code="token_scope"
             )
+        if lacks_second_factor(token.user, signed_on_with=()) and lacks_second_factor(
+            token.user, signed_on_with=providers_of_account(token.user)
+        ):
+            raise _no_second_factor()
         return token.user, token
 
     def authenticate_header(self, request: Request) -> str:
@@ -68,7 +74,19 @@ class AccountSessionAuthentication(SessionAuthentication):
                 " browser. This browser keeps your drawing.",
                 code="another_account",
             )
+        if signed_in and lacks_second_factor(
+            signed_in[0], signed_on_with=providers_of_session(request._request, signed_in[0])
+        ):
+            raise _no_second_factor()
         return signed_in
+
+
+def _no_second_factor() -> PermissionDenied:
+    return PermissionDenied(
+        "Your role needs a second factor, and your account has none. Sign in on the pages and set"
+        " one up.",
+        code="second_factor_required",
+    )
 
 
 class AccountSessionScheme(SessionScheme):  # type: ignore[no-untyped-call]

@@ -18,6 +18,8 @@ import dj_database_url
 from django.core.exceptions import ImproperlyConfigured
 
 from annotation.config import public_server
+from annotation.config.mail import read_smtp
+from annotation.sign_on import read_providers, read_role_names
 
 BASE_DIR = Path(__file__).resolve().parents[2]
 DATA_ROOT = Path(os.environ.get("ROUNDTRUTH_VAR", BASE_DIR / "var")).resolve()
@@ -78,6 +80,10 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "allauth",
     "allauth.account",
+    "allauth.mfa",
+    "allauth.socialaccount",
+    "allauth.socialaccount.providers.openid_connect",
+    "allauth.usersessions",
     "django_htmx",
     "django_vite",
     "rest_framework",
@@ -99,6 +105,8 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "allauth.account.middleware.AccountMiddleware",
+    "annotation.web.people.sessions.IdleTimeoutMiddleware",
+    "annotation.web.people.second_factor.RequiredSecondFactorMiddleware",
 ]
 
 ROOT_URLCONF = "annotation.config.urls"
@@ -153,7 +161,57 @@ ACCOUNT_PREVENT_ENUMERATION = True
 ACCOUNT_LOGOUT_ON_GET = False
 LOGIN_URL = "/accounts/login/"
 LOGIN_REDIRECT_URL = "/"
-EMAIL_BACKEND = "django.core.mail.backends.console.EmailBackend"
+
+# Second factors. A person with one of these roles must have one; "staff" is who may use the admin.
+SECOND_FACTOR_ROLES = read_role_names(
+    os.environ.get("ROUNDTRUTH_SECOND_FACTOR", "curator,engineer,staff" if IS_PUBLIC else "")
+)
+MFA_ADAPTER = "annotation.web.people.second_factor.SecondFactorAdapter"
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_TOTP_ISSUER = "Roundtruth"
+MFA_FORMS = {
+    name: f"annotation.web.people.second_factor.{form}"
+    for name, form in (
+        ("add_webauthn", "AddPasskeyForm"),
+        ("authenticate_webauthn", "PasskeyForm"),
+        ("login_webauthn", "SignInByPasskeyForm"),
+        ("reauthenticate_webauthn", "ConfirmByPasskeyForm"),
+    )
+}
+
+# Sign-on by OpenID Connect. Accounts are matched by issuer and subject, never by e-mail.
+SIGN_ON_PROVIDERS = read_providers(os.environ.get("ROUNDTRUTH_SIGN_ON", ""))
+SOCIALACCOUNT_ADAPTER = "annotation.web.people.sign_on.SignOnAdapter"
+SOCIALACCOUNT_PROVIDERS = {
+    "openid_connect": {
+        "provider_class": "annotation.web.people.sign_on.IssuerProvider",
+        "OAUTH_PKCE_ENABLED": True,
+    }
+}
+SOCIALACCOUNT_FORMS = {"disconnect": "annotation.web.people.sign_on.DisconnectKnownForm"}
+SOCIALACCOUNT_EMAIL_AUTHENTICATION = False
+SOCIALACCOUNT_REAUTHENTICATION_REQUIRED = True
+
+# A browser session ends after this time without activity. Zero: it does not end.
+IDLE_TIMEOUT = timedelta(
+    minutes=float(os.environ.get("ROUNDTRUTH_IDLE_MINUTES", "30" if IS_PUBLIC else "0"))
+)
+
+# E-mail. Without a mail server nothing is sent or printed, and no page offers to reset a password.
+_mail = read_smtp(os.environ.get("ROUNDTRUTH_SMTP", ""))
+SENDS_MAIL = _mail is not None
+EMAIL_BACKEND = f"django.core.mail.backends.{'smtp' if SENDS_MAIL else 'dummy'}.EmailBackend"
+if _mail is not None:
+    EMAIL_HOST, EMAIL_PORT = _mail.host, _mail.port
+    EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = _mail.user, _mail.password
+    EMAIL_USE_TLS, EMAIL_USE_SSL = _mail.starttls, _mail.tls
+    EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = os.environ.get("ROUNDTRUTH_MAIL_FROM", "roundtruth@localhost")
+ACCOUNT_EMAIL_SUBJECT_PREFIX = "Roundtruth: "
+ACCOUNT_EMAIL_NOTIFICATIONS = SENDS_MAIL
+ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False
+ACCOUNT_FORMS = {"reset_password": "annotation.web.people.passwords.ResetPasswordForm"}
 # The demo prints the passwords of accounts with this address. A public server refuses them.
 DEMO_EMAIL = "@demo.invalid"
 TOKEN_LIFETIME = timedelta(days=90)

@@ -6,7 +6,7 @@ from django.contrib import admin
 from django.urls import include, path
 
 urlpatterns = [
-    path("accounts/", include("allauth.account.urls")),
+    path("accounts/", include("annotation.web.people.accounts")),
     path("admin/", include("annotation.web.people.admin_sign_in")),  # before Django's own pages
     path("admin/", admin.site.urls),
     path("api/v1/", include("annotation.api.urls")),

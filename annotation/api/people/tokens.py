@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.contrib.auth import authenticate
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
-from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.exceptions import AuthenticationFailed, PermissionDenied
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -14,6 +14,7 @@ from rest_framework.views import APIView
 
 from annotation.api.schema import PROBLEMS
 from annotation.models import ApiToken, User
+from annotation.permissions import has_second_factor, lacks_second_factor
 from annotation.services.tokens import create_token
 
 Json = dict[str, object]
@@ -84,6 +85,12 @@ class TokenView(APIView):
         )
         if not isinstance(user, User) or not user.is_active:
             raise AuthenticationFailed("The name or the password is wrong.", code="bad_login")
+        if has_second_factor(user) or lacks_second_factor(user):
+            raise PermissionDenied(
+                "A password alone gives no token to an account with a second factor, or that must"
+                " have one. Create the token on the account page.",
+                code="second_factor_required",
+            )
         token, text = create_token(
             user=user, name=data["name"], scope=data["scope"], days=data["days"]
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import cast
 
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
@@ -36,9 +37,12 @@ def account(request: HttpRequest) -> HttpResponse:
             messages.error(request, error.sentence)
             return redirect("account")
     tokens = user.apitoken_set.order_by("-created_at")[:100]
-    response = render(
-        request, "annotation/account.html", {"tokens": tokens, "new_token": new_token}
-    )
+    context = {
+        "tokens": tokens,
+        "new_token": new_token,
+        "has_sign_on": bool(settings.SIGN_ON_PROVIDERS),
+    }
+    response = render(request, "annotation/account.html", context)
     response["Cache-Control"] = "no-store"
     return response
 

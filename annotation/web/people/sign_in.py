@@ -1,16 +1,20 @@
-"""The sign-in rules: nobody can register, and demo accounts work only on loopback."""
+"""The sign-in rules: nobody can register, and demo accounts work only on loopback.
+
+They hold for passwords, passkeys and sign-on.
+"""
 
 from __future__ import annotations
 
-from typing import cast
+from typing import Any, cast
 
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.account.auth_backends import AuthenticationBackend
 from django.conf import settings
 from django.contrib.auth.base_user import AbstractBaseUser
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 
 from annotation.models import User
+from annotation.web.people.sign_on import give_roles
 
 
 class ClosedAccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
@@ -19,6 +23,24 @@ class ClosedAccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         del request
         return False
+
+    def pre_login(
+        self, request: HttpRequest, user: AbstractBaseUser, **login: Any
+    ) -> HttpResponse | None:
+        """Apply the rules of `AccountBackend` to passkeys and sign-on too: they do not ask it."""
+        if not AccountBackend().user_can_authenticate(user):
+            return cast("HttpResponse", self.respond_user_inactive(request, user))
+        return cast("HttpResponse | None", super().pre_login(request, user, **login))
+
+    def post_login(
+        self, request: HttpRequest, user: AbstractBaseUser, **login: Any
+    ) -> HttpResponse:
+        """Give the roles that a sign-on provider decides, after every step of signing in."""
+        response = cast("HttpResponse", super().post_login(request, user, **login))
+        sociallogin = (login["signal_kwargs"] or {}).get("sociallogin")
+        if sociallogin is not None:
+            give_roles(request, cast("User", user), sociallogin)
+        return response
 
 
 class AccountBackend(AuthenticationBackend):  # type: ignore[misc]
