@@ -32,6 +32,9 @@ class Permission(StrEnum):
     SEE_WORST = "see proposals beside their references"
     SEE_RELEASES = "see the releases"
     MAKE_RELEASES = "make releases"
+    SEE_SEALED_IMAGES = "see sealed images"
+    DOWNLOAD_SEALED = "download the sealed part of a release"
+    OPEN_SEALED = "open the sealed part of a release"
     WITHDRAW = "withdraw images"
     MANAGE_PEOPLE = "manage people"
     REASSIGN = "reassign cases"
@@ -52,6 +55,10 @@ ROLES: dict[Permission, frozenset[Role]] = {
     # Readers see no release: its manifest names group, reader and verdict of blind reads.
     Permission.SEE_RELEASES: _STAFF,
     Permission.MAKE_RELEASES: frozenset({Role.CURATOR}),
+    # Whoever trains networks may see neither the sealed films nor their masks.
+    Permission.SEE_SEALED_IMAGES: frozenset({Role.CURATOR}),
+    Permission.DOWNLOAD_SEALED: frozenset({Role.CURATOR}),
+    Permission.OPEN_SEALED: frozenset({Role.CURATOR}),
     Permission.WITHDRAW: frozenset({Role.CURATOR}),
     Permission.MANAGE_PEOPLE: frozenset({Role.CURATOR}),
     Permission.REASSIGN: frozenset({Role.CURATOR}),
@@ -64,9 +71,10 @@ READING = ROLES[Permission.READ_CASES]
 SEEING = ROLES[Permission.SEE_IMAGES]
 
 # A person with one of these roles never has the permission, whatever other roles they have: they
-# may get the same image later as a blind read.
+# may get the same image later as a blind read, or train the networks that the masks judge.
 BARRED: dict[Permission, frozenset[Role]] = {
     Permission.SEE_WORST: frozenset({Role.READER, Role.ADJUDICATOR}),
+    Permission.DOWNLOAD_SEALED: frozenset({Role.ENGINEER}),
 }
 
 Person = User | AnonymousUser

@@ -20,6 +20,12 @@ SEVERITY = "card/severity.svg"
 _SVG: dict[Any, Any] = {"svg.hashsalt": "roundtruth", "svg.fonttype": "none", "font.size": 9.0}
 
 
+_SEALED_WORDS = {
+    "open": "Sealed images are in a part of their own: curators have it until it is opened.",
+    "sealed": "These are the sealed images. They were read without proposals.",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class CardFacts:
     """The facts on the card that the record of the release does not hold."""
@@ -61,7 +67,8 @@ def _markdown(facts: CardFacts, record: ReleaseRecord) -> str:
     leaks = "not computed" if facts.leaks is None else str(facts.leaks)
     stated = sorted({image.licence for image in record.images})
     licences = "\n".join(f"- {name or 'not stated'}" for name in stated)
-    return f"""# {facts.project} {facts.version}
+    part = ", sealed part" if record.part == "sealed" else ""
+    return f"""# {facts.project} {facts.version}{part}
 
 Infection masks on chest radiographs, made by readers and networks together with Roundtruth.
 Asked for on {facts.asked_at}. `manifest.json` holds the sha256 of every file and each mask's
@@ -80,7 +87,7 @@ is the server's signature of the manifest. To prove that this folder comes from 
 
 Proposals that came from a network which had seen the patient: {leaks}.
 Withdrawn images left out: {facts.withdrawn}.
-Sealed images were read without proposals. Masks with verdict `control` are empty by the image's
+{_SEALED_WORDS[record.part]} Masks with verdict `control` are empty by the image's
 group and were not read.
 {_blindness_words(facts.open_since)}
 {_severity_words(record.images)}

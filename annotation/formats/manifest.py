@@ -1,6 +1,7 @@
 """The manifest of a release: every file with its hash, and every mask with its biography, as JSON.
 
-It belongs to the release. A layout adds only the paths of an image's parts.
+It belongs to one part of the release. A layout adds only the paths of an image's parts. The open
+part's manifest names the sealed part by the hash of its manifest, and by nothing else.
 """
 
 from __future__ import annotations
@@ -36,15 +37,24 @@ def folder_of(layout: Layout, layouts: Sequence[Layout]) -> str:
 
 
 def manifest_bytes(
-    record: ReleaseRecord, layouts: Sequence[Layout], files: Iterable[ReleasedFile]
+    record: ReleaseRecord,
+    layouts: Sequence[Layout],
+    files: Iterable[ReleasedFile],
+    *,
+    sealed_sha256: str | None = None,
 ) -> bytes:
-    """Return the manifest as stable JSON: sorted, so that the same release has the same bytes."""
+    """Return the manifest as stable JSON: sorted, so that the same release has the same bytes.
+
+    `sealed_sha256` is the sha256 of the sealed part's manifest, for the manifest of the open part.
+    """
     document = {
         "schema": SCHEMA,
         **_about_layouts(layouts),
         "project": record.project,
         "version": record.version,
         "asked_at": record.asked_at,
+        "part": record.part,
+        **({"sealed_manifest_sha256": sealed_sha256} if record.part == "open" else {}),
         "counts": record.counts,
         "masks": [
             _facts(image) | _part_paths(image, layouts)
@@ -56,6 +66,18 @@ def manifest_bytes(
         },
     }
     return (json.dumps(document, indent=1, sort_keys=True) + "\n").encode()
+
+
+def sealed_sha256_in(manifest: bytes) -> str | None:
+    """Return the sha256 of the sealed part's manifest that an open part's manifest names.
+
+    None if the release has no sealed part, or is older than sealed parts.
+    """
+    try:
+        sha256 = json.loads(manifest).get("sealed_manifest_sha256")
+    except (ValueError, AttributeError, RecursionError):
+        return None
+    return sha256 if isinstance(sha256, str) else None
 
 
 def checksum_bytes(manifest_sha256: str) -> bytes:

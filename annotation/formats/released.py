@@ -12,6 +12,8 @@ from typing import Literal
 
 from mlloop.pixels.severity import Findings
 
+Part = Literal["open", "sealed"]
+
 
 @dataclass(frozen=True, slots=True)
 class EditFigures:
@@ -102,12 +104,16 @@ class ImageContent:
 
 @dataclass(frozen=True, slots=True)
 class ReleaseRecord:
-    """A release as a whole; `project` is the project's slug."""
+    """One part of a release as a whole; `project` is the project's slug.
+
+    The sealed part has the sealed images and nothing else. The open part has all other images.
+    """
 
     project: str
     version: str
     asked_at: str
     images: Sequence[ReleasedImage]
+    part: Part = "open"
 
     @property
     def counts(self) -> dict[str, int]:

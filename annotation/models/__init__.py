@@ -17,7 +17,7 @@ from annotation.models.reading import (
     ReferenceSource,
     Verdict,
 )
-from annotation.models.release import Release, ReleaseItem
+from annotation.models.release import Release, ReleaseItem, SealedOpening
 from annotation.models.rounds import (
     DECIDED_STATES,
     GATE_PASSED,
@@ -59,6 +59,7 @@ __all__ = [
     "Release",
     "ReleaseItem",
     "Round",
+    "SealedOpening",
     "Split",
     "SplitEntry",
     "Study",

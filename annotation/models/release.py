@@ -47,7 +47,10 @@ class Release(Row, Claimable):
 
 
 class ReleaseItem(Row):
-    """One file of a release: its path in the folder and the key of its bytes."""
+    """One file of a release: its path in the folder and the key of its bytes.
+
+    The paths of the sealed part begin with `sealed/`.
+    """
 
     release = models.ForeignKey(Release, on_delete=models.CASCADE, related_name="items")
     path = models.CharField(max_length=300)
@@ -63,3 +66,16 @@ class ReleaseItem(Row):
 
     def __str__(self) -> str:
         return self.path
+
+
+class SealedOpening(Row):
+    """A curator opened the sealed part of a release to the whole project. Append-only."""
+
+    release = models.OneToOneField(Release, on_delete=models.PROTECT, related_name="sealed_opening")
+    actor = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+"
+    )
+    reason = models.TextField()
+
+    def __str__(self) -> str:
+        return f"sealed part of {self.release_id} opened"

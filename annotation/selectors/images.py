@@ -1,4 +1,7 @@
-"""List a project's images, one page at a time, and its imports; a list never holds masks."""
+"""List a project's images, one page at a time, and its imports; a list never holds masks.
+
+Only curators see sealed images. For other people who see images, the sealed ones do not exist.
+"""
 
 from __future__ import annotations
 
@@ -9,17 +12,19 @@ from django.db.models import QuerySet
 
 from annotation.errors import NotFound
 from annotation.models import Image, Intake, Patient, Project, Split
+from annotation.permissions import Permission, Person, may
 
 PAGE_SIZE = 60
 
 
 @dataclass(frozen=True, slots=True)
 class ImageFilter:
-    """Which images a list shows; an empty field shows all."""
+    """Which images a list shows; an empty field shows all, but sealed ones only on request."""
 
     group: str = ""
     split: str = ""
     state: str = "active"
+    with_sealed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +48,8 @@ class ImagePage:
 def images_of(project: Project, image_filter: ImageFilter) -> QuerySet[Image]:
     """Return the project's images that pass the filter, in the order of their import."""
     rows = Image.objects.filter(project=project)
+    if not image_filter.with_sealed:
+        rows = rows.exclude(patient__split=Split.SEALED)
     if image_filter.group:
         rows = rows.filter(group=image_filter.group)
     if image_filter.split:
@@ -72,6 +79,19 @@ def image_of(*, project: Project, image_id: UUID) -> Image:
     if image is None:
         raise NotFound("There is no such image in this project.")
     return image
+
+
+def listed_image(*, person: Person, project: Project, image_id: UUID) -> Image:
+    """Return an image that `person` may see in the list; raise NotFound for any other."""
+    image = image_of(project=project, image_id=image_id)
+    if image.patient.split == Split.SEALED and not sees_sealed(person, project):
+        raise NotFound("There is no such image in this project.")
+    return image
+
+
+def sees_sealed(person: Person, project: Project) -> bool:
+    """Say whether the person may see the films and names of sealed images."""
+    return may(person, Permission.SEE_SEALED_IMAGES, project)
 
 
 def is_unreadable(image: Image) -> bool:

@@ -14,9 +14,15 @@ from django.views.decorators.http import require_GET, require_POST
 
 from annotation import storage
 from annotation.errors import NotFound, RoundtruthError
-from annotation.models import Image, Project, User
+from annotation.models import Image, Project, Split, User
 from annotation.permissions import Permission, may
-from annotation.selectors.images import FILTER_CHOICES, ImageFilter, image_of, image_page
+from annotation.selectors.images import (
+    FILTER_CHOICES,
+    ImageFilter,
+    image_page,
+    listed_image,
+    sees_sealed,
+)
 from annotation.selectors.reading.access import may_see_lost_drafts
 from annotation.selectors.reading.lost_drafts import lost_drafts_on_image
 from annotation.services.upkeep.withdrawal import erase_image, withdraw_image, withdraw_patient
@@ -27,14 +33,16 @@ from annotation.web.project_page import project_page, render_page
 @project_page(Permission.SEE_IMAGES)
 def images(request: HttpRequest, project: Project) -> HttpResponse:
     """Show one page of the images that the filter leaves."""
+    with_sealed = sees_sealed(request.user, project)
     chosen = {name: request.GET.get(name, "") for name in FILTER_CHOICES}
     chosen["state"] = chosen["state"] or "active"
     page = image_page(
         project=project,
-        image_filter=ImageFilter(**chosen),
+        image_filter=ImageFilter(**chosen, with_sealed=with_sealed),
         number=_page_number(request.GET.get("page", "1")),
     )
-    context = {"page": page, "chosen": chosen, "choices": FILTER_CHOICES}
+    choices = FILTER_CHOICES if with_sealed else {**FILTER_CHOICES, "split": [Split.TRAIN.value]}
+    context = {"page": page, "chosen": chosen, "choices": choices, "with_sealed": with_sealed}
     return render_page(request, project, "annotation/images.html", active="images", context=context)
 
 
@@ -42,7 +50,7 @@ def images(request: HttpRequest, project: Project) -> HttpResponse:
 @project_page(Permission.SEE_IMAGES)
 def image(request: HttpRequest, project: Project, image_id: UUID) -> HttpResponse:
     """Show one image, its facts, the withdrawal form and the masks whose save was refused."""
-    shown = _image_or_404(project, image_id)
+    shown = _image_or_404(request, project, image_id)
     may_see_lost = may_see_lost_drafts(cast("User", request.user), shown)
     context = {
         "image": shown,
@@ -56,22 +64,20 @@ def image(request: HttpRequest, project: Project, image_id: UUID) -> HttpRespons
 @require_GET
 @project_page(Permission.SEE_IMAGES)
 def thumbnail(request: HttpRequest, project: Project, image_id: UUID) -> HttpResponse:
-    del request
-    return _png(_image_or_404(project, image_id).thumbnail_key)
+    return _png(_image_or_404(request, project, image_id).thumbnail_key)
 
 
 @require_GET
 @project_page(Permission.SEE_IMAGES)
 def preview(request: HttpRequest, project: Project, image_id: UUID) -> HttpResponse:
-    del request
-    return _png(_image_or_404(project, image_id).preview_key)
+    return _png(_image_or_404(request, project, image_id).preview_key)
 
 
 @require_POST
 @project_page(Permission.WITHDRAW)
 def withdraw(request: HttpRequest, project: Project, image_id: UUID) -> HttpResponse:
     """Withdraw an image or a patient, or erase an image, as the form asks."""
-    shown = _image_or_404(project, image_id)
+    shown = _image_or_404(request, project, image_id)
     actor, reason = cast("User", request.user), request.POST.get("reason", "")
     try:
         if request.POST.get("what") == "patient":
@@ -88,9 +94,9 @@ def withdraw(request: HttpRequest, project: Project, image_id: UUID) -> HttpResp
     return redirect("image", project.slug, image_id)
 
 
-def _image_or_404(project: Project, image_id: UUID) -> Image:
+def _image_or_404(request: HttpRequest, project: Project, image_id: UUID) -> Image:
     try:
-        return image_of(project=project, image_id=image_id)
+        return listed_image(person=request.user, project=project, image_id=image_id)
     except NotFound as error:
         raise Http404(error.sentence) from None
 

@@ -67,6 +67,9 @@ API: dict[tuple[str, str], Permission | frozenset[str]] = {
     ("releases", "post"): Permission.MAKE_RELEASES,
     ("release", "get"): Permission.SEE_RELEASES,
     ("release-download", "get"): Permission.SEE_RELEASES,
+    # Everybody who sees releases, once it is open: see services/releases/test_opening.py.
+    ("sealed-download", "get"): Permission.DOWNLOAD_SEALED,
+    ("sealed-open", "post"): Permission.OPEN_SEALED,
     ("rounds", "get"): Permission.SEE_ROUNDS,
     ("rounds", "post"): Permission.RUN_ROUNDS,
     ("round", "get"): Permission.SEE_ROUNDS,
@@ -107,6 +110,7 @@ PAGES: dict[tuple[str, str], Permission | frozenset[str]] = {
     ("round_overlay", "get"): Permission.SEE_WORST,
     ("releases", "get"): Permission.SEE_RELEASES,
     ("release-download", "get"): Permission.SEE_RELEASES,
+    ("sealed-download", "get"): Permission.DOWNLOAD_SEALED,
 }
 BODIES: dict[str, dict[str, object]] = {
     "token": {"username": "reader", "password": "pass"},
@@ -277,7 +281,7 @@ def test_route_when_each_person_asks_then_as_the_table_says(
         allowed = expected_statuses(row, who, is_api=route.startswith("api:"))
         if route == "read" and allowed == ALLOWED and not has_built_editor():
             continue
-        if route.endswith("release-download") and allowed == ALLOWED:
+        if route.endswith("-download") and allowed == ALLOWED:
             allowed = ALLOWED | {404}  # the version is not frozen: there is nothing to download
         status = send(people[who], route, method, ids).status_code
         assert status in allowed, f"{who} {method} {route}: {status}"

@@ -12,8 +12,8 @@ from annotation.api.authentication import user_of
 from annotation.api.schema import PROBLEMS
 from annotation.errors import Invalid
 from annotation.models import Image, Split
-from annotation.permissions import Permission, project_for
-from annotation.selectors.images import ImageFilter, images_of
+from annotation.permissions import Permission, project_for, require
+from annotation.selectors.images import ImageFilter, images_of, sees_sealed
 from annotation.selectors.reading.cases import case_key
 
 _STATES = ("active", "withdrawn", "all")
@@ -51,7 +51,10 @@ class ImageSerializer(serializers.ModelSerializer[Image]):
 
 
 class ImagesView(generics.ListAPIView[Image]):
-    """List the images of a project, for staff. An unknown filter is refused."""
+    """List the images of a project, for staff. An unknown filter is refused.
+
+    Only curators see sealed images. For others, `split=sealed` is refused.
+    """
 
     serializer_class = ImageSerializer
     queryset = Image.objects.none()
@@ -65,11 +68,15 @@ class ImagesView(generics.ListAPIView[Image]):
         return self.list(request)
 
     def get_queryset(self) -> QuerySet[Image]:
-        project = project_for(user_of(self.request), self.kwargs["slug"], Permission.SEE_IMAGES)
-        return images_of(project, _image_filter(self.request)).select_related("patient")
+        user = user_of(self.request)
+        project = project_for(user, self.kwargs["slug"], Permission.SEE_IMAGES)
+        wanted = _image_filter(self.request, with_sealed=sees_sealed(user, project))
+        if wanted.split == Split.SEALED:
+            require(user, Permission.SEE_SEALED_IMAGES, project)
+        return images_of(project, wanted).select_related("patient")
 
 
-def _image_filter(request: Request) -> ImageFilter:
+def _image_filter(request: Request, *, with_sealed: bool) -> ImageFilter:
     """Return the filter in the query string.
 
     Raise Invalid for an unknown filter: as a Django lookup it could read other tables.
@@ -85,4 +92,5 @@ def _image_filter(request: Request) -> ImageFilter:
         group=query.get("group", ""),
         split=query.get("split", ""),
         state=query.get("state", "active"),
+        with_sealed=with_sealed,
     )

@@ -12,6 +12,7 @@ from pathlib import Path
 from django.conf import settings
 from django.core.management.base import CommandParser
 
+from annotation.formats.sealed_part import verify_sealed_part
 from annotation.formats.verification import Trust, verify_folder
 from annotation.management.console import ConsoleCommand, Outcome, UsageError
 from annotation.management.loop_report import Facts, manual_arm_facts, proposals_arm_facts
@@ -19,6 +20,7 @@ from annotation.management.loop_table import table_lines
 from annotation.management.sample_projects import choose_folder, create_sample_project
 from annotation.management.simulation import simulate_by_hand, simulate_with_proposals
 from annotation.models import Image, Project
+from annotation.selectors.releases.parts import has_sealed_part
 from annotation.selectors.rounds.against_truth import images_read_in_rounds
 from annotation.services.releases.exporting import export_release
 from annotation.services.releases.freezing import run_release
@@ -106,10 +108,15 @@ class Command(ConsoleCommand):
         shutil.rmtree(folder, ignore_errors=True)
         export_release(release=release, folder=folder)
         verified = verify_folder(folder, trust=Trust(manifest_sha256=release.manifest_sha256))
+        if verified.holds and has_sealed_part(release):
+            sealed = settings.DATA_ROOT / "release-sealed"
+            shutil.rmtree(sealed, ignore_errors=True)
+            export_release(release=release, folder=sealed, part="sealed")
+            verified = verify_sealed_part(folder, sealed)
         facts: Facts = {
             "path": str(folder),
             "version": release.version,
-            "masks": release.n_masks,
+            "masks": release.total,
             "manifest_sha256": release.manifest_sha256,
             "verified": verified.holds,
         }

@@ -10,6 +10,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from django.core.management.base import CommandParser
 
+from annotation.formats.sealed_part import verify_sealed_part
 from annotation.formats.signature import SignatureError, public_keys
 from annotation.formats.verification import Trust, Verification, verify_folder
 from annotation.management.console import ConsoleCommand, Outcome, UsageError
@@ -44,6 +45,11 @@ class Command(ConsoleCommand):
         parser.add_argument(
             "--sha256", metavar="HASH", help="the sha256 of manifest.json, from the releases page"
         )
+        parser.add_argument(
+            "--sealed",
+            metavar="DIR",
+            help="the folder of the sealed part: check it too, and that it belongs to this release",
+        )
 
     def run(self, options: Mapping[str, object]) -> Outcome:
         folder = Path(str(options["folder"]))
@@ -57,8 +63,25 @@ class Command(ConsoleCommand):
             verification = verify_folder(folder, trust=trust, progress=progress)
         facts = {"holds": verification.holds, **asdict(verification)}
         if verification.holds:
-            return Outcome(facts, _good_lines(folder, verification, trust))
+            lines = _good_lines(folder, verification, trust)
+            if options["sealed"] is None:
+                return Outcome(facts, lines)
+            return self._with_sealed(folder, Path(str(options["sealed"])), facts, lines)
         return Outcome(facts, _lines(verification), refusal=_refusal(verification))
+
+    def _with_sealed(
+        self, folder: Path, sealed: Path, facts: dict[str, object], lines: list[str]
+    ) -> Outcome:
+        """Verify the sealed part of a release whose open part holds, as `lines` say."""
+        if not sealed.is_dir():
+            raise UsageError(f"{sealed} is not a folder.")
+        with self.progress("Verifying the sealed part", unit="file") as progress:
+            verified = verify_sealed_part(folder, sealed, progress=progress)
+        facts |= {"holds": verified.holds, "sealed": asdict(verified)}
+        if not verified.holds:
+            return Outcome(facts, _lines(verified), refusal=_refusal(verified))
+        files = f"all {verified.checked} files match its manifest, which {folder} names"
+        return Outcome(facts, [*lines, f"{sealed} is the sealed part of it: {files}."])
 
 
 def _keys(file: Path, folder: Path) -> Mapping[str, Ed25519PublicKey]:

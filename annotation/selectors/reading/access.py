@@ -5,7 +5,7 @@ from __future__ import annotations
 from uuid import UUID
 
 from annotation.errors import NotFound
-from annotation.models import Assignment, Candidate, Image, Proposal, User
+from annotation.models import Assignment, Candidate, Image, Proposal, Split, User
 from annotation.permissions import Permission, may, project_for, roles_in
 from annotation.selectors.reading.comparisons import is_beside_open_case
 
@@ -37,10 +37,10 @@ def open_assignment_for(*, user: User, assignment_id: UUID) -> Assignment:
 def image_for(*, user: User, image_id: UUID) -> Image:
     """Return an image whose pixels `user` may see.
 
-    Staff see every image of the project. A reader sees the image of an open case and the other
-    images of the same patient.
+    Staff see every image of the project, but sealed images only as curators. A reader sees the
+    image of an open case and the other images of the same patient.
     """
-    image = Image.objects.select_related("project").filter(id=image_id).first()
+    image = Image.objects.select_related("project", "patient").filter(id=image_id).first()
     if image is not None and _may_see_pixels(user, image):
         return image
     raise NotFound("There is no such image that you can see.")
@@ -125,4 +125,7 @@ def _may_see_pixels(user: User, image: Image) -> bool:
     reads_here = may(user, Permission.READ_CASES, image.project)
     if reads_here and is_beside_open_case(user=user, image=image):
         return True
+    is_sealed = image.patient.split == Split.SEALED
+    if is_sealed and not may(user, Permission.SEE_SEALED_IMAGES, image.project):
+        return False
     return may(user, Permission.SEE_IMAGES, image.project)

@@ -8,7 +8,7 @@ from uuid import UUID
 from django.db.models import QuerySet
 
 from annotation.batching import batched
-from annotation.models import Image, Patient, Project, Reference, Round, Verdict
+from annotation.models import Image, Patient, Project, Reference, Round, Split, Verdict
 
 BATCH = 500
 
@@ -60,6 +60,22 @@ def select_for_release(project: Project) -> Selection:
         lungs=_ids(_lung_references(project)),
         lung_round=next(iter(_ids(project.rounds.filter(state=Round.State.SERVING))), None),
     )
+
+
+def divide_selection(project: Project, selection: Selection) -> tuple[Selection, Selection]:
+    """Return the selections of the open part and of the sealed part, in the same order."""
+    images = project.images.filter(patient__split=Split.SEALED)
+    references = Reference.objects.filter(project=project, image__patient__split=Split.SEALED)
+    sealed = {*_ids(images), *_ids(references)}
+
+    def part(is_sealed: bool) -> Selection:
+        return {
+            **selection,
+            "references": [pk for pk in selection["references"] if (pk in sealed) == is_sealed],
+            "controls": [pk for pk in selection["controls"] if (pk in sealed) == is_sealed],
+        }
+
+    return part(False), part(True)
 
 
 def without_withdrawn(project: Project, selection: Selection) -> Selection:

@@ -16,7 +16,7 @@ from annotation import storage
 from annotation.errors import NotFound, RoundtruthError
 from annotation.formats.manifest import ReleasedFile
 from annotation.models import Release, ReleaseItem
-from annotation.selectors.releases.selection import Selection, without_withdrawn
+from annotation.selectors.releases.selection import Selection, size_of, without_withdrawn
 from annotation.services import claims
 from annotation.services.releases.narrowing import drop_withdrawn
 from annotation.services.releases.rendering import Rendered, render_release
@@ -79,14 +79,14 @@ def _publish(
         claims.update(claim)
         if without_withdrawn(release.project, selection) is not selection:
             return False
-        n_masks, manifest = len(rendered.record.images), rendered.manifest
+        manifest = rendered.manifest
         claims.release(
             claim,
             state=State.FROZEN,
             manifest_key=storage.key_of(release.project_id, manifest.sha256),
             manifest_sha256=manifest.sha256,
-            n_masks=n_masks,
-            done=n_masks,
+            n_masks=len(rendered.record.images),
+            done=size_of(selection),
             summary=rendered.record.counts,
             frozen_at=timezone.now(),
         )

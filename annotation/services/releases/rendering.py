@@ -1,5 +1,8 @@
 """Make the files of a release from its selection and store them; no row is written here.
 
+The sealed images are a part of their own, with a folder, a manifest and a card. The open part's
+manifest names the sealed part's manifest by its hash, so the two cannot be exchanged.
+
 Every file follows from the selection and the server's signing key, so a second run finds the files
 that the first run stored. One image is in memory at a time.
 """
@@ -7,7 +10,7 @@ that the first run stored. One image is in memory at a time.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -19,6 +22,7 @@ from annotation.formats.manifest import ReleasedFile
 from annotation.formats.registry import LayoutFile, layout_named
 from annotation.formats.released import (
     ImageContent,
+    Part,
     ReleasedImage,
     ReleaseRecord,
     StoredContent,
@@ -27,8 +31,9 @@ from annotation.formats.signature import SIGNATURE
 from annotation.models import Release, Round
 from annotation.selectors.blindness import open_since
 from annotation.selectors.releases.biography import released_image
+from annotation.selectors.releases.parts import FOLDERS
 from annotation.selectors.releases.selected import Selected, iter_selected
-from annotation.selectors.releases.selection import Selection
+from annotation.selectors.releases.selection import Selection, divide_selection, size_of
 from annotation.selectors.rounds.leaks import find_leaks
 from annotation.services.releases.lungs import Scale, measure_lung, scale_of
 from annotation.services.releases.signing import sign_manifest
@@ -41,17 +46,38 @@ OnStored = Callable[[list[ReleasedFile], int], None]  # files, images done
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """A release whose files are all stored."""
+    """A part of a release whose files are all stored."""
 
     record: ReleaseRecord
     manifest: ReleasedFile
 
 
 def render_release(*, release: Release, selection: Selection, on_stored: OnStored) -> Rendered:
-    """Store every file of the release; return its record and its manifest.
+    """Store every file of the release; return the open part's record and manifest.
 
     `on_stored` gets each batch of files right after they are stored, and the number of images done.
     """
+    opened, sealed = divide_selection(release.project, selection)
+    n_sealed, sealed_sha256 = size_of(sealed), None
+    if n_sealed:
+        sealed_sha256 = _render_part(release, sealed, "sealed", on_stored).manifest.sha256
+    return _render_part(
+        release,
+        opened,
+        "open",
+        lambda files, done: on_stored(files, n_sealed + done),
+        sealed_sha256=sealed_sha256,
+    )
+
+
+def _render_part(
+    release: Release,
+    selection: Selection,
+    part: Part,
+    on_stored: OnStored,
+    *,
+    sealed_sha256: str | None = None,
+) -> Rendered:
     layouts = [layout_named(name) for name in sorted(set(release.formats))]
     images: list[ReleasedImage] = []
     listed: list[ReleasedFile] = []
@@ -60,7 +86,9 @@ def render_release(*, release: Release, selection: Selection, on_stored: OnStore
         for batch in batched(files, _BATCH_FILES):
             stored = [_store_file(release, file, folder) for file in batch]
             listed.extend(stored)
-            on_stored(stored, len(images))
+            on_stored(
+                [replace(file, path=f"{FOLDERS[part]}{file.path}") for file in stored], len(images)
+            )
 
     for layout in layouts:
         images.clear()  # each layout reads all images again: memory cannot keep their pixels
@@ -71,10 +99,12 @@ def render_release(*, release: Release, selection: Selection, on_stored: OnStore
         version=release.version,
         asked_at=release.created_at.isoformat(timespec="seconds"),
         images=images,
+        part=part,
     )
     card = dataset_card.card_files(_card_facts(release, selection), record)
     store(LayoutFile(path, data) for path, data in card.items())
-    store([LayoutFile(manifest.MANIFEST, manifest.manifest_bytes(record, layouts, listed))])
+    data = manifest.manifest_bytes(record, layouts, listed, sealed_sha256=sealed_sha256)
+    store([LayoutFile(manifest.MANIFEST, data)])
     manifest_file = listed[-1]
     store(
         [

@@ -387,7 +387,11 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** @description List the images of a project, for staff. An unknown filter is refused. */
+        /**
+         * @description List the images of a project, for staff. An unknown filter is refused.
+         *
+         *     Only curators see sealed images. For others, `split=sealed` is refused.
+         */
         get: operations["list_images"];
         put?: never;
         post?: never;
@@ -473,10 +477,44 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** @description Download one version as a zip file. Every download has the same bytes. */
+        /** @description Download the open part of a version as a zip file. Every download has the same bytes. */
         get: operations["download_release"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/projects/{slug}/releases/{version}/sealed/download/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description Download the sealed part: curators, and after it was opened everybody who sees releases. */
+        get: operations["download_sealed_part"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/projects/{slug}/releases/{version}/sealed/open/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description Open the sealed part of a version at its publication. This cannot be undone. */
+        post: operations["open_sealed_part"];
         delete?: never;
         options?: never;
         head?: never;
@@ -846,6 +884,10 @@ export interface components {
             /** Format: date-time */
             readonly created_at: string;
         };
+        /** @description Why the sealed part is opened. */
+        OpeningRequest: {
+            reason: string;
+        };
         PaginatedComparisonList: {
             /** @example 123 */
             count: number;
@@ -996,7 +1038,7 @@ export interface components {
         ReassignRequest: {
             reader: string | null;
         };
-        /** @description A release as programs see it. */
+        /** @description A release as programs see it. `n_masks` and `summary` count the open part. */
         Release: {
             /** Format: uuid */
             readonly id: string;
@@ -1013,6 +1055,9 @@ export interface components {
             readonly created_at: string;
             /** Format: date-time */
             readonly frozen_at: string | null;
+            readonly has_sealed_part: boolean;
+            /** Format: date-time */
+            readonly sealed_opened_at: string | null;
         };
         /** @description The version to freeze, and its formats. */
         ReleaseRequestRequest: {
@@ -3879,6 +3924,162 @@ export interface operations {
                 };
                 content: {
                     "application/zip": string;
+                };
+            };
+            /** @description A problem document (RFC 9457). */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem document (RFC 9457). */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem document (RFC 9457). */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem document (RFC 9457). */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem document (RFC 9457). */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem document (RFC 9457). */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    download_sealed_part: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                slug: string;
+                version: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/zip": string;
+                };
+            };
+            /** @description A problem document (RFC 9457). */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem document (RFC 9457). */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem document (RFC 9457). */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem document (RFC 9457). */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem document (RFC 9457). */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem document (RFC 9457). */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    open_sealed_part: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                slug: string;
+                version: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OpeningRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Release"];
                 };
             };
             /** @description A problem document (RFC 9457). */

@@ -14,7 +14,7 @@ from annotation.formats.signature import SIGNATURE
 from annotation.formats.verification import verify_folder
 from annotation.models import Project, Release, ReleaseItem
 from annotation.services import claims
-from annotation.services.releases.exporting import export_release, stream_release
+from annotation.services.releases.exporting import download_release, export_release
 from annotation.services.releases.freezing import DUE, run_release
 from annotation.services.releases.requesting import request_release, retry_release
 from mlloop.pixels.masks import decode_mask
@@ -59,12 +59,12 @@ def test_release_names_no_source_file_patient_or_account(filled: Project, tmp_pa
 
 def test_release_requested_twice_has_the_same_bytes(filled: Project, tmp_path: Path) -> None:
     first = freeze(filled)
-    streamed = b"".join(stream_release(first))
+    streamed = b"".join(download_release(release=first, part="open", actor=None))
     make_reference(make_image(filled, seed=50))
     again = freeze(filled)
     assert again.pk == first.pk
     assert again.manifest_sha256 == first.manifest_sha256
-    assert b"".join(stream_release(again)) == streamed
+    assert b"".join(download_release(release=again, part="open", actor=None)) == streamed
 
 
 def test_run_release_twice_changes_nothing(filled: Project) -> None:

@@ -11,7 +11,7 @@ from annotation import storage
 from annotation.errors import Conflict, Refused
 from annotation.formats.verification import verify_folder
 from annotation.models import AuditEvent, Image, Project, Release, ReleaseItem, User
-from annotation.services.releases.exporting import export_release, stream_release
+from annotation.services.releases.exporting import download_release, export_release
 from annotation.services.releases.freezing import run_release
 from annotation.services.releases.requesting import request_release, retry_release
 from annotation.services.upkeep.withdrawal import erase_image, withdraw_image, withdraw_patient
@@ -88,7 +88,7 @@ def test_withdrawal_while_a_release_is_made_then_seen_before_it_is_published(
     assert (release.state, release.n_masks) == ("frozen", 3)
     assert digest_in(image) not in digests(release)
     assert dropped("drop_withdrawn") == [1]
-    assert b"".join(stream_release(release))
+    assert b"".join(download_release(release=release, part="open", actor=None))
 
 
 def test_failed_release_with_an_erased_image_is_retried_without_it(
@@ -134,10 +134,10 @@ def test_release_when_everything_was_withdrawn_then_failed_with_the_reason(
 
 def test_published_release_when_an_image_is_withdrawn_then_the_same_bytes(filled: Project) -> None:
     release = freeze(filled)
-    before = b"".join(stream_release(release))
+    before = b"".join(download_release(release=release, part="open", actor=None))
     withdraw_image(image=a_read_image(filled), actor=None, reason="consent withdrawn")
     run_release(release_id=release.id)
-    assert b"".join(stream_release(release)) == before
+    assert b"".join(download_release(release=release, part="open", actor=None)) == before
     assert dropped("drop_withdrawn") == []
 
 
@@ -147,7 +147,7 @@ def test_published_release_when_an_image_is_erased_then_refused_before_a_byte_is
     release = freeze(filled)
     erase_image(image=a_read_image(filled), actor=None, reason="consent withdrawn")
     with pytest.raises(Conflict, match="an image in it was erased on request"):
-        stream_release(release)
+        download_release(release=release, part="open", actor=None)
     with pytest.raises(Conflict, match="Ask for a new version"):
         export_release(release=release, folder=tmp_path / "out")
     assert list(tmp_path.glob("*out*")) == []

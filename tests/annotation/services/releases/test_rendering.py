@@ -33,7 +33,7 @@ from mlloop.pixels.masks import encode_mask
 from tests.support import factories
 from tests.support.releasing import freeze
 
-GOLDEN = Path(__file__).parents[4] / "fixtures/releases/manifest.json"
+GOLDEN = Path(__file__).parents[4] / "fixtures/releases"
 MOMENT = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
 
@@ -113,24 +113,30 @@ def pick(image: Image, reader: User, proposals: list[Proposal], *, round: Round)
     ReferenceSource.objects.create(reference=reference, annotation=made)
 
 
-def manifest_text(release: Release) -> str:
-    """Return the manifest without its pictures' hashes, which change with the libraries."""
-    text = storage.read(release.manifest_key).decode()
-    for path, listed in json.loads(text)["files"].items():
-        if path.endswith((".svg", ".png")):
+def manifest_text(release: Release, path: str) -> str:
+    """Return a manifest without its pictures' hashes, which change with the libraries."""
+    text = storage.read(release.items.get(path=path).key).decode()
+    bound = release.items.get(path="sealed/manifest.json").sha256
+    if path == "manifest.json":
+        # The pictures' hashes are in the sealed manifest, too.
+        assert json.loads(text)["sealed_manifest_sha256"] == bound
+        text = text.replace(bound, "")
+    for name, listed in json.loads(text)["files"].items():
+        if name.endswith((".svg", ".png")):
             entry = (
-                f'"{path}": {{\n   "bytes": {listed["bytes"]},\n   "sha256": "{listed["sha256"]}"'
+                f'"{name}": {{\n   "bytes": {listed["bytes"]},\n   "sha256": "{listed["sha256"]}"'
             )
             assert entry in text
-            text = text.replace(entry, f'"{path}": {{\n   "bytes": 0,\n   "sha256": ""')
+            text = text.replace(entry, f'"{name}": {{\n   "bytes": 0,\n   "sha256": ""')
     return text
 
 
-def test_qata_release_when_made_from_the_golden_rows_then_its_manifest_is_the_golden_manifest(
+def test_qata_release_when_made_from_the_golden_rows_then_its_manifests_are_the_golden_manifests(
     golden_project: Project,
 ) -> None:
     release = freeze(golden_project)
-    assert manifest_text(release) == GOLDEN.read_text()
+    for path in ("manifest.json", "sealed/manifest.json"):
+        assert manifest_text(release, path) == (GOLDEN / path).read_text(), path
     assert release.manifest_sha256 == storage.digest_of(release.manifest_key)
 
 
@@ -139,15 +145,24 @@ def test_qata_release_when_made_then_its_files_are_the_stored_files_at_the_golde
 ) -> None:
     release = freeze(golden_project)
     items = dict(release.items.values_list("path", "key"))
-    listed = json.loads(GOLDEN.read_text())["files"]
-    assert items.keys() == {*listed, "manifest.json", "manifest.json.sha256", "signature.json"}
-    films = {key for path, key in items.items() if path.startswith("Images/")}
+    listed = {
+        f"{folder}{path}"
+        for folder in ("", "sealed/")
+        for path in (
+            *json.loads((GOLDEN / folder / "manifest.json").read_text())["files"],
+            "manifest.json",
+            "manifest.json.sha256",
+            "signature.json",
+        )
+    }
+    assert items.keys() == listed
+    films = {key for path, key in items.items() if "Images/" in path}
     assert films == set(
         golden_project.images.exclude(references__verdict="excluded").values_list(
             "pixels_key", flat=True
         )
     )
-    masks = {key for path, key in items.items() if path.startswith("Ground-truths/")}
+    masks = {key for path, key in items.items() if "Ground-truths/" in path}
     read = Reference.objects.filter(label__key="infection").exclude(verdict="excluded")
     implied = storage.put(golden_project.id, encode_mask(np.zeros((96, 48), np.bool_)))
     assert masks == {implied, *read.values_list("mask_key", flat=True)}
