@@ -6,15 +6,15 @@ from django.apps.registry import Apps
 from django.db import migrations
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 
-from annotation.models import triggers
+from annotation.models import first_triggers
 
 
 def install(_apps: Apps, editor: BaseDatabaseSchemaEditor) -> None:
-    triggers.install(editor)
+    first_triggers.install(editor)
 
 
 def remove(_apps: Apps, editor: BaseDatabaseSchemaEditor) -> None:
-    triggers.remove(editor)
+    first_triggers.remove(editor)
 
 
 class Migration(migrations.Migration):

@@ -8,7 +8,7 @@ from django.db import migrations, models
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.utils import timezone
 
-from annotation.models import triggers
+from annotation.models import first_triggers
 
 
 def free_second_desks(apps: Apps, _editor: BaseDatabaseSchemaEditor) -> None:
@@ -27,7 +27,7 @@ def free_second_desks(apps: Apps, _editor: BaseDatabaseSchemaEditor) -> None:
 
 def guard(_apps: Apps, editor: BaseDatabaseSchemaEditor) -> None:
     """Put the triggers back: SQLite makes a table with a new unique column afresh, without them."""
-    triggers.install(editor)
+    first_triggers.install(editor)
 
 
 class Migration(migrations.Migration):

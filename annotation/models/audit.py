@@ -7,10 +7,13 @@ from django.db import models
 
 from annotation.models.base import Row
 from annotation.models.project import Project
+from annotation.models.protection import append_only
 
 
 class AuditEvent(Row):
     """One action; `verb` is a service's name, `target` the row's id."""
+
+    protection = append_only("The audit is the memory of who did what.")
 
     project = models.ForeignKey(Project, null=True, on_delete=models.PROTECT, related_name="+")
     actor = models.ForeignKey(

@@ -7,6 +7,7 @@ from django.db import models
 
 from annotation.models.base import Claimable, Row
 from annotation.models.project import Label, Project
+from annotation.models.protection import Protection, append_only, free
 
 
 class Split(models.TextChoices):
@@ -19,6 +20,11 @@ class Patient(Row):
 
     `key` is the pseudonym that the source of the images uses.
     """
+
+    protection = Protection(
+        "A patient's split and fold are decided once; another split would leak.",
+        fixed=("id", "created_at", "project", "key", "split", "fold"),
+    )
 
     class State(models.TextChoices):
         ACTIVE = "active"
@@ -47,6 +53,8 @@ class Patient(Row):
 class SplitEntry(Row):
     """An entry of the append-only ledger: a patient's split and fold, with time and reason."""
 
+    protection = append_only("The ledger proves when each split was decided.")
+
     class Event(models.TextChoices):
         ASSIGNED = "assigned"
         LINKED = "linked"
@@ -72,6 +80,8 @@ class SplitEntry(Row):
 class Study(Row):
     """One examination; its day is an offset, never a date."""
 
+    protection = free("A study holds only a day.")
+
     patient = models.ForeignKey(Patient, on_delete=models.CASCADE, related_name="studies")
     day = models.IntegerField(
         null=True, help_text="Days from the patient's first known day; empty = unknown."
@@ -86,6 +96,11 @@ class Study(Row):
 
 class Image(Row):
     """One radiograph: its facts, and the keys of the files that its import stored."""
+
+    protection = Protection(
+        "With another patient, an image would have another split.",
+        fixed=("id", "created_at", "project", "patient", "study", "pixel_sha256"),
+    )
 
     class Group(models.TextChoices):
         COVID = "covid"
@@ -136,6 +151,8 @@ class Image(Row):
 class Truth(Row):
     """A mask known from elsewhere that only the robot reader and `simulate` may read."""
 
+    protection = free("Only simulations read these masks.")
+
     image = models.ForeignKey(Image, on_delete=models.CASCADE, related_name="+")
     label = models.ForeignKey(Label, on_delete=models.PROTECT, related_name="+")
     mask_key = models.CharField(max_length=140)
@@ -150,6 +167,8 @@ class Truth(Row):
 
 class Intake(Row, Claimable):
     """One import: the folder of its files, its progress, and its report."""
+
+    protection = free("A row of work; the audit has its result.")
 
     class State(models.TextChoices):
         DUE = "due"

@@ -9,16 +9,21 @@ from django.contrib.auth.models import AbstractUser
 from django.db import models
 
 from annotation.models.base import Row
+from annotation.models.protection import free
 
 
 class User(AbstractUser):
     """A person, or a service account (a user without a password)."""
+
+    protection = free("People change their names and passwords; the audit has their roles.")
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
 
 
 class ApiToken(Row):
     """A hashed, scoped, expiring token; its text is shown once, when it is made."""
+
+    protection = free("Tokens are revoked; the audit has both.")
 
     class Scope(models.TextChoices):
         READ = "read"

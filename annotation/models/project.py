@@ -9,6 +9,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 
 from annotation.models.base import Row
+from annotation.models.protection import Protection, Rule, free
 
 
 def new_salt() -> str:
@@ -18,6 +19,16 @@ def new_salt() -> str:
 
 class Project(Row):
     """One dataset that is being made. Its split rules are fixed when its first patient is added."""
+
+    protection = Protection(
+        "Pseudonyms and splits are computed from these columns, and each sealed look is counted.",
+        fixed=("id", "salt", "split_seed"),
+        rules=(
+            Rule(
+                "UPDATE", "NEW.sealed_looks < OLD.sealed_looks", "sealed looks are never taken back"
+            ),
+        ),
+    )
 
     slug = models.SlugField(max_length=60, unique=True)
     name = models.CharField(max_length=200)
@@ -66,6 +77,8 @@ class Project(Row):
 class Membership(Row):
     """One role of one account in one project; several roles are several rows."""
 
+    protection = free("Roles come and go; the audit has each change.")
+
     class Role(models.TextChoices):
         READER = "reader"
         ADJUDICATOR = "adjudicator"
@@ -91,6 +104,8 @@ class Membership(Row):
 class LabelSchema(Row):
     """A numbered version of a project's labels; a new version is a new row."""
 
+    protection = free("Rows that name a label keep it in the database.")
+
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="label_schemas")
     version = models.PositiveIntegerField(default=1)
 
@@ -107,6 +122,8 @@ class LabelSchema(Row):
 
 class Label(Row):
     """One kind of mask: infection, lung."""
+
+    protection = free("Rows that name a label keep it in the database.")
 
     schema = models.ForeignKey(LabelSchema, on_delete=models.CASCADE, related_name="labels")
     key = models.SlugField(max_length=40)

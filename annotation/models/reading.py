@@ -11,6 +11,7 @@ from django.db import models
 from annotation.models.base import Row
 from annotation.models.dataset import Image
 from annotation.models.project import Label, Project
+from annotation.models.protection import append_only, free
 from annotation.models.rounds import Proposal, Round
 
 _T8_OF_BASE = "t8 in 1..255 at which the mask was made from the candidate."
@@ -21,6 +22,8 @@ class Assignment(Row):
 
     The reader may reopen a submitted assignment. The submitted mask counts until they submit again.
     """
+
+    protection = free("A lease; what was submitted is an annotation.")
 
     class Purpose(models.TextChoices):
         SEED = "seed"
@@ -104,6 +107,8 @@ class Draft(Row):
     It names the candidate with which the reader began, so that another browser can continue it.
     """
 
+    protection = free("Work in progress.")
+
     assignment = models.ForeignKey(Assignment, on_delete=models.CASCADE, related_name="drafts")
     label = models.ForeignKey(Label, on_delete=models.PROTECT, related_name="+")
     mask_key = models.CharField(max_length=140)
@@ -124,6 +129,8 @@ class Draft(Row):
 
 class LostDraft(Row):
     """A mask that another mask replaced or may replace, kept for 30 days with its candidate."""
+
+    protection = free("Kept for 30 days, then deleted.")
 
     assignment = models.ForeignKey(Assignment, on_delete=models.CASCADE, related_name="lost_drafts")
     label = models.ForeignKey(Label, on_delete=models.PROTECT, related_name="+")
@@ -161,6 +168,8 @@ class Annotation(Row):
 
     A reopened case has several annotations. Only the annotation that no other supersedes counts.
     """
+
+    protection = append_only("What a reader submitted.")
 
     class Exclusion(models.TextChoices):
         NONE = "", "-"
@@ -235,6 +244,8 @@ class Candidate(Row):
     In an open read `mask_key` is empty: the mask is the proposal's map, cut at its threshold.
     """
 
+    protection = append_only("What a reader was offered, frozen with the assignment.")
+
     assignment = models.ForeignKey(Assignment, on_delete=models.CASCADE, related_name="candidates")
     label = models.ForeignKey(Label, on_delete=models.PROTECT, related_name="+")
     position = models.PositiveSmallIntegerField()
@@ -267,6 +278,8 @@ class Candidate(Row):
 
 class Reference(Row):
     """The mask that counts for an image and label; the newest in its chain. Append-only."""
+
+    protection = append_only("The masks that count, in chains that show each change.")
 
     class Method(models.TextChoices):
         SINGLE = "single"
@@ -305,6 +318,8 @@ class Reference(Row):
 
 class ReferenceSource(Row):
     """Which annotations a reference was made from. Append-only."""
+
+    protection = append_only("What a reference was made from.")
 
     reference = models.ForeignKey(Reference, on_delete=models.PROTECT)
     annotation = models.ForeignKey(Annotation, on_delete=models.PROTECT)

@@ -7,10 +7,26 @@ from django.db import models
 
 from annotation.models.base import Claimable, Row
 from annotation.models.project import Project
+from annotation.models.protection import Final, Protection, Rule
+
+# SQL: whether the release of a file's row, OLD or NEW, is published.
+_IS_PUBLISHED = "(SELECT state FROM annotation_release WHERE id = {}.release_id) = 'frozen'"
 
 
 class Release(Row, Claimable):
     """One version of the dataset. Once it is frozen, its items and manifest never change."""
+
+    protection = Protection(
+        "A published release never changes.",
+        fixed=("id", "created_at", "project", "version", "formats"),
+        final=(Final("OLD.state = 'frozen'"),),
+        moves={
+            "due": ("running", "failed"),
+            "running": ("due", "frozen", "failed"),
+            "failed": ("due",),
+            "frozen": (),
+        },
+    )
 
     class State(models.TextChoices):
         DUE = "due"
@@ -51,6 +67,16 @@ class ReleaseItem(Row):
 
     The paths of the sealed part begin with `sealed/`.
     """
+
+    protection = Protection(
+        "The files of a published release never change; an unpublished one may begin again.",
+        keeps_rows=False,
+        rules=(
+            Rule("INSERT", _IS_PUBLISHED.format("NEW"), "the release is published"),
+            Rule("UPDATE", "", "a file's row never changes"),
+            Rule("DELETE", _IS_PUBLISHED.format("OLD"), "the release is published"),
+        ),
+    )
 
     release = models.ForeignKey(Release, on_delete=models.CASCADE, related_name="items")
     path = models.CharField(max_length=300)

@@ -8,6 +8,7 @@ from django.db import models
 from annotation.models.base import Claimable, Row
 from annotation.models.dataset import Image
 from annotation.models.project import Label, Project
+from annotation.models.protection import Final, Protection, free
 from annotation.round_figures import RoundFigures
 
 
@@ -33,10 +34,58 @@ RUNNING_STATES = (
 OPEN_STATES = (*RUNNING_STATES, RoundState.AWAITING_DECISION)
 STOPPED_STATES = (RoundState.CANCELLED, RoundState.FAILED)
 DECIDED_STATES = (RoundState.SERVING, RoundState.SUPERSEDED, RoundState.REFUSED)
+_RESUMED = ("training", "proposing", "evaluating")
+_MOVES = {
+    "planned": ("training", "failed", "cancelled"),
+    "training": ("proposing", "failed", "cancelled"),
+    "proposing": ("evaluating", "failed", "cancelled"),
+    "evaluating": ("awaiting_decision", "refused", "failed", "cancelled"),
+    "awaiting_decision": ("serving", "refused"),
+    "serving": ("superseded",),
+    "superseded": ("serving",),  # after a rollback
+    "refused": ("serving",),  # by an engineer's override
+    "cancelled": _RESUMED,
+    "failed": _RESUMED,
+}
+# SQL: whether the round of a proposal, OLD or NEW, is proposing. A deleted round counts as not.
+_IS_PROPOSING = (
+    "coalesce((SELECT state FROM annotation_round WHERE id = {}.round_id), '') = 'proposing'"
+)
 
 
 class Round(Row, Claimable):
     """One turn of the loop: snapshot, train, propose, evaluate, decide, serve."""
+
+    protection = Protection(
+        "A round's snapshot, plan and figures say by what its masks are judged.",
+        fixed=(
+            "id",
+            "created_at",
+            "project",
+            "number",
+            "stage",
+            "plan",
+            "folds",
+            "folds_note",
+            "snapshot_key",
+            "n_train",
+            "n_train_patients",
+        ),
+        final=(
+            Final(
+                f"OLD.state NOT IN ({', '.join(repr(str(state)) for state in RUNNING_STATES)})",
+                ("metrics", "evaluation_key", "report_key"),
+            ),
+            Final("OLD.state IN ('cancelled', 'failed') AND OLD.decided_at IS NOT NULL"),
+            # Only an engineer's override of the gate writes a second decision.
+            Final(
+                "OLD.decided_at IS NOT NULL"
+                " AND NOT (OLD.state = 'refused' AND NEW.state = 'serving')",
+                ("decided_by", "decided_at", "decision_reason"),
+            ),
+        ),
+        moves=_MOVES,
+    )
 
     State = RoundState
 
@@ -119,6 +168,19 @@ GATE_PASSED = models.Q(metrics__gate__outcome="passed")
 class EnsembleMember(Row, Claimable):
     """One network trained with one fold held out; its card lists what the training loaded."""
 
+    protection = Protection(
+        "Weights, card and history of a trained network prove what it was trained on.",
+        fixed=("id", "created_at", "round", "network", "fold", "parent"),
+        final=(Final("OLD.state = 'done'"),),
+        moves={
+            "due": ("running", "failed", "cancelled"),
+            "running": ("due", "done", "failed", "cancelled"),
+            "failed": ("due",),
+            "cancelled": ("due",),
+            "done": (),
+        },
+    )
+
     class State(models.TextChoices):
         DUE = "due"
         RUNNING = "running"
@@ -163,6 +225,8 @@ class EnsembleMember(Row, Claimable):
 class PlanEstimate(Row, Claimable):
     """The cost of a plan on a worker, estimated from a short timing before a round is started."""
 
+    protection = free("A timing that a newer one replaces.")
+
     class State(models.TextChoices):
         DUE = "due"
         RUNNING = "running"
@@ -186,6 +250,12 @@ class PlanEstimate(Row, Claimable):
 
 class Proposal(Row):
     """A mask made by a network, a mean or the ensemble, for one image in one round."""
+
+    protection = Protection(
+        "Readers picked these masks. A worker may write them again while the round proposes.",
+        replaceable_when=_IS_PROPOSING.format("NEW"),
+        final=(Final(f"NOT ({_IS_PROPOSING.format('OLD')})", but=("is_waiting",)),),
+    )
 
     class Kind(models.TextChoices):
         OUT_OF_FOLD = "out_of_fold", "out of fold"

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
 import pytest
+from django.core.management import call_command
 from django.db import DatabaseError, connection, transaction
 from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.state import StateApps
@@ -19,8 +20,7 @@ pytestmark = pytest.mark.postgres
 
 
 def migrate(name: str) -> None:
-    executor = MigrationExecutor(connection)
-    executor.migrate([("annotation", name)])
+    call_command("migrate", "annotation", name, verbosity=0)
 
 
 def add_columns_of_today() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Mapping
 from datetime import timedelta
 
 import numpy as np
@@ -139,6 +140,8 @@ def make_proposal(
     disagreement: float | None = 0.1,
     threshold: int = 128,
     label: str = "infection",
+    disagreement_key: str = "",
+    findings: Mapping[str, object] | None = None,
 ) -> Proposal:
     if p8 is None:
         rows, columns = np.mgrid[0:64, 0:64]
@@ -155,6 +158,8 @@ def make_proposal(
         disagreement=disagreement if label == "infection" else None,
         threshold=threshold,
         is_waiting=label == "infection",
+        disagreement_key=disagreement_key,
+        findings=findings or {},
     )
 
 
@@ -163,27 +168,29 @@ def make_proposals(of_round: Round, image: Image, *, kind: str = "mean") -> list
     made = [
         make_proposal(of_round, image, network="unet-resnet18", kind=kind),
         make_proposal(of_round, image, network="unetplusplus-resnet18", kind=kind),
-        make_proposal(of_round, image, network="ensemble", kind="ensemble"),
     ]
-    lung = make_proposal(
-        of_round, image, network="ensemble", kind="ensemble", p8=lungs_p8(), label="lung"
+    infection = decode_probability(storage.read(made[0].probability_key))  # as of the ensemble
+    masks = (
+        threshold_mask(p8, shape=(image.height, image.width), t8=128)
+        for p8 in (infection, lungs_p8())
     )
+    measured = measure_findings(*masks, cutoffs=(0.01, 0.25, 0.5, 0.75), smallest_share=0.0005)
+    spread = np.full((64, 64), 40, np.uint8)
+    ensemble = make_proposal(
+        of_round,
+        image,
+        network="ensemble",
+        kind="ensemble",
+        findings=measured.as_json(),
+        disagreement_key=storage.put(image.project_id, encode_probability(spread)),
+    )
+    make_proposal(of_round, image, network="ensemble", kind="ensemble", p8=lungs_p8(), label="lung")
     require_label(project=image.project, key="activation", name="Activation map")
     for network, own in (("gradcam", kind), ("ensemble", "ensemble")):
         make_proposal(
             of_round, image, network=network, kind=own, p8=activation_p8(), label="activation"
         )
-    shape = (image.height, image.width)
-    masks = (
-        threshold_mask(decode_probability(storage.read(one.probability_key)), shape=shape, t8=128)
-        for one in (made[-1], lung)
-    )
-    measured = measure_findings(*masks, cutoffs=(0.01, 0.25, 0.5, 0.75), smallest_share=0.0005)
-    made[-1].findings = measured.as_json()
-    spread = np.full((64, 64), 40, np.uint8)
-    made[-1].disagreement_key = storage.put(image.project_id, encode_probability(spread))
-    made[-1].save()
-    return made
+    return [*made, ensemble]
 
 
 def activation_p8() -> npt.NDArray[np.uint8]:

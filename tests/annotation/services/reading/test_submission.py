@@ -9,7 +9,7 @@ from datetime import timedelta
 import numpy as np
 import pytest
 import time_machine
-from django.db import DatabaseError, connection, transaction
+from django.db import connection
 from django.utils import timezone
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -26,7 +26,6 @@ from annotation.models import (
     Reference,
     User,
 )
-from annotation.models.triggers import APPEND_ONLY
 from annotation.selectors.labels import label_of
 from annotation.selectors.reading.lost_drafts import lost_draft
 from annotation.services.reading import drafts, lost_drafts, next_case, submission
@@ -266,23 +265,6 @@ def test_draft_when_saved_over_a_newer_one_then_both_are_kept_thirty_days(
         with pytest.raises(NotFound):
             lost_draft(assignment=case, lost_id=kept.id)
         assert lost_drafts.purge_lost_drafts() == 2
-
-
-@pytest.mark.parametrize("verb", ["UPDATE {} SET id = id", "DELETE FROM {}"])
-@pytest.mark.parametrize("table", APPEND_ONLY)
-def test_append_only_rows_when_changed_by_sql_then_the_database_refuses(
-    case: Assignment, table: str, verb: str
-) -> None:
-    submit(case, decision="no_infection")
-    with connection.cursor() as cursor:
-        cursor.execute(f"SELECT count(*) FROM {table}")
-        assert cursor.fetchone()[0] > 0
-    with (
-        pytest.raises(DatabaseError, match="append-only"),
-        transaction.atomic(),
-        connection.cursor() as cursor,
-    ):
-        cursor.execute(verb.format(table))
 
 
 @slow_machine

@@ -19,6 +19,7 @@ from annotation.services.upkeep.withdrawal import withdraw_image
 from mlloop.pixels.masks import decode_mask
 from mlloop.pixels.severity import measure_findings
 from tests.support import factories
+from tests.support.database import unguarded
 from tests.support.releasing import freeze
 
 SHAPE = (80, 64)
@@ -110,7 +111,8 @@ def test_release_when_a_lung_is_drawn_after_the_request_then_it_is_not_released(
 def test_release_when_no_round_serves_then_it_holds_only_drawn_lungs(
     with_lungs: Project, tmp_path: Path
 ) -> None:
-    Round.objects.update(state=Round.State.REFUSED)
+    with unguarded():
+        Round.objects.update(state=Round.State.REFUSED)
     selection = select_for_release(with_lungs)
     assert (selection["lung_round"], len(selection["lungs"])) == (None, 1)
     manifest = export(with_lungs, tmp_path / "out")

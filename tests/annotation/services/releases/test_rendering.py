@@ -31,6 +31,7 @@ from annotation.models import (
 from annotation.selectors.labels import label_of
 from mlloop.pixels.masks import encode_mask
 from tests.support import factories
+from tests.support.database import unguarded
 from tests.support.releasing import freeze
 
 GOLDEN = Path(__file__).parents[4] / "fixtures/releases"
@@ -59,7 +60,8 @@ def moment() -> Iterator[None]:
 def golden_project(counted_ids: None, moment: None, project: Project) -> Project:
     """Return a project with rows of every kind that a manifest distinguishes."""
     project.salt = "5a17" * 16
-    project.save()
+    with unguarded():
+        project.save()
     reader = User.objects.create(id=uuid.UUID(int=10_000), username="golden-reader")
     round = factories.make_round(project, stage="stage_2")
     images = [
