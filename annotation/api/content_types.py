@@ -3,19 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import IO
+from typing import IO, Any, cast
 
 from django.utils.datastructures import MultiValueDict
+from rest_framework.exceptions import ParseError
 from rest_framework.negotiation import DefaultContentNegotiation
-from rest_framework.parsers import BaseParser, DataAndFiles
+from rest_framework.parsers import BaseParser, DataAndFiles, JSONParser
 from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 
 from annotation.errors import Invalid
+from mlloop.contract.json_text import JsonError, read_json_text
 
 PNG = "image/png"
 RAW = "application/octet-stream"
 MAX_MASK_BYTES = 16 * 1024**2
+MAX_JSON_BYTES = 1024**2
+
+
+class StrictJsonParser(JSONParser):
+    """Read a JSON body of at most MAX_JSON_BYTES, as UTF-8 whatever the request's charset says."""
+
+    def parse(
+        self,
+        stream: IO[bytes],
+        media_type: str | None = None,
+        parser_context: Mapping[str, object] | None = None,
+    ) -> dict[str, Any]:
+        data = stream.read(MAX_JSON_BYTES + 1)
+        if len(data) > MAX_JSON_BYTES:
+            limit = MAX_JSON_BYTES // 1024
+            raise Invalid(f"The body is larger than {limit} kB.", code="too_large")
+        try:
+            # Any JSON value, whatever the type says: serializers refuse what is no object.
+            return cast("dict[str, Any]", read_json_text(data))
+        except JsonError as error:
+            raise ParseError(f"The body cannot be read. {error}") from None
 
 
 class PngParser(BaseParser):

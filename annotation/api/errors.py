@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from http import HTTPStatus
 from typing import cast
@@ -11,6 +12,9 @@ from django.http import Http404, HttpResponse, JsonResponse
 from rest_framework import exceptions, serializers
 
 from annotation import errors
+from annotation.api.failures import Failure, outside_failure
+
+log = logging.getLogger(__name__)
 
 PROBLEM_JSON = "application/problem+json"
 _STATUS: dict[type[errors.RoundtruthError], HTTPStatus] = {
@@ -51,7 +55,7 @@ class ProblemSerializer(serializers.Serializer[dict[str, object]]):
 
 
 def problem_response(exc: Exception, context: dict[str, object]) -> HttpResponse | None:
-    """Return the problem document of an exception; None for a bug, which becomes a plain 500."""
+    """Return the problem document of an exception; None for a bug, which becomes a 500."""
     if isinstance(exc, Http404):
         exc = exceptions.NotFound()
     if isinstance(exc, PermissionDenied):
@@ -60,7 +64,19 @@ def problem_response(exc: Exception, context: dict[str, object]) -> HttpResponse
         return _domain_problem(exc)
     if isinstance(exc, exceptions.APIException):
         return _framework_problem(exc)
-    return None
+    failure = outside_failure(exc)
+    if failure is None:
+        return None
+    log.error("%s: %s", failure.code, exc, exc_info=exc)
+    return problem_of(failure)
+
+
+def problem_of(failure: Failure) -> JsonResponse:
+    """Return the problem document of a failure."""
+    response = problem(failure.status, code=failure.code, detail=failure.sentence)
+    if failure.retry_after:
+        response["Retry-After"] = str(failure.retry_after)
+    return response
 
 
 def problem(

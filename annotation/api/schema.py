@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
 from drf_spectacular.views import SpectacularSwaggerSplitView
 
-from annotation.api.errors import ProblemSerializer
+from annotation.api.errors import PROBLEM_JSON, ProblemSerializer
+
+Schema = dict[str, Any]  # a decoded OpenAPI document
 
 _PROBLEM = OpenApiResponse(ProblemSerializer, description="A problem document (RFC 9457).")
-PROBLEMS: dict[object, OpenApiResponse] = {
-    (status, "application/problem+json"): _PROBLEM for status in (401, 403, 404, 409, 422, 429)
-}
+# Any endpoint may answer with these. 400 is a request that cannot be read; 503 and 507 are a
+# database or a disk that cannot take it.
+_ANYWHERE = (400, 401, 403, 404, 406, 409, 413, 415, 422, 429, 503, 507)
+PROBLEMS: dict[object, OpenApiResponse] = {(status, PROBLEM_JSON): _PROBLEM for status in _ANYWHERE}
 SAVE_PROBLEMS: dict[object, OpenApiResponse] = PROBLEMS | {
-    (status, "application/problem+json"): _PROBLEM for status in (410, 428)
+    (status, PROBLEM_JSON): _PROBLEM for status in (410, 428)
 }
 PNG_BYTES: dict[object, object] = {(200, "image/png"): OpenApiTypes.BINARY, 304: None}
 BASIS_HEADERS = [
@@ -48,6 +53,20 @@ def drop_database_limits(result: object, **_context: object) -> object:
     elif isinstance(result, list):
         for inner in result:
             drop_database_limits(inner)
+    return result
+
+
+def share_problems(result: Schema, **_context: object) -> Schema:
+    """Describe the problem document once. Every endpoint has a dozen of them."""
+    problem = None
+    for operations in result["paths"].values():
+        for operation in operations.values():
+            answers = operation["responses"]
+            for status, answer in answers.items():
+                if list(answer.get("content", ())) == [PROBLEM_JSON]:
+                    problem = answer
+                    answers[status] = {"$ref": "#/components/responses/Problem"}
+    result["components"]["responses"] = {"Problem": problem}
     return result
 
 

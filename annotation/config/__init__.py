@@ -1,4 +1,4 @@
-"""Settings, URLs, Celery and WSGI. No behaviour."""
+"""Settings, URLs, error pages, Celery and WSGI. No behaviour of the product."""
 
 from __future__ import annotations
 

@@ -21,6 +21,10 @@ from annotation.config import public_server
 from annotation.config.mail import read_smtp
 from annotation.sign_on import read_providers, read_role_names
 
+# Files hold radiographs: only the account that runs a process may read what it writes (files 600,
+# folders 700). Child processes inherit this. `release --out` gives its copy the operator's mask.
+OPERATOR_UMASK = os.umask(0o077)
+
 BASE_DIR = Path(__file__).resolve().parents[2]
 DATA_ROOT = Path(os.environ.get("ROUNDTRUTH_VAR", BASE_DIR / "var")).resolve()
 
@@ -97,6 +101,7 @@ MIDDLEWARE = [
     "annotation.web.security.ContentSecurityPolicyMiddleware",
     "annotation.web.health.MachineEndpointsMiddleware",
     "annotation.web.security.LoopbackOnlyMiddleware",
+    "annotation.web.malformed.RefuseMalformedMiddleware",  # before anything asks the database
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -266,6 +271,7 @@ USE_I18N = False
 LEASE_MINUTES = 15
 PREFETCH_LEASE_MINUTES = 5
 LOST_DRAFT_DAYS = 30
+LOST_DRAFTS_PER_IMAGE = 100  # of one reader
 
 # Workers ------------------------------------------------------------------------------------
 CELERY_BROKER_URL = os.environ.get("CELERY_BROKER_URL", "memory://")
@@ -321,7 +327,7 @@ REST_FRAMEWORK = {
     ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_PARSER_CLASSES": ["annotation.api.content_types.StrictJsonParser"],
     "DEFAULT_PAGINATION_CLASS": "annotation.api.pagination.BoundedPagination",
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "EXCEPTION_HANDLER": "annotation.api.errors.problem_response",
@@ -340,6 +346,7 @@ SPECTACULAR_SETTINGS = {
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
         "annotation.api.schema.drop_database_limits",
+        "annotation.api.schema.share_problems",
     ],
     "ENUM_NAME_OVERRIDES": {
         "PurposeEnum": "annotation.models.reading.Assignment.Purpose",

@@ -12,3 +12,6 @@ urlpatterns = [
     path("api/v1/", include("annotation.api.urls")),
     path("", include("annotation.web.urls")),
 ]
+
+handler400 = "annotation.config.error_pages.bad_request"
+handler500 = "annotation.config.error_pages.server_error"

@@ -16,6 +16,7 @@ from annotation.storage.disk import DiskStore
 from annotation.storage.keys import digest_of, folder_of, key_of
 from annotation.storage.store import Sighting, Store
 
+_PROBE_BYTES = 1024**2  # more than the stored mask of a usual film
 _TOMBSTONE = b"roundtruth: erased\n"
 State = Literal["bytes", "tombstone", "nothing"]
 
@@ -99,6 +100,11 @@ def delete(key: str, *, mark: str | None = None) -> bool:
     Returns whether they were deleted.
     """
     return current_store().delete(key, mark)
+
+
+def probe() -> None:
+    """Find out whether a save would succeed now. Raises OSError if it would not."""
+    current_store().probe(_PROBE_BYTES)
 
 
 def walk(project_id: UUID, part: str) -> Iterator[Sighting]:

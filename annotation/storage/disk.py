@@ -6,6 +6,7 @@ import contextlib
 import os
 import secrets
 import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -107,6 +108,14 @@ class DiskStore:
                         mark=_mark(path),
                         is_leftover=path.name.startswith(LEFTOVER),
                     )
+
+    def probe(self, n_bytes: int) -> None:
+        """Write a file without a name, so that a kill leaves nothing, and flush it."""
+        self._root.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=self._root) as out:
+            out.write(os.urandom(n_bytes))  # a file system may store zeros without room
+            out.flush()
+            os.fsync(out.fileno())
 
     def _path(self, key: str) -> Path:
         check_key(key)

@@ -67,3 +67,6 @@ class Store(Protocol):
 
     def walk(self, prefix: str) -> Iterator[Sighting]:
         """Yield every file whose key begins with `prefix`, in the order of their keys."""
+
+    def probe(self, n_bytes: int) -> None:
+        """Write this many bytes durably and remove them. Raises OSError if there is no room."""

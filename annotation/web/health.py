@@ -12,6 +12,7 @@ from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.urls import path
 from django.views.decorators.http import require_safe
 
+from annotation import storage
 from annotation.addresses import is_loopback
 from annotation.models import Annotation, Assignment, EnsembleMember, Intake, Round
 
@@ -56,10 +57,8 @@ def _database_responds() -> bool:
 
 
 def _files_can_be_stored() -> bool:
-    probe = settings.DATA_ROOT / ".healthz"
     try:
-        settings.DATA_ROOT.mkdir(parents=True, exist_ok=True)
-        probe.write_bytes(b"")
+        storage.probe()
     except OSError:
         return False
     return True

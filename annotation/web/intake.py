@@ -30,7 +30,8 @@ _RUNNING = (Intake.State.DUE, Intake.State.RUNNING)
 def intake(request: HttpRequest, project: Project) -> HttpResponse:
     """Show the upload form, or store an upload and redirect to its progress."""
     length = request.META.get("CONTENT_LENGTH") or "0"
-    if not length.isdigit() or int(length) > settings.MAX_UPLOAD_BYTES:
+    is_number = length.isascii() and length.isdigit() and len(length) < 19
+    if not is_number or int(length) > settings.MAX_UPLOAD_BYTES:
         limit = settings.MAX_UPLOAD_BYTES // 1024**2
         sentence = f"This upload is larger than {limit} MB. Send it in several parts."
         return _page(request, project, error=sentence, status=413)

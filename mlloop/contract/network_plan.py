@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from mlloop.contract.architectures import ARCHITECTURES, Decoder, LabelKey
 from mlloop.contract.checks import NAME, require
 
+MAX_STEPS = 10**7
 COORDINATES = 2  # input channels that hold the row and the column of each pixel
 IMAGENET = "imagenet"  # in `encoder_weights`: a download, if the machine's owner allows it
 _ENCODER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
@@ -44,7 +45,8 @@ class NetworkPlan:
         is_name = bool(_ENCODER.fullmatch(self.encoder))
         require(is_name, "encoder", "a name of letters, digits, ., - and _ is needed.")
         self._check_architecture()
-        require(self.steps is None or self.steps >= 1, "steps", "at least 1 is needed.")
+        steps = 1 if self.steps is None else self.steps
+        require(1 <= steps <= MAX_STEPS, "steps", f"1 to {MAX_STEPS} are possible.")
         self._check_encoder_weights()
 
     def _check_architecture(self) -> None:

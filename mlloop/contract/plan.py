@@ -14,14 +14,14 @@ from typing import Literal, Self
 
 from mlloop.contract.architectures import LabelKey
 from mlloop.contract.checks import NAME, PlanError, require
-from mlloop.contract.network_plan import NetworkPlan
+from mlloop.contract.network_plan import MAX_STEPS, NetworkPlan
 from mlloop.contract.records import FieldError, digest, from_plain, to_plain
 
 Initial = Literal["none", "previous"]
 SEVERITY_CUTOFFS = (0.01, 0.25, 0.5, 0.75)
 SMALLEST_LESION = 0.0005  # of the image; a smaller lesion is counted, not listed
 _MAXIMA = MappingProxyType(
-    {"steps": 10**7, "epochs": 10**5, "batch_size": 4096, "threads": 256, "patience": 10**5}
+    {"steps": MAX_STEPS, "epochs": 10**5, "batch_size": 4096, "threads": 256, "patience": 10**5}
 )
 
 

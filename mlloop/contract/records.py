@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 R = TypeVar("R")
+_SHOWN = 80  # characters of a wrong value that an error sentence repeats
 
 
 class FieldError(ValueError):
@@ -73,7 +74,7 @@ def read_json(path: Path) -> object:
         return json.loads(path.read_bytes())
     except OSError as error:
         raise FieldError("", f"{path.name} cannot be read: {error.strerror}.") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise FieldError("", f"{path.name} is not valid JSON: {error}.") from error
 
 
@@ -117,6 +118,14 @@ def _plain(record: object) -> object:
     return record
 
 
+def _shown(data: object) -> str:
+    """Return a wrong value as a sentence repeats it: short, however large or deep the value is."""
+    if isinstance(data, dict | list | tuple):
+        return "an object" if isinstance(data, dict) else "a list"
+    text = repr(data)
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
+
+
 def _join(at: str, name: str) -> str:
     return f"{at}.{name}" if at and name else at or name
 
@@ -129,7 +138,7 @@ def _value(hint: Any, data: object, at: str) -> object:
         return _value(next(arg for arg in args if arg is not type(None)), data, at)
     if origin is Literal:
         if data not in args or isinstance(data, bool):
-            raise FieldError(at, f"{data!r} is not one of {', '.join(map(str, args))}.")
+            raise FieldError(at, f"{_shown(data)} is not one of {', '.join(map(str, args))}.")
         return data
     if origin is tuple:
         return _items(args, data, at)
@@ -168,7 +177,7 @@ def _scalar(hint: Any, data: object, at: str) -> object:
     names = {int: "a whole number", float: "a number", str: "text", bool: "true or false"}
     has_type = type(data) is hint or (hint is float and type(data) is int)
     if not has_type:
-        raise FieldError(at, f"{names[hint]} is expected, {data!r} was given.")
+        raise FieldError(at, f"{names[hint]} is expected, {_shown(data)} was given.")
     if hint is float:
         try:
             number = float(cast("float", data))

@@ -30,6 +30,7 @@ from annotation.services.reading.drafts import SavedDraft, current_draft, save_d
 from mlloop.pixels.masks import decode_mask, encode_wire_mask
 
 Json = dict[str, object]
+_STROKE_DIGITS = 10
 
 
 class DraftBasisSerializer(serializers.Serializer[Json]):
@@ -122,7 +123,8 @@ def _requested_label(request: Request, assignment: Assignment) -> Label:
 def _save(request: Request, assignment: Assignment, label: Label) -> SavedDraft:
     matches = parse_etags(request.headers.get("If-Match"))
     stroke = request.headers.get("X-Stroke", "0")
-    if not stroke.isdecimal():
+    # isdigit alone is true for "²", and int refuses thousands of digits.
+    if not (stroke.isascii() and stroke.isdigit() and len(stroke) <= _STROKE_DIGITS):
         raise Invalid(
             "X-Stroke must be the client's stroke number, a whole number.", field="X-Stroke"
         )

@@ -11,6 +11,7 @@ from django.conf import settings
 from annotation.errors import Invalid, NotFound
 from annotation.models import PlanEstimate, Project
 from mlloop.contract.checks import PlanError
+from mlloop.contract.json_text import JsonError, read_json_text
 from mlloop.contract.network_plan import IMAGENET
 from mlloop.contract.plan import Plan
 from mlloop.contract.presets import preset
@@ -31,16 +32,9 @@ def parse_plan_text(text: str) -> Plan:
     if len(text) > MAX_LENGTH:
         raise Invalid(f"A plan has at most {MAX_LENGTH} characters.", field="plan")
     try:
-        data = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise Invalid(
-            f"The plan is not valid JSON: line {error.lineno}, column {error.colno}: {error.msg}.",
-            field="plan",
-        ) from None
-    except ValueError:
-        raise Invalid("The plan holds a number with too many digits.", field="plan") from None
-    except RecursionError:
-        raise Invalid("The plan is nested too deeply.", field="plan") from None
+        data = read_json_text(text)
+    except JsonError as error:
+        raise Invalid(f"The plan cannot be read. {error}", field="plan") from None
     return parse_plan(data)
 
 

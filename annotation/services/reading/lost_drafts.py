@@ -2,18 +2,24 @@
 
 This happens when a save is refused, a curator takes a case from its reader, or a reopened case is
 closed. Nothing of a withdrawn image is kept, because its erasure would not find it.
+
+A reader who loses more masks of one image than `LOST_DRAFTS_PER_IMAGE` drops their own oldest, with
+an audit row; otherwise one account could fill the disk. To refuse the newest would be worse: it is
+the one that the reader is about to compare.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
 from annotation import storage
 from annotation.models import Assignment, Draft, Image, Label, LostDraft
 from annotation.selectors.reading.lost_drafts import oldest_kept
+from annotation.services import audit
 from annotation.services.reading.candidates import Basis
 
 
@@ -58,8 +64,28 @@ def keep_lost_draft(draft: UnsavedDraft) -> LostDraft | None:
         created_at__gte=oldest_kept(),
     )
     rows.update(created_at=timezone.now(), **draft.fields)
-    return rows.first() or LostDraft.objects.create(
-        assignment=draft.assignment, label=draft.label, **draft.fields
+    if known := rows.first():
+        return known
+    lost = LostDraft.objects.create(assignment=draft.assignment, label=draft.label, **draft.fields)
+    _drop_oldest(draft.assignment)
+    return lost
+
+
+def _drop_oldest(assignment: Assignment) -> None:
+    """Delete the reader's oldest lost drafts of the image beyond the cap; the image is locked."""
+    rows = LostDraft.objects.filter(
+        assignment__image=assignment.image_id, assignment__reader=assignment.reader_id
+    ).order_by("-created_at", "-id")
+    dropped = list(rows.values_list("id", "etag")[settings.LOST_DRAFTS_PER_IMAGE :])
+    if not dropped:
+        return
+    LostDraft.objects.filter(id__in=[lost_id for lost_id, _ in dropped]).delete()
+    audit.record(
+        project=assignment.project,
+        actor=assignment.reader,
+        verb="drop_lost_drafts",
+        target=assignment.id,
+        facts={"dropped": len(dropped), "newest_etag": dropped[0][1]},
     )
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
+from django.conf import settings
 from django.db import transaction
 from django.db.models import Q
 
@@ -54,12 +55,18 @@ def export_release(
                 shutil.copyfileobj(stored, out, _COPY_BYTES)
             if progress:
                 progress(number, len(files))
-        staging.chmod(0o755)
+        _open_to_operator(staging)
         os.replace(staging, folder)
     except BaseException:
         shutil.rmtree(staging, ignore_errors=True)
         raise
     return folder
+
+
+def _open_to_operator(folder: Path) -> None:
+    """Give a copy the modes that a copy by hand would have; stored files are private."""
+    for path in (folder, *folder.rglob("*")):
+        path.chmod((0o777 if path.is_dir() else 0o666) & ~settings.OPERATOR_UMASK)
 
 
 def download_release(*, release: Release, part: Part, actor: User | None) -> Iterator[bytes]:

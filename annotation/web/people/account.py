@@ -31,7 +31,7 @@ def account(request: HttpRequest) -> HttpResponse:
                 user=user,
                 name=request.POST.get("name", ""),
                 scope=request.POST.get("scope", ""),
-                days=int(days) if days.isdigit() else 0,
+                days=int(days) if days.isascii() and days.isdigit() and len(days) < 9 else 0,
             )
         except RoundtruthError as error:
             messages.error(request, error.sentence)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -27,6 +30,32 @@ def test_healthz_when_bytes_cannot_be_stored_then_503(
     settings.DATA_ROOT.write_text("in the way")
     response = Client().get("/healthz")
     assert (response.status_code, response.json()["failing"]) == (503, ["storage"])
+
+
+@contextmanager
+def files_of_at_most(n_bytes: int) -> Iterator[None]:
+    """Let the system refuse longer files: the same end of a write as on a full disk."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (n_bytes, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.mark.django_db
+def test_healthz_when_the_disk_cannot_take_a_save_then_503_until_it_can() -> None:
+    with files_of_at_most(512 * 1024):
+        response = Client().get("/healthz")
+    assert (response.status_code, response.json()["failing"]) == (503, ["storage"])
+    assert Client().get("/healthz").status_code == 200
+
+
+@pytest.mark.django_db
+def test_healthz_when_asked_often_then_nothing_is_left_on_the_disk(data_root: Path) -> None:
+    for _ in range(3):
+        Client().get("/healthz")
+    assert [path for path in data_root.rglob("*") if path.is_file()] == []
 
 
 def test_metrics_when_from_this_machine_then_counts_without_names(project: Project) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -9,12 +10,14 @@ from typing import Any
 
 import pytest
 import time_machine
+from django.conf import LazySettings
 from django.db import connection
 from django.utils import timezone
 
 from annotation import storage
 from annotation.errors import Conflict, NotFound, StaleDraft
-from annotation.models import Assignment, Draft, LostDraft, Project, User
+from annotation.models import Assignment, AuditEvent, Draft, LostDraft, Project, User
+from annotation.selectors.labels import label_of
 from annotation.selectors.reading.lost_drafts import lost_draft, lost_drafts_of
 from annotation.services.reading import lost_drafts
 from annotation.services.upkeep import withdrawal
@@ -52,6 +55,36 @@ def test_save_when_the_image_was_erased_then_no_bytes_and_no_row(
     assert not LostDraft.objects.exists()
     with pytest.raises(NotFound, match="erased on request"):
         storage.read(Draft.objects.get().mask_key)
+
+
+def lose(case: Assignment, radius: int) -> None:
+    """Send a save over a draft that another window has replaced."""
+    with pytest.raises(StaleDraft):
+        save_disc(case, radius, if_match="0" * 64)
+
+
+def test_lost_drafts_when_more_than_the_cap_then_the_readers_oldest_go_with_an_audit_row(
+    case: Assignment, member: Callable[..., User], settings: LazySettings
+) -> None:
+    settings.LOST_DRAFTS_PER_IMAGE = 3
+    other = factories.make_assignment(case.image, member("reader", name="other"), state="submitted")
+    infection = label_of(case.project, "infection")
+    kept_by_other = LostDraft.objects.create(assignment=other, label=infection)
+    save_disc(case, 4)  # the first lost save keeps a copy of this draft too
+    for radius in (5, 6, 7, 8):
+        lose(case, radius)
+    kept = LostDraft.objects.filter(assignment=case)
+    newest = {draft_etag(case, radius) for radius in (7, 8)}
+    assert kept.count() == 3
+    assert newest <= set(kept.values_list("etag", flat=True))
+    assert LostDraft.objects.filter(pk=kept_by_other.pk).exists()
+    event = AuditEvent.objects.filter(verb="drop_lost_drafts").latest("created_at")
+    assert (event.actor, event.target, event.facts["dropped"]) == (case.reader, str(case.id), 1)
+    assert Draft.objects.get(assignment=case).etag == draft_etag(case, 4)  # untouched
+
+
+def draft_etag(case: Assignment, radius: int) -> str:
+    return hashlib.sha256(encode_mask(factories.disc(radius=radius))).hexdigest()
 
 
 def during_the_save(action: Callable[[], None]) -> Callable[..., Any]:
