@@ -5,7 +5,7 @@ File bytes, tokens, drafts, the robot reader's truth and masks are not shown her
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 # They register themselves when they are imported. Only then can they be taken out again.
 import allauth.account.admin
@@ -17,9 +17,11 @@ from allauth.mfa.models import Authenticator
 from allauth.socialaccount.models import SocialAccount, SocialApp, SocialToken
 from allauth.usersessions.models import UserSession
 from django.contrib import admin
+from django.contrib.admin.models import LogEntry
 from django.contrib.auth.admin import UserAdmin
+from django.db import transaction
 from django.db.models import Model, QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 
 from annotation.models import (
     Annotation,
@@ -32,7 +34,8 @@ from annotation.models import (
     SplitEntry,
     User,
 )
-from annotation.permissions import projects_hidden_from
+from annotation.permissions import may_change_account, projects_hidden_from
+from annotation.services import audit
 
 if TYPE_CHECKING:  # mypy needs type arguments, which these classes do not take at run time
     _ModelAdmin = admin.ModelAdmin[Model]
@@ -41,7 +44,43 @@ else:
     _ModelAdmin, _UserAdmin = admin.ModelAdmin, UserAdmin
 
 
-class ReadOnlyAdmin(_ModelAdmin):
+Message = str | list[dict[str, dict[str, object]]]
+
+
+class AuditedAdmin(_ModelAdmin):
+    """Record every change in the audit: who changed which fields of which row, without values."""
+
+    def log_addition(self, request: HttpRequest, obj: Model, message: Message) -> LogEntry:
+        self._record(request, "admin_add", obj, message)
+        return super().log_addition(request, obj, message)
+
+    def log_change(self, request: HttpRequest, obj: Model, message: Message) -> LogEntry:
+        self._record(request, "admin_change", obj, message)
+        return super().log_change(request, obj, message)
+
+    def log_deletions(self, request: HttpRequest, queryset: QuerySet[Model]) -> list[LogEntry]:
+        for obj in queryset:
+            self._record(request, "admin_delete", obj, "")
+        return super().log_deletions(request, queryset)
+
+    def _record(self, request: HttpRequest, verb: str, obj: Model, message: Message) -> None:
+        names = message if isinstance(message, str) else ", ".join(_changed_fields(message))
+        audit.record(
+            project=obj if isinstance(obj, Project) else None,
+            actor=cast("User", request.user),
+            verb=verb,
+            target=obj.pk,
+            facts={"model": obj._meta.model_name or "", "fields": names},
+        )
+
+
+def _changed_fields(message: list[dict[str, dict[str, object]]]) -> list[str]:
+    """Return the names of the fields in a change message of Django's admin."""
+    parts = [part for entry in message for part in entry.values()]
+    return [str(name) for part in parts for name in cast("list[str]", part.get("fields", []))]
+
+
+class ReadOnlyAdmin(AuditedAdmin):
     """Show rows without changing them; only services change them.
 
     `to_project` is the way from a row to its project. An administrator who reads blind in a project
@@ -69,24 +108,39 @@ class ReadOnlyAdmin(_ModelAdmin):
         return False
 
 
-class AccountAdmin(_UserAdmin):
-    """Accounts. Only a superuser may create or change a superuser."""
+class AccountAdmin(AuditedAdmin, _UserAdmin):
+    """Accounts. `permissions.may_change_account` says whose account an administrator may change."""
 
     list_per_page = 50
+    list_display = (
+        "username",
+        "email",
+        "first_name",
+        "last_name",
+        "is_staff",
+        "is_active",
+        "is_demo",
+    )
 
-    def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> list[str]:
+    def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> list[str]:
         read_only = list(super().get_readonly_fields(request, obj))
         if request.user.is_superuser:
-            return read_only
-        return [*read_only, "is_staff", "is_superuser", "groups", "user_permissions"]
+            return [*read_only, "is_demo"]
+        return [*read_only, "is_demo", "is_staff", "is_superuser", "groups", "user_permissions"]
 
-    def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
-        if obj is not None and obj.is_superuser and not request.user.is_superuser:
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        if obj is not None and not may_change_account(request.user, cast("User", obj)):
             return False
         return super().has_change_permission(request, obj)
 
-    def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False  # annotations name their reader: deactivate the account instead
+
+    def user_change_password(
+        self, request: HttpRequest, id: str, form_url: str = ""
+    ) -> HttpResponse:
+        with transaction.atomic():  # no new password without its row in the audit
+            return super().user_change_password(request, id, form_url)
 
 
 class ProjectAdmin(ReadOnlyAdmin):

@@ -137,6 +137,24 @@ def require(user: Person, permission: Permission, project: Project) -> None:
         raise Forbidden(f"Your role here ({held}) does not let you {permission}.")
 
 
+def may_change_account(actor: Person, account: User) -> bool:
+    """Return whether `actor`, an administrator, may change an account and its password.
+
+    Whoever sets a password can sign in with it. So a superuser may change every account. Other
+    administrators may change an account without administration rights, and only if they are
+    curator of each project of which it is a member.
+    """
+    if actor.is_superuser:
+        return True
+    if actor.pk is None or account.is_superuser or account.is_staff:
+        return False
+    curated = Membership.objects.filter(user_id=actor.pk, role=Role.CURATOR)
+    elsewhere = Membership.objects.filter(user=account).exclude(
+        project__in=curated.values("project")
+    )
+    return not elsewhere.exists()
+
+
 def project_for(user: Person, slug: str, permission: Permission) -> Project:
     """Return the project if `user` has `permission` in it; raise NotFound or Forbidden if not."""
     project = Project.objects.filter(slug=slug).first()

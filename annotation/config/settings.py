@@ -219,8 +219,7 @@ ACCOUNT_EMAIL_SUBJECT_PREFIX = "Roundtruth: "
 ACCOUNT_EMAIL_NOTIFICATIONS = SENDS_MAIL
 ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False
 ACCOUNT_FORMS = {"reset_password": "annotation.web.people.passwords.ResetPasswordForm"}
-# The demo prints the passwords of accounts with this address. A public server refuses them.
-DEMO_EMAIL = "@demo.invalid"
+PASSWORD_RESET_TIMEOUT = 3600  # seconds; a proxy may have written the link into its log
 TOKEN_LIFETIME = timedelta(days=90)
 
 # Security -----------------------------------------------------------------------------------
@@ -364,6 +363,9 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "filters": {"keys": {"()": "annotation.config.log_filter.HideKeysOfLinks"}},
+    "handlers": {
+        "console": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["keys"]}
+    },
     "root": {"handlers": ["console"], "level": os.environ.get("ROUNDTRUTH_LOG_LEVEL", "INFO")},
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import uuid
 
 from django.conf import settings
@@ -18,10 +19,23 @@ class User(AbstractUser):
     protection = free("People change their names and passwords; the audit has their roles.")
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    is_demo = models.BooleanField(
+        default=False,
+        editable=False,
+        help_text="The demo printed its password on a terminal, so a public server refuses it.",
+    )
+
+    @property
+    def password_mark(self) -> str:
+        """Return a mark of the stored password; it changes when the password changes."""
+        return hashlib.sha256(f"password:{self.password}".encode()).hexdigest()
 
 
 class ApiToken(Row):
-    """A hashed, scoped, expiring token; its text is shown once, when it is made."""
+    """A hashed, scoped, expiring token; its text is shown once, when it is made.
+
+    It ends when the account's password changes, wherever that happens: the marks then differ.
+    """
 
     protection = free("Tokens are revoked; the audit has both.")
 
@@ -35,6 +49,12 @@ class ApiToken(Row):
     scope = models.CharField(max_length=5, choices=Scope.choices, default=Scope.READ)
     expires_at = models.DateTimeField()
     last_used_at = models.DateTimeField(null=True)
+    password_mark = models.CharField(
+        max_length=64,
+        default="",
+        editable=False,
+        help_text="The mark of the account's password when the token was made.",
+    )
 
     def __str__(self) -> str:
         return f"{self.name} ({self.scope})"

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from annotation.errors import Invalid, NotFound
@@ -36,8 +36,7 @@ def create_token(
         raise Invalid("Give the token a name of at most 100 letters.", field="name")
     if scope not in ApiToken.Scope.values:
         raise Invalid("The scope is read or write.", field="scope")
-    live = ApiToken.objects.filter(user=user, expires_at__gt=timezone.now())
-    if live.count() >= MAX_TOKENS:
+    if live_tokens(user).count() >= MAX_TOKENS:
         raise Invalid(f"You have {MAX_TOKENS} tokens; revoke one first.", field="name")
     text = PREFIX + secrets.token_urlsafe(32)
     token = ApiToken.objects.create(
@@ -46,6 +45,7 @@ def create_token(
         sha256=_digest(text),
         scope=scope,
         expires_at=timezone.now() + timedelta(days=days),
+        password_mark=user.password_mark,
     )
     audit.record(
         project=None, actor=user, verb="create_token", target=token.id, facts={"scope": scope}
@@ -64,18 +64,31 @@ def revoke_token(*, user: User, token: UUID | str) -> None:
     audit.record(project=None, actor=user, verb="revoke_token", target=token)
 
 
+def live_tokens(user: User) -> QuerySet[ApiToken]:
+    """Return the tokens of `user` that have not ended by their date or by a new password."""
+    return ApiToken.objects.filter(
+        user=user, expires_at__gt=timezone.now(), password_mark=user.password_mark
+    )
+
+
 def use_token(text: str) -> ApiToken | None:
-    """Return the unexpired token with this text, of an active account; record the time of use."""
+    """Return the live token with this text, of an account that may sign in; record the use.
+
+    A changed password ends every token. A public server refuses the tokens of demo accounts.
+    """
     now = timezone.now()
     token = (
         ApiToken.objects.filter(sha256=_digest(text), expires_at__gt=now, user__is_active=True)
         .select_related("user")
         .first()
     )
-    if token is not None:  # one write a minute at most
-        stale = Q(last_used_at=None) | Q(last_used_at__lt=now - _SEEN_EVERY)
-        if token.last_used_at is None or token.last_used_at < now - _SEEN_EVERY:
-            ApiToken.objects.filter(stale, id=token.id).update(last_used_at=now)
+    if token is None or token.password_mark != token.user.password_mark:
+        return None
+    if settings.IS_PUBLIC and token.user.is_demo:
+        return None
+    stale = Q(last_used_at=None) | Q(last_used_at__lt=now - _SEEN_EVERY)  # one write a minute
+    if token.last_used_at is None or token.last_used_at < now - _SEEN_EVERY:
+        ApiToken.objects.filter(stale, id=token.id).update(last_used_at=now)
     return token
 
 

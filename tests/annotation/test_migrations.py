@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from hashlib import sha256
 from uuid import UUID, uuid4
 
 import pytest
@@ -14,13 +15,21 @@ from django.db.migrations.state import StateApps
 from annotation.models import Annotation, Assignment, Membership, Project, Round, User
 from annotation.selectors.rounds.sealed import shown_metrics
 from annotation.services.projects import create_project
+from annotation.services.tokens import use_token
 from tests.support import factories
 
 pytestmark = pytest.mark.postgres
+APP = "annotation"
+FAR = datetime(2999, 1, 1, tzinfo=UTC)
 
 
 def migrate(name: str) -> None:
     call_command("migrate", "annotation", name, verbosity=0)
+
+
+def migrate_to_today() -> None:
+    executor = MigrationExecutor(connection)
+    executor.migrate([node for node in executor.loader.graph.leaf_nodes() if node[0] == APP])
 
 
 def add_columns_of_today() -> None:
@@ -292,9 +301,31 @@ def test_open_projects_when_somebody_reads_and_sees_then_open_since_they_do(
         )
         for role, day in zip(roles, days, strict=False):
             memberships.create(project=project, user=user, role=role, created_at=day)
-    migrate("0017_open_projects")
+    migrate_to_today()
     opened = dict(Project.objects.order_by("slug").values_list("slug", "opened_at"))
     assert opened == {"clean": None, "mixed": days[1], "robots": None}
     left = Membership.objects.filter(project__slug="robots").values_list("role", flat=True)
     assert list(left) == ["reader"]
     assert Membership.objects.filter(project__slug="mixed").count() == 3
+
+
+def test_account_marks_when_migrated_then_demo_accounts_are_marked_and_tokens_still_work(
+    transactional_db: None,
+) -> None:
+    migrate("0018_sealed_opening")
+    state = MigrationExecutor(connection).loader.project_state(
+        ("annotation", "0018_sealed_opening")
+    )
+    users = state.apps.get_model("annotation", "User").objects
+    users.create(username="reader", email="real@person.example", first_name="Demo reader")
+    users.create(username="made-by-demo", email="x@DEMO.invalid")
+    ann = users.create(username="ann", email="ann@example.org", password="hash")
+    state.apps.get_model("annotation", "ApiToken").objects.create(
+        user=ann, name="x", sha256=sha256(b"rt_text").hexdigest(), expires_at=FAR
+    )
+    migrate_to_today()
+    marked = User.objects.filter(is_demo=True).values_list("username", flat=True)
+    assert set(marked) == {"reader", "made-by-demo"}
+    token = use_token("rt_text")
+    assert token is not None
+    assert token.user.username == "ann"

@@ -24,6 +24,7 @@ from annotation.services.reading.robot_reader import read_cases
 from annotation.services.rounds.planning import plan_round
 
 SLUG = "demo"
+DEMO_EMAIL = "@demo.invalid"
 PRESET = "tiny"
 PHANTOM_PATIENTS = 80
 PHANTOM_SEED = 7
@@ -106,7 +107,11 @@ def _count_sealed(project: Project) -> int:
 def _add_demo_account(project: Project, role: str) -> None:
     user, _ = User.objects.get_or_create(
         username=role,
-        defaults={"email": f"{role}{settings.DEMO_EMAIL}", "first_name": f"Demo {role}"},
+        defaults={
+            "email": f"{role}{DEMO_EMAIL}",
+            "first_name": f"Demo {role}",
+            "is_demo": True,
+        },
     )
     add_member(project=project, user=user, role=role, actor=None)
 
@@ -123,7 +128,7 @@ def _logins() -> dict[str, str]:
     except FileExistsError:
         return dict(json.loads(path.read_text()))
     logins = {}
-    for user in User.objects.filter(email__endswith=settings.DEMO_EMAIL).order_by("username"):
+    for user in User.objects.filter(is_demo=True).order_by("username"):
         logins[user.username] = secrets.token_urlsafe(9)
         user.set_password(logins[user.username])
         user.save(update_fields=["password"])

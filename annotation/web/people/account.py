@@ -13,7 +13,7 @@ from django.urls import path
 
 from annotation.errors import RoundtruthError
 from annotation.models import User
-from annotation.services.tokens import create_token, revoke_token
+from annotation.services.tokens import create_token, live_tokens, revoke_token
 
 
 @login_required
@@ -36,7 +36,7 @@ def account(request: HttpRequest) -> HttpResponse:
         except RoundtruthError as error:
             messages.error(request, error.sentence)
             return redirect("account")
-    tokens = user.apitoken_set.order_by("-created_at")[:100]
+    tokens = live_tokens(user).order_by("-created_at")[:100]
     context = {
         "tokens": tokens,
         "new_token": new_token,

@@ -11,9 +11,11 @@ from allauth.account.adapter import DefaultAccountAdapter
 from allauth.account.auth_backends import AuthenticationBackend
 from django.conf import settings
 from django.contrib.auth.base_user import AbstractBaseUser
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 
 from annotation.models import User
+from annotation.services import audit
 from annotation.web.people.sign_on import give_roles
 
 
@@ -23,6 +25,13 @@ class ClosedAccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         del request
         return False
+
+    def set_password(self, user: AbstractBaseUser, password: str) -> None:
+        """Set a password that the person chose. Their other sessions and all their tokens end."""
+        with transaction.atomic():
+            super().set_password(user, password)
+            person = cast("User", user)
+            audit.record(project=None, actor=person, verb="change_password", target=person.id)
 
     def pre_login(
         self, request: HttpRequest, user: AbstractBaseUser, **login: Any
@@ -47,6 +56,6 @@ class AccountBackend(AuthenticationBackend):  # type: ignore[misc]
     """Refuse demo accounts on a public server, since their passwords were printed on a terminal."""
 
     def user_can_authenticate(self, user: AbstractBaseUser | None) -> bool:
-        if settings.IS_PUBLIC and cast("User", user).email.endswith(settings.DEMO_EMAIL):
+        if settings.IS_PUBLIC and cast("User", user).is_demo:
             return False
         return bool(super().user_can_authenticate(user))
