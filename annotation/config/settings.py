@@ -177,9 +177,12 @@ MFA_ADAPTER = "annotation.web.people.second_factor.SecondFactorAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = True
 MFA_TOTP_ISSUER = "Roundtruth"
+MFA_TOTP_TOLERANCE = 1  # the code before and the code after: clocks differ, and typing takes time
 MFA_FORMS = {
     name: f"annotation.web.people.second_factor.{form}"
     for name, form in (
+        ("authenticate", "CodeForm"),
+        ("reauthenticate", "ConfirmByCodeForm"),
         ("add_webauthn", "AddPasskeyForm"),
         ("authenticate_webauthn", "PasskeyForm"),
         ("login_webauthn", "SignInByPasskeyForm"),

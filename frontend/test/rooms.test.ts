@@ -13,7 +13,7 @@ const SOURCES = fileURLToPath(new URL("../src/", import.meta.url));
 
 /** From the lowest to the highest. Rooms in one row do not know each other. */
 const ROWS: readonly (readonly string[])[] = [
-  ["mask", "words"],
+  ["mask", "words", "passkeys"],
   ["api", "editor/page"],
   ["editor/film"],
   ["editor/drawing"],

@@ -12,7 +12,10 @@ import logging
 from collections.abc import Callable
 from typing import Any, cast
 
+from allauth.core.internal.cryptokit import normalize_user_code
+from allauth.mfa import app_settings
 from allauth.mfa.adapter import DefaultMFAAdapter
+from allauth.mfa.base.forms import AuthenticateForm, ReauthenticateForm
 from allauth.mfa.base.views import IndexView
 from allauth.mfa.totp.internal.auth import generate_totp_secret
 from allauth.mfa.webauthn import forms as webauthn_forms
@@ -21,6 +24,7 @@ from allauth.mfa.webauthn.views import LoginWebAuthnView
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from django import forms
 from django.conf import settings
+from django.core.cache import cache
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
@@ -84,6 +88,24 @@ def _cipher() -> MultiFernet:
     keys = [str(key) for key in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)]
     digests = [hashlib.sha256(b"second factor\0" + key.encode()).digest() for key in keys]
     return MultiFernet([Fernet(base64.urlsafe_b64encode(digest)) for digest in digests])
+
+
+class CodeForm(AuthenticateForm):  # type: ignore[misc]
+    """A code of the app, or a recovery code. It counts once for as long as it is right.
+
+    allauth remembers a code for one period. With the tolerance a code is right for three.
+    """
+
+    def clean_code(self) -> str:
+        code = str(super().clean_code())
+        key = f"second-factor-used:{self.user.pk}:{normalize_user_code(code)}"
+        if not cache.add(key, True, timeout=4 * app_settings.TOTP_PERIOD):
+            raise SecondFactorAdapter().validation_error("incorrect_code")
+        return code
+
+
+class ConfirmByCodeForm(CodeForm, ReauthenticateForm):  # type: ignore[misc]
+    """A code before a change of the account."""
 
 
 class CredentialField(forms.JSONField):

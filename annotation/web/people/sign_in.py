@@ -18,9 +18,20 @@ from annotation.models import User
 from annotation.services import audit
 from annotation.web.people.sign_on import give_roles
 
+_WAYS = {
+    "reauthenticate": "Use your password",
+    "mfa_reauthenticate": "Use a code",
+    "mfa_reauthenticate:webauthn": "Use a passkey",
+}
+
 
 class ClosedAccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
     """Refuse registration: an administrator creates accounts."""
+
+    error_messages = DefaultAccountAdapter.error_messages | {
+        "username_password_mismatch": "The account name or the password is wrong.",
+        "too_many_login_attempts": "Too many failed attempts. Try again later.",
+    }
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         del request
@@ -40,6 +51,10 @@ class ClosedAccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         if not AccountBackend().user_can_authenticate(user):
             return cast("HttpResponse", self.respond_user_inactive(request, user))
         return cast("HttpResponse | None", super().pre_login(request, user, **login))
+
+    def get_reauthentication_methods(self, user: AbstractBaseUser) -> list[dict[str, str]]:
+        methods = cast("list[dict[str, str]]", super().get_reauthentication_methods(user))
+        return [method | {"description": _WAYS[method["id"]]} for method in methods]
 
     def post_login(
         self, request: HttpRequest, user: AbstractBaseUser, **login: Any

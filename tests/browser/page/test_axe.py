@@ -158,6 +158,9 @@ PATHS = [
     "/p/pilot/releases/",
     "/account/",
     "/accounts/password/change/",
+    "/accounts/2fa/",
+    "/accounts/2fa/webauthn/login/",
+    "/accounts/sessions/",
     "/p/not-there/",
 ]
 

@@ -14,6 +14,7 @@ type SignIn = (password: string) => Promise<Reply<null>>;
 function refusal({ status, code, detail }: Problem): string {
   if (code === "another_account") return detail;
   if (status === 400) return words.signIn.wrong;
+  if (status === 401) return words.signIn.notYet;
   if (status === 429) return words.signIn.tooMany;
   if (status === 0) return words.signIn.noAnswer;
   return words.signIn.refused(status);
@@ -29,15 +30,20 @@ async function askPassword(config: ReadingConfig, kept: string, signIn: SignIn):
   });
   const password = h("input", {
     type: "password",
-    required: true,
     autocomplete: "current-password",
     autofocus: true,
   });
+  const elsewhere = h(
+    "a",
+    { href: config.signInUrl.split("?")[0] ?? "", target: "_blank", rel: "noopener" },
+    words.signIn.elsewhere,
+  );
   const error = h("p", { class: "refused", role: "alert" });
   const body = [
     h("p", {}, words.signIn.ended(kept)),
     h("label", { class: "field" }, words.signIn.account, account),
     h("label", { class: "field" }, words.signIn.password, password),
+    h("p", {}, words.signIn.elsewhereWhy, elsewhere, words.signIn.thenHere),
     error,
   ];
   const buttons = [

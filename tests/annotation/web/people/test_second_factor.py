@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 
 import pytest
+import time_machine
 from allauth.mfa.models import Authenticator
 from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
 from django.conf import LazySettings
@@ -55,6 +56,17 @@ def test_code_when_used_before_then_refused(member: Member) -> None:
     second = sign_in("reader")
     second.post("/accounts/2fa/authenticate/", {"code": code})
     assert not is_signed_in(second)
+
+
+def test_code_when_it_is_of_the_period_before_then_right_but_still_once(member: Member) -> None:
+    with time_machine.travel("2026-11-30 09:00:25", tick=False) as clock:
+        secret = give_app(member("reader"))
+        code = code_of(secret)
+        for seconds, expected in ((10, True), (20, False), (30, False)):
+            clock.shift(seconds)
+            client = sign_in("reader")
+            client.post("/accounts/2fa/authenticate/", {"code": code})
+            assert is_signed_in(client) is expected
 
 
 def test_recovery_code_then_it_signs_in_once(member: Member) -> None:
