@@ -39,6 +39,7 @@ class Permission(StrEnum):
     MANAGE_PEOPLE = "manage people"
     REASSIGN = "reassign cases"
     SEE_LOST_DRAFTS = "see masks whose save was refused"
+    SEE_AUDIT = "see the audit"
 
 
 ALL = frozenset(Role)
@@ -63,6 +64,7 @@ ROLES: dict[Permission, frozenset[Role]] = {
     Permission.MANAGE_PEOPLE: frozenset({Role.CURATOR}),
     Permission.REASSIGN: frozenset({Role.CURATOR}),
     Permission.SEE_LOST_DRAFTS: frozenset({Role.CURATOR}),
+    Permission.SEE_AUDIT: frozenset({Role.CURATOR}),
 }
 
 # Who reads and who sees. A person who sees images, rounds or releases of a project learns names,
@@ -108,6 +110,11 @@ def roles_in(user: Person, project: Project) -> frozenset[Role]:
 def mixes_roles(roles: frozenset[Role]) -> bool:
     """Return whether these roles let one person both read cases and see images."""
     return bool(roles & READING) and bool(roles & SEEING)
+
+
+def may_see_server_audit(user: Person) -> bool:
+    """Return whether `user` sees who signed in on this server. It has no row of a project."""
+    return bool(user.is_active and user.is_staff)
 
 
 def projects_hidden_from(user: Person) -> QuerySet[Project]:

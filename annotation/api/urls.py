@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import URLPattern, path, re_path
 from drf_spectacular.views import SpectacularAPIView
 
-from annotation.api import projects, releases, unknown_path
+from annotation.api import audit, projects, releases, unknown_path
 from annotation.api.images import images, pixels
 from annotation.api.people import tokens
 from annotation.api.reading import (
@@ -73,6 +73,7 @@ urlpatterns: list[URLPattern] = [
     ),
     path(f"{_SUBMITTED}mask/", last_cases.SubmittedMaskView.as_view(), name="submitted-mask"),
     path(f"{_CASE}reassign/", reassigning.ReassignView.as_view(), name="reassign"),
+    *audit.urlpatterns,
     *releases.urlpatterns,
     *rounds.urlpatterns,
     path("plan-schema/", plans.PlanSchemaView.as_view(), name="plan-schema"),

@@ -55,6 +55,7 @@ def manifest_bytes(
         "asked_at": record.asked_at,
         "part": record.part,
         **({"sealed_manifest_sha256": sealed_sha256} if record.part == "open" else {}),
+        **({"audit": dict(record.audit)} if record.audit else {}),
         "counts": record.counts,
         "masks": [
             _facts(image) | _part_paths(image, layouts)

@@ -6,7 +6,7 @@ Every layout is written from this record, and none of its paths or file formats 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -107,6 +107,7 @@ class ReleaseRecord:
     """One part of a release as a whole; `project` is the project's slug.
 
     The sealed part has the sealed images and nothing else. The open part has all other images.
+    `audit` is the head of the audit's hash chain when the release was requested: length and sha256.
     """
 
     project: str
@@ -114,6 +115,7 @@ class ReleaseRecord:
     asked_at: str
     images: Sequence[ReleasedImage]
     part: Part = "open"
+    audit: Mapping[str, object] | None = None
 
     @property
     def counts(self) -> dict[str, int]:

@@ -7,7 +7,7 @@ from django.db import models
 
 from annotation.models.base import Claimable, Row
 from annotation.models.project import Project
-from annotation.models.protection import Final, Protection, Rule
+from annotation.models.protection import Final, Protection, Rule, append_only
 
 # SQL: whether the release of a file's row, OLD or NEW, is published.
 _IS_PUBLISHED = "(SELECT state FROM annotation_release WHERE id = {}.release_id) = 'frozen'"
@@ -96,6 +96,8 @@ class ReleaseItem(Row):
 
 class SealedOpening(Row):
     """A curator opened the sealed part of a release to the whole project. Append-only."""
+
+    protection = append_only("An opening cannot be taken back: people have the masks.")
 
     release = models.OneToOneField(Release, on_delete=models.PROTECT, related_name="sealed_opening")
     actor = models.ForeignKey(

@@ -25,6 +25,7 @@ from annotation.selectors.images import (
 )
 from annotation.selectors.reading.access import may_see_lost_drafts
 from annotation.selectors.reading.lost_drafts import lost_drafts_on_image
+from annotation.services.sightings import record_sighting
 from annotation.services.upkeep.withdrawal import erase_image, withdraw_image, withdraw_patient
 from annotation.web.project_page import project_page, render_page
 
@@ -51,6 +52,7 @@ def images(request: HttpRequest, project: Project) -> HttpResponse:
 def image(request: HttpRequest, project: Project, image_id: UUID) -> HttpResponse:
     """Show one image, its facts, the withdrawal form and the masks whose save was refused."""
     shown = _image_or_404(request, project, image_id)
+    record_sighting(image=shown, viewer=cast("User", request.user))
     may_see_lost = may_see_lost_drafts(cast("User", request.user), shown)
     context = {
         "image": shown,
@@ -70,7 +72,9 @@ def thumbnail(request: HttpRequest, project: Project, image_id: UUID) -> HttpRes
 @require_GET
 @project_page(Permission.SEE_IMAGES)
 def preview(request: HttpRequest, project: Project, image_id: UUID) -> HttpResponse:
-    return _png(_image_or_404(request, project, image_id).preview_key)
+    shown = _image_or_404(request, project, image_id)
+    record_sighting(image=shown, viewer=cast("User", request.user))
+    return _png(shown.preview_key)
 
 
 @require_POST

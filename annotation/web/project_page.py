@@ -39,6 +39,7 @@ _NAV = (
     ("rounds", "Rounds", Permission.SEE_ROUNDS),
     ("releases", "Releases", Permission.SEE_RELEASES),
     ("people", "People", Permission.MANAGE_PEOPLE),
+    ("audit", "Audit", Permission.SEE_AUDIT),
 )
 
 

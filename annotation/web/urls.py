@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from annotation.web import health, home, images, intake, reading, releases
+from annotation.web import audit, health, home, images, intake, reading, releases
 from annotation.web.people import account, members
 from annotation.web.rounds import plans, reports, rounds
 
 urlpatterns = [
     *health.urlpatterns,
     *home.urlpatterns,
+    *audit.urlpatterns,
     *account.urlpatterns,
     *members.urlpatterns,
     *reading.urlpatterns,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from hashlib import sha256
+from io import StringIO
 from uuid import UUID, uuid4
 
 import pytest
@@ -12,8 +13,9 @@ from django.db import DatabaseError, connection, transaction
 from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.state import StateApps
 
-from annotation.models import Annotation, Assignment, Membership, Project, Round, User
+from annotation.models import Annotation, Assignment, AuditEvent, Membership, Project, Round, User
 from annotation.selectors.rounds.sealed import shown_metrics
+from annotation.services import audit
 from annotation.services.projects import create_project
 from annotation.services.tokens import use_token
 from tests.support import factories
@@ -329,3 +331,24 @@ def test_account_marks_when_migrated_then_demo_accounts_are_marked_and_tokens_st
     token = use_token("rt_text")
     assert token is not None
     assert token.user.username == "ann"
+
+
+def test_audit_chain_when_rows_are_older_than_the_chain_then_they_are_chained_in_their_order(
+    transactional_db: None,
+) -> None:
+    migrate("0019_account_marks")
+    old = MigrationExecutor(connection).loader.project_state(("annotation", "0019_account_marks"))
+    events = old.apps.get_model("annotation", "AuditEvent").objects
+    project = old.apps.get_model("annotation", "Project").objects.create(slug="pilot", name="Old")
+    for number in range(3):
+        for project_id in (project.pk, None):
+            events.create(project_id=project_id, verb="submit", target=number, facts={"n": 1.0})
+    call_command("migrate", verbosity=0)
+    call_command("verify_audit", stdout=StringIO())
+    for project_id in (project.pk, None):
+        chain = AuditEvent.objects.filter(project_id=project_id).order_by("sequence")
+        assert [row.target for row in chain] == ["0", "1", "2"]
+    with pytest.raises(DatabaseError, match="append-only"), transaction.atomic():
+        AuditEvent.objects.update(verb="forged")
+    audit.record(project=None, actor=None, verb="sign_in")
+    call_command("verify_audit", stdout=StringIO())

@@ -19,6 +19,7 @@ def moved(old: Installation, new: Installation, address: str) -> dict[str, objec
     new.run("manage.py", "copy_database", "--from", address)
     for side in (old, new):
         side.run("manage.py", "check_invariants")
+        side.run("manage.py", "verify_audit")
     after = new.ask(WORLD, "facts")
     for table, rows in before["tables"].items():
         assert after["tables"].get(table) == rows, table

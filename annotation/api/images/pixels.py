@@ -18,6 +18,7 @@ from annotation.api.etags import keyed_etag, send_bytes
 from annotation.api.schema import PNG_BYTES, PROBLEMS
 from annotation.models import Image
 from annotation.selectors.reading.access import image_for
+from annotation.services.sightings import record_sighting
 from mlloop.pixels.images import decode_image
 
 
@@ -31,7 +32,7 @@ class PixelsView(APIView):
         responses={**PNG_BYTES, (200, RAW): OpenApiTypes.BINARY, **PROBLEMS},
     )
     def get(self, request: Request, image_id: UUID) -> HttpResponse:
-        image = image_for(user=user_of(request), image_id=image_id)
+        image = _seen_image(request, image_id)
         data = storage.read(image.pixels_key)
         if wants_raw(request):
             return _raw_pixels(request, image, data)
@@ -45,9 +46,17 @@ class PreviewView(APIView):
 
     @extend_schema(operation_id="image_preview", responses={**PNG_BYTES, **PROBLEMS})
     def get(self, request: Request, image_id: UUID) -> HttpResponse:
-        image = image_for(user=user_of(request), image_id=image_id)
+        image = _seen_image(request, image_id)
         data = storage.read(image.preview_key)
         return send_bytes(request, data, etag=keyed_etag(request, image.preview_key))
+
+
+def _seen_image(request: Request, image_id: UUID) -> Image:
+    """Return an image that the person may see, and record that they saw it."""
+    user = user_of(request)
+    image = image_for(user=user, image_id=image_id)
+    record_sighting(image=image, viewer=user)
+    return image
 
 
 def _raw_pixels(request: Request, image: Image, png: bytes) -> HttpResponse:

@@ -15,6 +15,7 @@ from rest_framework.views import APIView
 from annotation.api.schema import PROBLEMS
 from annotation.models import ApiToken, User
 from annotation.permissions import has_second_factor, lacks_second_factor
+from annotation.services.sign_ins import record_failed_sign_in
 from annotation.services.tokens import create_token
 
 Json = dict[str, object]
@@ -84,6 +85,7 @@ class TokenView(APIView):
             password=data["password"],
         )
         if not isinstance(user, User) or not user.is_active:
+            record_failed_sign_in(username=data["username"])
             raise AuthenticationFailed("The name or the password is wrong.", code="bad_login")
         if has_second_factor(user) or lacks_second_factor(user):
             raise PermissionDenied(

@@ -9,6 +9,7 @@ from django.db.models import QuerySet
 
 from annotation.batching import batched
 from annotation.models import Image, Patient, Project, Reference, Round, Split, Verdict
+from annotation.selectors.audit import head_of
 
 BATCH = 500
 
@@ -17,7 +18,8 @@ class Selection(TypedDict):
     """The ids, as text, of everything in a release, stored when the release is requested.
 
     `lungs` are the lung references of the project. `lung_round` is the round that serves; its
-    ensemble gives the other lung masks. Old selections have neither field.
+    ensemble gives the other lung masks. `audit` is the head of the audit's hash chain. Old
+    selections have none of these fields.
     """
 
     references: list[str]
@@ -26,6 +28,7 @@ class Selection(TypedDict):
     withdrawn: list[str]
     lungs: NotRequired[list[str]]
     lung_round: NotRequired[str | None]
+    audit: NotRequired[dict[str, object]]
 
 
 def select_for_release(project: Project) -> Selection:
@@ -59,6 +62,7 @@ def select_for_release(project: Project) -> Selection:
         withdrawn=_ids(_withdrawn(project)),
         lungs=_ids(_lung_references(project)),
         lung_round=next(iter(_ids(project.rounds.filter(state=Round.State.SERVING))), None),
+        audit=head_of(project.id).as_json(),
     )
 
 

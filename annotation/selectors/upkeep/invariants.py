@@ -23,12 +23,15 @@ from annotation.models import (
     Verdict,
 )
 from annotation.permissions import READING, SEEING
+from annotation.selectors.audit import first_break
 from annotation.selectors.rounds.leaks import find_project_leaks
 
 
 def breaches(project: Project) -> Iterator[str]:
     """Yield a sentence for every broken rule of a project; nothing is written."""
     yield from _role_breaches(project)
+    if broken := first_break(project):
+        yield broken.sentence
     yield from _split_breaches(project)
     yield from _reading_breaches(project)
     yield from _round_breaches(project)

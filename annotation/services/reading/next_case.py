@@ -16,6 +16,7 @@ from annotation.errors import Conflict, Invalid
 from annotation.models import Assignment, Project, User
 from annotation.selectors.reading import worklist
 from annotation.selectors.reading.queues import Purpose, WorklistScope
+from annotation.services import audit
 from annotation.services.reading.candidates import freeze_candidates
 from annotation.services.reading.leases import lease_end, release_lapsed_leases, too_many_leases
 
@@ -113,13 +114,15 @@ def _lease_new(project: Project, reader: User, request: CaseRequest) -> Assignme
         for purpose, image_id in waiting:
             try:
                 with transaction.atomic():
-                    return _insert(scope, purpose, image_id, is_prefetched, request)
+                    leased = _insert(scope, purpose, image_id, is_prefetched, request)
+                    _record(leased)
+                return leased
             except _ReadMeanwhile:
                 continue
             except IntegrityError:
                 # The reader's other tab may have leased a case a moment ago.
-                if leased := _continue_open(project, reader, request):
-                    return leased
+                if open_case := _continue_open(project, reader, request):
+                    return open_case
     raise Conflict("Many readers asked at once; please ask again.", code="busy")
 
 
@@ -142,6 +145,17 @@ def _insert(
     if not worklist.still_waits(scope, purpose, image_id):
         raise _ReadMeanwhile
     return assignment
+
+
+def _record(leased: Assignment) -> None:
+    """Record who got to see which image; the rows of a case that goes on are not repeated."""
+    audit.record(
+        project=leased.project,
+        actor=leased.reader,
+        verb="lease_case",
+        target=leased.image_id,
+        facts={"assignment": str(leased.id), "purpose": leased.purpose},
+    )
 
 
 def _is_prefetch_free(project: Project, reader: User, request: CaseRequest) -> bool:

@@ -91,7 +91,7 @@ def _reopen(assignment: Assignment, submitted: Annotation) -> bool:
         actor=assignment.reader,
         verb="reopen",
         target=assignment.id,
-        facts={"annotation": str(submitted.id), "verdict": submitted.verdict},
+        facts={"annotation": str(submitted.id)},
     )
     return True
 

@@ -183,7 +183,7 @@ def _write(reading: _Reading) -> Annotation:
         actor=reading.reader,
         verb="submit",
         target=annotation.id,
-        facts={"verdict": annotation.verdict, "purpose": assignment.purpose, **former},
+        facts={"purpose": assignment.purpose, **former},
     )
     return annotation
 

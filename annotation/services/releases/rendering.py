@@ -100,6 +100,7 @@ def _render_part(
         asked_at=release.created_at.isoformat(timespec="seconds"),
         images=images,
         part=part,
+        audit=selection.get("audit"),
     )
     card = dataset_card.card_files(_card_facts(release, selection), record)
     store(LayoutFile(path, data) for path, data in card.items())

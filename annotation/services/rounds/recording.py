@@ -111,6 +111,8 @@ def finish_evaluating(
             failure="",
             finished_at=now,
         )
+        if cases:
+            Project.objects.filter(pk=round.project_id).update(sealed_looks=F("sealed_looks") + 1)
         if reason:
             audit.record(
                 project=round.project,
@@ -119,5 +121,3 @@ def finish_evaluating(
                 target=round.id,
                 facts={"number": round.number, "reason": reason},
             )
-        if cases:
-            Project.objects.filter(pk=round.project_id).update(sealed_looks=F("sealed_looks") + 1)

@@ -56,9 +56,8 @@ _HOLDERS: tuple[tuple[type[Model], str, tuple[str, ...]], ...] = (
 def withdraw_image(*, image: Image, actor: User | None, reason: str) -> bool:
     """Withdraw one image; return False if it was withdrawn before."""
     _require_reason(reason)
-    if not _withdraw(Image.objects.filter(pk=image.pk)):
+    if not _withdraw(image.project, Image.objects.filter(pk=image.pk)):
         return False
-    _wait_for_writers(image.project)
     audit.record(
         project=image.project,
         actor=actor,
@@ -79,8 +78,7 @@ def withdraw_patient(*, patient: Patient, actor: User | None, reason: str) -> bo
     rows = Patient.objects.filter(pk=patient.pk).exclude(state=Patient.State.WITHDRAWN)
     if not rows.update(state=Patient.State.WITHDRAWN):
         return False
-    n_images = _withdraw(Image.objects.filter(patient=patient))
-    _wait_for_writers(patient.project)
+    n_images = _withdraw(patient.project, Image.objects.filter(patient=patient))
     audit.record(
         project=patient.project,
         actor=actor,
@@ -113,9 +111,9 @@ def _erase(images: Sequence[Image], *, actor: User | None, reason: str) -> int:
     for key in sorted(keys):
         storage.erase(key)
     with transaction.atomic():
-        for image in images:
-            rows = Image.objects.filter(pk=image.pk)
-            rows.update(file_name="", finding="", perceptual_hash="")
+        rows = Image.objects.filter(pk__in=[image.pk for image in images])
+        rows.update(file_name="", finding="", perceptual_hash="")
+        for image in images:  # after the update: whoever appends to the audit locks no more rows
             audit.record(
                 project=image.project,
                 actor=actor,
@@ -141,13 +139,14 @@ def _require_reason(reason: str) -> None:
         raise Invalid("A withdrawal needs a written reason.", field="reason")
 
 
-def _withdraw(images: QuerySet[Image]) -> int:
+def _withdraw(project: Project, images: QuerySet[Image]) -> int:
     """Mark the images, take them back from their readers, and return their number; drafts stay."""
     now = timezone.now()
     ids = list(images.filter(withdrawn_at=None).values_list("pk", flat=True))
     Image.objects.filter(pk__in=ids).update(withdrawn_at=now)
     held = Assignment.objects.filter(image__in=ids, state=Assignment.State.OPEN)
     held.update(state=Assignment.State.RELEASED, closed_at=now)
+    _wait_for_writers(project)
     close_reopened(Assignment.objects.filter(image__in=ids))
     return len(ids)
 

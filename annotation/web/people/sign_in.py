@@ -16,6 +16,11 @@ from django.http import HttpRequest, HttpResponse
 
 from annotation.models import User
 from annotation.services import audit
+from annotation.services.sign_ins import (
+    record_failed_sign_in,
+    record_sign_in,
+    record_sign_out,
+)
 from annotation.web.people.sign_on import give_roles
 
 _WAYS = {
@@ -55,6 +60,22 @@ class ClosedAccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
     def get_reauthentication_methods(self, user: AbstractBaseUser) -> list[dict[str, str]]:
         methods = cast("list[dict[str, str]]", super().get_reauthentication_methods(user))
         return [method | {"description": _WAYS[method["id"]]} for method in methods]
+
+    def login(self, request: HttpRequest, user: AbstractBaseUser) -> None:
+        """Start the session, which is the last step of every way to sign in, and record it."""
+        super().login(request, user)
+        record_sign_in(user=cast("User", user))
+
+    def logout(self, request: HttpRequest) -> None:
+        """Record who signs out, and end the session."""
+        if request.user.is_authenticated:
+            record_sign_out(user=request.user)
+        super().logout(request)
+
+    def authentication_failed(self, request: HttpRequest, **credentials: Any) -> None:
+        """Record a wrong name or password, in bounded number."""
+        super().authentication_failed(request, **credentials)
+        record_failed_sign_in(username=str(credentials.get("username", "")))
 
     def post_login(
         self, request: HttpRequest, user: AbstractBaseUser, **login: Any

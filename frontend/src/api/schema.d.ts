@@ -380,6 +380,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/projects/{slug}/audit/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description List who did what in a project. An unknown filter is refused. */
+        get: operations["list_audit"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/projects/{slug}/images/": {
         parameters: {
             query?: never;
@@ -683,6 +700,25 @@ export interface components {
             /** Format: date-time */
             lease_expires_at: string;
         };
+        /** @description One row of the audit, with all that its hash covers. */
+        AuditEvent: {
+            /** @description The row's number in its chain, from 1. */
+            readonly sequence: number;
+            /** Format: uuid */
+            readonly id: string;
+            /** Format: date-time */
+            readonly created_at: string;
+            /** Format: uuid */
+            readonly actor: string | null;
+            readonly username: string;
+            readonly verb: string;
+            readonly target: string;
+            readonly facts: {
+                [key: string]: unknown;
+            };
+            readonly previous_sha256: string;
+            readonly sha256: string;
+        };
         /** @enum {unknown} */
         BlankEnum: "";
         /** @description One case as its reader sees it. */
@@ -887,6 +923,19 @@ export interface components {
         /** @description Why the sealed part is opened. */
         OpeningRequest: {
             reason: string;
+        };
+        PaginatedAuditEventList: {
+            /**
+             * Format: uri
+             * @example http://api.example.org/accounts/?cursor=cD00ODY%3D"
+             */
+            next?: string | null;
+            /**
+             * Format: uri
+             * @example http://api.example.org/accounts/?cursor=cj0xJnA9NDg3
+             */
+            previous?: string | null;
+            results: components["schemas"]["AuditEvent"][];
         };
         PaginatedComparisonList: {
             /** @example 123 */
@@ -2301,6 +2350,54 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["PaginatedOpenAssignmentList"];
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            406: components["responses"]["Problem"];
+            409: components["responses"]["Problem"];
+            413: components["responses"]["Problem"];
+            415: components["responses"]["Problem"];
+            422: components["responses"]["Problem"];
+            429: components["responses"]["Problem"];
+            503: components["responses"]["Problem"];
+            507: components["responses"]["Problem"];
+        };
+    };
+    list_audit: {
+        parameters: {
+            query?: {
+                /** @description The pagination cursor value. */
+                cursor?: string;
+                /** @description Number of results to return per page. */
+                page_size?: number;
+                /** @description The first day, in the project's time zone. */
+                since?: string;
+                /** @description The id of what was acted on. */
+                target?: string;
+                /** @description The last day, in the project's time zone. */
+                until?: string;
+                /** @description A verb, such as `submit`. */
+                what?: string;
+                /** @description The name of an account. */
+                who?: string;
+            };
+            header?: never;
+            path: {
+                slug: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PaginatedAuditEventList"];
                 };
             };
             400: components["responses"]["Problem"];

@@ -22,6 +22,7 @@ from annotation.models import (
     Release,
     ReleaseItem,
     Round,
+    SealedOpening,
     User,
     triggers,
 )
@@ -53,6 +54,7 @@ def world(project: Project, member: Callable[..., User]) -> Project:
     )
     ReleaseItem.objects.create(release=release, path="a.png", key="k", sha256="0" * 64, size=1)
     Release.objects.update(state="frozen", manifest_key="m", frozen_at=timezone.now())
+    SealedOpening.objects.create(release=release, actor=None, reason="Published.")
     return project
 
 
