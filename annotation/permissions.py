@@ -30,6 +30,7 @@ class Permission(StrEnum):
     SEE_ROUNDS = "see the rounds"
     RUN_ROUNDS = "run rounds"
     SEE_WORST = "see proposals beside their references"
+    SEE_BLINDNESS = "see how well blind picks hide the drawn mask"
     SEE_RELEASES = "see the releases"
     MAKE_RELEASES = "make releases"
     SEE_SEALED_IMAGES = "see sealed images"
@@ -53,6 +54,7 @@ ROLES: dict[Permission, frozenset[Role]] = {
     Permission.SEE_ROUNDS: _STAFF,
     Permission.RUN_ROUNDS: frozenset({Role.ENGINEER}),
     Permission.SEE_WORST: frozenset({Role.CURATOR, Role.ENGINEER}),
+    Permission.SEE_BLINDNESS: frozenset({Role.CURATOR}),
     # Readers see no release: its manifest names group, reader and verdict of blind reads.
     Permission.SEE_RELEASES: _STAFF,
     Permission.MAKE_RELEASES: frozenset({Role.CURATOR}),
@@ -76,6 +78,7 @@ SEEING = ROLES[Permission.SEE_IMAGES]
 # may get the same image later as a blind read, or train the networks that the masks judge.
 BARRED: dict[Permission, frozenset[Role]] = {
     Permission.SEE_WORST: frozenset({Role.READER, Role.ADJUDICATOR}),
+    Permission.SEE_BLINDNESS: frozenset({Role.READER, Role.ADJUDICATOR}),
     Permission.DOWNLOAD_SEALED: frozenset({Role.ENGINEER}),
 }
 

@@ -25,7 +25,6 @@ from annotation.selectors.labels import labels_of
 from annotation.selectors.rounds import manifests, records
 from annotation.selectors.rounds.gate import judge_round
 from annotation.selectors.rounds.leaks import find_leaks
-from annotation.selectors.rounds.looks import ChosenLook, choose_look
 from annotation.services.claims import Claim, ClaimLost
 from annotation.services.rounds import claiming, classifiers, measuring, recording
 from annotation.services.rounds.reporting import make_report
@@ -121,22 +120,18 @@ def evaluate_round(
         began = time.monotonic()
         _write_cards(round, folder)
         files = Checkout(folder / CHECKOUT)
-        look = choose_look(round)
-        manifest = manifests.evaluate_manifest(round, look.cases, folder, files)
+        manifest = manifests.evaluate_manifest(round, folder, files)
         watch = Watch(claim, round, State.EVALUATING, STOPPING, callbacks)
         sealed = outputs.SealedOutput([], {})
         if manifest.cases:
             with files:
                 run_learner("evaluate", manifest, folder, learner, watch)
             sealed = outputs.read_sealed(folder, manifest.cases)
-        cases = look.name_cells(sealed.cases)
-        sealed = replace(sealed, cases=list(cases))
-        figures, report = _measure(round, look, sealed, watch.raise_if_stopped)
+        figures, report = _measure(round, sealed, watch.raise_if_stopped)
         recording.finish_evaluating(
             claim,
             round,
-            cases=cases,
-            retired=look.retired,
+            cases=sealed.cases,
             figures=figures,
             report=report,
             seconds=time.monotonic() - began,
@@ -149,10 +144,7 @@ def evaluate_round(
 
 
 def _measure(
-    round: Round,
-    look: ChosenLook,
-    sealed: outputs.SealedOutput,
-    raise_if_stopped: Callable[[], None],
+    round: Round, sealed: outputs.SealedOutput, raise_if_stopped: Callable[[], None]
 ) -> tuple[RoundFigures, dict[str, object]]:
     """Return all figures of a round and its report; call `raise_if_stopped` between the steps."""
     snapshot = records.round_snapshot(round)
@@ -160,21 +152,16 @@ def _measure(
     figures = replace(
         round.figures,
         sealed=measuring.measure_sealed(sealed.cases),
-        look=look.summary(sealed.cases),
         proposals=measuring.summarise_by_network(unseen),
         lung=measuring.measure_lungs(round, snapshot, raise_if_stopped),
         activation=classifiers.measure_maps(round, snapshot, raise_if_stopped),
         leaks=len(find_leaks(round)),
     )
     raise_if_stopped()
-    figures = replace(figures, gate=judge_round(round, sealed.cases, waiting=look.waiting))
+    figures = replace(figures, gate=judge_round(round, sealed.cases))
     raise_if_stopped()
     report = make_report(
-        round,
-        sealed=sealed.cases,
-        reliability=sealed.reliability,
-        proposals=unseen,
-        waiting=look.waiting,
+        round, sealed=sealed.cases, reliability=sealed.reliability, proposals=unseen
     )
     return figures, report
 

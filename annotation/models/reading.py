@@ -254,6 +254,9 @@ class Candidate(Row):
         Annotation, null=True, on_delete=models.PROTECT, related_name="+"
     )
     mask_key = models.CharField(max_length=140)
+    features = models.JSONField(
+        default=dict, help_text="Features of a blind mask's shape by name; no reader gets them."
+    )
 
     class Meta:
         ordering = ["position"]

@@ -67,17 +67,22 @@ def threshold_mask(p8: ByteArray, *, shape: tuple[int, int], t8: int) -> BoolArr
     return mask
 
 
-def canonical_raster(mask: BoolArray, *, grid: tuple[int, int]) -> BoolArray:
-    """Return a mask `(H, W)` redrawn through `grid`: area average, quantise, threshold at 128.
-
-    Every blind candidate is redrawn in this way. Otherwise its edge would show whether a person or
-    a network drew it.
-    """
+def average_p8(mask: BoolArray, *, grid: tuple[int, int]) -> ByteArray:
+    """Return the p8 map `grid` of a mask `(H, W)`: the share of each cell that the mask covers."""
     height, width = mask.shape
     covered = area_sums(mask, grid=grid)
     # Integer form of floor(255 * covered / area + 0.5). A float mean may round a tie wrongly.
-    p8 = (510 * covered + height * width) // (2 * height * width)
-    return threshold_mask(p8.astype(np.uint8), shape=(height, width), t8=128)
+    p8: ByteArray = ((510 * covered + height * width) // (2 * height * width)).astype(np.uint8)
+    return p8
+
+
+def canonical_raster(mask: BoolArray, *, grid: tuple[int, int]) -> BoolArray:
+    """Return a mask `(H, W)` redrawn through `grid`: area average, quantise, threshold at 128.
+
+    The result looks like a network's mask: its edge no longer shows the pixels that a person drew.
+    A second pass changes much less than the first, so masks that are compared pass equally often.
+    """
+    return threshold_mask(average_p8(mask, grid=grid), shape=mask.shape, t8=128)
 
 
 def area_sums(values: npt.NDArray[np.generic], *, grid: tuple[int, int]) -> IntArray:

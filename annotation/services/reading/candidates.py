@@ -1,15 +1,14 @@
 """Freeze the masks that a reader is offered: once, and for a blind read in random order.
 
-The masks of a blind read, the manual one included, all pass the same canonical raster, so that no
-edge shows whether a person or a network drew it. They are stored, because the reader decides about
-exactly these pixels. The mask of an open read is a proposal at a threshold. Neither changes, so
-the mask is computed on each request.
+The masks of a blind read are redrawn alike (blinding.py) and stored, because the reader decides
+about exactly these pixels. The mask of an open read is a proposal at a threshold. Neither changes,
+so the mask is computed on each request.
 """
 
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from uuid import UUID
 
 import numpy as np
@@ -18,10 +17,11 @@ from django.db import IntegrityError, transaction
 
 from annotation import storage
 from annotation.errors import Invalid
-from annotation.models import Annotation, Assignment, Candidate, Label, Proposal, Reference
+from annotation.models import Assignment, Candidate, Label, Proposal
 from annotation.selectors.labels import READING_LABEL, label_of
+from annotation.services.reading.blinding import blind_masks
 from mlloop.pixels.masks import decode_mask, decode_probability, encode_mask
-from mlloop.pixels.raster import canonical_raster, threshold_mask
+from mlloop.pixels.raster import threshold_mask
 
 Mask = npt.NDArray[np.bool_]
 
@@ -31,6 +31,7 @@ class _Offer:
     mask: Mask | None  # None in an open read: the proposal is enough
     proposal: UUID | None = None
     annotation: UUID | None = None
+    features: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,7 @@ def freeze_candidates(*, assignment: Assignment) -> None:
             proposal_id=offer.proposal,
             annotation_id=offer.annotation,
             mask_key="" if offer.mask is None else _store(assignment, offer.mask),
+            features=offer.features,
         )
         for position, offer in enumerate(offers)
     ]
@@ -117,16 +119,10 @@ def _offers(assignment: Assignment, label: Label) -> list[_Offer]:
     if not assignment.is_blind:
         return [_Offer(None, proposal=row.id) for row in proposals]
     shape = _shape(assignment)
-    masks: list[tuple[Mask, UUID | None, UUID | None]] = [
-        (_proposed_mask(row, shape), row.id, None) for row in proposals
-    ]
-    if (manual := _manual_annotation(assignment, label)) is not None:
-        drawn = decode_mask(storage.read(manual.mask_key), shape=shape)
-        masks.append((drawn, None, manual.id))
-    grid = int(assignment.round.plan["grid"]) if assignment.round else 0
+    proposed = [(row.id, _proposed_mask(row, shape)) for row in proposals]
     return [
-        _Offer(canonical_raster(mask, grid=(grid, grid)), proposal, annotation)
-        for mask, proposal, annotation in masks
+        _Offer(blind.mask, blind.proposal, blind.annotation, blind.features)
+        for blind in blind_masks(assignment, label, proposed)
     ]
 
 
@@ -149,11 +145,3 @@ def _store(assignment: Assignment, mask: Mask) -> str:
 
 def _shape(assignment: Assignment) -> tuple[int, int]:
     return assignment.image.height, assignment.image.width
-
-
-def _manual_annotation(assignment: Assignment, label: Label) -> Annotation | None:
-    """Return the annotation of the reference mask that the reader judges."""
-    reference = Reference.objects.filter(
-        image=assignment.image, label=label, superseded_by=None
-    ).first()
-    return reference.annotations.exclude(mask_key="").first() if reference else None

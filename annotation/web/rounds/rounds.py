@@ -12,9 +12,10 @@ from django.urls import path
 from annotation.errors import RoundtruthError
 from annotation.models import Project, Round, User
 from annotation.permissions import Permission, may, require
+from annotation.selectors.rounds.blindness import blindness_of
 from annotation.selectors.rounds.decisions import decisions_about
 from annotation.selectors.rounds.lookup import may_start, round_of, rounds_of
-from annotation.selectors.rounds.sealed import sealed_history, shown_figures, shown_reason
+from annotation.selectors.rounds.sealed import sealed_history, shown_figures
 from annotation.selectors.rounds.verdicts import verdict_history
 from annotation.selectors.rounds.view import RoundView, round_view
 from annotation.services.rounds.decision_table import decide_round
@@ -48,16 +49,15 @@ def round_page(request: HttpRequest, project: Project, number: int) -> HttpRespo
 
 def _page(request: HttpRequest, project: Project, shown: Round | None) -> HttpResponse:
     may_run = may(request.user, Permission.RUN_ROUNDS, project)
+    may_see_blindness = may(request.user, Permission.SEE_BLINDNESS, project)
     view = round_view(shown, may_run=may_run) if shown else None
     if request.htmx and view:  # type: ignore[attr-defined]
         return _live(request, project, view)
     context = {
         "view": view,
         "decisions": decisions_about(shown) if shown else (),
-        "rounds": [
-            (row, shown_figures(row).sealed, shown_reason(row, row.decision_reason))
-            for row in rounds_of(project)[:MAX_LISTED]
-        ],
+        "blindness": blindness_of(shown) if shown and may_see_blindness else None,
+        "rounds": [(row, shown_figures(row).sealed) for row in rounds_of(project)[:MAX_LISTED]],
         "may_start": may_run and may_start(project),
         "sealed_plot": sealed_plot(sealed_history(project)),
         "verdict_plot": verdict_plot(verdict_history(project)),

@@ -9,11 +9,13 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from annotation import storage
 from annotation.models import Assignment, Candidate, Project, Release, User
 from annotation.services.reading import leases, next_case
 from annotation.services.releases.freezing import run_release
 from annotation.services.releases.requesting import request_release
 from annotation.storage import digest_of
+from mlloop.figures.distinguishing import FEATURES
 from mlloop.pixels.masks import decode_mask
 from mlloop.pixels.raster import canonical_raster
 from tests.support import factories
@@ -141,13 +143,44 @@ def test_etag_when_asked_again_then_304(judge: User) -> None:
         assert (again.status_code, again["ETag"]) == (304, first["ETag"])
 
 
-def test_masks_when_blind_then_all_pass_one_raster(judge: User) -> None:
-    """The grid changes the outline of a manual mask as much as the outline of a network's mask."""
+def test_masks_when_blind_then_the_manual_one_has_passed_the_networks_own_path(
+    judge: User,
+) -> None:
+    """The drawn pixels are never shown, nor is a mask that passed the grid only once."""
     client = signed_in(judge)
     case = lease(client)
     masks = [decode_mask(client.get(row["mask_url"]).content) for row in case["candidates"]]
+    once = canonical_raster(HAND, grid=(64, 64))
     assert not any(np.array_equal(mask, HAND) for mask in masks)
-    assert any(np.array_equal(mask, canonical_raster(HAND, grid=(64, 64))) for mask in masks)
+    assert not any(np.array_equal(mask, once) for mask in masks)
+    manual = Candidate.objects.get(annotation__isnull=False)
+    shown = decode_mask(storage.read(manual.mask_key))
+    assert any(np.array_equal(shown, mask) for mask in masks)
+    assert 2 * (shown & HAND).sum() / (shown.sum() + HAND.sum()) > 0.95
+
+
+def test_masks_when_the_same_image_is_leased_again_then_none_has_changed(
+    project: Project, judge: User
+) -> None:
+    """A mask that is redrawn differently at each lease would be the manual one."""
+    client = signed_in(judge)
+    seen = []
+    for _ in range(2):
+        case = lease(client)
+        seen.append({client.get(row["mask_url"]).content for row in case["candidates"]})
+        client.delete(f"/api/v1/assignments/{case['assignment']}/lease/")
+    assert seen[0] == seen[1]
+    assert len(seen[0]) == 3
+
+
+def test_answers_when_blind_then_no_feature_of_a_shape_is_in_them(judge: User) -> None:
+    case = lease(signed_in(judge))
+    stored = Candidate.objects.filter(assignment=case["assignment"])
+    assert all(set(row.features) == set(FEATURES) for row in stored)
+    text = json.dumps(case)
+    assert "features" not in text
+    for name in FEATURES:
+        assert f'"{name}"' not in text
 
 
 def test_candidates_when_leased_many_times_then_the_manual_mask_is_at_every_place(
