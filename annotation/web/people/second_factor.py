@@ -34,6 +34,7 @@ from django_htmx.http import HttpResponseClientRedirect
 from annotation.models import User
 from annotation.permissions import lacks_second_factor
 from annotation.selectors.sign_on import providers_of_session
+from annotation.services.sign_ins import record_failed_sign_in
 
 logger = logging.getLogger(__name__)
 
@@ -97,7 +98,11 @@ class CodeForm(AuthenticateForm):  # type: ignore[misc]
     """
 
     def clean_code(self) -> str:
-        code = str(super().clean_code())
+        try:
+            code = str(super().clean_code())
+        except ValidationError:
+            record_failed_sign_in(username=self.user.get_username())
+            raise
         key = f"second-factor-used:{self.user.pk}:{normalize_user_code(code)}"
         if not cache.add(key, True, timeout=4 * app_settings.TOTP_PERIOD):
             raise SecondFactorAdapter().validation_error("incorrect_code")

@@ -30,6 +30,18 @@ _WAYS = {
 }
 
 
+# The audit's verbs for allauth's letters.
+_CHANGES = {
+    "totp_activated": "add_second_factor",
+    "webauthn_added": "add_second_factor",
+    "totp_deactivated": "remove_second_factor",
+    "webauthn_removed": "remove_second_factor",
+    "recovery_codes_generated": "make_recovery_codes",
+    "account_connected": "connect_sign_on",
+    "account_disconnected": "disconnect_sign_on",
+}
+
+
 class ClosedAccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
     """Refuse registration: an administrator creates accounts."""
 
@@ -76,6 +88,21 @@ class ClosedAccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         """Record a wrong name or password, in bounded number."""
         super().authentication_failed(request, **credentials)
         record_failed_sign_in(username=str(credentials.get("username", "")))
+
+    def send_notification_mail(
+        self, template_prefix: str, user: AbstractBaseUser, *args: Any, **kwargs: Any
+    ) -> None:
+        """Record the change in the audit, then tell the person by e-mail if there is a server.
+
+        allauth calls this, with the name of the letter, after each change of how somebody signs in.
+        """
+        letter = template_prefix.rsplit("/", 1)[-1]
+        if verb := _CHANGES.get(letter):
+            person = cast("User", user)
+            audit.record(
+                project=None, actor=person, verb=verb, target=person.id, facts={"kind": letter}
+            )
+        super().send_notification_mail(template_prefix, user, *args, **kwargs)
 
     def post_login(
         self, request: HttpRequest, user: AbstractBaseUser, **login: Any

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 
 import pytest
 import time_machine
@@ -11,13 +12,15 @@ from allauth.mfa.models import Authenticator
 from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
 from django.conf import LazySettings
 from django.core.cache import cache
-from django.test import Client
+from django.test import Client, RequestFactory
 
-from annotation.models import Project, User
+from annotation.models import AuditEvent, Project, User
 from annotation.services.tokens import create_token
+from annotation.web.people.sign_in import ClosedAccountAdapter
 from tests.support.second_factors import code_of, give_app
 
 Member = Callable[..., User]
+Commits = Callable[..., AbstractContextManager[object]]
 
 
 @pytest.fixture(autouse=True)
@@ -90,6 +93,42 @@ def test_app_when_set_up_on_its_page_then_recovery_codes_are_shown(member: Membe
     done = client.post("/accounts/2fa/totp/activate/", {"code": code_of(secret)}, follow=True)
     for code in RecoveryCodes.activate(reader).get_unused_codes():
         assert code in done.content.decode()
+
+
+def test_second_factor_when_set_up_and_removed_then_both_are_in_the_audit(
+    member: Member,
+    django_capture_on_commit_callbacks: Callable[..., AbstractContextManager[object]],
+) -> None:
+    reader = member("reader")
+    client = sign_in("reader")
+    confirm(client)
+    secret = client.get("/accounts/2fa/totp/activate/").context["form"].secret
+    with django_capture_on_commit_callbacks(execute=True):
+        client.post("/accounts/2fa/totp/activate/", {"code": code_of(secret)})
+    with django_capture_on_commit_callbacks(execute=True):
+        client.post("/accounts/2fa/recovery-codes/generate/")
+    client.post("/accounts/2fa/totp/deactivate/")
+    rows = AuditEvent.objects.filter(actor=reader, verb__contains="_factor")
+    assert list(rows.order_by("created_at").values_list("verb", flat=True)) == [
+        "add_second_factor",
+        "remove_second_factor",
+    ]
+    assert AuditEvent.objects.filter(actor=reader, verb="make_recovery_codes").count() == 1
+    assert not Authenticator.objects.exists()
+
+
+def test_passkey_when_the_account_is_a_demonstration_on_a_public_server_then_refused(
+    member: Member, settings: LazySettings, rf: RequestFactory
+) -> None:
+    demo = member("reader")
+    demo.is_demo = True
+    settings.IS_PUBLIC = True
+    ways = {"email_verification": "none", "signal_kwargs": None, "email": None}
+    refusal = ClosedAccountAdapter().pre_login(
+        rf.get("/"), demo, **ways, signup=False, redirect_url=None
+    )
+    assert refusal is not None
+    assert refusal["Location"] == "/accounts/inactive/"
 
 
 def test_secrets_then_encrypted_in_the_database(member: Member) -> None:

@@ -229,6 +229,18 @@ def test_claims_when_a_curator_gave_a_role_that_no_claim_maps_then_it_stays(
     assert roles() == {"adjudicator"}
 
 
+def test_claims_when_a_role_would_unblind_then_refused_with_the_reason_and_signed_in(
+    provider: Provider, project: Project, settings: LazySettings
+) -> None:
+    seeing = GRANTS[0] | {"value": "chiefs", "role": "viewer"}
+    settings.SIGN_ON_PROVIDERS = provider.settings(registers=True, roles=[GRANTS[0], seeing])
+    provider.claims["groups"] = ["radiology", "chiefs"]
+    client = Client()
+    sign_on(client)
+    assert len(roles()) == 1
+    assert "nobody both reads cases and sees" in client.get("/account/").content.decode()
+
+
 def test_claim_values_then_texts_alone() -> None:
     claims = {"a": "x", "b": ["x", 1, None, "y"], "c": {"d": ["z"]}, "e.f": "g", "h": 5}
     assert claim_values(claims, "a") == {"x"}
