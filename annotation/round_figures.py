@@ -164,9 +164,19 @@ class PhaseSeconds:
 
 
 @dataclass(frozen=True, slots=True)
+class SealedLook:
+    """The numbers of sealed films that a round was measured on, and of films that wait."""
+
+    infected: int
+    empty: int
+    waiting: int
+
+
+@dataclass(frozen=True, slots=True)
 class RoundFigures:
     """All figures of a round; a field is None until its phase has ended.
 
+    A round that was measured before looks were made of whole cells has no `look`.
     `proposals` and `lung` are out of fold. Their keys are networks and 'ensemble'. The keys of
     `activation` are classifiers.
     """
@@ -181,6 +191,7 @@ class RoundFigures:
     lung: dict[str, MaskFigures] | None = None
     leaks: int | None = None
     gate: Gate | None = None
+    look: SealedLook | None = None
 
     @classmethod
     def from_json(cls, stored: object) -> RoundFigures:
@@ -201,7 +212,8 @@ class RoundFigures:
 class SealedCase:
     """Pixel counts of one sealed image, proposal against reference.
 
-    `peak` is the highest probability of its map, 0 to 255.
+    `peak` is the highest probability of its map, 0 to 255. `cell` is 0 and `reference` is empty in
+    files of older versions; `reference` is also empty if the image's group implies an empty mask.
     """
 
     image: str
@@ -212,6 +224,8 @@ class SealedCase:
     fn: int
     tn: int
     peak: int = 0
+    cell: int = 0
+    reference: str = ""
 
     @property
     def counts(self) -> Counts:
@@ -221,11 +235,15 @@ class SealedCase:
 
 @dataclass(frozen=True, slots=True)
 class SealedEvaluation:
-    """The file of a round's sealed counts. No page, endpoint or command shows it."""
+    """The file of a round's sealed counts. No page, endpoint or command shows it.
+
+    `retired` are the images that no later look measures.
+    """
 
     round: int
     cases: tuple[SealedCase, ...]
     schema: Literal[1] = 1
+    retired: tuple[str, ...] = ()
 
     @classmethod
     def from_bytes(cls, data: bytes) -> SealedEvaluation:

@@ -104,7 +104,7 @@ def _audit_filter(request: Request) -> AuditFilter:
             raise Invalid(
                 f"There is no filter {name!r}; the filters are {', '.join(known)}.", field=name
             )
-    who, what, target = (query.get(name, "").replace("\0", "")[:150] for name in _TEXTS)
+    who, what, target = (query.get(name, "")[:150] for name in _TEXTS)
     since, until = (_day(name, query.get(name, "")) for name in _DAYS)
     return AuditFilter(who, what, target, since, until)
 

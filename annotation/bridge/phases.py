@@ -25,6 +25,7 @@ from annotation.selectors.labels import labels_of
 from annotation.selectors.rounds import manifests, records
 from annotation.selectors.rounds.gate import judge_round
 from annotation.selectors.rounds.leaks import find_leaks
+from annotation.selectors.rounds.looks import ChosenLook, choose_look
 from annotation.services.claims import Claim, ClaimLost
 from annotation.services.rounds import claiming, classifiers, measuring, recording
 from annotation.services.rounds.reporting import make_report
@@ -120,18 +121,22 @@ def evaluate_round(
         began = time.monotonic()
         _write_cards(round, folder)
         files = Checkout(folder / CHECKOUT)
-        manifest = manifests.evaluate_manifest(round, folder, files)
+        look = choose_look(round)
+        manifest = manifests.evaluate_manifest(round, look.cases, folder, files)
         watch = Watch(claim, round, State.EVALUATING, STOPPING, callbacks)
         sealed = outputs.SealedOutput([], {})
         if manifest.cases:
             with files:
                 run_learner("evaluate", manifest, folder, learner, watch)
             sealed = outputs.read_sealed(folder, manifest.cases)
-        figures, report = _measure(round, sealed, watch.raise_if_stopped)
+        cases = look.name_cells(sealed.cases)
+        sealed = replace(sealed, cases=list(cases))
+        figures, report = _measure(round, look, sealed, watch.raise_if_stopped)
         recording.finish_evaluating(
             claim,
             round,
-            cases=sealed.cases,
+            cases=cases,
+            retired=look.retired,
             figures=figures,
             report=report,
             seconds=time.monotonic() - began,
@@ -144,7 +149,10 @@ def evaluate_round(
 
 
 def _measure(
-    round: Round, sealed: outputs.SealedOutput, raise_if_stopped: Callable[[], None]
+    round: Round,
+    look: ChosenLook,
+    sealed: outputs.SealedOutput,
+    raise_if_stopped: Callable[[], None],
 ) -> tuple[RoundFigures, dict[str, object]]:
     """Return all figures of a round and its report; call `raise_if_stopped` between the steps."""
     snapshot = records.round_snapshot(round)
@@ -152,16 +160,21 @@ def _measure(
     figures = replace(
         round.figures,
         sealed=measuring.measure_sealed(sealed.cases),
+        look=look.summary(sealed.cases),
         proposals=measuring.summarise_by_network(unseen),
         lung=measuring.measure_lungs(round, snapshot, raise_if_stopped),
         activation=classifiers.measure_maps(round, snapshot, raise_if_stopped),
         leaks=len(find_leaks(round)),
     )
     raise_if_stopped()
-    figures = replace(figures, gate=judge_round(round, sealed.cases))
+    figures = replace(figures, gate=judge_round(round, sealed.cases, waiting=look.waiting))
     raise_if_stopped()
     report = make_report(
-        round, sealed=sealed.cases, reliability=sealed.reliability, proposals=unseen
+        round,
+        sealed=sealed.cases,
+        reliability=sealed.reliability,
+        proposals=unseen,
+        waiting=look.waiting,
     )
     return figures, report
 

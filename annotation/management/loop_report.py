@@ -14,6 +14,7 @@ from annotation.selectors.rounds.against_truth import (
     sealed_difference,
 )
 from annotation.selectors.rounds.leaks import find_leaks
+from annotation.selectors.rounds.sealed import rounded, shown_figures
 from mlloop.figures.metrics import Estimate
 from mlloop.pixels.severity import GRADES
 
@@ -30,7 +31,8 @@ def proposals_arm_facts(simulation: Simulation) -> Facts:
         "conventions": {
             "proposal_dice": "ensemble proposals against truth, on patients that the networks did "
             "not see; ci95 belongs to the per-image mean, ci95_pooled to the pooled Dice",
-            "sealed_dice": "all sealed images with a reference, and controls as empty masks; "
+            "sealed_dice": "sealed images with a reference, and controls as empty masks, in cells "
+            "of 20 or more that never change; null if fewer than 20 infected ones are read; "
             "sealed_ci95 belongs to the per-image mean, sealed_ci95_pooled to the pooled Dice",
             "intervals": "95 %, bootstrap by patient; images have no Dice if both masks are empty",
             "proposal_films": "training images with a truth and a proposal; controls have no "
@@ -48,7 +50,7 @@ def proposals_arm_facts(simulation: Simulation) -> Facts:
         "seed_reads": simulation.seed_reads.n_read,
         "sealed_reads": simulation.sealed_reads.n_read,
         "rounds": [_round_facts(simulated) for simulated in simulation.rounds],
-        "sealed_pooled_last_less_first": sealed_difference(last, first).as_json(),
+        "sealed_pooled_last_less_first": rounded(sealed_difference(last, first).as_json()),
         "compared_images": len(shared),
         "changed_pixels": changed_pixels(simulation.project, shared),
         "changed_pixels_without_slider": sum(
@@ -88,7 +90,7 @@ def _final_dice(project: Project, shared: set[str]) -> Facts:
 
 def _round_facts(simulated: SimulatedRound) -> Facts:
     row, tally = simulated.round, simulated.tally
-    figures = row.figures
+    figures = shown_figures(row)
     sealed, lung = figures.sealed, (figures.lung or {}).get("ensemble")
     if sealed is None or figures.gate is None:
         raise ValueError(f"{row} was not evaluated.")

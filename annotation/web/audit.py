@@ -101,9 +101,7 @@ def _words(verb: str) -> str:
 
 
 def _filter(request: HttpRequest) -> AuditFilter:
-    who, what, target = (
-        request.GET.get(name, "").replace("\0", "").strip()[:150] for name in _TEXTS
-    )
+    who, what, target = (request.GET.get(name, "").strip()[:150] for name in _TEXTS)
     since, until = (_day(request.GET.get(name, "")) for name in _DAYS)
     return AuditFilter(who, what, target, since, until)
 

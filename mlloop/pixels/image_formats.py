@@ -15,7 +15,13 @@ import numpy.typing as npt
 import tifffile
 from PIL import ImageOps, JpegImagePlugin, PngImagePlugin
 
-from mlloop.pixels.png_chunks import is_png_whole, read_png_header, repack
+from mlloop.pixels.png_chunks import (
+    checked_rows,
+    is_png_whole,
+    read_png_header,
+    repack,
+    undo_up,
+)
 from mlloop.pixels.tiff_segments import COMPRESSIONS, read_samples
 
 AnyPixels = npt.NDArray[np.uint8 | np.uint16]
@@ -77,9 +83,12 @@ def _read_png(data: bytes, limits: Limits) -> RawImage:
     _check_size(header.width, header.height, limits)
     if not is_png_whole(data):
         _damaged()
-    if (plain := repack(data, header)) is not None:
+    if (rows := checked_rows(data, header)) is not None:
         # Pillow holds the interpreter lock while it decodes, so networks would wait.
-        return RawImage(imagecodecs.png_decode(plain), header.depth)
+        values = undo_up(rows, header)
+        if values is None:
+            values = imagecodecs.png_decode(repack(rows, header))
+        return RawImage(values, header.depth)
     if header.depth == 16 and header.colour != _PNG_GREY:  # Pillow would keep only 8 bits
         if not header.interlaced:
             _damaged()

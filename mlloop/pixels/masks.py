@@ -33,13 +33,19 @@ class MaskError(ValueError):
 
 
 def encode_grey_png(
-    rows: ByteArray, *, width: int, depth: int, deflate: Callable[[bytes], bytes]
+    rows: ByteArray, *, width: int, depth: int, deflate: Callable[[memoryview], bytes]
 ) -> bytes:
     """Encode packed rows `(H, bytes per row) uint8` as a grey PNG, always as the same bytes."""
-    height, stride = rows.shape
-    filtered = np.zeros((height, stride + 1), np.uint8)  # a first byte of 0 means: no filter
+    filtered = np.zeros((rows.shape[0], rows.shape[1] + 1), np.uint8)
     filtered[:, 1:] = rows
-    return wrap_grey_png(deflate(filtered.tobytes()), shape=(height, width), depth=depth)
+    return _wrap_unfiltered(filtered, width=width, depth=depth, deflate=deflate)
+
+
+def _wrap_unfiltered(
+    rows: ByteArray, *, width: int, depth: int, deflate: Callable[[memoryview], bytes]
+) -> bytes:
+    """Encode rows `(H, 1 + bytes per row)`, whose first byte is 0: they have no filter."""
+    return wrap_grey_png(deflate(rows.data.cast("B")), shape=(len(rows), width), depth=depth)
 
 
 def wrap_grey_png(body: bytes, *, shape: tuple[int, int], depth: int) -> bytes:
@@ -58,8 +64,9 @@ def decode_mask(data: bytes, *, shape: tuple[int, int] | None = None) -> BoolArr
 def encode_mask(mask: BoolArray) -> bytes:
     """Encode `(H, W) bool` as it is stored: 8-bit grey PNG, 0 and 255, always the same bytes."""
     mask = _checked_mask(mask)
-    rows = mask.view(np.uint8) * np.uint8(255)
-    return encode_grey_png(rows, width=mask.shape[1], depth=8, deflate=_deflate_runs)
+    rows = np.zeros((mask.shape[0], mask.shape[1] + 1), np.uint8)
+    np.multiply(mask.view(np.uint8), np.uint8(255), out=rows[:, 1:])
+    return _wrap_unfiltered(rows, width=mask.shape[1], depth=8, deflate=_deflate_runs)
 
 
 def encode_wire_mask(mask: BoolArray) -> bytes:
@@ -102,15 +109,15 @@ def contour_length(mask: BoolArray) -> int:
     return int(across + down)
 
 
-def _deflate_runs(rows: bytes) -> bytes:
+def _deflate_runs(rows: memoryview) -> bytes:
     """Deflate a mask. Z_RLE is 2.6 times as fast as the default, and 5 % larger (256x256)."""
     deflate = zlib.compressobj(1, strategy=zlib.Z_RLE)
     return deflate.compress(rows) + deflate.flush()
 
 
-def _deflate_map(rows: bytes) -> bytes:
+def _deflate_map(rows: memoryview) -> bytes:
     """Deflate a probability map with libdeflate. zlib takes twice as long."""
-    return bytes(imagecodecs.deflate_encode(rows, level=6))
+    return bytes(imagecodecs.deflate_encode(bytes(rows), level=6))
 
 
 def _size(shape: tuple[int, ...]) -> str:

@@ -18,8 +18,14 @@ import numpy as np
 import numpy.typing as npt
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_UP = 2  # the filter that stores the difference to the row above
+_HEADER_BYTES = 13
+MAX_ROW_BYTES = 1024**3  # far more than a film of 64 megapixels needs
 _LAST_FILTER = 4  # filters are numbered 0 to 4; 0 means no filter
 _CHANNELS = {0: 1, 2: 3, 4: 2, 6: 4}  # by colour type; a palette (3) has no 16-bit form
+
+
+Samples = npt.NDArray[np.uint8 | np.uint16]
 
 
 class PngHeader(NamedTuple):
@@ -72,15 +78,57 @@ def inflate_rows(data: bytes, header: PngHeader) -> npt.NDArray[np.uint8] | None
     return rows_with_filters if rows_with_filters[:, 0].max() <= _LAST_FILTER else None
 
 
-def repack(data: bytes, header: PngHeader) -> bytes | None:
-    """Rebuild a PNG of 8 or 16 bits from its header and rows, so that no decoder fails on it.
+def undo_up(rows: npt.NDArray[np.uint8], header: PngHeader) -> Samples | None:
+    """Return the values of a grey PNG `(H, W)` whose rows below the first are all filtered "up".
+
+    This is the filter of our own encoder. Other filters return None.
+    """
+    if header.colour != 0 or header.depth not in (8, 16):
+        return None
+    if rows[0, 0] not in (0, _UP) or (rows[1:, 0] != _UP).any():
+        return None
+    values = np.ascontiguousarray(rows[:, 1:])
+    for row in range(1, len(values)):  # add.accumulate is four times slower on rows
+        np.add(values[row - 1], values[row], out=values[row])
+    return values if header.depth == 8 else values.view(">u2").astype(np.uint16)
+
+
+def repack(rows: npt.NDArray[np.uint8], header: PngHeader) -> bytes:
+    """Rebuild a PNG from its header and rows, so that no decoder fails on it."""
+    return write_png(header, bytes(imagecodecs.deflate_encode(rows.tobytes(), level=0)))
+
+
+def checked_rows(data: bytes, header: PngHeader) -> npt.NDArray[np.uint8] | None:
+    """Return the rows of a PNG of 8 or 16 bits, as `inflate_rows` does.
 
     Returns None if the rows cannot be read here, or if a chunk holds transparency.
     """
     if header.depth == 8 and any(kind == b"tRNS" for kind, _, _ in _chunks(data)):
         return None
-    rows = inflate_rows(data, header) if header.depth in (8, 16) else None
-    return None if rows is None else write_png(header, zlib.compress(rows.data, 0))
+    return inflate_rows(data, header) if header.depth in (8, 16) else None
+
+
+def holds_only_rows(data: bytes, header: PngHeader) -> bool:
+    """Say whether a PNG without interlacing holds nothing but its header and its rows.
+
+    Text may stand in other chunks, in a longer header, behind the end, behind the last row, or
+    behind the deflated rows. Palettes have no rows here.
+    """
+    chunks = list(_chunks(data))
+    kinds = [kind for kind, _, _ in chunks]
+    size = len(SIGNATURE) + sum(12 + len(body) for _, body, _ in chunks)
+    is_plain = kinds == [b"IHDR", *[b"IDAT"] * (len(kinds) - 2), b"IEND"] and size == len(data)
+    if not is_plain or len(chunks[0][1]) != _HEADER_BYTES or len(chunks[-1][1]) > 0:
+        return False
+    if header.colour not in _CHANNELS or header.interlaced:
+        return False
+    stride = 1 + (header.depth * _CHANNELS[header.colour] * header.width + 7) // 8
+    inflater = zlib.decompressobj()
+    try:
+        rows = inflater.decompress(b"".join(body for _, body, _ in chunks[1:-1]), MAX_ROW_BYTES)
+    except zlib.error:
+        return False
+    return inflater.eof and not inflater.unused_data and len(rows) == stride * header.height
 
 
 def write_png(header: PngHeader, body: bytes) -> bytes:

@@ -246,6 +246,10 @@ def test_round_phase_when_figures_are_of_any_version_then_they_are_read_and_show
         assert round.figures.to_json() == {"schema": 1, **old}
         shown = shown_metrics(round)
         assert shown.pop("sealed_looks", 0) == 0
+        if "sealed" in old:  # its films may differ from another round's by one: nothing is shown
+            assert shown["sealed"]["pooled"]["value"] is None
+            assert shown.get("gate", {}).get("checks", []) == []
+            shown |= {name: old[name] for name in ("sealed", "gate") if name in old}
         assert shown == old
     migrate("0015_reopened_cases")
     apps = (

@@ -1,6 +1,8 @@
 """A child process that speaks mlloop's manifests, events and files, and learns nothing.
 
 `python fake_child.py [--fail N_TIMES_FILE] [--slow SECONDS] VERB --manifest M --out DIR`
+
+`--counts` names a JSON file of sealed counts (tp, fp, fn, peak) by image and size of its mask.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from mlloop.contract.manifest import (
+    Case,
     EstimateManifest,
     EvaluateManifest,
     ProposeManifest,
@@ -28,7 +31,7 @@ from mlloop.contract.proposals import PROPOSALS_SCHEMA
 from mlloop.contract.records import write_bytes, write_json
 from mlloop.figures.fitting import unfitted_calibration
 from mlloop.figures.reliability import measure_reliability
-from mlloop.pixels.masks import encode_probability
+from mlloop.pixels.masks import decode_mask, encode_probability
 
 FITTED_T8 = 120  # not the plan's: it must reach the rows and the sealed set
 
@@ -137,10 +140,17 @@ def label_records(manifest, case, label, folder) -> list[dict[str, object]]:
     return records
 
 
+def named(case: Case) -> str:
+    size = decode_mask(Path(case.mask_path).read_bytes()).sum() if case.mask_path else 0
+    return f"{case.image} {size}"
+
+
 def evaluate(options: argparse.Namespace) -> None:
     manifest = read_manifest(EvaluateManifest, options.manifest)
+    known = json.loads(options.counts.read_text()) if options.counts else {}
+    usual = {"tp": 30, "fp": 10, "fn": 10, "peak": 200}
     images = [
-        {"image": case.image, "patient": case.patient, "tp": 30, "fp": 10, "fn": 10, "peak": 200}
+        {"image": case.image, "patient": case.patient, **(known.get(named(case)) or usual)}
         for case in manifest.cases
     ]
     pixels = np.zeros((2, 256), np.int64)
@@ -172,6 +182,7 @@ def main() -> None:
     parser.add_argument("--slow", type=float, default=0.0)
     parser.add_argument("--fail", action="store_true")
     parser.add_argument("--crash-once", type=Path)
+    parser.add_argument("--counts", type=Path)
     parser.add_argument("verb")
     parser.add_argument("--manifest", type=Path)
     parser.add_argument("--out", type=Path)

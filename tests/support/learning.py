@@ -49,6 +49,13 @@ def plan_with_lung() -> Plan:
     return replace(plan, networks=(*plan.networks, lung))
 
 
+def read_sealed(project: Project, n: int = 20) -> None:
+    """Add infected sealed reads: from 20 on, a round is measured on them."""
+    for i in range(n):
+        patient = make_patient(project, f"t{i}", split="sealed", fold=i % project.folds)
+        make_reference(make_image(project, patient=patient, seed=400 + i))
+
+
 def fill_project(
     project: Project, *, read: int = 6, unread: int = 2, controls: int = 2, sealed: int = 2
 ) -> dict[str, list[Image]]:

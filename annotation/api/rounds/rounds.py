@@ -18,7 +18,7 @@ from annotation.permissions import Permission, may, project_for
 from annotation.selectors.rounds.lookup import round_of, rounds_of
 from annotation.selectors.rounds.plans import parse_plan
 from annotation.selectors.rounds.reports import shown_report
-from annotation.selectors.rounds.sealed import shown_metrics
+from annotation.selectors.rounds.sealed import shown_metrics, shown_reason
 from annotation.services.rounds.decision_table import DECISIONS, decide_round
 from annotation.services.rounds.planning import plan_round
 
@@ -47,7 +47,11 @@ class RoundSerializer(serializers.ModelSerializer[Round]):
     """A round as programs see it. Results on sealed images are aggregates only."""
 
     def to_representation(self, instance: Round) -> dict[str, object]:
-        return {**super().to_representation(instance), "metrics": shown_metrics(instance)}
+        return {
+            **super().to_representation(instance),
+            "decision_reason": shown_reason(instance, instance.decision_reason),
+            "metrics": shown_metrics(instance),
+        }
 
     class Meta:
         model = Round

@@ -13,9 +13,9 @@ import numpy.typing as npt
 
 from annotation import storage
 from annotation.models import Annotation, Project, Proposal, Reference, Round, Truth, Verdict
+from annotation.selectors.rounds.looks import whole_cells_of_both
 from annotation.selectors.rounds.sealed import measured_cases
 from mlloop.figures.metrics import (
-    Counts,
     Estimate,
     PairedDifference,
     count_pixels,
@@ -89,18 +89,13 @@ def changed_pixels(project: Project, pixel_hashes: Collection[str]) -> int:
 
 def sealed_difference(last: Round, first: Round) -> PairedDifference:
     """Return pooled sealed Dice of `last` less `first`: paired by image, intervals by patient."""
-    newer, older = _sealed_counts(last), _sealed_counts(first)
-    shared = sorted(newer.keys() & older.keys())
+    pairs = whole_cells_of_both(measured_cases(last), measured_cases(first))
     return paired_bootstrap(
-        [newer[image][1] for image in shared],
-        [older[image][1] for image in shared],
-        [newer[image][0] for image in shared],
+        [new.counts for new, _ in pairs],
+        [old.counts for _, old in pairs],
+        [new.patient for new, _ in pairs],
         convention="pooled",
     )
-
-
-def _sealed_counts(round: Round) -> dict[str, tuple[str, Counts]]:
-    return {case.image: (case.patient, case.counts) for case in measured_cases(round)}
 
 
 def _truth_keys(project: Project) -> dict[object, str]:

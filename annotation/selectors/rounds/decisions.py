@@ -5,12 +5,13 @@ A round's row keeps only the decision that promoted or refused it. The audit has
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from django.db.models import QuerySet
 
 from annotation.models import AuditEvent, Project, Round, User
+from annotation.selectors.rounds.sealed import shown_reason
 
 _ACTIONS = {
     "promote_round": "Promoted",
@@ -50,7 +51,8 @@ def decisions_about(round: Round) -> tuple[Decision, ...]:
     decisions = []
     for row in rows:
         if row.target == str(round.id):
-            decisions.append(_decision(row, _ACTIONS[row.verb]))
+            decision = _decision(row, _ACTIONS[row.verb])
+            decisions.append(replace(decision, reason=shown_reason(round, decision.reason)))
         elif row.facts.get("instead_of") == round.number:
             decisions.append(
                 _decision(row, f"Rolled back in favour of round {row.facts['number']}")

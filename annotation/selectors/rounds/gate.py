@@ -1,8 +1,9 @@
 """The statistical gate: may a round's proposals replace the proposals that readers see now?
 
-A round is compared with the serving round on the sealed images: on all of them, and on each
-subgroup of 20 images or more. Subgroups are by group, view, source and infection size. The lower
-end of the 95 % interval of the paired difference, by patient, may not fall below the plan's margin.
+A round is compared with the serving round on the sealed images of the cells that both measured
+whole: on all of them, and on each subgroup. Subgroups are by group, view, source and infection
+size, as far as they are of whole cells. The lower end of the 95 % interval of the paired
+difference, by patient, may not fall below the plan's margin.
 
 Pooled Dice is compared. A subgroup without any infection has no Dice, so two figures are compared:
 pooled specificity of the pixels, and the share of films on which no pixel is called infected.
@@ -12,17 +13,17 @@ A subgroup of fewer than two patients has no interval. It is named and not judge
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from annotation.models import Image, Round
 from annotation.round_figures import Gate, GateCheck, GateConvention, SealedCase
+from annotation.selectors.rounds.cells import MIN_FILMS, SMALL_INFECTION, in_whole_cells
 from annotation.selectors.rounds.gate_sentences import passed_sentence, refused_sentence
-from annotation.selectors.rounds.sealed import MIN_SHOWN, measured_cases
+from annotation.selectors.rounds.looks import whole_cells_of_both
+from annotation.selectors.rounds.sealed import DIGITS, measured_cases
 from mlloop.contract.plan import Plan
 from mlloop.figures.metrics import Counts, MetricName, paired_bootstrap
-
-SMALL_INFECTION = 0.03  # of the image
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,27 +34,31 @@ class _Pair:
     new: Counts
     old: Counts
     subgroups: tuple[str, ...]
+    cell: int
 
 
-def judge_round(round: Round, cases: Sequence[SealedCase]) -> Gate:
-    """Compare a round's sealed counts with the serving round's and return the gate's answer."""
+def judge_round(round: Round, cases: Sequence[SealedCase], *, waiting: int = 0) -> Gate:
+    """Compare a round's sealed counts with the serving round's and return the gate's answer.
+
+    `waiting` is the number of sealed images that are read but not measured yet.
+    """
     plan = Plan.from_json(round.plan)
-    if len(cases) < MIN_SHOWN:
+    if len(cases) < MIN_FILMS:
         return _not_measured(
             plan,
-            f"{len(cases)} sealed images are read; at least {MIN_SHOWN} are needed to judge a"
-            " round.",
+            f"{len(cases) + waiting} sealed images are read; at least {MIN_FILMS} infected ones are"
+            " needed to judge a round.",
         )
     serving = round.project.rounds.filter(state=Round.State.SERVING).first()
     if serving is None:
         sentence = "No round serves yet: there is nothing to be worse than."
         return Gate("passed", sentence, plan.margin, None)
-    pairs = _pairs(cases, {case.image: case.counts for case in measured_cases(serving)})
-    if len(pairs) < MIN_SHOWN:
+    pairs = _pairs(cases, measured_cases(serving))
+    if len(pairs) < MIN_FILMS:
         return _not_measured(
             plan,
-            f"Round {serving.number} was measured on {len(pairs)} of these sealed images; at least"
-            f" {MIN_SHOWN} are needed to compare.",
+            f"Round {serving.number} was measured on too few of these sealed images: at least"
+            f" {MIN_FILMS} are needed to compare.",
             serving,
         )
     checks = tuple(
@@ -142,31 +147,33 @@ def _check(
 
 
 def _rounded(value: float) -> float | None:
-    return None if math.isnan(value) else round(value, 4)
+    return None if math.isnan(value) else round(value, DIGITS)
 
 
 def _subgroups(pairs: Sequence[_Pair]) -> Iterator[tuple[str, list[_Pair]]]:
     yield "all sealed images", list(pairs)
     for name in sorted({name for pair in pairs for name in pair.subgroups}):
-        chosen = [pair for pair in pairs if name in pair.subgroups]
-        if MIN_SHOWN <= len(chosen) < len(pairs):
+        chosen = _of_subgroup(pairs, name)
+        if MIN_FILMS <= len(chosen) < len(pairs):
             yield name, chosen
 
 
-def _pairs(cases: Sequence[SealedCase], old: Mapping[str, Counts]) -> list[_Pair]:
+def _of_subgroup(pairs: Sequence[_Pair], name: str) -> list[_Pair]:
+    return in_whole_cells(pairs, lambda pair: name in pair.subgroups)
+
+
+def _pairs(cases: Sequence[SealedCase], old: Sequence[SealedCase]) -> list[_Pair]:
     images = Image.objects.in_bulk([case.image for case in cases])
     by_id = {str(pk): image for pk, image in images.items()}
-    shared = [case for case in cases if case.image in old and case.image in by_id]
     return [
         _Pair(
             patient=case.patient,
             new=case.counts,
-            old=old[case.image],
+            old=before.counts,
             subgroups=_subgroup_names(by_id[case.image], case.counts),
+            cell=case.cell,
         )
-        for case in sorted(shared, key=lambda case: case.image)
-        # A case that was read again in between has another reference: it cannot be compared.
-        if _reference_pixels(case.counts) == _reference_pixels(old[case.image])
+        for case, before in whole_cells_of_both(cases, old)
     ]
 
 

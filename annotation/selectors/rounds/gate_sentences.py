@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from annotation.models import Round
 from annotation.round_figures import GateCheck
-from annotation.selectors.rounds.sealed import MIN_SHOWN
+from annotation.selectors.rounds.cells import MIN_FILMS
 from mlloop.contract.plan import Plan
 
 
@@ -15,7 +15,7 @@ def passed_sentence(checks: Sequence[GateCheck], serving: Round, plan: Plan) -> 
     subgroups = len({check.name for check in checks if check.holds is not None}) - 1
     sentence = (
         f"Not worse than round {serving.number} by more than {plan.margin:g}, overall and in each"
-        f" of {subgroups} subgroups of {MIN_SHOWN} images or more."
+        f" of {subgroups} subgroups of {MIN_FILMS} images or more."
     )
     if any(check.convention == "image_level" and check.holds for check in checks):
         sentence += (

@@ -5,18 +5,17 @@ Only this module decides which patients a network may see: the patients of the o
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from django.conf import settings
 
 from annotation.models import EnsembleMember, Round
-from annotation.selectors.labels import label_of
 from annotation.selectors.rounds.lineage import learned_in_lineage, saw_only, seen_in_lineage
 from annotation.selectors.rounds.records import round_plan, round_snapshot
 from annotation.selectors.rounds.training_cases import (
     Snapshot,
     SnapshotCase,
-    sealed_cases,
     withdrawn_since,
 )
 from annotation.storage import Checkout
@@ -93,9 +92,10 @@ def propose_manifest(round: Round, folder: Path, files: Checkout) -> ProposeMani
     )
 
 
-def evaluate_manifest(round: Round, folder: Path, files: Checkout) -> EvaluateManifest:
-    """Return the manifest to evaluate: read sealed cases, sealed controls, and the calibration."""
-    sealed = sealed_cases(round.project, label_of(round.project, "infection"))
+def evaluate_manifest(
+    round: Round, sealed: Sequence[SnapshotCase], folder: Path, files: Checkout
+) -> EvaluateManifest:
+    """Return the manifest to evaluate: the sealed cases of a look, and the calibration."""
     return EvaluateManifest(
         round=round.number,
         plan=round_plan(round),

@@ -13,7 +13,7 @@ from annotation.selectors.blindness import count_unblinded, open_since
 from annotation.selectors.images import image_of, is_unreadable
 from annotation.selectors.labels import READING_LABEL
 from annotation.selectors.rounds.records import ensemble_t8, round_snapshot, threshold_choice
-from annotation.selectors.rounds.sealed import sealed_history, shown_metrics
+from annotation.selectors.rounds.sealed import OLDER, sealed_history, shown_metrics
 from mlloop.pixels.images import FULL_WINDOW, decode_image, preview8
 from mlloop.pixels.masks import decode_mask, decode_probability
 from mlloop.pixels.overlays import draw_outlines
@@ -39,6 +39,8 @@ def shown_report(round: Round, *, may_see_worst: bool) -> Plain:
     metrics = shown_metrics(round)
     return {
         **stored,
+        "sealed": _shown_sealed(stored),
+        "look": metrics.get("look"),
         "worst": stored["worst"] if may_see_worst else _without_images(stored["worst"]),
         "project": round.project.slug,
         "stage": str(round.stage),
@@ -91,6 +93,13 @@ def worst_case_overlay(round: Round, image_id: UUID) -> bytes:
         outlines.append((decode_mask(storage.read(case.mask_key), shape=shape), REFERENCE))
     shown = decode_image(storage.read(image.preview_key), min_side=1).pixels
     return draw_outlines(preview8(shown, window=FULL_WINDOW, side=SIDE), outlines)
+
+
+def _shown_sealed(stored: Plain) -> object:
+    """Return the sealed part of a report; of a report of an older version, only that it is old."""
+    if stored["schema"] == 1 and "hidden" not in cast("Plain", stored["sealed"]):
+        return {"n": cast("Plain", stored["sealed"])["n"], "hidden": OLDER}
+    return stored["sealed"]
 
 
 def _without_images(worst: object) -> list[Plain]:

@@ -1,4 +1,7 @@
-"""The sealed results that people may see: aggregates over 20 images or more.
+"""The sealed results that people may see: aggregates over whole cells, rounded to three decimals.
+
+The films of a look are whole cells (cells.py), so each figure here is about 20 images or more, and
+so is every difference of figures. Rounds that older versions measured on any films show no figure.
 
 Every page, endpoint and command that shows a round's metrics gets them from this module. Only the
 headless simulation reads the stored figures, because it knows the truth of its images anyway.
@@ -7,10 +10,12 @@ headless simulation reads the stored figures, because it knows the truth of its 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from annotation import storage
 from annotation.models import DECIDED_STATES, Project, Round
 from annotation.round_figures import (
+    Gate,
     MaskFigure,
     MaskFigures,
     RoundFigures,
@@ -18,8 +23,15 @@ from annotation.round_figures import (
     SealedEvaluation,
 )
 from annotation.selectors.blindness import open_since
+from annotation.selectors.rounds.cells import MIN_FILMS
 
-MIN_SHOWN = 20
+DIGITS = 3
+OLDER = (
+    "measured by an older version, whose figures could be subtracted to tell about single images:"
+    " not shown"
+)
+_BY_GATE = "Refused by the gate."
+T = TypeVar("T")
 _MEASURED = (Round.State.AWAITING_DECISION, *DECIDED_STATES)
 
 
@@ -40,8 +52,46 @@ def shown_figures(round: Round) -> RoundFigures:
     figures = round.figures
     if figures.sealed is None:
         return figures
-    sealed = MaskFigures(*(_shown(figure) for figure in figures.sealed.both))
-    return replace(figures, sealed=sealed)
+    why = why_hidden(figures)
+    sealed = MaskFigures(*(_shown(figure, why) for figure in figures.sealed.both))
+    return replace(figures, sealed=sealed, gate=_shown_gate(figures))
+
+
+def why_hidden(figures: RoundFigures) -> str:
+    """Return why a measured round shows no sealed figure at all; empty if it shows some."""
+    if figures.look is None:
+        return OLDER
+    if figures.look.infected + figures.look.empty:
+        return ""
+    return (
+        f"{figures.look.waiting} sealed images are read: figures need {MIN_FILMS} infected ones or"
+        " more"
+    )
+
+
+def shown_reason(round: Round, reason: str) -> str:
+    """Return the reason of a decision as people may see it: an old gate's names small subgroups."""
+    figures = round.figures
+    if figures.sealed is None or figures.look is not None or not reason.startswith(_BY_GATE):
+        return reason
+    return f"{_BY_GATE} Its figures were {OLDER}."
+
+
+def rounded(value: T) -> T:
+    """Return plain JSON with every fraction rounded to three decimals."""
+    if isinstance(value, float):
+        return round(value, DIGITS)  # type: ignore[return-value]
+    if isinstance(value, dict):
+        return {name: rounded(item) for name, item in value.items()}  # type: ignore[return-value]
+    if isinstance(value, list | tuple):
+        return [rounded(item) for item in value]  # type: ignore[return-value]
+    return value
+
+
+def _shown_gate(figures: RoundFigures) -> Gate | None:
+    if figures.gate is None or figures.look is not None:
+        return figures.gate
+    return replace(figures.gate, sentence=f"The figures were {OLDER}.", checks=())
 
 
 def shown_metrics(round: Round) -> dict[str, object]:
@@ -68,9 +118,16 @@ def sealed_history(project: Project) -> list[SealedPoint]:
     return [_point(round) for round in reversed(rounds[:30])]
 
 
-def _shown(figure: MaskFigure) -> MaskFigure:
-    if figure.n == 0 or figure.n >= MIN_SHOWN:
-        return figure
+def _shown(figure: MaskFigure, why: str) -> MaskFigure:
+    if not why and figure.n < MIN_FILMS:
+        why = f"n = {figure.n}: figures over fewer than {MIN_FILMS} sealed images are not shown"
+    if not why:
+        return replace(
+            figure,
+            value=rounded(figure.value),
+            ci_low=rounded(figure.ci_low),
+            ci_high=rounded(figure.ci_high),
+        )
     return MaskFigure(
         name=figure.name,
         convention=figure.convention,
@@ -79,7 +136,7 @@ def _shown(figure: MaskFigure) -> MaskFigure:
         n_both_empty=None,
         ci_low=None,
         ci_high=None,
-        hidden=f"n = {figure.n}: figures over fewer than {MIN_SHOWN} sealed images are not shown",
+        hidden=why,
     )
 
 

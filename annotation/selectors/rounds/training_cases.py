@@ -113,8 +113,13 @@ def sealed_cases(project: Project, label: Label) -> tuple[SnapshotCase, ...]:
 
     Controls alone are not measured, because they say nothing about infection.
     """
-    cases = tuple(case for case in _cases(project, label, Split.SEALED) if is_learned_from(case))
+    cases = tuple(case for case in active_sealed_cases(project, label) if is_learned_from(case))
     return cases if any(case.reference for case in cases) else ()
+
+
+def active_sealed_cases(project: Project, label: Label) -> tuple[SnapshotCase, ...]:
+    """Return every sealed image that is not withdrawn, with its current reference if it has one."""
+    return tuple(_cases(project, label, Split.SEALED))
 
 
 def usable_images(project: Project) -> QuerySet[Image]:

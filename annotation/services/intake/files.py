@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 
 from django.conf import settings
 
-from annotation.formats.grey_png import without_extras
 from annotation.services.intake.report import Refusal
 from annotation.services.intake.source import Offer
 from annotation.storage import Batch
@@ -25,10 +24,9 @@ MAX_FILE_BYTES = 512 * 1024**2
 
 @dataclass(frozen=True, slots=True)
 class ReadImage:
-    """An offered image, decoded; `data` are the bytes of its file."""
+    """An offered image, decoded. Nothing else of its file is kept."""
 
     offer: Offer
-    data: bytes
     decoded: images.DecodedImage
 
 
@@ -84,17 +82,17 @@ def read_offer(offer: Offer) -> ReadImage | Refusal:
         return Refusal(offer.name, error.code, error.sentence)
     except OSError as error:
         return Refusal(offer.name, "unreadable", f"The file cannot be read: {error.strerror}.")
-    return ReadImage(offer, data, decoded)
+    return ReadImage(offer, decoded)
 
 
 def store_image(read: ReadImage, batch: Batch) -> StoredImage:
     """Make and write the pixels, the preview, the thumbnail and the masks of one image."""
     pixels = read.decoded.pixels
     window = _first_window(read.decoded)
-    preview = images.preview8(pixels, window=window)
+    preview = images.preview8(pixels, window=window, side=images.preview_side(pixels))
     small = images.thumbnail(preview, window=images.FULL_WINDOW)
-    # A plain grey PNG already has the stored form. To encode it again would only cost time.
-    pixels_key = batch.put(without_extras(read.data) or images.encode_pixels(pixels))
+    # Even a plain PNG is encoded again: its file may hold text beside, behind or between its rows.
+    pixels_key = batch.put(images.encode_pixels(pixels))
     is_preview_too = window == images.FULL_WINDOW and preview.shape == pixels.shape
     return StoredImage(
         offer=read.offer,

@@ -50,6 +50,8 @@ def run_intake(*, intake_id: UUID) -> IntakeReport | None:
         )
     except RoundtruthError as error:
         _close(claim, state=Intake.State.FAILED, failure=error.sentence)
+        # The files are as the sender made them, with all that they hide. Nobody reads them again.
+        shutil.rmtree(intake.folder, ignore_errors=True)
         return None
     except claims.ClaimLost:
         raise

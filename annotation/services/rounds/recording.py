@@ -82,13 +82,14 @@ def finish_evaluating(
     figures: RoundFigures,
     report: Mapping[str, object],
     seconds: float,
+    retired: Sequence[str] = (),
 ) -> None:
     """Store counts and report, count the look, and refuse the round or let an engineer decide.
 
     `figures` are all figures of the round, including the evaluation's and the gate's answer.
     Raises Stopped if a cancel was requested meanwhile: the check and the write are one UPDATE.
     """
-    evaluation = SealedEvaluation(round=round.number, cases=tuple(cases))
+    evaluation = SealedEvaluation(round=round.number, cases=tuple(cases), retired=tuple(retired))
     key = storage.put(round.project_id, evaluation.to_bytes())
     now = timezone.now()
     training = sum(member.card.get("seconds", 0.0) for member in round.members.all())

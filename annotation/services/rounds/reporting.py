@@ -1,6 +1,7 @@
 """The evaluation report of a round, made once from counts. It has no sealed mask and no sealed map.
 
-Sealed figures over fewer than 20 images are not in the report. It has the number of images instead.
+Sealed figures are over whole cells of sealed images, which have 20 images or more, and rounded to
+three decimals. So no sealed figure, and no difference of sealed figures, is about fewer.
 """
 
 from __future__ import annotations
@@ -9,26 +10,30 @@ from collections.abc import Mapping, Sequence
 
 from annotation.models import Image, Round
 from annotation.round_figures import SealedCase
-from annotation.selectors.rounds.sealed import MIN_SHOWN
+from annotation.selectors.rounds.cells import MIN_FILMS
+from annotation.selectors.rounds.sealed import rounded
 from annotation.services.rounds.measuring import Measured
 from annotation.services.rounds.subgroups import (
+    HIDDEN,
     MeasuredImage,
     Plain,
-    explain_hidden,
+    hide_small,
+    measure_sealed_subgroups,
     measure_subgroups,
+    of_whole_cells,
 )
 from mlloop.figures.detection import (
     ANY_PIXEL,
     Rule,
     ScoredImage,
-    SourceAuc,
     auc,
     auc_by_source,
     rates,
     roc_curve,
 )
-from mlloop.figures.metrics import dice, estimate_all, is_both_empty
+from mlloop.figures.metrics import Estimate, dice, estimate_all, is_both_empty
 
+SCHEMA = 2  # 1: sealed figures of any films
 WORST = 12
 LARGE_AREA = Rule("1 % of the film", 0.01)
 
@@ -39,13 +44,17 @@ def make_report(
     sealed: Sequence[SealedCase],
     reliability: object,
     proposals: Mapping[str, Sequence[Measured]],
+    waiting: int = 0,
 ) -> Plain:
-    """Return the report as plain JSON: sealed figures, out-of-fold figures, the worst cases."""
+    """Return the report as plain JSON: sealed figures, out-of-fold figures, the worst cases.
+
+    `waiting` is the number of sealed images that are read but not measured yet.
+    """
     unseen = list(proposals.get("ensemble", ()))
     ids = [*(case.image for case in sealed), *(measured.image for measured in unseen)]
     images = {str(pk): image for pk, image in Image.objects.in_bulk(ids).items()}
     sealed_images = [
-        MeasuredImage(case.patient, case.counts, images.get(case.image), case.peak)
+        MeasuredImage(case.patient, case.counts, images.get(case.image), case.peak, case.cell)
         for case in sealed
     ]
     unseen_images = [
@@ -53,40 +62,53 @@ def make_report(
         for measured in unseen
     ]
     return {
-        "schema": 1,
+        "schema": SCHEMA,
         "round": round.number,
-        "sealed": _sealed_part(sealed_images, reliability),
+        "sealed": _sealed_part(sealed_images, reliability, waiting),
         "out_of_fold": {
             "n": len(unseen_images),
-            "pixels": _pixel_figures(unseen_images),
+            "pixels": [dict(figure.as_json()) for figure in _pixel_figures(unseen_images)],
             "subgroups": measure_subgroups(unseen_images, at_least=2),
         },
         "worst": _worst_cases(unseen),
     }
 
 
-def _sealed_part(images: Sequence[MeasuredImage], reliability: object) -> Plain:
-    if len(images) < MIN_SHOWN:
-        return {"n": len(images), "hidden": explain_hidden(len(images))}
+def _sealed_part(images: Sequence[MeasuredImage], reliability: object, waiting: int) -> Plain:
+    shown = of_whole_cells(images, images)
+    if len(shown) < MIN_FILMS:
+        n = len(images) + waiting
+        why = f"n = {n}: figures need {MIN_FILMS} infected sealed images or more"
+        return {"n": n, "hidden": why}
     return {
-        "n": len(images),
-        "pixels": _pixel_figures(images),
-        "subgroups": measure_subgroups(images, at_least=MIN_SHOWN),
-        "detection": _detection(images),
-        "reliability": reliability,
+        "n": len(shown),
+        "waiting": waiting,
+        "pixels": [hide_small(figure) for figure in _pixel_figures(shown)],
+        "subgroups": measure_sealed_subgroups(shown),
+        "detection": rounded(_detection(shown)),
+        "reliability": rounded(_coarse_pixels(reliability)),
     }
 
 
-def _pixel_figures(images: Sequence[MeasuredImage]) -> list[Plain]:
+def _coarse_pixels(value: object) -> object:
+    """Return a reliability with its numbers of pixels rounded to three digits."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return int(float(f"{value:.3g}"))
+    if isinstance(value, Mapping):
+        return {name: _coarse_pixels(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_coarse_pixels(item) for item in value]
+    return value
+
+
+def _pixel_figures(images: Sequence[MeasuredImage]) -> Sequence[Estimate]:
     counts, patients = [image.counts for image in images], [image.patient for image in images]
-    return [dict(estimate.as_json()) for estimate in estimate_all(counts, patients)]
+    return estimate_all(counts, patients)
 
 
 def _detection(images: Sequence[MeasuredImage]) -> Plain:
     """Measure how well the predicted share, and the peak, tell infected films from the others."""
-    by_share = [
-        _scored(image, (image.counts.tp + image.counts.fp) / image.pixels) for image in images
-    ]
+    by_share = [_scored(image, _predicted_share(image)) for image in images]
     by_peak = [_scored(image, image.peak / 255) for image in images]
     return {
         "roc": _without_thresholds(roc_curve(by_share).as_json()),
@@ -95,8 +117,27 @@ def _detection(images: Sequence[MeasuredImage]) -> Plain:
         "rates": [
             rate.as_json() for rule in (ANY_PIXEL, LARGE_AREA) for rate in rates(by_share, rule)
         ],
-        "sources": [_source_line(source) for source in auc_by_source(by_share)],
+        "sources": _source_lines(images),
     }
+
+
+def _source_lines(images: Sequence[MeasuredImage]) -> list[Plain]:
+    """Return the AUC within each source, from its whole cells."""
+    lines: list[Plain] = []
+    for source in sorted({image.source for image in images}):
+        members = [image for image in images if image.source == source]
+        shown = of_whole_cells(images, members)
+        if len(shown) < MIN_FILMS:
+            # Not even a warning: the class of all its images would say what their masks are.
+            lines.append({"source": source, "hidden": HIDDEN})
+            continue
+        scored = [_scored(image, _predicted_share(image)) for image in shown]
+        lines += [{"n": len(shown), **found.as_json()} for found in auc_by_source(scored)]
+    return lines
+
+
+def _predicted_share(image: MeasuredImage) -> float:
+    return (image.counts.tp + image.counts.fp) / image.pixels
 
 
 def _without_thresholds(curve: Mapping[str, object]) -> Plain:
@@ -106,15 +147,6 @@ def _without_thresholds(curve: Mapping[str, object]) -> Plain:
 
 def _scored(image: MeasuredImage, score: float) -> ScoredImage:
     return ScoredImage(image.patient, image.source, image.share > 0, score)
-
-
-def _source_line(source: SourceAuc) -> Plain:
-    n = source.auc.n
-    if n < MIN_SHOWN:
-        # The warning says which classes the source has. It is not a figure, so it is always shown.
-        line: Plain = {"source": source.source, "n": n, "hidden": explain_hidden(n)}
-        return {**line, "warning": source.warning}
-    return {"n": n, **source.as_json()}
 
 
 def _worst_cases(unseen: Sequence[Measured]) -> list[Plain]:

@@ -11,11 +11,13 @@ from django.urls import path
 from django.views.decorators.http import require_GET
 
 from annotation.errors import NotFound
-from annotation.models import Project
+from annotation.models import Project, User
 from annotation.permissions import Permission, may
+from annotation.selectors.images import image_of
 from annotation.selectors.rounds.lookup import round_of
 from annotation.selectors.rounds.reports import shown_report, worst_case_overlay
 from annotation.selectors.rounds.sealed import sealed_history
+from annotation.services.sightings import record_sighting
 from annotation.web.plots.geometry import Plot
 from annotation.web.plots.report_plots import learning_curve_plot, reliability_plot, roc_plot
 from annotation.web.plots.round_plots import sealed_plot
@@ -65,11 +67,12 @@ def round_overlay(
     request: HttpRequest, project: Project, number: int, image_id: UUID
 ) -> HttpResponse:
     """Return a worst case as a PNG with the outlines of reference and proposal."""
-    del request
     try:
         data = worst_case_overlay(round_of(project, number), image_id)
+        shown = image_of(project=project, image_id=image_id)
     except NotFound as error:
         raise Http404(error.sentence) from None
+    record_sighting(image=shown, viewer=cast("User", request.user))
     response = HttpResponse(data, content_type="image/png")
     response["Cache-Control"] = "private, max-age=3600"
     return response

@@ -15,7 +15,7 @@ from annotation.permissions import Permission, may, require
 from annotation.selectors.rounds.blindness import blindness_of
 from annotation.selectors.rounds.decisions import decisions_about
 from annotation.selectors.rounds.lookup import may_start, round_of, rounds_of
-from annotation.selectors.rounds.sealed import sealed_history, shown_figures
+from annotation.selectors.rounds.sealed import sealed_history, shown_figures, shown_reason
 from annotation.selectors.rounds.verdicts import verdict_history
 from annotation.selectors.rounds.view import RoundView, round_view
 from annotation.services.rounds.decision_table import decide_round
@@ -57,7 +57,10 @@ def _page(request: HttpRequest, project: Project, shown: Round | None) -> HttpRe
         "view": view,
         "decisions": decisions_about(shown) if shown else (),
         "blindness": blindness_of(shown) if shown and may_see_blindness else None,
-        "rounds": [(row, shown_figures(row).sealed) for row in rounds_of(project)[:MAX_LISTED]],
+        "rounds": [
+            (row, shown_figures(row).sealed, shown_reason(row, row.decision_reason))
+            for row in rounds_of(project)[:MAX_LISTED]
+        ],
         "may_start": may_run and may_start(project),
         "sealed_plot": sealed_plot(sealed_history(project)),
         "verdict_plot": verdict_plot(verdict_history(project)),

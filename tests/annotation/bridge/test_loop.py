@@ -20,7 +20,7 @@ from annotation.services.rounds.lifecycle import cancel_round, resume_round
 from annotation.services.rounds.planning import plan_round
 from mlloop.contract.manifest import EvaluateManifest, ProposeManifest, write_manifest
 from tests.support.fake_child import FITTED_T8
-from tests.support.learning import fake_learner, fill_project, small_plan
+from tests.support.learning import fake_learner, fill_project, read_sealed, small_plan
 
 
 @pytest.fixture
@@ -77,6 +77,7 @@ def test_thresholds_are_fitted_on_references_and_reach_the_rows_and_the_sealed_s
     planned: Round,
 ) -> None:
     handed: list[object] = []
+    read_sealed(planned.project)
 
     def write(path: Path, manifest: loop.Manifest) -> str:
         handed.append(manifest)
@@ -102,10 +103,11 @@ def test_thresholds_are_fitted_on_references_and_reach_the_rows_and_the_sealed_s
 
 
 def test_metrics_say_what_they_are(planned: Round) -> None:
+    read_sealed(planned.project, 18)
     done = loop.run_until_decision(planned, learner=fake_learner())
     assert done.state == "awaiting_decision", done.failure
     sealed = done.figures.sealed.pooled
-    assert (sealed.value, sealed.n, sealed.convention) == (0.75, 2, "pooled")
+    assert (sealed.value, sealed.n, sealed.convention) == (0.75, 20, "pooled")
     assert done.figures.proposals["ensemble"].per_image.n == 6
     assert 0 < done.figures.proposals[small_plan().networks[0].key].pooled.value < 1
     assert done.figures.leaks == 0

@@ -20,7 +20,7 @@ from tests.support.learning import fake_learner, fill_project, small_plan
 @pytest.fixture
 def evaluating(project: Project) -> Round:
     """A round that has proposed and is to be evaluated."""
-    fill_project(project)
+    fill_project(project, sealed=20)
     round = plan_round(project=project, actor=None, plan=small_plan())
     while round.state != Round.State.EVALUATING:
         claiming.advance_round(round)

@@ -47,6 +47,7 @@ def counted(images: list[Image], *, overlap: float = 0.8, false: int = 0) -> Cas
             "fn": 1000 - int(1000 * overlap) if image.group == "covid" else 0,
             "fp": false if image.group == "normal" else 100 + 7 * (i % 5),
             "tn": 3000,
+            "cell": 1 if image.group == "covid" else 2,
         }
         for i, image in enumerate(images)
     ]
@@ -213,14 +214,28 @@ def test_too_few_sealed_images_say_so_and_nothing_is_promoted_by_itself(
     assert row.state == "awaiting_decision"
 
 
-def test_an_image_that_was_read_again_is_not_compared(
+def test_a_cell_with_another_reference_in_it_is_not_compared(
     project: Project, sealed: list[Image]
 ) -> None:
     former = counted(sealed)
     for case in former[:5]:
         case["fn"] = 5000
     serving(project, former)
-    assert judged(project, counted(sealed)).checks[0].n == 45
+    gate = judged(project, counted(sealed))
+    assert {(check.name, check.n) for check in gate.checks} == {("all sealed images", 20)}
+
+
+def test_a_subgroup_is_judged_and_named_only_if_it_is_of_whole_cells(
+    project: Project, sealed: list[Image]
+) -> None:
+    Image.objects.filter(pk__in=[image.pk for image in sealed[:25]]).update(view_position="AP")
+    serving(project, counted(sealed))
+    gate = judged(project, counted(sealed))
+    # 25 of 30 infected films are AP: all 30 less these would be 5.
+    assert not [check.name for check in gate.checks if check.name.startswith("view AP")]
+    assert "view PA" in {check.name for check in gate.checks}
+    view = next(check for check in gate.checks if check.name == "view PA")
+    assert view.n == 20  # the controls; the infected ones in PA are 5
 
 
 def test_a_first_round_passes_and_is_promoted_where_the_project_asks(

@@ -10,7 +10,7 @@ from django.core.management import call_command
 from django.test import Client
 
 from annotation.bridge import loop
-from annotation.models import Project, Round, User
+from annotation.models import AuditEvent, Project, Round, User
 from annotation.selectors.rounds.sealed import sealed_history
 from annotation.services.rounds.planning import plan_round
 from annotation.web.plots.round_plots import sealed_plot
@@ -40,6 +40,7 @@ def measured(project: Project, *, per_image: int, pooled: int, number: int = 1) 
         "sealed": {"per_image": figure("per_image", per_image), "pooled": figure("pooled", pooled)},
         "proposals": {},
         "leaks": 0,
+        "look": {"infected": pooled, "empty": 0, "waiting": 3},
     }
     with unguarded():
         row.save()
@@ -98,7 +99,7 @@ def test_each_figure_is_judged_by_its_own_images(project: Project, engineer: Cli
     measured(project, per_image=12, pooled=30)
     sealed = engineer.get("/api/v1/projects/pilot/rounds/1/").json()["metrics"]["sealed"]
     assert sealed["per_image"]["hidden"] == SENTENCE
-    assert sealed["pooled"]["value"] == 0.5124
+    assert sealed["pooled"]["value"] == 0.512
 
 
 def test_plot_leaves_out_rounds_with_few_sealed_images(project: Project) -> None:
@@ -111,6 +112,36 @@ def test_plot_leaves_out_rounds_with_few_sealed_images(project: Project) -> None
     assert [tick.text for tick in plot.x_axis.ticks] == ["2"]
     assert [point.css for point in plot.points] == ["series-ok"]  # round 2 is serving
     assert plot.note == "Round 2 is measured on 20 images."
+
+
+def test_page_then_it_says_how_many_films_were_measured_and_how_many_wait(
+    project: Project, engineer: Client
+) -> None:
+    measured(project, per_image=25, pooled=31)
+    text = engineer.get("/p/pilot/rounds/1/").content.decode()
+    assert "Sealed films measured: 31 infected, 0 without infection." in text
+    assert "3 more are read and wait" in text
+
+
+def test_round_of_an_older_version_then_neither_figures_nor_the_gates_sentence_are_shown(
+    project: Project, engineer: Client
+) -> None:
+    row = measured(project, per_image=31, pooled=31)
+    reason = "Refused by the gate. It may be worse: source west (dice, n = 21): -0.512."
+    check = {"name": "source west", "metric": "dice", "n": 21, "difference": -0.5124}
+    gate = {"outcome": "refused", "sentence": reason, "margin": 0.05, "compared_with": None}
+    check |= {"ci_low": -0.5341, "ci_high": -0.4982, "holds": False}
+    row.metrics |= {"gate": gate | {"checks": [check]}}
+    del row.metrics["look"]
+    row.state, row.decision_reason = "refused", reason
+    with unguarded():
+        row.save()
+    facts = {"number": 1, "reason": reason}
+    AuditEvent.objects.create(project=project, verb="refuse_round", target=row.id, facts=facts)
+    for path in ("/p/pilot/rounds/", "/p/pilot/rounds/1/", "/api/v1/projects/pilot/rounds/1/"):
+        text = engineer.get(path).content.decode()
+        assert "measured by an older version" in text, path
+        assert not [secret for secret in (*SECRETS, "source west") if secret in text], path
 
 
 def test_admin_never_shows_the_stored_metrics(project: Project, client: Client) -> None:
@@ -133,8 +164,9 @@ def test_run_round_on_a_terminal_then_the_sentence_and_the_number_of_looks(
     call_command("run_round", "--project", "pilot", "--wait", "--json")
     metrics = json.loads(capsys.readouterr().out)["metrics"]
     assert metrics["sealed"]["pooled"]["value"] is None
-    assert "figures over fewer than 20 sealed images" in metrics["sealed"]["pooled"]["hidden"]
-    assert metrics["sealed_looks"] == 1
+    hidden = "3 sealed images are read: figures need 20 infected ones or more"
+    assert metrics["sealed"]["pooled"]["hidden"] == hidden
+    assert metrics["sealed_looks"] == 0  # nothing was measured
 
 
 def test_run_round_when_sealed_images_are_of_one_patient_then_it_says_no_interval(

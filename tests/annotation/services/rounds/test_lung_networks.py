@@ -65,7 +65,7 @@ def test_metrics_when_there_is_a_lung_network_then_its_figures_are_separate(done
     assert set(done.figures.proposals) == {"ensemble", small_plan().networks[0].key}
     assert set(done.figures.lung) == {"ensemble", "lung-unet"}
     assert done.figures.lung["lung-unet"].pooled.n == 3
-    assert done.figures.sealed.pooled.n == 2
+    assert done.figures.look.waiting == 2
 
 
 def test_leaks_when_a_lung_network_saw_the_patient_then_found(done: Round) -> None:

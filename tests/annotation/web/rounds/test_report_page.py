@@ -46,7 +46,7 @@ def test_report_page_when_the_round_is_measured_then_it_links_the_overlays_and_t
     page = client.get(reverse("round_report", args=["pilot", 1])).content.decode()
     overlay = reverse("round_overlay", args=["pilot", 1, measured[1].id])
     assert overlay in page
-    assert "n = 0: figures over fewer than 20 images are not shown" in page
+    assert "n = 0: figures need 20 infected sealed images or more" in page
     assert "style=" not in page
     round_page = client.get(reverse("round", args=["pilot", 1])).content.decode()
     assert reverse("round_report", args=["pilot", 1]) in round_page
@@ -138,11 +138,12 @@ def test_report_page_when_sealed_figures_are_shown_then_the_page_names_threshold
 ) -> None:
     row = make_round(project)
     lines = []
-    for i in range(24):
+    for i in range(44):
         image = make_image(project, patient=make_patient(project, f"s{i}", split="sealed"), seed=i)
-        Image.objects.filter(pk=image.pk).update(source="west" if i < 12 else "east")
-        tp = 0 if i < 12 else 40 + i
+        Image.objects.filter(pk=image.pk).update(source="west" if i < 22 else "east")
+        tp = 0 if i < 22 else 40 + i
         counts = {"tp": tp, "fp": 7, "fn": 3 if tp else 0, "tn": 5000, "peak": 200}
+        counts["cell"] = 2 if tp else 1
         lines.append(SealedCase(str(image.id), str(i), "covid", **counts))
     give_report(row, sealed=lines)
     threshold = FittedThreshold("ensemble", 91, 128, 0.5, 0.4)
@@ -157,4 +158,4 @@ def test_report_page_when_sealed_figures_are_shown_then_the_page_names_threshold
     assert "annotated images, and controls as empty masks" in text
     assert "annotated images, no controls" in text
     assert "without controls" in text
-    assert "All 12 images of west are without infection" in text
+    assert "All 22 images of west are without infection" in text
