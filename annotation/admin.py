@@ -51,12 +51,14 @@ class AuditedAdmin(_ModelAdmin):
     """Record every change in the audit: who changed which fields of which row, without values."""
 
     def log_addition(self, request: HttpRequest, obj: Model, message: Message) -> LogEntry:
+        entry = super().log_addition(request, obj, message)
         self._record(request, "admin_add", obj, message)
-        return super().log_addition(request, obj, message)
+        return entry
 
     def log_change(self, request: HttpRequest, obj: Model, message: Message) -> LogEntry:
+        entry = super().log_change(request, obj, message)
         self._record(request, "admin_change", obj, message)
-        return super().log_change(request, obj, message)
+        return entry
 
     def log_deletions(self, request: HttpRequest, queryset: QuerySet[Model]) -> list[LogEntry]:
         for obj in queryset:

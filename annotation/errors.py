@@ -8,11 +8,14 @@ RoundtruthError
 │   ├── StaleDraft        a save over a newer draft; both masks are kept
 │   └── DraftMoved        a decision about a drawing that is not the server's current draft
 ├── LeaseLost             another reader has the case, or the lease has lapsed
+├── TooManyAttempts       signing in failed too often; try again after a while
 ├── PreconditionRequired  a save without If-Match or If-None-Match
 └── Refused               a whole operation is refused, with the reason (exit code 1 of a command)
 """
 
 from __future__ import annotations
+
+import math
 
 
 class RoundtruthError(Exception):
@@ -72,6 +75,19 @@ class DraftMoved(Conflict):
 
 class LeaseLost(RoundtruthError):
     code = "lease_lost"
+
+
+class TooManyAttempts(RoundtruthError):
+    """An attempt to sign in that came too early; `seconds` says when the next one may come."""
+
+    code = "too_many_requests"
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = math.ceil(seconds)
+        unit = "second" if self.seconds == 1 else "seconds"
+        super().__init__(
+            f"Signing in failed too often. Try again in {self.seconds} {unit}. Nothing is locked."
+        )
 
 
 class PreconditionRequired(RoundtruthError):

@@ -81,6 +81,13 @@ def data_root(settings: LazySettings, tmp_path: Path) -> Path:
     settings.TRAIN_SLOTS = 1
     settings.STATIC_ROOT = tmp_path / "static"  # whitenoise warns where there is none
     settings.STATIC_ROOT.mkdir()
+    # In this process and new for each test, so that no test delays another one's attempts.
+    settings.CACHES = {
+        "default": {
+            "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
+            "LOCATION": str(tmp_path),
+        }
+    }
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     return settings.DATA_ROOT
 

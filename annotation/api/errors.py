@@ -22,6 +22,7 @@ _STATUS: dict[type[errors.RoundtruthError], HTTPStatus] = {
     errors.Forbidden: HTTPStatus.FORBIDDEN,
     errors.Invalid: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.LeaseLost: HTTPStatus.GONE,
+    errors.TooManyAttempts: HTTPStatus.TOO_MANY_REQUESTS,
     errors.PreconditionRequired: HTTPStatus.PRECONDITION_REQUIRED,
     errors.Conflict: HTTPStatus.CONFLICT,
     errors.Refused: HTTPStatus.CONFLICT,
@@ -112,7 +113,10 @@ def _domain_problem(error: errors.RoundtruthError) -> HttpResponse:
         }
     if isinstance(error, errors.DraftMoved) and error.current_etag:
         extra = {"current_etag": error.current_etag, "current_url": error.current_url}
-    return problem(status, code=error.code, detail=error.sentence, field=error.field, **extra)
+    response = problem(status, code=error.code, detail=error.sentence, field=error.field, **extra)
+    if isinstance(error, errors.TooManyAttempts):
+        response["Retry-After"] = str(error.seconds)
+    return response
 
 
 def _framework_problem(error: exceptions.APIException) -> HttpResponse:

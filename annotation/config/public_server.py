@@ -44,6 +44,18 @@ def parse_hosts(text: str) -> list[str]:
     return hosts
 
 
+def parse_proxies(text: str, *, hosts: Sequence[str]) -> int:
+    """Return how many proxies of ours stand in front: by default one on a public server."""
+    if not text:
+        return 1 if hosts else 0
+    if not text.isascii() or not text.isdigit() or int(text) > 9:
+        raise ImproperlyConfigured(
+            f"ROUNDTRUTH_PROXIES is {text!r}. Write the number of proxies between the browsers and "
+            "this server, from 0 to 9."
+        )
+    return int(text)
+
+
 def allowed_hosts(hosts: Sequence[str]) -> list[str]:
     """Return the accepted values of the Host header.
 

@@ -33,6 +33,8 @@ IS_PUBLIC = bool(HOSTS)
 # The address on which the web process listens; the Procfile passes the same variable to gunicorn.
 BIND = os.environ.get("ROUNDTRUTH_BIND", "127.0.0.1:8000")
 public_server.check_bind(BIND, hosts=HOSTS)
+# How many proxies may name the caller in X-Forwarded-For. A header from elsewhere is not believed.
+PROXIES = public_server.parse_proxies(os.environ.get("ROUNDTRUTH_PROXIES", ""), hosts=HOSTS)
 DEBUG = os.environ.get("ROUNDTRUTH_DEBUG", "") == "1"
 ALLOWED_HOSTS = public_server.allowed_hosts(HOSTS)
 
@@ -146,6 +148,17 @@ if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
         # Without it, REPLACE deletes rows without their DELETE triggers.
         "PRAGMA recursive_triggers=ON;",
     }
+# The web processes share it: counts of attempts to sign in. Values are JSON, never pickles.
+CACHES: dict[str, dict[str, object]] = {
+    "default": {"BACKEND": "annotation.services.table_cache.TableCache"}
+}
+if cache_url := os.environ.get("ROUNDTRUTH_CACHE_URL", ""):
+    CACHES["default"] = {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": cache_url,
+        "KEY_PREFIX": "roundtruth",
+        "OPTIONS": {"serializer": "annotation.services.table_cache.JsonSerializer"},
+    }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # People -------------------------------------------------------------------------------------
@@ -166,6 +179,8 @@ ACCOUNT_SIGNUP_FIELDS = ["username*", "password1*", "password2*"]
 ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_PREVENT_ENUMERATION = True
 ACCOUNT_LOGOUT_ON_GET = False
+# services/sign_in_delays.py slows down attempts. This limit would stop all who share an address.
+ACCOUNT_RATE_LIMITS = {"login": ""}
 LOGIN_URL = "/accounts/login/"
 LOGIN_REDIRECT_URL = "/"
 
@@ -333,9 +348,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PAGINATION_CLASS": "annotation.api.pagination.BoundedPagination",
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "EXCEPTION_HANDLER": "annotation.api.errors.problem_response",
-    "DEFAULT_THROTTLE_RATES": {"login": "10/minute"},
-    # How many proxies may name the caller. With 0, a forged header cannot avoid the throttle.
-    "NUM_PROXIES": 1 if IS_PUBLIC else 0,
+    "NUM_PROXIES": PROXIES,
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
 }
 SPECTACULAR_SETTINGS = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from annotation.models.audit import AuditEvent
+from annotation.models.cache import CacheEntry
 from annotation.models.dataset import Image, Intake, Patient, Split, SplitEntry, Study, Truth
 from annotation.models.people import ApiToken, User
 from annotation.models.project import Label, LabelSchema, Membership, Project
@@ -40,6 +41,7 @@ __all__ = [
     "ApiToken",
     "Assignment",
     "AuditEvent",
+    "CacheEntry",
     "Candidate",
     "Draft",
     "EnsembleMember",

@@ -152,7 +152,7 @@ def _has_another_curator(project: Project, user: User) -> bool:
 def _give_back_cases(project: Project, user: User, actor: User | None) -> None:
     """Return the person's cases without a drawing to the queue; a curator reassigns the others."""
     cases = Assignment.objects.filter(project=project, reader=user)
-    close_reopened(cases, actor=actor)
     cases.filter(state=Assignment.State.OPEN, has_draft=False).update(
         state=Assignment.State.RELEASED, closed_at=timezone.now()
     )
+    close_reopened(cases, actor=actor)

@@ -20,6 +20,7 @@ from django.urls import reverse
 
 from annotation.api.failures import outside_failure
 from annotation.models import Annotation, Draft, Project, User
+from annotation.services.members import open_project
 from mlloop.contract.json_text import MAX_DEPTH
 from mlloop.pixels.masks import encode_wire_mask
 from tests.support import factories
@@ -34,6 +35,7 @@ NEXT = "/api/v1/projects/pilot/next/"
 def client(project: Project, member: Member) -> Client:
     """A person with every role, whose client shows errors of the server as answers."""
     cache.clear()
+    open_project(project=project, actor=None)  # elsewhere nobody has all roles
     roles = ("reader", "curator", "engineer", "viewer")
     return signed_in(member(*roles, name="all"), raise_request_exception=False)
 

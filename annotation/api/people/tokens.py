@@ -1,4 +1,4 @@
-"""`auth/token/`: create a token with an account name and password. Attempts are limited."""
+"""`auth/token/`: create a token with an account name and password. Failures delay attempts."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from rest_framework.exceptions import AuthenticationFailed, PermissionDenied
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.throttling import SimpleRateThrottle
 from rest_framework.views import APIView
 
 from annotation.api.schema import PROBLEMS
 from annotation.models import ApiToken, User
 from annotation.permissions import has_second_factor, lacks_second_factor
+from annotation.services.sign_in_delays import attempt_of, begin_attempt, forgive_attempt
 from annotation.services.sign_ins import record_failed_sign_in
 from annotation.services.tokens import create_token
 
@@ -39,32 +39,11 @@ class TokenSerializer(serializers.Serializer[Json]):
     expires_at = serializers.DateTimeField()
 
 
-class AddressThrottle(SimpleRateThrottle):
-    """Limit the attempts from one network address."""
-
-    scope = "login"
-
-    def get_cache_key(self, request: Request, view: APIView) -> str:
-        return f"login-address:{self.get_ident(request)}"
-
-
-class NameThrottle(SimpleRateThrottle):
-    """Limit the attempts for one account name, from all addresses together."""
-
-    scope = "login"
-
-    def get_cache_key(self, request: Request, view: APIView) -> str | None:
-        data = request.data
-        name = str(data.get("username", ""))[:150] if isinstance(data, dict) else ""
-        return f"login-name:{name.casefold().encode().hex()}" if name else None
-
-
 class TokenView(APIView):
     """`auth/token/`: create a token."""
 
     authentication_classes = ()
     permission_classes = (AllowAny,)
-    throttle_classes = (AddressThrottle, NameThrottle)
 
     def get_authenticate_header(self, request: Request) -> str:
         return 'Bearer realm="roundtruth"'  # without this header a wrong password would answer 403
@@ -79,6 +58,8 @@ class TokenView(APIView):
         payload = TokenRequestSerializer(data=request.data)
         payload.is_valid(raise_exception=True)
         data = payload.validated_data
+        attempt = attempt_of(request._request, name=data["username"])
+        begin_attempt(attempt)
         user = authenticate(
             request._request,
             username=data["username"],
@@ -87,6 +68,7 @@ class TokenView(APIView):
         if not isinstance(user, User) or not user.is_active:
             record_failed_sign_in(username=data["username"])
             raise AuthenticationFailed("The name or the password is wrong.", code="bad_login")
+        forgive_attempt(attempt)
         if has_second_factor(user) or lacks_second_factor(user):
             raise PermissionDenied(
                 "A password alone gives no token to an account with a second factor, or that must"

@@ -5,17 +5,30 @@ They hold for passwords, passkeys and sign-on.
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any, cast
 
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.account.auth_backends import AuthenticationBackend
 from django.conf import settings
 from django.contrib.auth.base_user import AbstractBaseUser
+from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
 
+from annotation.errors import TooManyAttempts
 from annotation.models import User
 from annotation.services import audit
+from annotation.services.sign_in_delays import (
+    DEVICE_COOKIE,
+    DEVICE_DAYS,
+    address_of,
+    attempt_of,
+    begin_attempt,
+    device_cookie,
+    forgive_attempt,
+)
 from annotation.services.sign_ins import (
     record_failed_sign_in,
     record_sign_in,
@@ -53,6 +66,24 @@ class ClosedAccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         del request
         return False
+
+    def get_client_ip(self, request: HttpRequest) -> str:
+        return address_of(request) or "0.0.0.0"  # noqa: S104 - a Unix socket has no address
+
+    def pre_authenticate(self, request: HttpRequest, **credentials: Any) -> None:
+        """Skip allauth's own limit: it locks an account by its name."""
+
+    def authenticate(self, request: HttpRequest, **credentials: Any) -> AbstractBaseUser | None:
+        """Check a password, unless attempts failed too often: then say how long to wait."""
+        attempt = attempt_of(request, name=str(credentials.get("username", "")))
+        try:
+            begin_attempt(attempt)
+        except TooManyAttempts as error:
+            raise ValidationError(error.sentence, code=error.code) from None
+        user = cast("AbstractBaseUser | None", super().authenticate(request, **credentials))
+        if user is not None:
+            forgive_attempt(attempt)
+        return user
 
     def set_password(self, user: AbstractBaseUser, password: str) -> None:
         """Set a password that the person chose. Their other sessions and all their tokens end."""
@@ -112,7 +143,21 @@ class ClosedAccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         sociallogin = (login["signal_kwargs"] or {}).get("sociallogin")
         if sociallogin is not None:
             give_roles(request, cast("User", user), sociallogin)
+        remember_browser(request, response, cast("User", user))
         return response
+
+
+def remember_browser(request: HttpRequest, response: HttpResponse, user: User) -> None:
+    """Let nobody's failed attempts delay this account in this browser from now on."""
+    response.set_cookie(
+        DEVICE_COOKIE,
+        device_cookie(request, name=user.get_username()),
+        max_age=timedelta(days=DEVICE_DAYS),
+        path=reverse("account_login").removesuffix("login/"),
+        secure=settings.SESSION_COOKIE_SECURE,
+        httponly=True,
+        samesite="Lax",
+    )
 
 
 class AccountBackend(AuthenticationBackend):  # type: ignore[misc]

@@ -19,6 +19,8 @@ NAMES = (
     "ROUNDTRUTH_BIND",
     "ROUNDTRUTH_DEBUG",
     "ROUNDTRUTH_TEST_HANDLE",
+    "ROUNDTRUTH_PROXIES",
+    "ROUNDTRUTH_CACHE_URL",
 )
 
 
@@ -55,6 +57,8 @@ def settings_with(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
         ({"ROUNDTRUTH_SECRET_KEY": "short"}, "needs 50 random characters"),
         (PUBLIC | {"ROUNDTRUTH_DEBUG": "1"}, "ROUNDTRUTH_DEBUG cannot be used"),
         (PUBLIC | {"ROUNDTRUTH_TEST_HANDLE": "1"}, "ROUNDTRUTH_TEST_HANDLE cannot be used"),
+        ({"ROUNDTRUTH_PROXIES": "-1"}, "from 0 to 9"),
+        ({"ROUNDTRUTH_PROXIES": "²"}, "from 0 to 9"),
         ({"ROUNDTRUTH_BIND": "0.0.0.0:8000"}, "Set ROUNDTRUTH_HOSTS"),
         ({"ROUNDTRUTH_BIND": ":8000"}, "Set ROUNDTRUTH_HOSTS"),
         ({"ROUNDTRUTH_BIND": "[::]:8000"}, "Set ROUNDTRUTH_HOSTS"),
@@ -86,6 +90,18 @@ def test_settings_when_public_then_only_its_names_and_https(settings_with) -> No
     assert values["ALLOWED_HOSTS"] == ["reading.example.org"]
     assert values["SECURE_SSL_REDIRECT"] is True
     assert values["SESSION_COOKIE_SECURE"] is True
+    assert values["PROXIES"] == 1
+
+
+def test_settings_when_nothing_is_set_then_no_proxy_is_believed_and_no_pickle_is_read(
+    settings_with,
+) -> None:
+    values = settings_with()
+    assert values["PROXIES"] == 0
+    assert values["CACHES"]["default"]["BACKEND"].endswith("TableCache")
+    redis = settings_with(ROUNDTRUTH_CACHE_URL="redis://h/1", ROUNDTRUTH_PROXIES="2")
+    assert redis["PROXIES"] == 2
+    assert redis["CACHES"]["default"]["OPTIONS"]["serializer"].endswith("JsonSerializer")
 
 
 def test_settings_when_the_stored_key_was_cut_off_then_refused(

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
 
 import pytest
-from django.utils import timezone
 
 from annotation.errors import Invalid, Refused
-from annotation.models import Assignment, AuditEvent, Image, Membership, Project, User
+from annotation.models import Assignment, AuditEvent, Membership, Project, User
 from annotation.permissions import READING, SEEING
 from annotation.selectors.upkeep.invariants import breaches
 from annotation.services.members import add_member, open_project, remove_member
@@ -106,8 +104,6 @@ def test_add_member_when_they_saw_the_images_then_they_never_read_them_blind(
         add_member(project=project, user=ann, role="reader", actor=curator)
     assert refused.value.code == "has_seen_images"
     add_member(project=project, user=bob, role="reader", actor=curator)
-    Image.objects.update(created_at=timezone.now() + timedelta(hours=1))
-    add_member(project=project, user=ann, role="reader", actor=curator)
 
 
 def test_open_project_when_declared_then_roles_mix_and_the_audit_says_who(
