@@ -246,7 +246,7 @@ def small_groups(world: World, rounds: list[list[SealedCase]]) -> dict[str, set[
     return {name: films for name, films in groups.items() if 0 < len(films) < LEAST}
 
 
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_everything_that_an_engineer_reads_over_five_rounds_solves_for_no_group_under_twenty(
     project: Project,
     engineer: Client,
