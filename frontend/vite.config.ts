@@ -10,7 +10,13 @@ export default defineConfig({
     assetsInlineLimit: 0,
     modulePreload: false,
     target: "es2022",
-    rollupOptions: { input: { editor: "src/editor/main.ts", passkeys: "src/passkeys/main.ts" } },
+    rollupOptions: {
+      input: {
+        editor: "src/editor/main.ts",
+        passkeys: "src/passkeys/main.ts",
+        signedout: "src/signedout/main.ts",
+      },
+    },
   },
   worker: { format: "es" },
 });

@@ -12,8 +12,6 @@ from rest_framework.request import Request
 
 from annotation.api.content_types import PNG
 
-IMMUTABLE = "private, max-age=31536000, immutable"
-
 
 def parse_etags(header: str | None) -> list[str] | None:
     """Return the ETags of an If-Match or If-None-Match header, unquoted; None without a header."""
@@ -39,7 +37,6 @@ def send_bytes(
     *,
     etag: str,
     content_type: str = PNG,
-    cache: str = IMMUTABLE,
     headers: Mapping[str, str] | None = None,
 ) -> HttpResponse:
     """Answer with the bytes, or with 304 if the caller already has them."""
@@ -51,5 +48,4 @@ def send_bytes(
         for name, value in (headers or {}).items():
             response[name] = value
     response["ETag"] = f'"{etag}"'
-    response["Cache-Control"] = cache
     return response

@@ -101,6 +101,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "annotation.web.security.ContentSecurityPolicyMiddleware",
+    "annotation.web.caching.NoStoreMiddleware",
     "annotation.web.health.MachineEndpointsMiddleware",
     "annotation.web.security.LoopbackOnlyMiddleware",
     "annotation.web.malformed.RefuseMalformedMiddleware",  # before anything asks the database

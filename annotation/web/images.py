@@ -106,13 +106,11 @@ def _image_or_404(request: HttpRequest, project: Project, image_id: UUID) -> Ima
 
 
 def _png(key: str) -> HttpResponse:
-    """Return a stored PNG; only the person's own browser may cache it."""
+    """Return a stored PNG."""
     try:
-        response = HttpResponse(storage.read(key), content_type="image/png")
+        return HttpResponse(storage.read(key), content_type="image/png")
     except NotFound as error:
         raise Http404(error.sentence) from None
-    response["Cache-Control"] = "private, max-age=3600"
-    return response
 
 
 def _page_number(text: str) -> int:

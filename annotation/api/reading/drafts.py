@@ -108,7 +108,6 @@ def send_mask(request: Request, row: Draft | LostDraft) -> HttpResponse:
         request,
         encode_wire_mask(decode_mask(storage.read(row.mask_key))),
         etag=storage.digest_of(row.mask_key),
-        cache="private, no-cache",
     )
     # A 304 has these headers too: a later save of the same mask may have another basis.
     response["X-Candidate"] = str(row.candidate_id or "")

@@ -115,7 +115,6 @@ class SubmittedMaskView(APIView):
             request,
             encode_wire_mask(decode_mask(storage.read(key))),
             etag=keyed_etag(request, key),
-            cache="private, no-cache",
         )
 
 

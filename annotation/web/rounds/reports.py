@@ -73,9 +73,7 @@ def round_overlay(
     except NotFound as error:
         raise Http404(error.sentence) from None
     record_sighting(image=shown, viewer=cast("User", request.user))
-    response = HttpResponse(data, content_type="image/png")
-    response["Cache-Control"] = "private, max-age=3600"
-    return response
+    return HttpResponse(data, content_type="image/png")
 
 
 def activation_tables(report: Plain) -> list[Plain]:

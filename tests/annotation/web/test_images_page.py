@@ -52,12 +52,12 @@ def test_thumbnail_when_of_another_project_then_404(project: Project, image: Ima
     assert signed_in(curator).get(url).status_code == 404
 
 
-def test_thumbnail_when_served_then_private_and_a_png(project: Project, image: Image, member):
+def test_thumbnail_when_served_then_not_stored_and_a_png(project: Project, image: Image, member):
     response = signed_in(member("viewer")).get(
         reverse("image_thumbnail", args=[project.slug, image.id])
     )
     assert response["Content-Type"] == "image/png"
-    assert response["Cache-Control"].startswith("private")
+    assert response["Cache-Control"] == "no-store"
     assert response.content.startswith(b"\x89PNG")
 
 

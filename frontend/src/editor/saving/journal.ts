@@ -247,6 +247,23 @@ export async function dropCase(
   await finished(transaction);
 }
 
+/**
+ * Delete the records of cases that the server has wholly. Nobody is signed in here any more, so only
+ * work that nobody else has may stay. A tab that is still open keeps its records.
+ */
+export async function dropSaved(
+  db: IDBDatabase,
+  isAlive: (tab: string) => Promise<boolean>,
+): Promise<void> {
+  const store = db.transaction("heads", "readonly").objectStore("heads");
+  for (const head of (await answer(store.getAll())) as Head[]) {
+    if (isUnsaved(head) || isBegun(head) || (await isAlive(head.tab))) continue;
+    const transaction = write(db);
+    dropTab(transaction, head.assignment, head.tab);
+    await finished(transaction);
+  }
+}
+
 export async function dropExpired(db: IDBDatabase, now: number): Promise<void> {
   const store = db.transaction("heads", "readonly").objectStore("heads");
   for (const head of (await answer(store.getAll())) as Head[]) {

@@ -64,7 +64,7 @@ def test_pixels_when_leased_then_png_and_raw_hold_the_same_values(
     client, url = signed_in(reader), open_case["image"]["pixels_url"]
     png = client.get(url)
     assert png["Content-Type"] == "image/png"
-    assert png["Cache-Control"] == "private, max-age=31536000, immutable"
+    assert png["Cache-Control"] == "no-store"
     pixels = decode_image(png.content).pixels
     raw = client.get(url, headers={"Accept": "application/octet-stream", "Accept-Encoding": "gzip"})
     assert raw["Content-Encoding"] == "gzip"
