@@ -20,7 +20,6 @@ from django.urls import reverse
 
 from annotation.api.failures import outside_failure
 from annotation.models import Annotation, Draft, Project, User
-from annotation.services.members import open_project
 from mlloop.contract.json_text import MAX_DEPTH
 from mlloop.pixels.masks import encode_wire_mask
 from tests.support import factories
@@ -33,17 +32,21 @@ NEXT = "/api/v1/projects/pilot/next/"
 
 @pytest.fixture
 def client(project: Project, member: Member) -> Client:
-    """A person with every role, whose client shows errors of the server as answers."""
+    """A person who sees everything, whose client shows errors of the server as answers."""
     cache.clear()
-    open_project(project=project, actor=None)  # elsewhere nobody has all roles
-    roles = ("reader", "curator", "engineer", "viewer")
-    return signed_in(member(*roles, name="all"), raise_request_exception=False)
+    roles = ("curator", "engineer", "viewer")
+    return signed_in(member(*roles), raise_request_exception=False)
 
 
 @pytest.fixture
-def case(client: Client, project: Project) -> dict:
+def reader(project: Project, member: Member) -> Client:
+    return signed_in(member("reader"), raise_request_exception=False)
+
+
+@pytest.fixture
+def case(reader: Client, project: Project) -> dict:
     factories.make_image(project)
-    return lease(client)
+    return lease(reader)
 
 
 def check_problem(response, status: int, words: str = "") -> None:
@@ -77,32 +80,32 @@ BODIES = {
 
 @pytest.mark.parametrize("name", BODIES)
 def test_api_when_the_json_is_hostile_then_400_says_what_is_wrong(
-    client: Client, name: str
+    reader: Client, name: str
 ) -> None:
     body, words = BODIES[name]
-    check_problem(client.post(NEXT, body, content_type=JSON), 400, words)
+    check_problem(reader.post(NEXT, body, content_type=JSON), 400, words)
 
 
-def test_api_when_the_json_is_as_deep_as_allowed_then_the_field_is_named(client: Client) -> None:
+def test_api_when_the_json_is_as_deep_as_allowed_then_the_field_is_named(reader: Client) -> None:
     body = f'{{"exclude": {nested(MAX_DEPTH - 1)}}}'
-    check_problem(client.post(NEXT, body, content_type=JSON), 422)
+    check_problem(reader.post(NEXT, body, content_type=JSON), 422)
 
 
-def test_api_when_the_json_is_larger_than_a_megabyte_then_422(client: Client) -> None:
+def test_api_when_the_json_is_larger_than_a_megabyte_then_422(reader: Client) -> None:
     body = json.dumps({"x": "a" * 1024**2})
-    check_problem(client.post(NEXT, body, content_type=JSON), 422, "1024 kB")
+    check_problem(reader.post(NEXT, body, content_type=JSON), 422, "1024 kB")
 
 
 @pytest.mark.parametrize("charset", ["zlib", "bz2", "rot13", "hex", "utf-16", "nonsense", "\xff"])
-def test_api_when_the_charset_is_no_utf8_then_400(client: Client, charset: str) -> None:
+def test_api_when_the_charset_is_no_utf8_then_400(reader: Client, charset: str) -> None:
     # `generic` sends the bytes as they are; `post` would encode them.
-    response = client.generic("POST", NEXT, b"{}", content_type=f"{JSON}; charset={charset}")
+    response = reader.generic("POST", NEXT, b"{}", content_type=f"{JSON}; charset={charset}")
     check_problem(response, 400, "UTF-8")
 
 
 @pytest.mark.parametrize("body", [b"", b"null", b"[]", b'"x"', b"0"])
-def test_api_when_the_json_is_no_object_then_never_a_500(client: Client, body: bytes) -> None:
-    assert client.post(NEXT, body, content_type=JSON).status_code in (200, 204, 422)
+def test_api_when_the_json_is_no_object_then_never_a_500(reader: Client, body: bytes) -> None:
+    assert reader.post(NEXT, body, content_type=JSON).status_code in (200, 204, 422)
 
 
 def test_token_when_the_name_is_half_a_character_then_400(client: Client) -> None:
@@ -121,10 +124,10 @@ def test_round_when_the_plan_is_hostile_then_a_problem(client: Client, plan: str
 
 @pytest.mark.parametrize("stroke", ["9" * 5000, "²", "-1", "1.5", "", " ", "\xa0", "99999999999"])
 def test_draft_when_the_stroke_number_is_hostile_then_422(
-    client: Client, case: dict, stroke: str
+    reader: Client, case: dict, stroke: str
 ) -> None:
     png = encode_wire_mask(factories.disc())
-    response = put(client, case, png, **{"If-None-Match": "*", "X-Stroke": stroke})
+    response = put(reader, case, png, **{"If-None-Match": "*", "X-Stroke": stroke})
     check_problem(response, 422)
     assert not Draft.objects.exists()
 
@@ -133,10 +136,10 @@ def test_draft_when_the_stroke_number_is_hostile_then_422(
     "tag", ['"', ",", "W/", '"' * 5000, "\xff", "*", '"\\"', "W/W/", "x" * 9000]
 )
 def test_draft_when_if_match_is_hostile_then_a_problem(
-    client: Client, case: dict, tag: str
+    reader: Client, case: dict, tag: str
 ) -> None:
     png = encode_wire_mask(factories.disc())
-    response = put(client, case, png, **{"If-Match": tag})
+    response = put(reader, case, png, **{"If-Match": tag})
     assert response.status_code in (409, 428), response.content
     assert response["Content-Type"] == PROBLEM
 
@@ -176,9 +179,9 @@ def test_api_when_the_address_is_hostile_then_a_problem(client: Client, path: st
 
 
 @pytest.mark.postgres
-def test_draft_when_the_label_holds_nul_then_400(client: Client, case: dict) -> None:
+def test_draft_when_the_label_holds_nul_then_400(reader: Client, case: dict) -> None:
     url = f"/api/v1/assignments/{case['assignment']}/draft/?label=%00"
-    check_problem(client.get(url), 400, "NUL")
+    check_problem(reader.get(url), 400, "NUL")
 
 
 @pytest.mark.postgres
@@ -282,24 +285,24 @@ def fill_disk(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_save_when_the_disk_is_full_then_507_and_the_next_save_works(
-    client: Client, case: dict, monkeypatch: pytest.MonkeyPatch
+    reader: Client, case: dict, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fill_disk(monkeypatch)
     png = encode_wire_mask(factories.disc())
-    check_problem(put(client, case, png, **{"If-None-Match": "*"}), 507, "disk is full")
+    check_problem(put(reader, case, png, **{"If-None-Match": "*"}), 507, "disk is full")
     assert not Draft.objects.exists()
     monkeypatch.undo()
-    assert put(client, case, png, **{"If-None-Match": "*"}).status_code == 201
+    assert put(reader, case, png, **{"If-None-Match": "*"}).status_code == 201
 
 
 def test_submit_when_the_disk_is_full_then_507_and_the_case_stays_open(
-    client: Client, case: dict, monkeypatch: pytest.MonkeyPatch
+    reader: Client, case: dict, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fill_disk(monkeypatch)
-    check_problem(submit(client, case, decision="no_infection"), 507, "disk is full")
+    check_problem(submit(reader, case, decision="no_infection"), 507, "disk is full")
     assert not Annotation.objects.exists()
     monkeypatch.undo()
-    assert submit(client, case, decision="no_infection").status_code == 201
+    assert submit(reader, case, decision="no_infection").status_code == 201
 
 
 def test_page_when_the_disk_is_full_then_507_with_a_sentence(
