@@ -20,7 +20,7 @@ NODE_STAMP := frontend/node_modules/.lock-installed
 BUILT := annotation/static/dist/.vite/manifest.json
 FRONTEND_SOURCES := $(shell find frontend -path '*/node_modules' -prune -o -type f -print 2>/dev/null)
 
-.PHONY: help setup demo loop bench screenshots test lint types drift format lock schema \
+.PHONY: help setup audit demo loop bench screenshots test lint types drift format lock schema \
 	test-frontend test-sqlite test-postgres test-browser test-slow test-all test-slow-sqlite \
 	test-slow-postgres test-slow-browser test-processors test-loop
 
@@ -137,6 +137,9 @@ test-loop: setup  ## the whole loop on 48 phantoms
 	$(MAKE) loop LIMIT=48
 
 # ---- keep ------------------------------------------------------------------------------------
+
+audit: setup  ## known weaknesses of the locked packages; says what no registry was asked about
+	PATH="$(NODE_PATH_PREFIX)$$PATH" $(PY) -m tools.audit
 
 format: setup  ## rewrite what ruff, djade and biome can rewrite
 	ruff check --fix .

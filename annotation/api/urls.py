@@ -79,5 +79,5 @@ urlpatterns: list[URLPattern] = [
     path("plan-schema/", plans.PlanSchemaView.as_view(), name="plan-schema"),
     path("schema/", SpectacularAPIView.as_view(), name="schema"),
     path("docs/", DocsView.as_view(), name="docs"),
-    re_path(r"^.*$", unknown_path.UnknownView.as_view(), name="unknown"),
+    re_path(r"^", unknown_path.UnknownView.as_view(), name="unknown"),
 ]

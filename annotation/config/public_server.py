@@ -56,6 +56,16 @@ def parse_proxies(text: str, *, hosts: Sequence[str]) -> int:
     return int(text)
 
 
+def parse_contact(text: str) -> str:
+    """Return the address in ROUNDTRUTH_SECURITY_CONTACT; security.txt knows only these kinds."""
+    if text and not re.fullmatch(r"(mailto:|https://|tel:)[!-~]+", text):
+        raise ImproperlyConfigured(
+            f"ROUNDTRUTH_SECURITY_CONTACT is {text!r}. Write mailto:NAME@HOST, https://PAGE or "
+            "tel:+NUMBER, or leave it empty."
+        )
+    return text
+
+
 def allowed_hosts(hosts: Sequence[str]) -> list[str]:
     """Return the accepted values of the Host header.
 

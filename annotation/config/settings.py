@@ -62,6 +62,9 @@ def _secret_key() -> str:
 
 
 SECRET_KEY = _secret_key()
+# Where people report weaknesses of this server. /.well-known/security.txt names it.
+SECURITY_CONTACT = public_server.parse_contact(os.environ.get("ROUNDTRUTH_SECURITY_CONTACT", ""))
+
 # Gives browser tests a handle that reads the editor's state.
 SHOWS_TEST_HANDLE = os.environ.get("ROUNDTRUTH_TEST_HANDLE", "") == "1"
 public_server.check_development_settings(

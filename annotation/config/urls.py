@@ -14,4 +14,5 @@ urlpatterns = [
 ]
 
 handler400 = "annotation.config.error_pages.bad_request"
+handler404 = "annotation.config.error_pages.not_found"
 handler500 = "annotation.config.error_pages.server_error"

@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from annotation.web import audit, health, home, images, intake, reading, releases
+from annotation.web import (
+    audit,
+    health,
+    home,
+    images,
+    intake,
+    reading,
+    releases,
+    security_contact,
+)
 from annotation.web.people import account, members
 from annotation.web.rounds import plans, reports, rounds
 
@@ -19,4 +28,5 @@ urlpatterns = [
     *reports.urlpatterns,
     *images.urlpatterns,
     *intake.urlpatterns,
+    *security_contact.urlpatterns,
 ]

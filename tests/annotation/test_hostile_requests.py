@@ -6,6 +6,7 @@ Each row was an error of the server once, or is one on a framework that trusts i
 from __future__ import annotations
 
 import errno
+import gzip
 import json
 from collections.abc import Callable
 from html import unescape
@@ -96,6 +97,13 @@ def test_api_when_the_json_is_larger_than_a_megabyte_then_422(reader: Client) ->
     check_problem(reader.post(NEXT, body, content_type=JSON), 422, "1024 kB")
 
 
+def test_api_when_the_body_is_compressed_then_400_and_it_is_not_inflated(reader: Client) -> None:
+    body = gzip.compress(b" " * 50_000_000)
+    headers = {"Content-Encoding": "gzip"}
+    response = reader.generic("POST", NEXT, body, content_type=JSON, headers=headers)
+    check_problem(response, 400, "not UTF-8")
+
+
 @pytest.mark.parametrize("charset", ["zlib", "bz2", "rot13", "hex", "utf-16", "nonsense", "\xff"])
 def test_api_when_the_charset_is_no_utf8_then_400(reader: Client, charset: str) -> None:
     # `generic` sends the bytes as they are; `post` would encode them.
@@ -170,6 +178,7 @@ def test_list_when_the_page_is_hostile_then_never_a_500(client: Client, query: s
         f"projects/pilot/rounds/{'9' * 5000}/",
         "projects/%00/images/",
         "nothing/%00",
+        "nothing/%0A/here",
     ],
 )
 def test_api_when_the_address_is_hostile_then_a_problem(client: Client, path: str) -> None:

@@ -62,6 +62,23 @@ def test_compose_settings_are_settings(compose: dict[str, Any]) -> None:
     assert [name for name in names if name not in text] == []
 
 
+def test_every_image_can_be_given_by_digest(compose: dict[str, Any]) -> None:
+    dockerfile = (DOCKER / "Dockerfile").read_text()
+    variables = dict(re.findall(r"^ARG ([A-Z]+_IMAGE)=(\S+)$", dockerfile, re.MULTILINE))
+    built_on = set(re.findall(r"^FROM (\S+) AS", dockerfile, re.MULTILINE)) - set(STAGES)
+    assert (
+        built_on == {f"${{{name}}}" for name in variables} == {"${NODE_IMAGE}", "${PYTHON_IMAGE}"}
+    )
+    arguments = compose["x-build"]["args"]
+    assert arguments == {name: f"${{{name}:-{tag}}}" for name, tag in variables.items()}
+    services = compose["services"].values()
+    run = [service["image"] for service in services if "image" in service]
+    named = [re.fullmatch(r"\$\{([A-Z]+_IMAGE):-\S+\}", image) for image in run]
+    assert all(named)
+    example = (DOCKER / "example.env").read_text()
+    assert all(f"\n{name}=\n" in example for name in (*variables, *(m[1] for m in named if m)))
+
+
 def test_compose_worker_takes_every_queue() -> None:
     for text in (STAGES["worker"], (ROOT / "Procfile").read_text()):
         assert "train,propose,io" in text
