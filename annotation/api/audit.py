@@ -46,7 +46,9 @@ class AuditPagination(CursorPagination):
 class AuditEventSerializer(serializers.ModelSerializer[AuditEvent]):
     """One row of the audit, with all that its hash covers."""
 
-    username = serializers.CharField(source="actor.username", default=None, read_only=True)
+    username = serializers.CharField(
+        source="actor.username", default=None, allow_null=True, read_only=True
+    )
     facts = serializers.DictField(read_only=True)
 
     class Meta:

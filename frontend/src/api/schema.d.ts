@@ -710,7 +710,7 @@ export interface components {
             readonly created_at: string;
             /** Format: uuid */
             readonly actor: string | null;
-            readonly username: string;
+            readonly username: string | null;
             readonly verb: string;
             readonly target: string;
             readonly facts: {
