@@ -35,9 +35,9 @@ def migrate_to_today() -> None:
 
 
 def add_columns_of_today() -> None:
-    """Let today's models write accounts and projects into an old schema."""
+    """Let today's models write accounts, projects and audit rows into an old schema."""
     with connection.cursor() as cursor, connection.schema_editor() as editor:
-        for model in (User, Project):
+        for model in (User, Project, AuditEvent):
             table = connection.introspection.get_table_description(cursor, model._meta.db_table)
             old = {column.name for column in table}
             for field in model._meta.local_fields:

@@ -20,7 +20,7 @@ from annotation.services.rounds.planning import plan_round
 from annotation.services.upkeep import unused_files
 from mlloop.pixels.masks import encode_mask
 from tests.support.factories import disc, make_assignment, make_image
-from tests.support.learning import fake_learner, fill_project, small_plan
+from tests.support.learning import fake_learner, fill_project, read_sealed, small_plan
 
 pytestmark = pytest.mark.postgres
 
@@ -53,6 +53,7 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> Sent:
 @pytest.fixture
 def training(project: Project) -> Round:
     fill_project(project)
+    read_sealed(project)
     round = plan_round(project=project, actor=None, plan=small_plan())
     loop.sweep()
     round.refresh_from_db()

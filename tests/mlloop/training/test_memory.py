@@ -164,7 +164,7 @@ def test_child_when_memory_runs_out_anywhere_else_says_so_and_not_the_name_of_an
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    def full(*_given: object) -> nn.Module:
+    def full(*_given: object, **_named: object) -> nn.Module:
         raise FULL
 
     monkeypatch.setattr(member, "build_network", full)

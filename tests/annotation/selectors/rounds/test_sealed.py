@@ -10,8 +10,9 @@ from django.core.management import call_command
 from django.test import Client
 
 from annotation.bridge import loop
-from annotation.models import AuditEvent, Project, Round, User
+from annotation.models import Project, Round, User
 from annotation.selectors.rounds.sealed import sealed_history
+from annotation.services import audit
 from annotation.services.rounds.planning import plan_round
 from annotation.web.plots.round_plots import sealed_plot
 from tests.support.database import unguarded
@@ -137,7 +138,7 @@ def test_round_of_an_older_version_then_neither_figures_nor_the_gates_sentence_a
     with unguarded():
         row.save()
     facts = {"number": 1, "reason": reason}
-    AuditEvent.objects.create(project=project, verb="refuse_round", target=row.id, facts=facts)
+    audit.record(project=project, actor=None, verb="refuse_round", target=row.id, facts=facts)
     for path in ("/p/pilot/rounds/", "/p/pilot/rounds/1/", "/api/v1/projects/pilot/rounds/1/"):
         text = engineer.get(path).content.decode()
         assert "measured by an older version" in text, path

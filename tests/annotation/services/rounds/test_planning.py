@@ -20,7 +20,7 @@ from annotation.services.rounds.lifecycle import cancel_round, close_round, resu
 from annotation.services.rounds.planning import plan_round
 from tests.support.database import unguarded
 from tests.support.factories import make_image, make_patient, make_reference
-from tests.support.learning import fake_learner, fill_project, no_files, small_plan
+from tests.support.learning import fake_learner, fill_project, no_files, read_sealed, small_plan
 
 
 def decided(project: Project) -> Round:
@@ -170,6 +170,7 @@ def test_the_page_shows_the_round_and_takes_the_engineers_decision(
     project: Project, member: Callable[..., User], client: Client
 ) -> None:
     fill_project(project)
+    read_sealed(project)
     client.force_login(member("engineer"))
     empty = client.get("/p/pilot/rounds/").content.decode()
     assert "No round yet" in empty
@@ -188,7 +189,7 @@ def test_the_page_shows_the_round_and_takes_the_engineers_decision(
     ready = decided(project)
     page = client.get("/p/pilot/rounds/").content.decode()
     assert "Promote" in page
-    assert "n = 2" in page
+    assert "n = 22" in page
     page = client.post("/p/pilot/rounds/2/", {"verb": "promote"}, follow=True).content.decode()
     assert "Write the reason for this decision." in page
     client.post("/p/pilot/rounds/2/", {"verb": "promote", "reason": "sound"})

@@ -23,7 +23,13 @@ from annotation.services.upkeep.withdrawal import erase_patient, withdraw_image
 from mlloop.contract.manifest import EvaluateManifest, Manifest, ProposeManifest, write_manifest
 from mlloop.pixels.masks import encode_probability
 from tests.support.factories import disc, make_reference, make_round
-from tests.support.learning import CLASSIFIER, fake_learner, fill_project, plan_with_lung
+from tests.support.learning import (
+    CLASSIFIER,
+    fake_learner,
+    fill_project,
+    plan_with_lung,
+    read_sealed,
+)
 
 KEY = CLASSIFIER.key
 
@@ -31,6 +37,7 @@ KEY = CLASSIFIER.key
 @pytest.fixture
 def cohort(project: Project) -> dict[str, list[Image]]:
     made = fill_project(project)
+    read_sealed(project)
     for image in made["read"]:
         make_reference(image, disc(radius=25), label="lung")
     return made
