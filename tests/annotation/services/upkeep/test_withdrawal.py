@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
@@ -10,14 +11,25 @@ from django.utils import timezone
 
 from annotation import storage
 from annotation.errors import Invalid, NotFound
-from annotation.models import Assignment, AuditEvent, Image, Patient, Project, Truth
+from annotation.models import (
+    Assignment,
+    AuditEvent,
+    Image,
+    Patient,
+    Project,
+    Truth,
+    User,
+)
+from annotation.services import audit
 from annotation.services.intake.importing import import_folder
+from annotation.services.reading.next_case import lease_next_case
 from annotation.services.upkeep.withdrawal import (
     erase_image,
     erase_patient,
     withdraw_image,
     withdraw_patient,
 )
+from tests.support import factories
 from tests.support import intake_files as files
 
 pytestmark = pytest.mark.postgres
@@ -109,3 +121,52 @@ def test_erase_patient_when_masks_are_theirs_alone_then_masks_go_too(
     for key in keys:
         with pytest.raises(NotFound, match="erased on request"):
             storage.read(key)
+
+
+@pytest.fixture
+def blind_case(project: Project, member: Callable[..., User]) -> Assignment:
+    """A leased blind case: its candidates are the drawn mask and masks of networks."""
+    image = factories.make_image(project)
+    factories.make_reference(image, factories.disc(), reader=member("reader", name="author"))
+    factories.make_proposals(factories.make_round(project), image, kind="out_of_fold")
+    case = lease_next_case(project=project, reader=member("reader", name="judge"))
+    assert case is not None
+    assert case.is_blind
+    return case
+
+
+def test_erase_image_when_a_reader_holds_its_blind_case_then_all_masks_go(
+    blind_case: Assignment,
+) -> None:
+    offered = list(blind_case.candidates.values("id", "mask_key", "features"))
+    assert len(offered) == 3
+    assert all(row["features"] for row in offered)
+    erase_image(image=blind_case.image, actor=None, reason="request")
+    assert all(storage.is_erased(row["mask_key"]) for row in offered)
+    assert list(blind_case.candidates.values("id", "mask_key", "features")) == offered
+    assert AuditEvent.objects.filter(verb="erase_image").count() == 1
+    blind_case.refresh_from_db()
+    assert (blind_case.state, blind_case.image.file_name) == ("released", "")
+
+
+def test_erase_image_when_its_rows_are_refused_then_a_repeat_finishes_it(
+    blind_case: Assignment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image = blind_case.image
+    withdraw_image(image=image, actor=None, reason="request")
+
+    def refuse(**_: object) -> None:
+        raise RuntimeError("the database refuses")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(audit, "record", refuse)
+        with pytest.raises(RuntimeError, match="refuses"):
+            erase_image(image=image, actor=None, reason="request")
+    image.refresh_from_db()
+    assert image.file_name
+    assert not AuditEvent.objects.filter(verb="erase_image").exists()
+    erase_image(image=image, actor=None, reason="request")
+    image.refresh_from_db()
+    assert storage.is_erased(image.pixels_key)
+    assert image.file_name == ""
+    assert AuditEvent.objects.filter(verb="erase_image").count() == 1
