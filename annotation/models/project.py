@@ -9,7 +9,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 
 from annotation.models.base import Row
-from annotation.models.protection import Protection, Rule, free
+from annotation.models.protection import Final, Protection, Rule, free
 
 
 def new_salt() -> str:
@@ -21,8 +21,10 @@ class Project(Row):
     """One dataset that is being made. Its split rules are fixed when its first patient is added."""
 
     protection = Protection(
-        "Pseudonyms and splits are computed from these columns, and each sealed look is counted.",
+        "Pseudonyms and splits are computed from these columns, and each sealed look is counted. "
+        "Reads after an opening are not blind.",
         fixed=("id", "salt", "split_seed"),
+        final=(Final("OLD.opened_at IS NOT NULL", ("opened_at",)),),
         rules=(
             Rule(
                 "UPDATE", "NEW.sealed_looks < OLD.sealed_looks", "sealed looks are never taken back"

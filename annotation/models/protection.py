@@ -49,7 +49,8 @@ class Protection:
     @property
     def is_free(self) -> bool:
         """Say whether the table has no trigger at all."""
-        return not (self.is_append_only or self.keeps_rows or self.fixed or self.rules)
+        changes = self.fixed or self.final or self.moves or self.rules
+        return not (self.is_append_only or self.keeps_rows or changes)
 
 
 def append_only(why: str) -> Protection:

@@ -26,7 +26,7 @@ from annotation.models import (
     User,
     triggers,
 )
-from annotation.models.protection import Protection
+from annotation.models.protection import Final, Protection
 from tests.support import factories
 from tests.support.database import unguarded
 
@@ -226,6 +226,20 @@ def test_sealed_looks_when_taken_back_by_sql_then_refused(project: Project) -> N
     Project.objects.update(sealed_looks=2)
     assert is_refused("UPDATE annotation_project SET sealed_looks = 1")
     assert not is_refused("UPDATE annotation_project SET sealed_looks = 3")
+
+
+def test_opened_project_when_closed_or_dated_again_by_sql_then_refused(project: Project) -> None:
+    assert not is_refused("UPDATE annotation_project SET opened_at = %s", timezone.now())
+    Project.objects.update(opened_at=timezone.now())
+    assert is_refused("UPDATE annotation_project SET opened_at = NULL")
+    assert changed_columns(Project, ("opened_at",)) == []
+
+
+@pytest.mark.parametrize("change", [{"final": (Final("1 = 1"),)}, {"moves": {"due": ()}}])
+def test_table_when_only_its_changes_are_limited_then_it_is_not_free(
+    change: dict[str, object],
+) -> None:
+    assert not Protection("why", keeps_rows=False, **change).is_free
 
 
 def test_published_release_when_a_file_is_added_by_sql_then_refused(world: Project) -> None:
