@@ -179,6 +179,7 @@ VERBS = {
     "withdraw_image": "withdrew an image",
     "withdraw_patient": "withdrew a patient",
     "erase_image": "erased an image",
+    "clean_film": "encoded a film again from its pixels",
     "open_project": "declared the project open",
     "open_sealed_part": "opened the sealed part of a release",
     "download_release": "downloaded a release",
