@@ -18,7 +18,9 @@ from annotation.models import AuditEvent, Project
 from annotation.selectors.audit import VERBS, disagreement, first_break, head_of
 from annotation.services import audit
 from annotation.services.projects import create_project
+from annotation.services.releases.exporting import export_release
 from tests.support.database import unguarded
+from tests.support.releasing import freeze
 
 pytestmark = pytest.mark.postgres
 FACTS = {"n": 3, "share": 0.1, "large": 1e20, "whole": 2.0, "reason": "Größe \u2713", "none": None}
@@ -111,6 +113,23 @@ def test_verify_when_a_row_is_forged_and_all_later_ones_are_hashed_again_then_a_
     assert verify("--project", "pilot")[0] == 0
     assert verify(*options)[0] == 1
     assert "another hash" in disagreement(project, printed)
+
+
+def test_frozen_release_when_read_then_its_manifest_holds_the_head_at_its_request(
+    filled: Project, tmp_path: Path
+) -> None:
+    audit.record(project=filled, actor=None, verb="submit")
+    asked_at = head_of(filled.id)
+    folder = export_release(release=freeze(filled), folder=tmp_path / "out")
+    assert head_of(filled.id).length > asked_at.length
+    manifest = json.loads((folder / "manifest.json").read_bytes())
+    assert manifest["audit"] == {"length": asked_at.length, "sha256": asked_at.sha256}
+    options = ("--project", "pilot", "--release", str(folder))
+    assert verify(*options)[0] == 0
+    with unguarded():
+        AuditEvent.objects.filter(project=filled, sequence=asked_at.length).update(sha256="0" * 64)
+    assert verify(*options)[0] == 1
+    assert "another hash" in disagreement(filled, asked_at)
 
 
 def test_verify_when_the_last_rows_are_removed_then_a_release_tells(
