@@ -33,8 +33,8 @@ class Protection:
     """The changes of one table that its triggers refuse. `why` is for people.
 
     `keeps_rows` refuses to delete, replace or truncate. `replaceable_when` is an SQL condition on
-    NEW under which a row may be written again by an upsert. `fixed` fields never change. `moves`
-    are the states that may follow each state.
+    NEW under which a row may be written again by an upsert, if it holds for the old row, too.
+    `fixed` fields never change. `moves` are the states that may follow each state.
     """
 
     why: str

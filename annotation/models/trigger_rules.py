@@ -93,32 +93,48 @@ def _replace_guards(
     """Refuse what SQLite's REPLACE does: it deletes the rows that a new row is in conflict with.
 
     SQLite runs DELETE triggers for them only under PRAGMA recursive_triggers. Whoever opens the
-    file without it meets these guards instead.
+    file without it meets these guards instead. They judge the row that would be deleted, too: the
+    new row may belong to other work, which is not finished.
     """
-    if not (protection.keeps_rows or protection.is_append_only):
-        return
     name, table = _name(model), model._meta.db_table
+    kept = _is_kept(table, protection)
+    if kept is None:
+        return
     kinds = _unique_columns(model, connection)
-    taken = " OR ".join(_is_taken(table, columns, condition) for columns, condition in kinds)
-    free = f"NOT ({protection.replaceable_when}) AND " if protection.replaceable_when else ""
-    yield Guard("INSERT", f"{free}({taken})", f"{name} keeps its rows: REPLACE refused")
-    if protection.is_append_only:
+    taken = " OR ".join(_is_taken(table, columns, condition, kept) for columns, condition in kinds)
+    yield Guard("INSERT", taken, f"{name} keeps its rows: REPLACE refused")
+    if protection.is_append_only or any(
+        rule.verb == "UPDATE" and not rule.when for rule in protection.rules
+    ):
         return
     fixed = {"id", *_columns(model, protection.fixed)}
     loose = [kind for kind in kinds if not (kind[1] == "" and set(kind[0]) <= fixed)]
     if loose:
         touched = {column for columns, _ in loose for column in columns}
         touched |= {name for _, condition in loose for name in _NAME.findall(condition)}
-        other = f' AND "{table}"."id" <> NEW."id"'
+        other = f'{kept} AND "{table}"."id" <> NEW."id"'
         taken = " OR ".join(
             _is_taken(table, columns, condition, other) for columns, condition in loose
         )
         yield Guard(
             "UPDATE",
-            f"{free}({taken})",
+            taken,
             f"{name} keeps its rows: REPLACE refused",
             tuple(sorted(touched)),
         )
+
+
+def _is_kept(table: str, protection: Protection) -> str | None:
+    """Return what else holds for a row that REPLACE may not delete; None if it may delete all."""
+    if protection.keeps_rows or protection.is_append_only:
+        of_new = protection.replaceable_when
+        of_row = of_new.replace("NEW.", f'"{table}".')
+        return f" AND NOT (({of_new}) AND ({of_row}))" if of_new else ""
+    whens = [rule.when for rule in protection.rules if rule.verb == "DELETE"]
+    if not whens:
+        return None
+    of_row = " OR ".join(f"({when or 'TRUE'})" for when in whens).replace("OLD.", f'"{table}".')
+    return f" AND ({of_row})"
 
 
 def _unique_columns(
