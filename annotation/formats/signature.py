@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import base64
 import binascii
+import contextlib
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
@@ -22,7 +23,7 @@ SIGNATURE = "signature.json"
 ALGORITHM = "ed25519"
 _SCHEMA = 1
 _DOMAIN = b"roundtruth release manifest v1\n"
-_PEM_BLOCK = re.compile(rb"-----BEGIN ([A-Z ]+)-----.*?-----END \1-----", re.DOTALL)
+_PEM_BEGIN = re.compile(rb"-----BEGIN ([A-Z ]+)-----")
 
 
 class SignatureError(ValueError):
@@ -90,20 +91,43 @@ def pem_of(public_key: Ed25519PublicKey) -> str:
 
 def public_keys(data: bytes) -> Mapping[str, Ed25519PublicKey]:
     """Return the public keys of a PEM file by their id, in its order. Raises SignatureError."""
-    keys: dict[str, Ed25519PublicKey] = {}
-    for block in _PEM_BLOCK.finditer(data):
-        if block[1] != b"PUBLIC KEY":
-            raise SignatureError(f"it holds a {block[1].decode()}; a PUBLIC KEY is needed.")
-        try:
-            key = serialization.load_pem_public_key(block[0])
-        except (ValueError, UnsupportedAlgorithm):
-            raise SignatureError("it holds a damaged key.") from None
-        if not isinstance(key, Ed25519PublicKey):
-            raise SignatureError("it holds a key of another kind than ed25519.")
-        keys[key_id_of(key)] = key
+    keys = [_key_in(kind, block) for kind, block in _blocks(data)]
     if not keys:
         raise SignatureError("it holds no public key in PEM form.")
+    return {key_id_of(key): key for key in keys}
+
+
+def usable_public_keys(data: bytes) -> Mapping[str, Ed25519PublicKey]:
+    """Return the public keys like `public_keys`, but skip every block that is no usable key."""
+    keys: dict[str, Ed25519PublicKey] = {}
+    for kind, block in _blocks(data):
+        with contextlib.suppress(SignatureError):
+            key = _key_in(kind, block)
+            keys[key_id_of(key)] = key
     return keys
+
+
+def _blocks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Yield the kind and the text of each PEM block.
+
+    A block ends where the next one begins: a block without an end takes no other block with it.
+    """
+    begins = list(_PEM_BEGIN.finditer(data))
+    for number, begin in enumerate(begins, start=1):
+        end = begins[number].start() if number < len(begins) else len(data)
+        yield begin[1], data[begin.start() : end]
+
+
+def _key_in(kind: bytes, block: bytes) -> Ed25519PublicKey:
+    if kind != b"PUBLIC KEY":
+        raise SignatureError(f"it holds a {kind.decode()}; a PUBLIC KEY is needed.")
+    try:
+        key = serialization.load_pem_public_key(block)
+    except (ValueError, UnsupportedAlgorithm):
+        raise SignatureError("it holds a damaged key.") from None
+    if not isinstance(key, Ed25519PublicKey):
+        raise SignatureError("it holds a key of another kind than ed25519.")
+    return key
 
 
 def _message(manifest_sha256: str) -> bytes:

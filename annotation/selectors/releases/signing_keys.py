@@ -6,7 +6,7 @@ from pathlib import Path
 
 from django.conf import settings
 
-from annotation.formats.signature import SignatureError, pem_of, public_keys
+from annotation.formats.signature import pem_of, usable_public_keys
 
 
 def private_key_file() -> Path:
@@ -22,11 +22,11 @@ def public_keys_file() -> Path:
 def known_public_keys() -> dict[str, str]:
     """Return the server's public keys as PEM by their id, the oldest first.
 
-    There is none before the first release. A damaged file counts as empty: the next release writes
-    the current key into it again.
+    There is none before the first release. Damaged blocks are skipped. If the current key is one of
+    them, the next release adds it again.
     """
     try:
-        keys = public_keys(public_keys_file().read_bytes())
-    except (FileNotFoundError, SignatureError):
+        keys = usable_public_keys(public_keys_file().read_bytes())
+    except FileNotFoundError:
         return {}
     return {key_id: pem_of(key) for key_id, key in keys.items()}

@@ -76,6 +76,31 @@ def test_signing_twice_gives_the_same_bytes_and_lists_the_key_once() -> None:
     assert document["key_id"] == key_id_of(key)
 
 
+@pytest.mark.parametrize("kept", [0.3, 0.5, 0.99])
+def test_damaged_public_key_hides_no_other_and_comes_back_with_the_next_release(
+    kept: float, tmp_path: Path
+) -> None:
+    sign_manifest("0" * 64)
+    former = private_key_file().rename(tmp_path / "former")
+    sign_manifest("0" * 64)
+    before = known_public_keys()
+    first, second = before.values()
+    cut = first[: int(len(first) * kept)]
+    public_keys_file().write_text(f"-----BEGIN PRIVATE KEY-----\nAAAA\n{cut}{second}")
+    assert list(known_public_keys().values()) == [second]
+    former.rename(private_key_file())
+    for _ in range(2):  # the second release adds nothing
+        sign_manifest("0" * 64)
+        assert known_public_keys().keys() == before.keys()
+    assert public_keys_file().read_text().count(first) == 1
+
+
+def test_file_without_any_public_key_shows_none() -> None:
+    public_keys_file().parent.mkdir(parents=True, exist_ok=True)
+    public_keys_file().write_text("no key")
+    assert known_public_keys() == {}
+
+
 def test_key_file_that_others_can_read_is_closed() -> None:
     sign_manifest("0" * 64)
     private_key_file().chmod(0o644)
