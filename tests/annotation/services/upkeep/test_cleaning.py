@@ -60,6 +60,36 @@ def test_clean_films_destroys_what_stands_behind_the_rows(
     assert clean_films(project=project).cleaned == 0  # a second run finds nothing
 
 
+def test_clean_films_when_killed_before_the_destruction_then_a_repeat_finishes(
+    project: Project, data_root: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    image = factories.make_image(project, seed=1)
+    former = older(image)
+    factories.make_reference(image)
+    release = freeze(project)
+
+    def die(key: str) -> None:
+        raise KeyboardInterrupt(key)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(storage, "erase", die)
+        with pytest.raises(KeyboardInterrupt):
+            clean_films(project=project)
+    image.refresh_from_db()
+    assert image.pixels_key != former
+    assert NAME in stored(data_root)
+    repeated = clean_films(project=project)
+    assert (repeated.cleaned, repeated.releases) == (0, ["1.0.0"])
+    assert NAME not in stored(data_root)
+    assert storage.is_erased(former)
+    assert decode_image(storage.read(image.pixels_key)).sha256 == image.pixel_sha256
+    with pytest.raises(Conflict, match="no longer available"):
+        export_release(release=release, folder=tmp_path / "out")
+    storage.delete(former)  # as the worker does with files that no row names
+    assert clean_films(project=project).releases == []
+    assert not storage.is_stored(former)
+
+
 def test_clean_films_waits_for_an_open_round(project: Project) -> None:
     factories.make_round(project, state="training")
     with pytest.raises(Refused, match="A round is open"):
