@@ -28,7 +28,11 @@ class Checkout:
 
     def __enter__(self) -> Checkout:
         shutil.rmtree(self._folder, ignore_errors=True)
-        checkout(sorted(self._keys), self._folder)
+        try:
+            checkout(sorted(self._keys), self._folder)
+        except BaseException:  # Python then calls no __exit__
+            shutil.rmtree(self._folder, ignore_errors=True)
+            raise
         return self
 
     def __exit__(

@@ -62,6 +62,18 @@ def test_checkout_when_bytes_are_missing_then_the_key_is_named(tmp_path: Path) -
         storage.checkout([key], tmp_path / "stored")
 
 
+def test_checkout_when_one_file_is_missing_then_no_other_stays_in_its_folder(
+    tmp_path: Path,
+) -> None:
+    project = uuid4()
+    files = storage.Checkout(tmp_path / "stored")
+    files.path_of(storage.put(project, b"a film"))
+    files.path_of(storage.key_of(project, "f" * 64))
+    with pytest.raises(NotFound), files:
+        pass
+    assert not (tmp_path / "stored").exists()
+
+
 def test_checkout_when_bytes_are_erased_meanwhile_then_they_are_gone_from_it(
     tmp_path: Path,
 ) -> None:
