@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import json
+import re
+import uuid
 from collections.abc import Callable
 from datetime import timedelta
+from html.parser import HTMLParser
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import time_machine
 from django.conf import LazySettings
 from django.contrib.sessions.models import Session
 from django.core.cache import cache
+from django.template.loader import render_to_string
 from django.test import Client
 
 from annotation.models import Project, User
@@ -123,15 +130,45 @@ def test_session_when_no_limit_is_set_then_it_goes_on(
     assert is_signed_in(client)
 
 
-def test_pages_when_they_repeat_a_request_then_they_say_that_nobody_did_it() -> None:
-    from pathlib import Path
+class RepeatedRequests(HTMLParser):
+    """The headers of each element that repeats a request by itself, as htmx reads them."""
 
-    folder = Path(__file__).parents[4] / "annotation" / "templates"
-    tags = [
-        tag
-        for path in folder.rglob("*.html")
-        for tag in path.read_text().split("<")
-        if 'hx-trigger="every' in tag
-    ]
-    assert tags
-    assert all("X-Background" in tag for tag in tags)
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.headers: list[dict[str, str]] = []
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        attributes = dict(attrs)
+        if (attributes.get("hx-trigger") or "").startswith("every"):
+            self.headers.append(json.loads(attributes.get("hx-headers") or "{}"))
+
+
+TEMPLATES = Path(__file__).parents[4] / "annotation" / "templates"
+POLLING = {
+    path.relative_to(TEMPLATES).as_posix()
+    for path in TEMPLATES.rglob("*.html")
+    if 'hx-trigger="every' in path.read_text()
+}
+
+
+@pytest.mark.parametrize("template", sorted(POLLING))
+def test_page_when_it_repeats_a_request_then_it_says_that_nobody_did_it(template: str) -> None:
+    row = SimpleNamespace(id=uuid.uuid4(), number=1, slug="chest")
+    context = {
+        "project": row,
+        "intake": row,
+        "estimate": row,
+        "view": SimpleNamespace(round=row, is_live=True),
+        "is_running": True,
+        "is_waiting": True,
+    }
+    page = render_to_string(template, context)
+    assert RepeatedRequests(page).headers == [{"X-Background": "1"}]
+
+
+def test_pages_when_they_name_headers_then_htmx_can_read_them() -> None:
+    sources = [path.read_text() for path in TEMPLATES.rglob("*.html")]
+    named = [text for source in sources for text in re.findall(r"hx-headers='([^']*)'", source)]
+    assert sum(source.count("hx-headers") for source in sources) == len(named)
+    assert all(json.loads(text) for text in named)
