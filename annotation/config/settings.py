@@ -183,8 +183,10 @@ ACCOUNT_SIGNUP_FIELDS = ["username*", "password1*", "password2*"]
 ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_PREVENT_ENUMERATION = True
 ACCOUNT_LOGOUT_ON_GET = False
-# services/sign_in_delays.py slows down attempts. This limit would stop all who share an address.
-ACCOUNT_RATE_LIMITS = {"login": ""}
+# services/sign_in_delays.py slows down attempts. allauth's limits by address would stop all who
+# share one. "login_failed" counts wrong codes, and passkeys of the second step, by person.
+# allauth's limits of reset letters stay: they delay a letter, and nobody's way to sign in.
+ACCOUNT_RATE_LIMITS = {"login": "", "login_failed": "5/5m/key"}
 LOGIN_URL = "/accounts/login/"
 LOGIN_REDIRECT_URL = "/"
 

@@ -72,6 +72,19 @@ def test_code_when_it_is_of_the_period_before_then_right_but_still_once(member: 
             assert is_signed_in(client) is expected
 
 
+def test_code_when_somebody_at_the_same_address_typed_many_wrong_ones_then_it_signs_in(
+    member: Member,
+) -> None:
+    secrets = {name: give_app(member("reader", name=name)) for name in ("ann", "bob")}
+    ann, bob = sign_in("ann"), sign_in("bob")
+    for number in range(11):
+        ann.post("/accounts/2fa/authenticate/", {"code": f"00000{number}"})
+    for client, name in ((ann, "ann"), (bob, "bob")):
+        client.post("/accounts/2fa/authenticate/", {"code": code_of(secrets[name])})
+    assert not is_signed_in(ann)  # her own wrong codes stop her
+    assert is_signed_in(bob)
+
+
 def test_recovery_code_then_it_signs_in_once(member: Member) -> None:
     reader = member("reader")
     give_app(reader)
