@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from datetime import timedelta
 
 from django.core.exceptions import ImproperlyConfigured
 
@@ -54,6 +55,21 @@ def parse_proxies(text: str, *, hosts: Sequence[str]) -> int:
             "this server, from 0 to 9."
         )
     return int(text)
+
+
+def parse_idle_minutes(text: str, *, hosts: Sequence[str]) -> timedelta:
+    """Return the time without activity after which a session ends: 30 minutes on a public server.
+
+    Zero: it does not end.
+    """
+    if not text:
+        return timedelta(minutes=30 if hosts else 0)
+    if not re.fullmatch(r"[0-9]{1,6}(\.[0-9]{1,3})?", text):
+        raise ImproperlyConfigured(
+            f"ROUNDTRUTH_IDLE_MINUTES is {text!r}. Write the minutes without activity after "
+            "which a session ends, such as 30, or 0 for never."
+        )
+    return timedelta(minutes=float(text))
 
 
 def parse_contact(text: str) -> str:

@@ -225,8 +225,8 @@ SOCIALACCOUNT_EMAIL_AUTHENTICATION = False
 SOCIALACCOUNT_REAUTHENTICATION_REQUIRED = True
 
 # A browser session ends after this time without activity. Zero: it does not end.
-IDLE_TIMEOUT = timedelta(
-    minutes=float(os.environ.get("ROUNDTRUTH_IDLE_MINUTES", "30" if IS_PUBLIC else "0"))
+IDLE_TIMEOUT = public_server.parse_idle_minutes(
+    os.environ.get("ROUNDTRUTH_IDLE_MINUTES", ""), hosts=HOSTS
 )
 
 # E-mail. Without a mail server nothing is sent or printed, and no page offers to reset a password.

@@ -21,6 +21,7 @@ NAMES = (
     "ROUNDTRUTH_TEST_HANDLE",
     "ROUNDTRUTH_PROXIES",
     "ROUNDTRUTH_CACHE_URL",
+    "ROUNDTRUTH_IDLE_MINUTES",
 )
 
 
@@ -59,6 +60,10 @@ def settings_with(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
         (PUBLIC | {"ROUNDTRUTH_TEST_HANDLE": "1"}, "ROUNDTRUTH_TEST_HANDLE cannot be used"),
         ({"ROUNDTRUTH_PROXIES": "-1"}, "from 0 to 9"),
         ({"ROUNDTRUTH_PROXIES": "²"}, "from 0 to 9"),
+        *(
+            ({"ROUNDTRUTH_IDLE_MINUTES": text}, "minutes without activity")
+            for text in ("x", "-5", "nan", "inf", "1e9", "٣")
+        ),
         ({"ROUNDTRUTH_BIND": "0.0.0.0:8000"}, "Set ROUNDTRUTH_HOSTS"),
         ({"ROUNDTRUTH_BIND": ":8000"}, "Set ROUNDTRUTH_HOSTS"),
         ({"ROUNDTRUTH_BIND": "[::]:8000"}, "Set ROUNDTRUTH_HOSTS"),
@@ -102,6 +107,21 @@ def test_settings_when_nothing_is_set_then_no_proxy_is_believed_and_no_pickle_is
     redis = settings_with(ROUNDTRUTH_CACHE_URL="redis://h/1", ROUNDTRUTH_PROXIES="2")
     assert redis["PROXIES"] == 2
     assert redis["CACHES"]["default"]["OPTIONS"]["serializer"].endswith("JsonSerializer")
+
+
+def test_settings_then_a_session_ends_without_activity_by_default_on_a_public_server(
+    settings_with,
+) -> None:
+    found = [
+        settings_with(**variables)["IDLE_TIMEOUT"].total_seconds()
+        for variables in (
+            {},
+            PUBLIC,
+            {**PUBLIC, "ROUNDTRUTH_IDLE_MINUTES": "0"},
+            {"ROUNDTRUTH_IDLE_MINUTES": "7.5"},
+        )
+    ]
+    assert found == [0, 1800, 0, 450]
 
 
 def test_settings_when_the_stored_key_was_cut_off_then_refused(
