@@ -31,7 +31,7 @@ def record_sign_out(*, user: User) -> None:
 def record_failed_sign_in(*, username: str) -> None:
     """Count a failed sign-in, and record the 1st, 10th, 100th and so on of 15 minutes.
 
-    An attacker so adds a handful of rows for each account, however often they try. All names
+    So an attacker adds a handful of rows for each account, however often they try. All names
     without an account are counted together, as the empty target.
     """
     user = User.objects.filter(username=username).first()

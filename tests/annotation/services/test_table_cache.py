@@ -42,6 +42,20 @@ def test_cache_when_two_add_the_same_key_then_one_succeeds_until_it_expires(
         assert cache.incr("lock") == 4
 
 
+def test_cache_when_a_number_is_counted_up_then_it_expires_when_it_would_have(
+    cache: TableCache,
+) -> None:
+    with time_machine.travel("2026-03-01T12:00:00+00:00", tick=False) as clock:
+        cache.set("count", 0, 1800)
+        assert [cache.incr("count"), cache.incr("count", 2)] == [1, 3]
+        clock.shift(1799)
+        assert cache.incr("count") == 4
+        clock.shift(2)
+        assert cache.get("count") is None
+        with pytest.raises(ValueError, match="not found"):
+            cache.incr("count")
+
+
 def test_cache_when_rows_have_expired_then_the_next_write_deletes_them(cache: TableCache) -> None:
     with time_machine.travel("2026-03-01T12:00:00+00:00", tick=False) as clock:
         for number in range(3):
