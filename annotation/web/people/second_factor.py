@@ -133,11 +133,13 @@ class PasskeyForm(webauthn_forms.AuthenticateWebAuthnForm):  # type: ignore[misc
     credential = CredentialField(widget=forms.HiddenInput)
 
     def clean_credential(self) -> object:
+        """Check the answer. A wrong one is a failed sign-in; before a name is known, of nobody."""
         try:
             return super().clean_credential()
-        except ValidationError:
-            raise
-        except _BROKEN:
+        except (ValidationError, *_BROKEN) as error:
+            record_failed_sign_in(username=self.user.get_username() if self.user else "")
+            if isinstance(error, ValidationError):
+                raise
             raise _broken_credential() from None
 
 

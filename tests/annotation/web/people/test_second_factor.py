@@ -269,6 +269,18 @@ def test_passkey_when_the_answer_is_broken_then_nobody_is_signed_in_and_nothing_
     assert not is_signed_in(waiting)
 
 
+@pytest.mark.parametrize("credential", ['{"id": 1}', BROKEN[-2]], ids=["broken", "wrong"])
+def test_passkey_when_it_does_not_fit_then_a_failed_sign_in_is_recorded(
+    member: Member, credential: str
+) -> None:
+    reader = member("reader")
+    give_app(reader)
+    Client().post("/accounts/2fa/webauthn/login/", {"credential": credential})
+    sign_in("reader").post("/accounts/2fa/authenticate/", {"credential": credential})
+    failed = AuditEvent.objects.filter(verb="sign_in_failed").order_by("sequence")
+    assert [(row.actor, row.target) for row in failed] == [(None, ""), (None, str(reader.id))]
+
+
 def test_admin_then_shows_no_secret_and_lets_only_a_superuser_remove_a_factor(
     member: Member,
 ) -> None:
