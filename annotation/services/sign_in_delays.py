@@ -4,8 +4,9 @@ No account is ever locked. Attempts are counted for three things: an account fro
 account from all unknown addresses, and all accounts from one address. Each count has free attempts;
 after them the wait doubles with each failure, up to a minute. The last two counts do not concern an
 account at an address where it signed in before. None of them concerns a browser in which the
-account signed in before: its attempts are counted alone. So an attacker elsewhere delays strangers
-only, and an attacker at the same address delays at most a browser that is new to the account.
+account signed in before: its attempts are counted alone. So an attacker at the same address delays
+at most a browser that is new to the account, and an attacker elsewhere only one whose address is
+new to it too.
 """
 
 from __future__ import annotations

@@ -81,6 +81,19 @@ def test_sign_in_when_a_stranger_guesses_elsewhere_then_the_person_is_not_delaye
     assert ask_token("ann", "pass", HOSPITAL).status_code == 201
 
 
+def test_sign_in_when_a_stranger_guesses_elsewhere_then_only_a_new_browser_at_a_new_address_waits(
+    ann: User,
+) -> None:
+    browser = Client()
+    assert sign_in("ann", "pass", HOSPITAL, browser) == ""
+    browser.post("/accounts/logout/")
+    for number in range(40):
+        sign_in("ann", "no", f"203.0.113.{number}")
+    home = "192.0.2.5"
+    assert sign_in("ann", "pass", home) == "too often"
+    assert sign_in("ann", "pass", home, browser) == ""
+
+
 def test_sign_in_when_a_colleague_guesses_beside_them_then_their_browser_is_not_delayed(
     ann: User, member: Callable[..., User]
 ) -> None:
