@@ -79,7 +79,9 @@ SEEING = ROLES[Permission.SEE_IMAGES]
 BARRED: dict[Permission, frozenset[Role]] = {
     Permission.SEE_WORST: frozenset({Role.READER, Role.ADJUDICATOR}),
     Permission.SEE_BLINDNESS: frozenset({Role.READER, Role.ADJUDICATOR}),
+    Permission.SEE_SEALED_IMAGES: frozenset({Role.ENGINEER}),
     Permission.DOWNLOAD_SEALED: frozenset({Role.ENGINEER}),
+    Permission.OPEN_SEALED: frozenset({Role.ENGINEER}),
 }
 
 Person = User | AnonymousUser

@@ -8,9 +8,12 @@ from uuid import UUID
 import pytest
 from django.test import Client
 
-from annotation.models import Annotation, Project, Reference, Release, User
+from annotation import storage
+from annotation.models import Annotation, LostDraft, Project, Reference, Release, User
 from annotation.permissions import SEEING
+from annotation.selectors.labels import label_of
 from annotation.services.members import open_project
+from mlloop.pixels.masks import encode_mask
 from tests.support import factories
 from tests.support.calls import ask, signed_in
 
@@ -43,6 +46,26 @@ def test_member_when_rows_mix_roles_then_they_only_read(
     open_project(project=read_project, actor=None)
     for page in PAGES:
         assert client.get(f"/p/pilot/{page}").status_code == 200, page
+
+
+def test_curator_who_is_an_engineer_then_no_lost_mask_of_a_sealed_image(
+    project: Project, member: Callable[..., User]
+) -> None:
+    reader, curator = member("reader"), signed_in(member("curator"))
+    both = signed_in(member("curator", "engineer"))
+    for split, status in (("sealed", 404), ("train", 200)):
+        image = factories.make_image(project, split=split)
+        case = factories.make_assignment(image, reader, state="submitted")
+        lost = LostDraft.objects.create(
+            assignment=case,
+            label=label_of(project, "infection"),
+            mask_key=storage.put(project.id, encode_mask(factories.disc())),
+            etag=split,
+        )
+        cases = f"/api/v1/assignments/{case.id}/lost-drafts/"
+        for url in (cases, f"{cases}{lost.id}/mask/"):
+            assert curator.get(url).status_code == 200, url
+            assert both.get(url).status_code == status, url
 
 
 ADMIN = ("annotation", "reference", "round", "release", "splitentry", "auditevent", "project")

@@ -37,8 +37,8 @@ def open_assignment_for(*, user: User, assignment_id: UUID) -> Assignment:
 def image_for(*, user: User, image_id: UUID) -> Image:
     """Return an image whose pixels `user` may see.
 
-    Staff see every image of the project, but sealed images only as curators. A reader sees the
-    image of an open case and the other images of the same patient.
+    Staff see every image of the project, but sealed images only as curators who are not engineers.
+    A reader sees the image of an open case and the other images of the same patient.
     """
     image = Image.objects.select_related("project", "patient").filter(id=image_id).first()
     if image is not None and _may_see_pixels(user, image):
@@ -100,7 +100,7 @@ def assignment_with_lost_drafts(*, user: User, assignment_id: UUID) -> Assignmen
 
     Its reader may always see them, a curator once the case is closed.
     """
-    rows = Assignment.objects.select_related("project", "image")
+    rows = Assignment.objects.select_related("project", "image__patient")
     row = rows.filter(id=assignment_id).first()
     if row is not None and (
         (row.reader_id == user.pk and may(user, Permission.READ_CASES, row.project))
@@ -113,9 +113,10 @@ def assignment_with_lost_drafts(*, user: User, assignment_id: UUID) -> Assignmen
 def may_see_lost_drafts(user: User, image: Image) -> bool:
     """Return whether a curator may see other readers' lost drafts of an image.
 
-    A curator who reads the same image right now may not.
+    A curator who reads the same image right now may not, and a curator who is also an engineer may
+    not see masks of sealed images.
     """
-    if not may(user, Permission.SEE_LOST_DRAFTS, image.project):
+    if not may(user, Permission.SEE_LOST_DRAFTS, image.project) or _is_kept_from(user, image):
         return False
     held = Assignment.objects.filter(image=image, reader=user, state__in=Assignment.HELD)
     return not held.exists()
@@ -125,7 +126,10 @@ def _may_see_pixels(user: User, image: Image) -> bool:
     reads_here = may(user, Permission.READ_CASES, image.project)
     if reads_here and is_beside_open_case(user=user, image=image):
         return True
+    return may(user, Permission.SEE_IMAGES, image.project) and not _is_kept_from(user, image)
+
+
+def _is_kept_from(user: User, image: Image) -> bool:
+    """Return whether the image is sealed and `user` may see no sealed image."""
     is_sealed = image.patient.split == Split.SEALED
-    if is_sealed and not may(user, Permission.SEE_SEALED_IMAGES, image.project):
-        return False
-    return may(user, Permission.SEE_IMAGES, image.project)
+    return is_sealed and not may(user, Permission.SEE_SEALED_IMAGES, image.project)

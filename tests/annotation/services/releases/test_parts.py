@@ -91,11 +91,11 @@ def test_download_when_not_a_curator_then_no_trace_of_any_sealed_image_is_in_it(
     assert {mask["split"] for mask in manifest["masks"]} == {"train"}
 
 
-@pytest.mark.parametrize("role", ["engineer", "viewer"])
+@pytest.mark.parametrize("roles", [["engineer"], ["viewer"], ["curator", "engineer"]])
 def test_sealed_images_when_not_a_curator_then_neither_listed_nor_served_under_any_address(
-    filled: Project, sealed: list[Image], member: Callable[..., User], role: str
+    filled: Project, sealed: list[Image], member: Callable[..., User], roles: list[str]
 ) -> None:
-    client, image = signed_in(member(role)), sealed[0]
+    client, image = signed_in(member(*roles)), sealed[0]
     listed = client.get("/api/v1/projects/pilot/images/?state=all").json()
     assert len(listed["results"]) == 5
     assert {row["split"] for row in listed["results"]} == {"train"}
@@ -144,6 +144,25 @@ def test_person_who_is_curator_and_engineer_does_not_get_the_sealed_part(
     client = signed_in(member("curator", "engineer"))
     assert client.get(SEALED).status_code == 403
     assert "sealed/download/" not in client.get(PAGE).content.decode()
+
+
+def test_person_who_is_curator_and_engineer_can_not_open_the_sealed_part(
+    filled: Project, sealed: list[Image], member: Callable[..., User]
+) -> None:
+    freeze(filled)
+    client = signed_in(member("curator", "engineer"))
+    reason = {"reason": "to see it"}
+    form = {"verb": "open_sealed", "version": "1.0.0", **reason}
+    assert client.post(OPENING, reason, content_type=JSON).status_code == 403
+    assert "Open the sealed part" not in client.get(PAGE).content.decode()
+    client.post(PAGE, form)
+    assert not SealedOpening.objects.exists()
+    assert client.get(SEALED).status_code == 403
+    # Another curator publishes it: then engineers have it, and so does this person.
+    curator = signed_in(member("curator", name="other"))
+    assert curator.post(OPENING, reason, content_type=JSON).status_code == 200
+    assert archive_of(client, SEALED).namelist()
+    assert client.get(f"/api/v1/images/{sealed[0].id}/pixels/").status_code == 404
 
 
 def test_every_download_and_export_is_in_the_audit_with_its_part(
