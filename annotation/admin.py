@@ -20,7 +20,7 @@ from django.contrib import admin
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.admin import UserAdmin
 from django.db import transaction
-from django.db.models import Model, QuerySet
+from django.db.models import Model, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 
 from annotation.models import (
@@ -31,10 +31,15 @@ from annotation.models import (
     Reference,
     Release,
     Round,
+    Split,
     SplitEntry,
     User,
 )
-from annotation.permissions import may_change_account, projects_hidden_from
+from annotation.permissions import (
+    may_change_account,
+    projects_hidden_from,
+    projects_with_sealed_rows_for,
+)
 from annotation.services import audit
 
 if TYPE_CHECKING:  # mypy needs type arguments, which these classes do not take at run time
@@ -86,19 +91,24 @@ class ReadOnlyAdmin(AuditedAdmin):
     """Show rows without changing them; only services change them.
 
     `to_project` is the way from a row to its project. An administrator who reads blind in a project
-    sees none of its rows.
+    sees none of its rows. `to_split` is the way to a patient's split: only curators of the project
+    who are not engineers see rows of sealed patients.
     """
 
     list_per_page = 50
     show_full_result_count = False
-    to_project = ""
+    to_project = to_split = ""
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Model]:
         rows = super().get_queryset(request)
         if not self.to_project:
             return rows
         hidden = projects_hidden_from(request.user)
-        return rows.exclude(**{f"{self.to_project}__in": hidden})
+        rows = rows.exclude(**{f"{self.to_project}__in": hidden})
+        if not self.to_split:
+            return rows
+        may_see = Q(**{f"{self.to_project}__in": projects_with_sealed_rows_for(request.user)})
+        return rows.filter(may_see | ~Q(**{self.to_split: Split.SEALED}))
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -166,9 +176,13 @@ class MembershipAdmin(ReadOnlyAdmin):
 
 
 class AuditAdmin(ReadOnlyAdmin):
-    """The audit, newest first."""
+    """The audit, newest first. Its facts are on the audit pages, for those who may read them.
+
+    An old gate's reason is a fact, and it has figures of small sealed subgroups.
+    """
 
     to_project = "project"
+    exclude = ("facts",)
     list_display = ("created_at", "verb", "actor", "target")
     list_select_related = ("actor",)
     ordering = ("-created_at",)
@@ -178,12 +192,14 @@ class SplitEntryAdmin(ReadOnlyAdmin):
     """The ledger of splits and folds."""
 
     to_project = "patient__project"
+    to_split = "patient__split"
 
 
 class AnnotationAdmin(ReadOnlyAdmin):
     """Submitted annotations, without their masks and notes."""
 
     to_project = "project"
+    to_split = "image__patient__split"
     list_display = ("created_at", "verdict", "purpose", "reader")
     list_select_related = ("reader",)
     exclude = ("mask_key", "note")
@@ -193,6 +209,7 @@ class ReferenceAdmin(ReadOnlyAdmin):
     """The chains of references, without their masks."""
 
     to_project = "project"
+    to_split = "image__patient__split"
     list_display = ("created_at", "verdict", "method")
     exclude = ("mask_key",)
 
@@ -203,7 +220,14 @@ class RoundAdmin(ReadOnlyAdmin):
     to_project = "project"
     list_display = ("project", "number", "stage", "state")
     list_select_related = ("project",)
-    exclude = ("snapshot_key", "evaluation_key", "report_key", "metrics", "claim_token")
+    exclude = (
+        "snapshot_key",
+        "evaluation_key",
+        "report_key",
+        "metrics",
+        "decision_reason",  # an old gate's has figures of small sealed subgroups
+        "claim_token",
+    )
 
 
 class ReleaseAdmin(ReadOnlyAdmin):

@@ -12,7 +12,7 @@ from enum import StrEnum
 from allauth.mfa.models import Authenticator
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from annotation.errors import Forbidden, NotFound
 from annotation.models import Membership, Project, User
@@ -132,6 +132,23 @@ def projects_hidden_from(user: Person) -> QuerySet[Project]:
     return Project.objects.filter(
         opened_at=None, memberships__user_id=user.pk, memberships__role__in=READING
     ).distinct()
+
+
+def projects_with_sealed_rows_for(user: Person) -> QuerySet[Project]:
+    """Return the projects whose sealed images `user` may see in the administration.
+
+    These are the projects in which the person has SEE_SEALED_IMAGES. A superuser needs it, too.
+    """
+    if user.pk is None:
+        return Project.objects.none()
+    permission = Permission.SEE_SEALED_IMAGES
+    own = Membership.objects.filter(user_id=user.pk)
+    return Project.objects.filter(
+        pk__in=own.filter(role__in=ROLES[permission]).values("project")
+    ).exclude(
+        Q(pk__in=own.filter(role__in=BARRED[permission]).values("project"))
+        | Q(pk__in=projects_hidden_from(user).values("pk"))
+    )
 
 
 def may(user: Person, permission: Permission, project: Project) -> bool:

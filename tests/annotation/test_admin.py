@@ -8,10 +8,13 @@ import pytest
 from django.contrib.auth.models import Permission
 from django.test import Client
 
-from annotation.models import AuditEvent, Membership, Project, User
+from annotation.models import AuditEvent, Membership, Project, SplitEntry, User
+from annotation.services import audit
 from annotation.services.projects import create_project
 from annotation.services.tokens import create_token
+from tests.support import factories
 from tests.support.calls import signed_in
+from tests.support.database import unguarded
 
 pytestmark = pytest.mark.django_db
 NEW = "a-new-password-1"
@@ -139,3 +142,64 @@ def test_account_form_when_a_superuser_posts_the_demo_mark_then_it_does_not_chan
     assert answer.status_code == 302
     demo.refresh_from_db()
     assert (demo.email, demo.is_demo) == ("real@person.example", True)
+
+
+def sealed_rows(project: Project) -> dict[str, object]:
+    """Make a sealed image that was read, beside another; return its rows by admin model."""
+    factories.make_reference(factories.make_image(project))
+    sealed = factories.make_reference(factories.make_image(project, split="sealed"))
+    return {
+        "annotation": sealed.annotations.get().pk,
+        "reference": sealed.pk,
+        "splitentry": SplitEntry.objects.get(split="sealed").pk,
+    }
+
+
+@pytest.mark.parametrize(
+    ("roles", "sees_sealed"),
+    [
+        ([], False),
+        (["viewer"], False),
+        (["engineer"], False),
+        (["curator", "engineer"], False),
+        (["curator"], True),
+    ],
+)
+@pytest.mark.parametrize("is_superuser", [False, True])
+def test_staff_when_not_a_curator_of_the_project_then_no_row_of_a_sealed_image(
+    project: Project,
+    member: Callable[..., User],
+    roles: list[str],
+    sees_sealed: bool,
+    is_superuser: bool,
+) -> None:
+    rows, user = sealed_rows(project), member(*roles)
+    user.is_staff, user.is_superuser = True, is_superuser
+    user.save()
+    user.user_permissions.set(Permission.objects.filter(content_type__app_label="annotation"))
+    elsewhere = create_project(slug="elsewhere", name="Elsewhere", actor=None)
+    Membership.objects.create(project=elsewhere, user=user, role="curator")
+    client = signed_in(user)
+    for model, pk in rows.items():
+        url = f"/admin/annotation/{model}/"
+        shown = client.get(url).context["cl"].result_count
+        assert shown == (2 if sees_sealed else 1), model
+        status = client.get(f"{url}{pk}/change/").status_code
+        assert status == (200 if sees_sealed else 302), model  # "it does not exist"
+
+
+def test_admin_when_an_old_gate_refused_then_its_figures_are_on_no_page(project: Project) -> None:
+    reason = "Refused by the gate. It may be worse: source west (dice, n = 2): -0.512."
+    with unguarded():
+        row = factories.make_round(project, state="refused")
+        row.decision_reason = reason
+        row.save()
+    audit.record(
+        project=project, actor=None, verb="refuse_round", target=row.pk, facts={"reason": reason}
+    )
+    event = AuditEvent.objects.get(verb="refuse_round")
+    client = signed_in(User.objects.create_superuser("root", password="pass"))
+    for url in (f"round/{row.pk}", f"auditevent/{event.pk}"):
+        page = client.get(f"/admin/annotation/{url}/change/")
+        assert page.status_code == 200, url
+        assert "source west" not in page.content.decode(), url
