@@ -13,7 +13,17 @@ from django.db import DatabaseError, connection, transaction
 from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.state import StateApps
 
-from annotation.models import Annotation, Assignment, AuditEvent, Membership, Project, Round, User
+from annotation.models import (
+    Annotation,
+    Assignment,
+    AuditEvent,
+    Candidate,
+    Membership,
+    Project,
+    Round,
+    User,
+)
+from annotation.selectors.labels import label_of
 from annotation.selectors.rounds.sealed import shown_metrics
 from annotation.services import audit
 from annotation.services.projects import create_project
@@ -356,3 +366,42 @@ def test_audit_chain_when_rows_are_older_than_the_chain_then_they_are_chained_in
         AuditEvent.objects.update(verb="forged")
     audit.record(project=None, actor=None, verb="sign_in")
     call_command("verify_audit", stdout=StringIO())
+
+
+def test_old_picks_when_nothing_is_drawn_then_released_and_everything_else_stays(
+    transactional_db: None,
+) -> None:
+    migrate("0023_shared_cache")
+    project = create_project(slug="pilot", name="Pilot", actor=None)
+    serving = factories.make_round(project)
+    cases = {
+        "old": ("pick", {}, {}),
+        "saved for later": ("pick", {"is_saved_for_later": True}, {}),
+        "drawn": ("pick", {"has_draft": True}, {}),
+        "submitted": ("pick", {"state": "submitted"}, {}),
+        "reopened": ("pick", {"state": "reopened"}, {}),
+        "of today": ("pick", {}, {"area": 0.5}),
+        "open read": ("read", {}, {}),
+        "sealed": ("sealed", {}, None),
+    }
+    made = {}
+    for name, (purpose, fields, features) in cases.items():
+        image = factories.make_image(project)
+        reader = User.objects.create(username=name)
+        made[name] = factories.make_assignment(image, reader, purpose=purpose, **fields)
+        if features is not None:
+            Candidate.objects.create(
+                assignment=made[name],
+                label=label_of(project, "infection"),
+                position=0,
+                proposal=factories.make_proposal(serving, image),
+                mask_key="x",
+                features=features,
+            )
+    migrate_to_today()
+    left = {name: Assignment.objects.get(pk=row.pk) for name, row in made.items()}
+    changed = {name for name, row in left.items() if row.state != made[name].state}
+    assert changed == {"old", "saved for later"}
+    for name in changed:
+        assert (left[name].state, left[name].closed_at is None) == ("released", False)
+    assert Candidate.objects.filter(assignment=made["old"]).exists()
