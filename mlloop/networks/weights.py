@@ -32,8 +32,12 @@ def save_tensors(path: Path, tensors: Mapping[str, Tensor]) -> str:
 
 
 def load_tensors(path: Path) -> Tensors:
-    """Read a safetensors file."""
-    return dict(safetensors.torch.load(path.read_bytes()))
+    """Read a safetensors file, or raise SafetensorError."""
+    try:
+        return dict(safetensors.torch.load(path.read_bytes()))
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        # The format has types that torch does not have; the library then raises these.
+        raise SafetensorError(f"torch cannot read its tensors: {error}") from error
 
 
 def read_trained_weights(path: Path, sha256: str, name: str) -> Tensors:
