@@ -7,10 +7,15 @@ import io
 import json
 import tempfile
 import zipfile
+from base64 import b64encode
 from collections.abc import Iterator
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from django.conf import LazySettings
 from django.test import Client
 from hypothesis import strategies as st
@@ -18,7 +23,15 @@ from hypothesis import strategies as st
 from annotation.api.etags import parse_etags
 from annotation.errors import Invalid
 from annotation.formats.manifest import CHECKSUM, MANIFEST
-from annotation.formats.verification import verify_folder
+from annotation.formats.signature import (
+    SIGNATURE,
+    SignatureError,
+    key_id_of,
+    pem_of,
+    public_keys,
+    signature_bytes,
+)
+from annotation.formats.verification import Trust, Verification, verify_folder
 from annotation.models import Project
 from annotation.selectors.rounds.plans import parse_plan_text
 from annotation.services.intake.archive import unpack
@@ -135,16 +148,69 @@ def zip_with(name: str) -> bytes:
 
 
 @explored
-def test_release_when_its_papers_are_anything_then_a_verdict(n_examples: int, folder: Path) -> None:
-    def look(data: bytes) -> None:
-        (folder / MANIFEST).write_bytes(data)
-        (folder / CHECKSUM).write_bytes(data[:80])
-        (folder / "manifest.json.sig").write_bytes(data)
-        assert not verify_folder(folder).holds
+def test_release_when_its_papers_are_anything_then_only_the_signed_manifest_is_proved(
+    n_examples: int, folder: Path
+) -> None:
+    key = Ed25519PrivateKey.from_private_bytes(b"\1" * 32)
+    trust = Trust(keys={key_id_of(key.public_key()): key.public_key()})
+    (folder / "a.png").write_bytes(b"film")
+    listed = {"files": {"a.png": {"sha256": sha256(b"film").hexdigest(), "bytes": 4}}, "schema": 1}
+    manifest, forged = json.dumps(listed).encode(), json.dumps(listed, indent=1).encode()
+    stranger = Ed25519PrivateKey.from_private_bytes(b"\2" * 32)
+    signatures = [signature_bytes(key, sha256(manifest).hexdigest()),
+                  signature_bytes(stranger, sha256(forged).hexdigest())]  # fmt: skip
 
-    listed = {"files": {"a.png": {"sha256": "0" * 64, "bytes": 1}}, "schema": 1}
-    good = (json.dumps(listed).encode(), b"[" * 5000, b'{"files":' * 3000)
-    explore(n_examples, damaged(good) | st.binary(max_size=200), look)
+    def verdict(papers: tuple[bytes, bytes, bytes]) -> Verification:
+        for name, data in zip((MANIFEST, CHECKSUM, SIGNATURE), papers, strict=True):
+            (folder / name).write_bytes(data)
+        return verify_folder(folder, trust=trust)
+
+    def look(papers: tuple[bytes, bytes, bytes]) -> None:
+        found = verdict(papers)
+        assert found.origin == "refuted" or (
+            papers[0] == manifest and found.signed_by in trust.keys
+        )
+        if found.holds:
+            assert papers[1].split()[0] == sums[0].encode()
+            assert found == whole
+
+    sums = [sha256(data).hexdigest() for data in (manifest, forged)]
+    whole = verdict((manifest, sums[0].encode(), signatures[0]))
+    assert whole.holds
+    assert whole.origin == "proved"
+    for text, total in zip((manifest, forged), sums, strict=True):
+        for signature in signatures:
+            look((text, total.encode(), signature))
+    deep = (b"[" * 5000, b'{"files":' * 3000)
+    papers = st.tuples(
+        st.sampled_from([manifest, forged]) | damaged((manifest, *deep)),
+        st.sampled_from([total.encode() for total in sums]) | st.binary(max_size=80),
+        st.sampled_from(signatures) | damaged((*signatures, *deep)) | st.binary(max_size=200),
+    )
+    explore(n_examples, papers, look)
+
+
+@explored
+def test_key_when_the_pem_is_anything_then_keys_by_their_ids_or_a_signature_error(
+    n_examples: int,
+) -> None:
+    def look(data: bytes) -> None:
+        with contextlib.suppress(SignatureError):
+            keys = public_keys(data)
+            assert keys
+            for key_id, key in keys.items():
+                assert sha256(key.public_bytes_raw()).hexdigest() == key_id
+
+    private = Ed25519PrivateKey.from_private_bytes(b"\1" * 32)
+    good = pem_of(private.public_key()).encode()
+    other = ec.derive_private_key(7, ec.SECP256R1()).public_key()
+    pem, subject = serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+    kinds = (good, good * 3, other.public_bytes(pem, subject))
+    inner = st.binary(max_size=80).map(
+        lambda der: b"-----BEGIN PUBLIC KEY-----\n%b\n-----END PUBLIC KEY-----\n" % b64encode(der)
+    )
+    assert len(public_keys(good)) == 1
+    explore(n_examples, damaged(kinds) | inner | st.binary(max_size=200), look)
 
 
 @explored
