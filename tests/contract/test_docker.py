@@ -62,6 +62,22 @@ def test_compose_settings_are_settings(compose: dict[str, Any]) -> None:
     assert [name for name in names if name not in text] == []
 
 
+def test_every_setting_of_a_public_server_reaches_web_and_worker(compose: dict[str, Any]) -> None:
+    text = (ROOT / "annotation" / "config" / "settings.py").read_text()
+    read = set(re.findall(r'environ\.get\(\s*"(ROUNDTRUTH_\w+)"', text))
+    assert {"ROUNDTRUTH_SMTP", "ROUNDTRUTH_SIGN_ON", "ROUNDTRUTH_BIND"} <= read
+    refused = {"ROUNDTRUTH_DEBUG", "ROUNDTRUTH_TEST_HANDLE"}
+    set_by_the_image = {"ROUNDTRUTH_BIND"}
+    for service in ("web", "worker", "migrate"):
+        given = compose["services"][service]["environment"]
+        assert sorted(read - refused - set_by_the_image - set(given)) == []
+    passed_on = {name for name, value in given.items() if value is None}
+    assert passed_on <= read  # a value that is not set must stay unset, not become an empty text
+    example = (DOCKER / "example.env").read_text()
+    assert [name for name in sorted(passed_on) if f"\n#{name}=" not in example] == []
+    assert "ENV ROUNDTRUTH_BIND=" in STAGES["web"]
+
+
 def test_every_image_can_be_given_by_digest(compose: dict[str, Any]) -> None:
     dockerfile = (DOCKER / "Dockerfile").read_text()
     variables = dict(re.findall(r"^ARG ([A-Z]+_IMAGE)=(\S+)$", dockerfile, re.MULTILINE))
