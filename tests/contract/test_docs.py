@@ -121,3 +121,9 @@ def test_readme_is_short() -> None:
 def test_decisions_are_numbered_without_a_gap() -> None:
     numbers = re.findall(r"^## (\d+)\. ", TEXTS["DECISIONS.md"], re.MULTILINE)
     assert numbers == [str(n) for n in range(1, len(numbers) + 1)]
+
+
+def test_readme_names_every_guide() -> None:
+    guides = {f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md")}
+    assert "docs/security.md" in guides
+    assert sorted(guide for guide in guides if f"]({guide})" not in TEXTS["README.md"]) == []
