@@ -53,8 +53,6 @@ _SET_UP = frozenset(
         "account_reauthenticate",
         "account_login",
         "account_logout",
-        "healthz",
-        "metrics",
     }
 )
 
