@@ -7,7 +7,16 @@ from uuid import UUID
 
 from django.db.models import Count, F, Q, QuerySet, Sum
 
-from annotation.models import Annotation, Image, Project, Reference, Release, Round, Verdict
+from annotation.models import (
+    Annotation,
+    Image,
+    Project,
+    Reference,
+    Release,
+    Round,
+    Split,
+    Verdict,
+)
 from annotation.permissions import ROLES, Permission, Person, projects_of
 from annotation.selectors.labels import READING_LABEL
 from annotation.selectors.rounds.records import stage_name
@@ -104,15 +113,17 @@ class VerdictRow:
     changed: int
 
 
-def verdict_rows(project: Project) -> list[VerdictRow]:
+def verdict_rows(project: Project, *, with_sealed: bool) -> list[VerdictRow]:
     """Return the counts of the readers' verdicts; a case counts once, with its current verdict.
 
-    Imported masks do not count.
+    Imported masks do not count. Without sealed images, two looks at the sums cannot tell the size
+    of a sealed reference that was read in between.
     """
-    rows = (
-        Annotation.objects.filter(project=project, reader__isnull=False, superseded_by=None)
-        .values("verdict")
-        .annotate(n=Count("id"), changed=Sum(F("added_pixels") + F("removed_pixels")))
+    counted = Annotation.objects.filter(project=project, reader__isnull=False, superseded_by=None)
+    if not with_sealed:
+        counted = counted.exclude(image__patient__split=Split.SEALED)
+    rows = counted.values("verdict").annotate(
+        n=Count("id"), changed=Sum(F("added_pixels") + F("removed_pixels"))
     )
     by_verdict = {row["verdict"]: row for row in rows}
     return [

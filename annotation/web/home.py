@@ -47,7 +47,9 @@ def project_overview(request: HttpRequest, project: Project) -> HttpResponse:
             {"name": name, "instruction": instruction, "count": counts.get(purpose, 0)}
             for purpose, name, instruction in _WAITING
         ],
-        "verdicts": overview.verdict_rows(project)
+        "verdicts": overview.verdict_rows(
+            project, with_sealed=may(user, Permission.SEE_SEALED_IMAGES, project)
+        )
         if may(user, Permission.SEE_ROUNDS, project)
         else [],
     }

@@ -203,3 +203,37 @@ def test_admin_when_an_old_gate_refused_then_its_figures_are_on_no_page(project:
         page = client.get(f"/admin/annotation/{url}/change/")
         assert page.status_code == 200, url
         assert "source west" not in page.content.decode(), url
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "project/?salt__startswith=a",
+        "annotation/?note__startswith=a",
+        "round/?metrics__startswith=a",
+        "round/?snapshot_key__startswith=p",
+    ],
+)
+def test_admin_when_a_list_is_asked_for_a_hidden_column_then_refused(
+    project: Project, question: str
+) -> None:
+    client = signed_in(User.objects.create_superuser("root", password="pass"))
+    assert client.get(f"/admin/annotation/{question}").status_code == 400
+
+
+def test_admin_when_asked_for_groups_then_there_are_none(project: Project) -> None:
+    client = signed_in(User.objects.create_superuser("root", password="pass"))
+    assert client.get("/admin/auth/group/").status_code == 404
+
+
+def test_members_when_staff_read_in_the_project_then_they_see_no_other_reader(
+    member: Callable[..., User],
+) -> None:
+    member("reader", name="other-reader")
+    user = member("reader", name="staff-reader")
+    user.is_staff = True
+    user.save()
+    user.user_permissions.set(Permission.objects.filter(content_type__app_label="annotation"))
+    page = signed_in(user).get("/admin/annotation/membership/")
+    assert page.status_code == 200
+    assert "other-reader" not in page.content.decode()
