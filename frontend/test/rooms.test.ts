@@ -18,7 +18,7 @@ const ROWS: readonly (readonly string[])[] = [
   ["editor/film"],
   ["editor/drawing"],
   ["editor/saving"],
-  ["editor/actions"],
+  ["editor/actions", "signedout"],
   ["editor/compare"],
   ["editor/panels"],
   ["editor/room"],
