@@ -91,7 +91,11 @@ function createCaller(config: ReadingConfig, onSignedOut: () => void): Caller {
     try {
       const { signal } = controller;
       const request = { ...options, headers, credentials: "same-origin", signal } as const;
-      const response = await fetch(url, request);
+      let response = await fetch(url, request);
+      // Somebody signed in while this request was on its way: new session, old token.
+      const fresh = headersOf(config, options);
+      if (response.status === 403 && fresh["X-CSRFToken"] !== headers["X-CSRFToken"])
+        response = await fetch(url, { ...request, headers: fresh });
       if (response.status === 401) onSignedOut();
       if (!response.ok) return { ok: false, problem: await readProblem(response) };
       return { ok: true, status: response.status, value: await read(response) };

@@ -48,6 +48,37 @@ describe("the base of a draft on the wire", () => {
   });
 });
 
+describe("a save on its way while the reader signs in again", () => {
+  const save = () =>
+    client.putDraft("a", "infection", new Blob(), null, 1, { candidate: null, threshold: null });
+  const answerOnce = (then: () => void) => {
+    const sent: string[] = [];
+    vi.stubGlobal("fetch", (_url: string, { headers }: { headers: Record<string, string> }) => {
+      sent.push(headers["X-CSRFToken"] ?? "");
+      then();
+      const isNew = headers["X-CSRFToken"] === "new";
+      return Promise.resolve(
+        isNew
+          ? Response.json({ etag: "e", stroke: 1, lease_expires_at: "" })
+          : Response.json({}, { status: 403 }),
+      );
+    });
+    return sent;
+  };
+
+  it("is sent again with the new token", async () => {
+    const sent = answerOnce(() => vi.stubGlobal("document", { cookie: "csrftoken=new" }));
+    expect((await save()).ok).toBe(true);
+    expect(sent).toEqual(["token", "new"]);
+  });
+
+  it("is refused at once if the token is the same", async () => {
+    const sent = answerOnce(() => undefined);
+    expect((await save()).ok).toBe(false);
+    expect(sent).toEqual(["token"]);
+  });
+});
+
 describe("how long an answer may take", () => {
   beforeEach(() => void vi.useFakeTimers());
   afterEach(() => void vi.useRealTimers());

@@ -190,6 +190,7 @@ def test_session_when_the_cross_holds_a_stroke_then_the_question_waits_and_says_
 ) -> None:
     page = editor.page
     dialog = page.get_by_role("dialog", name="Sign in again")
+    page.wait_for_load_state("networkidle")  # a film loaded later would ask at once
     waiting = editor.hold_first("**/draft/**")
     editor.drag((80, 90), (140, 130))
     editor.wait_until(lambda: waiting)
