@@ -6,7 +6,9 @@ folder. Archives inside the archive are not opened.
 
 from __future__ import annotations
 
+import errno
 import stat
+import struct
 import zipfile
 import zlib
 from collections.abc import Callable
@@ -23,6 +25,12 @@ _RATIO_CHECKED_ABOVE = 64 * 1024**2
 _CHUNK = 1024**2
 _MAX_NAME_LENGTH = 400
 
+# What zipfile raises for the bytes of an archive. ValueError covers names that are not text.
+_DAMAGED = (
+    zipfile.BadZipFile, zlib.error, struct.error, EOFError, NotImplementedError, OverflowError,
+    ValueError,
+)  # fmt: skip
+
 
 def unpack(archive: Path, folder: Path, *, beat: Callable[[], None] = lambda: None) -> None:
     """Unpack `archive` into `folder`; call `beat` after each entry, so that a claim stays fresh.
@@ -36,8 +44,12 @@ def unpack(archive: Path, folder: Path, *, beat: Callable[[], None] = lambda: No
             for entry in entries:
                 bytes_left -= _unpack_entry(opened, entry, folder, bytes_left)
                 beat()
-    except (zipfile.BadZipFile, NotImplementedError, zlib.error, EOFError) as error:
+    except _DAMAGED as error:
         raise _refused("it is damaged, or it is not a zip file.") from error
+    except OSError as error:
+        if error.errno != errno.EINVAL:
+            raise  # a full disk, for example, is not the archive's fault
+        raise _refused("it states a place outside itself, so it is damaged.") from error
 
 
 def _checked_entries(opened: zipfile.ZipFile, size: int) -> list[zipfile.ZipInfo]:
@@ -66,7 +78,8 @@ def _checked_entries(opened: zipfile.ZipFile, size: int) -> list[zipfile.ZipInfo
 
 def _is_junk(entry: zipfile.ZipInfo) -> bool:
     name = entry.filename
-    return entry.is_dir() or name.startswith("__MACOSX/") or name.endswith(".DS_Store")
+    # `is_dir` would fail for an entry without a name.
+    return name.startswith("__MACOSX/") or name.endswith(("/", ".DS_Store"))
 
 
 def _check_entry(entry: zipfile.ZipInfo) -> None:
