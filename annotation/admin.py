@@ -112,7 +112,7 @@ class ReadOnlyAdmin(AuditedAdmin):
         return rows.filter(may_see | ~Q(**{self.to_split: Split.SEALED}))
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
-        return False  # `?metrics__startswith=` would spell out a column that no page shows
+        return False  # `?salt__startswith=` would spell out a column that no page shows
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
