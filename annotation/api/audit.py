@@ -112,7 +112,7 @@ def _audit_filter(request: Request) -> AuditFilter:
 
 
 def _day(name: str, text: str) -> date | None:
-    """Return the day that the query names; raise Invalid if it is none."""
+    """Return the day that the query names; raise Invalid if the text is not a day."""
     try:
         return day_of(text)
     except ValueError:

@@ -29,7 +29,7 @@ def apply_grants(
     for (slug, role), has_claim in sorted(wanted.items(), key=lambda item: item[1]):
         project = Project.objects.filter(slug=slug).first()
         if project is None:
-            logger.warning("A sign-on provider gives a role in %r, but there is none.", slug)
+            logger.warning("A sign-on provider gives a role in an unknown project: %r.", slug)
             continue
         has_role = Membership.objects.filter(project=project, user=user, role=role).exists()
         if has_role == has_claim:

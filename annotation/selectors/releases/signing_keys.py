@@ -22,8 +22,8 @@ def public_keys_file() -> Path:
 def known_public_keys() -> dict[str, str]:
     """Return the server's public keys as PEM by their id, the oldest first.
 
-    There is none before the first release. Damaged blocks are skipped. If the current key is one of
-    them, the next release adds it again.
+    It is empty before the first release. Damaged blocks are skipped. If the current key is in a
+    damaged block, the next release adds it again.
     """
     try:
         keys = usable_public_keys(public_keys_file().read_bytes())

@@ -11,7 +11,7 @@ from annotation.selectors.releases.parts import FOLDERS
 
 
 def releases_of(project: Project) -> QuerySet[Release]:
-    """Return a project's releases, newest first, each with what is known of its sealed part."""
+    """Return a project's releases, newest first, each with the state of its sealed part."""
     manifest = f"{FOLDERS['sealed']}{MANIFEST}"
     sealed = ReleaseItem.objects.filter(release=OuterRef("pk"), path=manifest)
     return (

@@ -4,8 +4,8 @@ This happens when a save is refused, a curator takes a case from its reader, or 
 closed. Nothing of a withdrawn image is kept, because its erasure would not find it.
 
 A reader who loses more masks of one image than `LOST_DRAFTS_PER_IMAGE` drops their own oldest, with
-an audit row; otherwise one account could fill the disk. To refuse the newest would be worse: it is
-the one that the reader is about to compare.
+an audit row; otherwise one account could fill the disk. The newest is never refused, because the
+reader compares it next.
 """
 
 from __future__ import annotations

@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 
 
 def sign_manifest(manifest_sha256: str) -> bytes:
-    """Return `signature.json` for a manifest; make the server's key if there is none yet.
+    """Return `signature.json` for a manifest; make the server's key at the first call.
 
     Raises Refused if the key file is damaged.
     """
