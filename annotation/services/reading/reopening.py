@@ -10,7 +10,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from annotation.errors import Conflict
-from annotation.models import Annotation, Assignment, Draft, User
+from annotation.models import Annotation, Assignment, Draft, User, Verdict
 from annotation.selectors.reading.last_cases import AT_MOST, WITHDRAWN, LastCase, Refusal, last_case
 from annotation.services import audit
 from annotation.services.reading import leases, lost_drafts
@@ -115,6 +115,9 @@ def _restore_draft(assignment: Assignment, submitted: Annotation) -> None:
 
 def _basis(assignment: Assignment, submitted: Annotation) -> Basis:
     """Return the candidate that the mask was made from, with an open read's threshold."""
+    if assignment.is_blind and submitted.verdict == Verdict.NO_INFECTION:
+        # It would come back for an empty proposal only, not for an empty drawn mask.
+        return Basis()
     if submitted.proposal_id is not None:
         candidate = assignment.candidates.filter(proposal=submitted.proposal_id).first()
         return Basis(candidate, None if assignment.is_blind else submitted.threshold)

@@ -101,6 +101,24 @@ def test_reopen_when_blind_then_as_blind_as_before(project: Project, member: Mem
     assert current_reference(pick).method == Reference.Method.PICK
 
 
+def test_reopen_when_blind_and_no_infection_then_no_candidate_tells_which_was_drawn(
+    project: Project, member: Member
+) -> None:
+    author, judge = member("reader", name="author"), member("reader", name="judge")
+    image = factories.make_image(project)
+    nothing = np.zeros((image.height, image.width), np.bool_)
+    factories.make_reference(image, nothing, reader=author, verdict="no_infection")
+    factories.make_proposals(factories.make_round(project), image, kind="out_of_fold")
+    pick = must_lease(project, judge)
+    shown = []
+    for chosen in pick.candidates.all():  # one of them is the manual mask
+        submit(pick, candidate=chosen.id, decision="no_infection")
+        draft = case_of(reopen_case(assignment=pick, reader=judge)).draft
+        shown.append(draft.candidate if draft else None)
+    assert len(shown) > 1
+    assert set(shown) == {None}
+
+
 def test_reopen_when_no_infection_was_decided_then_empty_and_the_drawing_is_kept(
     case: Assignment,
 ) -> None:
